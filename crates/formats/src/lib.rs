@@ -1,0 +1,26 @@
+//! Bytes and text to typed documents.
+//!
+//! Every parser here reads hostile input: none indexes, adds or unwraps unchecked, each takes the
+//! [`Budget`](wellhead_core::Budget), and each has a fuzz target. The one decision: content decides what a file is;
+//! its name only adds a mismatch.
+
+#![deny(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::string_slice
+)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        clippy::string_slice,
+        reason = "tests may fail loudly"
+    )
+)]
+
+pub mod pickle;
+pub mod text;

@@ -1,0 +1,1 @@
+//! The pickle machine: a symbolic interpreter that never builds a value.
