@@ -1,0 +1,166 @@
+//! The rules, as values.
+//!
+//! A rule is core's [`Rule`] (what is said of it) joined with a [`Check`] (the plain function that looks), in the
+//! slice of its family. Checks are pure: they get facts and never clients, so each is tested without a network and a
+//! saved run can be judged again. A new rule touches three places: its `.rs`, its `.md`, one line in its family.
+
+mod policy;
+
+use wellhead_core::{Rule, Sink};
+
+pub use policy::{EXPIRED_IGNORE, INTERNAL_ERROR, NOT_FULLY_ANALYSED, UNUSED_IGNORE};
+
+/// Declares the kinds of subject once: what a rule can look at, and the function type that looks at it.
+macro_rules! subjects {
+    ($($(#[$doc:meta])* $name:ident($kind:ty)),+ $(,)?) => {
+        /// What a rule looks at, and how.
+        #[derive(Clone, Copy, Debug)]
+        pub enum Check {
+            $($(#[$doc])* $name(fn(&$kind, &mut Sink)),)+
+            /// The engine itself raises it: coverage and policy.
+            Engine,
+        }
+
+        /// Something to be judged.
+        #[derive(Clone, Copy, Debug)]
+        pub enum Subject<'a> {
+            $($(#[$doc])* $name(&'a $kind),)+
+        }
+
+        impl Check {
+            /// Whether the check looks at subjects of this kind.
+            pub fn looks_at(self, subject: Subject<'_>) -> bool {
+                matches!((self, subject), $((Self::$name(_), Subject::$name(_)))|+)
+            }
+
+            fn run(self, subject: Subject<'_>, sink: &mut Sink) {
+                match (self, subject) {
+                    $((Self::$name(check), Subject::$name(subject)) => check(subject, sink),)+
+                    _ => {}
+                }
+            }
+
+            /// The kind of subject, for the reference.
+            pub fn subject(self) -> &'static str {
+                match self {
+                    $(Self::$name(_) => stringify!($name),)+
+                    Self::Engine => "Engine",
+                }
+            }
+        }
+    };
+}
+
+subjects! {
+    /// A text tree (JSON, TOML, YAML).
+    Data(wellhead_formats::text::Node),
+}
+
+/// A rule and the function that looks for it.
+#[derive(Clone, Copy, Debug)]
+pub struct Registered {
+    /// What is said of it.
+    pub rule: &'static Rule,
+    /// The function.
+    pub check: Check,
+}
+
+/// One line a family.
+static FAMILIES: &[&[Registered]] = &[policy::RULES];
+
+/// All rules, in the order of their families.
+pub fn registered() -> impl Iterator<Item = Registered> {
+    FAMILIES.iter().flat_map(|family| family.iter().copied())
+}
+
+/// All rules as renderers take them, sorted by id.
+pub fn rules() -> Vec<&'static Rule> {
+    let mut rules: Vec<_> = registered().map(|r| r.rule).collect();
+    rules.sort_by_key(|r| r.id);
+    rules
+}
+
+/// The rule of that id.
+pub fn find(id: &str) -> Option<&'static Rule> {
+    registered().map(|r| r.rule).find(|r| r.id == id)
+}
+
+/// Judges a subject by every rule that looks at its kind and for which `enabled` holds; says how many looked.
+pub fn judge(subject: Subject<'_>, enabled: &dyn Fn(&Rule) -> bool, sink: &mut Sink) -> usize {
+    let mut looked = 0_usize;
+    for Registered { rule, check } in registered() {
+        if check.looks_at(subject) && enabled(rule) {
+            check.run(subject, sink);
+            looked = looked.saturating_add(1);
+        }
+    }
+    looked
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    const HEADINGS: [&str; 6] = [
+        "## What it does",
+        "## Why is this bad",
+        "## Example",
+        "## Use instead",
+        "## How to fix",
+        "## References",
+    ];
+
+    #[test]
+    fn ids_are_unique_kebab_case_and_name_the_bad_pattern() {
+        let mut seen = BTreeSet::new();
+        for rule in rules() {
+            assert!(seen.insert(rule.id), "{} stands twice", rule.id);
+            assert!(
+                rule.id
+                    .bytes()
+                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'),
+                "{}",
+                rule.id
+            );
+            assert!(
+                !rule.id.starts_with("no-") && !rule.id.starts_with("disallow-"),
+                "{}",
+                rule.id
+            );
+        }
+    }
+
+    #[test]
+    fn every_rule_is_complete() {
+        for rule in rules() {
+            let id = rule.id;
+            assert!(rule.risk.is_valid(), "{id}: scores lie between 1 and 5");
+            assert!(
+                !rule.summary.is_empty() && !rule.summary.ends_with('.'),
+                "{id}: summary"
+            );
+            assert!(!rule.references.is_empty(), "{id}: references");
+            assert!(
+                rule.page.starts_with(&format!("# {id}\n")),
+                "{id}: the page opens with its id"
+            );
+            let mut at = 0;
+            for heading in HEADINGS {
+                let found = rule.page.find(&format!("\n{heading}\n"));
+                assert!(
+                    found.is_some_and(|f| f >= at),
+                    "{id}: `{heading}` is missing or out of order"
+                );
+                at = found.unwrap();
+            }
+            let t = rule.threat;
+            assert!(
+                [t.agent, t.vector, t.weakness, t.impact]
+                    .iter()
+                    .all(|s| !s.is_empty()),
+                "{id}: threat"
+            );
+        }
+    }
+}
