@@ -1,0 +1,60 @@
+//! Every byte from outside.
+//!
+//! The only crate that opens files for auditing. It lists what a target holds and hands out [`Blob`]s; it judges
+//! nothing. Its one decision: an entry that cannot be read is an entry all the same, with the reason, because "not
+//! looked at" must never turn into "not there".
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "this is the room in which files are opened"
+)]
+
+mod file;
+mod local;
+mod memory;
+mod target;
+
+pub use file::{ReadError, read_blob, read_bounded, write_atomically};
+pub use local::{WalkOptions, list};
+pub use memory::from_memory;
+pub use target::{Target, TargetError};
+
+use std::path::PathBuf;
+use wellhead_core::Blob;
+
+/// One thing that a target holds.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// Its path relative to the target, with `/`; bytes that are not UTF-8 are written `\xNN`.
+    pub path: String,
+    /// Its bytes, or why there are none.
+    pub content: Content,
+}
+
+/// The bytes of an entry.
+#[derive(Clone, Debug)]
+pub enum Content {
+    /// They are at hand.
+    Blob(Blob),
+    /// They are in a local file, which is opened when its turn comes.
+    File(PathBuf),
+    /// They cannot be had, and why.
+    Unreadable {
+        /// Why, in a few words: "a named pipe".
+        why: String,
+    },
+}
+
+impl Entry {
+    /// Opens the entry.
+    ///
+    /// # Errors
+    /// Why it cannot be read, in a few words.
+    pub fn open(&self) -> Result<Blob, String> {
+        match &self.content {
+            Content::Blob(blob) => Ok(blob.clone()),
+            Content::File(path) => file::open(path).map_err(|e| file::words(&e)),
+            Content::Unreadable { why } => Err(why.clone()),
+        }
+    }
+}
