@@ -22,5 +22,17 @@
     )
 )]
 
+pub mod document;
+pub mod format;
+pub mod identify;
+pub mod npy;
 pub mod pickle;
+pub mod safetensors;
+pub mod tar;
+pub mod tensors;
 pub mod text;
+pub mod zip;
+
+pub use document::{Document, Member, OpenOptions, Opened, Role};
+pub use format::{FORMATS, Family, Format, Support};
+pub use identify::Identity;

@@ -1,0 +1,222 @@
+//! The table of formats. One entry per format; order is of no meaning.
+
+use super::{
+    Family::{Archive, Data, Executable, Media, Model, Package, Source, Text, Unknown},
+    Format,
+    Support::{Inert, Opened, Unread},
+};
+
+macro_rules! formats {
+    ($($id:ident = $name:literal, $title:literal, $family:ident, $support:ident, $runs:literal,
+       [$($ext:literal),*], [$($file:literal),*], $about:literal;)+) => {
+        $(
+            #[doc = $about]
+            pub static $id: Format = Format {
+                name: $name,
+                title: $title,
+                family: $family,
+                extensions: &[$($ext),*],
+                names: &[$($file),*],
+                runs_code_on_load: $runs,
+                support: $support,
+                about: $about,
+            };
+        )+
+        /// All formats.
+        pub static FORMATS: &[&Format] = &[$(&$id),+];
+    };
+}
+
+formats! {
+    // Models.
+    PICKLE = "pickle", "Python pickle", Model, Opened, true, ["pkl", "pickle", "p", "pck", "joblib", "dill"], [],
+        "Python's own object format. Whatever unpickles it runs the callables that it names.";
+    TORCH_LEGACY = "torch-legacy", "PyTorch checkpoint of the old layout", Model, Opened, true, [], [],
+        "Several pickles in a row, then raw tensors. `torch.load` unpickles them.";
+    TORCH_ZIP = "torch-zip", "PyTorch checkpoint", Model, Opened, true, ["pt", "pth", "ckpt"], [],
+        "A zip archive of `data.pkl` and raw tensors. `torch.load` unpickles `data.pkl`.";
+    TORCHSCRIPT = "torchscript", "TorchScript module", Model, Opened, true, ["ptl"], [],
+        "A zip archive of pickles, raw tensors and Python-like code. `torch.jit.load` runs the code.";
+    TORCH_PACKAGE = "torch-package", "PyTorch package", Model, Opened, true, [], [],
+        "A zip archive of Python sources and pickles. `torch.package` imports the sources.";
+    TORCH_TAR = "torch-tar", "PyTorch checkpoint of the tar layout", Model, Opened, true, [], [],
+        "A tar archive of pickles and raw tensors, as PyTorch 0.1 wrote it. `torch.load` still unpickles it.";
+    SAFETENSORS = "safetensors", "safetensors file", Model, Opened, false, ["safetensors"], [],
+        "A JSON header and raw tensors. Loading it runs nothing.";
+    NPY = "npy", "NumPy array", Model, Opened, false, ["npy"], [],
+        "One array. Arrays of Python objects hold a pickle, which `numpy.load` runs with `allow_pickle=True`.";
+    NPZ = "npz", "NumPy archive", Model, Opened, false, ["npz"], [],
+        "A zip archive of arrays. Arrays of Python objects hold pickles.";
+    SKOPS = "skops", "skops model", Model, Opened, true, ["skops"], [],
+        "A zip archive of a JSON schema and arrays. Loading it calls the types that the schema names and the user trusts.";
+    KERAS = "keras", "Keras model", Model, Opened, true, ["keras"], [],
+        "A zip archive of a JSON configuration and weights. The configuration names classes that loading creates.";
+    TORCH_MAR = "torch-mar", "TorchServe archive", Model, Opened, true, ["mar"], [],
+        "A zip archive of a model and the Python handler that TorchServe runs.";
+    NEMO = "nemo", "NeMo model", Model, Opened, true, ["nemo"], [],
+        "A tar archive of a configuration, which names classes that loading creates, and a PyTorch checkpoint.";
+    HDF5 = "hdf5", "HDF5 file", Model, Unread, true, ["h5", "hdf5", "he5"], [],
+        "Arrays and attributes. Keras keeps models in it whose layers may hold code.";
+    ONNX = "onnx", "ONNX model", Model, Unread, false, ["onnx"], [],
+        "A graph as a protocol buffer. It may name files beside it and operators of native libraries.";
+    SAVED_MODEL = "saved-model", "TensorFlow SavedModel", Model, Unread, true, [], ["saved_model.pb"],
+        "A graph as a protocol buffer. Its operators may read and write files.";
+    PROTOBUF = "protobuf", "protocol buffer", Model, Unread, true, ["pb", "caffemodel", "pdmodel", "mlmodel"], [],
+        "A message without a schema: TensorFlow graphs, Caffe, Paddle and Core ML models.";
+    TFLITE = "tflite", "TensorFlow Lite model", Model, Unread, false, ["tflite"], [],
+        "A graph as a FlatBuffer. It may name custom operators.";
+    EXECUTORCH = "executorch", "ExecuTorch program", Model, Unread, false, ["pte"], [],
+        "A graph as a FlatBuffer for devices.";
+    GGUF = "gguf", "GGUF model", Model, Unread, false, ["gguf"], [],
+        "Quantised tensors and metadata, among it chat templates that runtimes evaluate.";
+    GGML = "ggml", "GGML model", Model, Unread, false, ["ggml"], [],
+        "Quantised tensors of older llama.cpp.";
+    MSGPACK = "msgpack", "MessagePack data", Model, Unread, false, ["msgpack"], [],
+        "Flax checkpoints are MessagePack with extension types.";
+    XGBOOST_UBJ = "ubjson", "UBJSON model", Model, Unread, false, ["ubj"], [],
+        "XGBoost models as binary JSON.";
+    R_DATA = "r-data", "R data file", Model, Unread, true, ["rds", "rda", "rdata"], [],
+        "Serialised R objects. Promises in it run when they are used.";
+    TORCH7 = "torch7", "Torch7 model", Model, Unread, true, ["t7"], [],
+        "Serialised Lua objects, functions among them.";
+
+    // Containers.
+    ZIP = "zip", "zip archive", Archive, Opened, false, ["zip"], [],
+        "Members, a directory at the end, and a header before each member that may say something else.";
+    TAR = "tar", "tar archive", Archive, Opened, false, ["tar"], [],
+        "Members one after another, with links, devices and owners.";
+    GZIP = "gzip", "gzip stream", Archive, Opened, false, ["gz", "tgz"], [],
+        "One compressed artifact.";
+    ZLIB = "zlib", "zlib stream", Archive, Opened, false, ["z", "zlib"], [],
+        "One compressed artifact. joblib writes pickles this way.";
+    BZIP2 = "bzip2", "bzip2 stream", Archive, Unread, false, ["bz2", "tbz2"], [],
+        "One compressed artifact. joblib reads pickles from it.";
+    XZ = "xz", "XZ stream", Archive, Unread, false, ["xz", "txz"], [],
+        "One compressed artifact. joblib reads pickles from it.";
+    LZMA = "lzma", "LZMA stream", Archive, Unread, false, ["lzma"], [],
+        "One compressed artifact. joblib reads pickles from it.";
+    ZSTD = "zstd", "Zstandard stream", Archive, Unread, false, ["zst", "tzst", "zstd"], [],
+        "One compressed artifact.";
+    LZ4 = "lz4", "LZ4 stream", Archive, Unread, false, ["lz4"], [],
+        "One compressed artifact. joblib reads pickles from it.";
+    SEVEN_ZIP = "7z", "7z archive", Archive, Unread, false, ["7z"], [],
+        "Members compressed together. Malicious models have been hidden in it.";
+    RAR = "rar", "RAR archive", Archive, Unread, false, ["rar"], [],
+        "Members compressed together.";
+    CAB = "cab", "cabinet archive", Archive, Unread, false, ["cab"], [],
+        "Members compressed together.";
+    AR = "ar", "Unix archive", Archive, Unread, false, ["a", "deb"], [],
+        "Object files, or a Debian package.";
+    SQUASHFS = "squashfs", "SquashFS image", Archive, Unread, false, ["squashfs", "sqfs"], [],
+        "A file system in a file.";
+
+    // Packages.
+    WHEEL = "wheel", "Python wheel", Package, Opened, false, ["whl"], [],
+        "A zip archive of what an installer copies. Its modules run when they are imported.";
+    EGG = "egg", "Python egg", Package, Opened, false, ["egg"], [],
+        "A zip archive of modules that run when they are imported.";
+    SDIST = "sdist", "Python source distribution", Package, Opened, true, [], [],
+        "A tar.gz archive whose build script runs at installation.";
+    JAR = "jar", "Java archive", Package, Opened, false, ["jar", "war"], [],
+        "A zip archive of classes.";
+
+    // Data.
+    PARQUET = "parquet", "Parquet table", Data, Inert, false, ["parquet"], [],
+        "A table by columns. Reading it runs nothing.";
+    ARROW = "arrow", "Arrow table", Data, Inert, false, ["arrow", "feather"], [],
+        "A table by columns. Reading it runs nothing.";
+    CSV = "csv", "CSV table", Data, Opened, false, ["csv", "tsv"], [],
+        "A table as text.";
+    SQLITE = "sqlite", "SQLite database", Data, Inert, false, ["sqlite", "sqlite3", "db"], [],
+        "Tables in one file. Opening it runs nothing.";
+    TFRECORD = "tfrecord", "TFRecord file", Data, Inert, false, ["tfrecord"], [],
+        "Records one after another. Reading it runs nothing.";
+
+    // Sources.
+    PYTHON = "python", "Python source", Source, Opened, false, ["py", "pyi", "pyw"], [],
+        "A module. Importing it runs it.";
+    PYTHON_BYTECODE = "python-bytecode", "Python bytecode", Executable, Unread, true, ["pyc", "pyo"], [],
+        "A compiled module. Importing it runs it.";
+    NOTEBOOK = "notebook", "Jupyter notebook", Source, Opened, false, ["ipynb"], [],
+        "Cells of code and their outputs as JSON.";
+    SHELL = "shell", "shell script", Source, Opened, false, ["sh", "bash", "zsh"], [],
+        "Commands of a Unix shell.";
+    SCRIPT = "script", "script", Source, Opened, false, ["js", "ts", "rb", "pl", "ps1", "bat", "cmd", "lua", "r", "jl"], [],
+        "Program text of another language.";
+    NATIVE_SOURCE = "native-source", "source of a native program", Source, Opened, false,
+        ["c", "h", "cc", "cpp", "hpp", "cu", "cuh", "rs", "go", "java", "cs", "swift", "pyx", "pxd"], [],
+        "Program text that a compiler reads.";
+
+    // Text.
+    JSON = "json", "JSON", Text, Opened, false, ["json", "jsonl"], ["uv.lock.json"],
+        "Structured text.";
+    TOML = "toml", "TOML", Text, Opened, false, ["toml"], ["uv.lock", "poetry.lock", "pdm.lock", "cargo.lock", "pipfile"],
+        "Structured text.";
+    YAML = "yaml", "YAML", Text, Opened, false, ["yaml", "yml"], ["mlmodel", "conda.lock"],
+        "Structured text. Unsafe loaders create the objects that tags name.";
+    XML = "xml", "XML", Text, Opened, false, ["xml", "pmml", "svg"], [],
+        "Structured text.";
+    REQUIREMENTS = "requirements", "pip requirements", Text, Opened, false, [], ["requirements.txt", "constraints.txt"],
+        "What pip is to install, and from where.";
+    DOCKERFILE = "dockerfile", "Dockerfile", Text, Opened, false, ["dockerfile", "containerfile"], ["dockerfile", "containerfile"],
+        "How a container image is built.";
+    TERRAFORM = "terraform", "Terraform configuration", Text, Opened, false, ["tf", "tfvars", "hcl"], [],
+        "Infrastructure as text.";
+    JINJA = "jinja", "Jinja template", Text, Opened, false, ["jinja", "jinja2", "j2"], [],
+        "A template that runtimes evaluate.";
+    MARKDOWN = "markdown", "Markdown", Text, Opened, false, ["md", "markdown", "rst"], [],
+        "Prose.";
+    HTML = "html", "HTML", Text, Opened, false, ["html", "htm", "css"], [],
+        "A page.";
+    INI = "ini", "INI file", Text, Opened, false, ["ini", "cfg", "conf", "properties", "env"], [],
+        "Settings as text.";
+    PYTHON_PATH = "python-path", "Python path file", Text, Opened, true, [], [],
+        "Directories to import from. Lines that begin with `import` run whenever Python starts in that environment.";
+    PLAIN_TEXT = "text", "text", Text, Opened, false, ["txt", "text", "log"], ["license", "readme", "notice", "changelog"],
+        "Text without a structure that wellhead knows.";
+    LFS_POINTER = "lfs-pointer", "Git LFS pointer", Text, Unread, false, [], [],
+        "Three lines that stand for a large file; the file itself is not here.";
+
+    // For people.
+    PNG = "png", "PNG picture", Media, Inert, false, ["png"], [], "A picture.";
+    JPEG = "jpeg", "JPEG picture", Media, Inert, false, ["jpg", "jpeg"], [], "A picture.";
+    GIF = "gif", "GIF picture", Media, Inert, false, ["gif"], [], "A picture.";
+    BMP = "bmp", "BMP picture", Media, Inert, false, ["bmp"], [], "A picture.";
+    TIFF = "tiff", "TIFF picture", Media, Inert, false, ["tif", "tiff"], [], "A picture.";
+    WEBP = "webp", "WebP picture", Media, Inert, false, ["webp"], [], "A picture.";
+    ICO = "ico", "icon", Media, Inert, false, ["ico", "icns"], [], "A small picture.";
+    WAV = "wav", "WAV recording", Media, Inert, false, ["wav"], [], "A recording.";
+    FLAC = "flac", "FLAC recording", Media, Inert, false, ["flac"], [], "A recording.";
+    OGG = "ogg", "Ogg recording", Media, Inert, false, ["ogg", "oga", "opus"], [], "A recording.";
+    MP3 = "mp3", "MP3 recording", Media, Inert, false, ["mp3"], [], "A recording.";
+    MP4 = "mp4", "MP4 film", Media, Inert, false, ["mp4", "m4a", "mov", "heic", "avif"], [], "A film or recording.";
+    AVI = "avi", "AVI film", Media, Inert, false, ["avi"], [], "A film.";
+    MATROSKA = "matroska", "Matroska film", Media, Inert, false, ["mkv", "webm"], [], "A film.";
+    FONT = "font", "font", Media, Inert, false, ["ttf", "otf", "woff", "woff2", "ttc"], [], "Letters.";
+    PDF = "pdf", "PDF document", Media, Inert, false, ["pdf"], [], "A document for people.";
+    OFFICE = "office", "office document", Media, Opened, false,
+        ["docx", "xlsx", "pptx", "odt", "ods", "odp", "epub", "docm", "xlsm"], [],
+        "A zip archive of XML and pictures for people.";
+
+    // Native code.
+    ELF = "elf", "ELF program or library", Executable, Unread, true, ["so", "elf", "o", "ko"], [],
+        "Native code of Linux. Loading it runs it.";
+    PE = "pe", "Windows program or library", Executable, Unread, true, ["exe", "dll", "pyd", "sys", "scr", "cpl"], [],
+        "Native code of Windows. Loading it runs it.";
+    MACH_O = "mach-o", "Mach-O program or library", Executable, Unread, true, ["dylib", "bundle"], [],
+        "Native code of macOS. Loading it runs it.";
+    JAVA_CLASS = "java-class", "Java class", Executable, Unread, true, ["class"], [],
+        "Code of the Java machine.";
+    DEX = "dex", "Dalvik code", Executable, Unread, true, ["dex"], [],
+        "Code of Android.";
+    WASM = "wasm", "WebAssembly module", Executable, Unread, true, ["wasm"], [],
+        "Code of the WebAssembly machine.";
+    APE = "ape", "program for several systems", Executable, Unread, true, ["llamafile", "com"], [],
+        "One file that starts on Linux, Windows and macOS; llamafile is one that carries a model.";
+
+    RAW_TENSOR = "raw-tensor", "raw tensor", Model, Inert, false, [], [],
+        "Numbers without a header, as PyTorch stores them beside `data.pkl`.";
+    EMPTY = "empty", "empty file", Unknown, Inert, false, [], [], "No bytes.";
+    UNKNOWN = "unknown", "file of unknown format", Unknown, Unread, false, [], [],
+        "None of the formats that wellhead knows.";
+}
