@@ -8,7 +8,9 @@ mod policy;
 
 use wellhead_core::{Rule, Sink};
 
-pub use policy::{EXPIRED_IGNORE, INTERNAL_ERROR, NOT_FULLY_ANALYSED, UNUSED_IGNORE};
+pub use policy::{
+    EXPIRED_IGNORE, INTERNAL_ERROR, NOT_FULLY_ANALYSED, UNKNOWN_CONFIGURATION_KEY, UNUSED_IGNORE,
+};
 
 /// Declares the kinds of subject once: what a rule can look at, and the function type that looks at it.
 macro_rules! subjects {

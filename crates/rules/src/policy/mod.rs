@@ -3,11 +3,13 @@
 mod expired_ignore;
 mod internal_error;
 mod not_fully_analysed;
+mod unknown_configuration_key;
 mod unused_ignore;
 
 pub use expired_ignore::EXPIRED_IGNORE;
 pub use internal_error::INTERNAL_ERROR;
 pub use not_fully_analysed::NOT_FULLY_ANALYSED;
+pub use unknown_configuration_key::UNKNOWN_CONFIGURATION_KEY;
 pub use unused_ignore::UNUSED_IGNORE;
 
 use crate::{Check, Registered};

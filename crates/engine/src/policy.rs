@@ -1,0 +1,189 @@
+//! From what was found to what counts: levels, ignores, the verdict.
+
+use crate::config::{Config, Ignore};
+use wellhead_core::{Finding, Ignored, Level, Severity, Status, Verdict};
+use wellhead_rules::{EXPIRED_IGNORE, UNUSED_IGNORE};
+
+/// Applies a configuration to findings: sets levels and statuses, drops what is allowed, and adds what is to be said
+/// of the policy itself.
+///
+/// `today` (`2026-11-23`) decides which ignores have expired.
+pub fn apply(config: &Config, findings: Vec<Finding>, today: &str) -> Vec<Finding> {
+    let mut used = vec![false; config.ignores.len()];
+    let mut out = Vec::with_capacity(findings.len());
+    for mut finding in findings {
+        finding.level = level(config, &finding);
+        if finding.level == Some(Level::Allow) {
+            continue;
+        }
+        for (ignore, used) in config.ignores.iter().zip(&mut used) {
+            if !covers(ignore, &finding) {
+                continue;
+            }
+            *used = true;
+            let expired = ignore.expires.as_deref().is_some_and(|day| day < today);
+            if finding.is_reported() && !expired {
+                finding.status = Status::Ignored(Box::new(Ignored {
+                    reason: wellhead_core::escape(&ignore.reason),
+                    expires: ignore.expires.clone(),
+                    by: Some(ignore.location.clone()),
+                }));
+            }
+        }
+        out.push(finding);
+    }
+    let about_itself = config
+        .findings
+        .iter()
+        .cloned()
+        .chain(about_ignores(config, &used, today));
+    for mut finding in about_itself {
+        finding.level = level(config, &finding);
+        if finding.level != Some(Level::Allow) {
+            out.push(finding);
+        }
+    }
+    out
+}
+
+fn about_ignores(config: &Config, used: &[bool], today: &str) -> Vec<Finding> {
+    let mut out = Vec::new();
+    for (ignore, used) in config.ignores.iter().zip(used) {
+        let subject = format!("{} {}", ignore.rule, ignore.reason);
+        match &ignore.expires {
+            Some(day) if day.as_str() < today => out.push(
+                Finding::new(
+                    &EXPIRED_IGNORE,
+                    format!("this ignore ended on {day} and covers nothing any more"),
+                    ignore.location.clone(),
+                )
+                .help("mend what it covered and remove it, or look at its reason again and set a new day")
+                .subject(subject),
+            ),
+            _ if !used => out.push(
+                Finding::new(
+                    &UNUSED_IGNORE,
+                    "this ignore matched nothing",
+                    ignore.location.clone(),
+                )
+                .help("remove the entry")
+                .subject(subject),
+            ),
+            _ => {}
+        }
+    }
+    out
+}
+
+/// What the configuration says of a finding's rule; the last line wins.
+fn level(config: &Config, finding: &Finding) -> Option<Level> {
+    config
+        .levels
+        .iter()
+        .rev()
+        .find(|(rule, _)| *rule == finding.rule)
+        .map(|(_, level)| *level)
+}
+
+fn covers(ignore: &Ignore, finding: &Finding) -> bool {
+    let text = |key: &str| finding.properties.get(key).and_then(|v| v.as_str());
+    let listed = |key: &str, wanted: &str| {
+        let values = finding.properties.get(key).and_then(|v| v.as_array());
+        values.is_some_and(|v| v.iter().any(|v| v.as_str() == Some(wanted)))
+    };
+    let path = ignore.path.as_ref().is_none_or(|glob| {
+        finding
+            .primary()
+            .is_some_and(|l| glob.is_match(l.artifact.top()) || glob.is_match(l.artifact.to_string()))
+    });
+    let component = ignore.component.as_deref().is_none_or(|name| {
+        text("package") == Some(name) || text("purl").is_some_and(|p| p.split('@').next() == Some(name))
+    });
+    let advisory = ignore
+        .advisory
+        .as_deref()
+        .is_none_or(|id| text("advisory") == Some(id) || listed("aliases", id) || listed("advisories", id));
+    let fingerprint = ignore
+        .fingerprint
+        .as_deref()
+        .is_none_or(|f| f == finding.fingerprint());
+    let unfixed = !ignore.until_fixed || text("fixed_in").is_none();
+    ignore.rule == finding.rule && path && component && advisory && fingerprint && unfixed
+}
+
+/// The verdict on findings to which the policy was applied.
+pub fn verdict(findings: &[Finding], fail_on: Option<Severity>) -> Verdict {
+    let because: Vec<_> = findings
+        .iter()
+        .filter(|f| Verdict::fails(f, fail_on))
+        .map(Finding::fingerprint)
+        .collect();
+    Verdict {
+        allowed: because.is_empty(),
+        fail_on,
+        because,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wellhead_core::{ArtifactPath, Location};
+    use wellhead_rules::INTERNAL_ERROR;
+
+    fn finding(path: &str) -> Finding {
+        Finding::new(
+            &INTERNAL_ERROR,
+            "m",
+            Location::whole(&ArtifactPath::file(path).member("data.pkl"), ""),
+        )
+        .property("package", "torch")
+        .property("aliases", vec!["CVE-2025-32434"])
+    }
+
+    fn statuses(ignore: &str) -> Vec<String> {
+        let text = format!("[[ignore]]\nrule = \"internal-error\"\nreason = \"r\"\n{ignore}");
+        let config = Config::parse("wellhead.toml", &text, &wellhead_rules::rules()).unwrap();
+        let findings = apply(&config, vec![finding("models/a.pt")], "2026-11-23");
+        findings
+            .iter()
+            .map(|f| format!("{} {}", f.rule, f.status.name()))
+            .collect()
+    }
+
+    #[test]
+    fn an_ignore_covers_by_path_component_advisory_and_day() {
+        let ignored = ["internal-error ignored"];
+        let unused = ["internal-error reported", "unused-ignore reported"];
+        let expired = ["internal-error reported", "expired-ignore reported"];
+        for (ignore, expected) in [
+            ("", &ignored[..]),
+            ("path = \"models/*.pt\"", &ignored),
+            ("path = \"**/data.pkl\"", &ignored),
+            ("path = \"other/*\"", &unused),
+            ("component = \"torch\"", &ignored),
+            ("component = \"numpy\"", &unused),
+            ("advisory = \"CVE-2025-32434\"", &ignored),
+            ("advisory = \"CVE-1-1\"", &unused),
+            ("expires = 2026-11-23", &ignored),
+            ("expires = 2026-11-22", &expired),
+            ("until = \"fixed\"", &ignored),
+        ] {
+            assert_eq!(statuses(ignore), expected, "{ignore}");
+        }
+    }
+
+    #[test]
+    fn allow_drops_deny_fails_warn_never_does() {
+        for (level, count, allowed) in [("allow", 0, true), ("warn", 1, true), ("deny", 1, false)] {
+            let text = format!("[rules]\ninternal-error = \"{level}\"");
+            let config = Config::parse("wellhead.toml", &text, &wellhead_rules::rules()).unwrap();
+            let findings = apply(&config, vec![finding("a")], "2026-11-23");
+            assert_eq!(
+                (findings.len(), verdict(&findings, None).allowed),
+                (count, allowed),
+                "{level}"
+            );
+        }
+    }
+}
