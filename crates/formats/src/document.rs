@@ -92,7 +92,7 @@ pub struct DataFile {
     /// The text.
     pub text: TextFile,
     /// Its tree, or why there is none.
-    pub root: Result<text::Node, String>,
+    pub root: Result<text::Node, text::SyntaxError>,
 }
 
 /// What a compressed stream holds.
@@ -143,6 +143,7 @@ pub struct Member {
 
 /// Where a member's bytes come from.
 #[derive(Clone, Debug)]
+#[expect(dead_code, reason = "the containers that make members land next")]
 pub(crate) enum MemberSource {
     /// They lie in the container as they are.
     Stored(Blob),

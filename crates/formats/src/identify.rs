@@ -1,6 +1,20 @@
 //! Which format an artifact has: its content decides, its name only adds a mismatch.
+//!
+//! Loaders go by content more often than by name (`torch.load` opens a zip under any extension), so does this.
+//! Where several loaders would read the same bytes differently, the first reading is the format and each further
+//! one a [`Layer`]; the members that lie in a layer are analysed like all others.
 
-use crate::format::Format;
+mod magic;
+mod names;
+mod structure;
+
+use crate::{
+    document::Role,
+    format::{Family, Format, Support, table},
+};
+use wellhead_core::{Blob, Budget};
+
+pub use names::promised;
 
 /// What an artifact was taken for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,4 +45,87 @@ pub struct Layer {
     pub format: &'static Format,
     /// Where it begins.
     pub offset: u64,
+}
+
+/// How much of the beginning is looked at.
+const HEAD: usize = 4096;
+
+/// Says which format `blob` has. `name` is the file's path or the member's name, `role` what the container said.
+pub fn identify(name: &str, role: Role, blob: &Blob, budget: &mut Budget) -> Identity {
+    let by_name = promised(name);
+    let identity = |format| Identity {
+        format,
+        by_name,
+        mismatch: None,
+        polyglot: Vec::new(),
+    };
+    let Ok(head) = blob.bytes(0, HEAD) else {
+        return identity(&table::UNKNOWN);
+    };
+    if head.is_empty() {
+        return identity(&table::EMPTY);
+    }
+    let (format, polyglot) = match role {
+        Role::Pickle => (
+            &table::PICKLE,
+            structure::layers(&table::PICKLE, &head, blob, budget),
+        ),
+        Role::TorchScript => (&table::PLAIN_TEXT, Vec::new()),
+        Role::Tensor => structure::tensor(&head, blob, budget),
+        Role::Plain => {
+            let format = by_content(name, by_name, &head, blob, budget);
+            (format, structure::layers(format, &head, blob, budget))
+        }
+    };
+    let mismatch = by_name
+        .filter(|promised| role == Role::Plain && !names::honest(name, promised, format))
+        .map(|promised| Mismatch {
+            promised,
+            found: format,
+        });
+    Identity {
+        format,
+        by_name,
+        mismatch,
+        polyglot,
+    }
+}
+
+fn by_content(
+    name: &str,
+    by_name: Option<&'static Format>,
+    head: &[u8],
+    blob: &Blob,
+    budget: &mut Budget,
+) -> &'static Format {
+    if let Some(format) = structure::container(name, head, blob, budget) {
+        return format;
+    }
+    if let Some(format) = magic::of(head) {
+        return format;
+    }
+    if let Some(format) = structure::without_magic(head, blob) {
+        return format;
+    }
+    if structure::is_pickle(head, blob) {
+        return &table::PICKLE;
+    }
+    if let Some(format) = structure::text(head, blob.len()) {
+        // Any text may be meant as what its name says; a binary format it is not.
+        return by_name.filter(|f| is_textual(f)).unwrap_or(format);
+    }
+    match by_name {
+        // Whoever opens it will unpickle it, so it is judged as a pickle: a damaged one.
+        Some(f) if *f == table::PICKLE => f,
+        // Formats without a magic number of their own.
+        Some(f) if magic::has_none(f) => f,
+        _ if structure::zip_at_end(blob, budget).is_some() => &table::ZIP,
+        _ => &table::UNKNOWN,
+    }
+}
+
+/// Whether the format is one of text.
+fn is_textual(format: &Format) -> bool {
+    matches!(format.family, Family::Text | Family::Source) && format.support == Support::Opened
+        || *format == table::CSV
 }

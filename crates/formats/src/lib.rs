@@ -26,6 +26,7 @@ pub mod document;
 pub mod format;
 pub mod identify;
 pub mod npy;
+mod open;
 pub mod pickle;
 pub mod safetensors;
 pub mod tar;
@@ -35,4 +36,5 @@ pub mod zip;
 
 pub use document::{Document, Member, OpenOptions, Opened, Role};
 pub use format::{FORMATS, Family, Format, Support};
-pub use identify::Identity;
+pub use identify::{Identity, identify};
+pub use open::open;

@@ -1,0 +1,158 @@
+//! What a name promises, and what may honestly bear it.
+
+use super::is_textual;
+use crate::format::{FORMATS, Family, Format, table as t};
+
+/// Extensions that promise nothing, because several unlike formats share them.
+static ANYTHING: &[&str] = &[
+    "bin", "pt", "pth", "ckpt", "model", "dat", "data", "weights", "params", "bak", "old", "orig", "tmp",
+    "part", "index", "cache", "db", "p", "o", "a", "r", "com", "ts", "z", "bundle", "mar", "t7", "raw",
+    "blob",
+];
+
+/// Extension, and formats beside the promised one that honestly bear it.
+static ALSO: &[(&str, &[&Format])] = &[
+    (
+        "pkl",
+        &[
+            &t::GZIP,
+            &t::ZLIB,
+            &t::BZIP2,
+            &t::XZ,
+            &t::LZMA,
+            &t::LZ4,
+            &t::ZSTD,
+            &t::TORCH_ZIP,
+            &t::TORCH_LEGACY,
+            &t::ZIP,
+        ],
+    ),
+    (
+        "pickle",
+        &[
+            &t::GZIP,
+            &t::ZLIB,
+            &t::BZIP2,
+            &t::XZ,
+            &t::LZMA,
+            &t::LZ4,
+            &t::ZSTD,
+            &t::TORCH_ZIP,
+            &t::TORCH_LEGACY,
+            &t::ZIP,
+        ],
+    ),
+    (
+        "joblib",
+        &[&t::GZIP, &t::ZLIB, &t::BZIP2, &t::XZ, &t::LZMA, &t::LZ4, &t::ZSTD],
+    ),
+    (
+        "tar",
+        &[
+            &t::GZIP,
+            &t::BZIP2,
+            &t::XZ,
+            &t::ZSTD,
+            &t::TORCH_TAR,
+            &t::TORCH_ZIP,
+            &t::TORCH_LEGACY,
+            &t::NEMO,
+        ],
+    ),
+    ("nemo", &[&t::TAR, &t::GZIP]),
+    ("gz", &[&t::TAR]),
+    ("rds", &[&t::GZIP, &t::BZIP2, &t::XZ]),
+    ("rda", &[&t::GZIP, &t::BZIP2, &t::XZ]),
+    ("rdata", &[&t::GZIP, &t::BZIP2, &t::XZ]),
+    ("xz", &[&t::LZMA]),
+    ("lzma", &[&t::XZ]),
+    ("h5", &[&t::KERAS]),
+    ("keras", &[&t::HDF5]),
+    ("ptl", &[&t::TORCH_ZIP]),
+    ("onnx", &[&t::PROTOBUF]),
+    ("pb", &[&t::ONNX, &t::SAVED_MODEL]),
+    ("mlmodel", &[&t::YAML]),
+    ("exe", &[&t::APE]),
+    ("llamafile", &[&t::ELF, &t::PE]),
+    ("dll", &[&t::MACH_O]),
+    ("so", &[&t::MACH_O]),
+    ("bundle", &[&t::MACH_O]),
+    ("feather", &[&t::ARROW]),
+];
+
+/// The lower-case name without folders, and its extension.
+fn split(path: &str) -> (String, Option<String>) {
+    let name = path.rsplit(['/', '\\']).next().unwrap_or_default().to_lowercase();
+    let ext = name
+        .rsplit_once('.')
+        .filter(|(stem, ext)| !stem.is_empty() && !ext.is_empty())
+        .map(|(_, ext)| ext.to_owned());
+    (name, ext)
+}
+
+/// The format that the name of `path` promises.
+pub fn promised(path: &str) -> Option<&'static Format> {
+    let (name, ext) = split(path);
+    let bare = name.split_once('.').map_or(name.as_str(), |(stem, _)| stem);
+    if let Some(f) = FORMATS.iter().find(|f| f.names.contains(&name.as_str())) {
+        return Some(f);
+    }
+    if matches!(bare, "dockerfile" | "containerfile") {
+        return Some(&t::DOCKERFILE);
+    }
+    let ext = ext.as_deref();
+    if let Some("txt" | "in") = ext
+        && (name.contains("requirements") || name.contains("constraints") || path.contains("requirements/"))
+    {
+        return Some(&t::REQUIREMENTS);
+    }
+    if ext == Some("pth") && path.contains("site-packages/") {
+        return Some(&t::PYTHON_PATH);
+    }
+    let ext = ext.filter(|e| !ANYTHING.contains(e))?;
+    FORMATS.iter().copied().find(|f| f.extensions.contains(&ext))
+}
+
+/// Whether a file of this name that promises one format may honestly be another.
+pub(super) fn honest(path: &str, promised: &Format, found: &Format) -> bool {
+    if promised == found || matches!(found.name, "unknown" | "empty" | "lfs-pointer") {
+        return true;
+    }
+    // A pointer, a linker script or a template may stand under any binary name only as text; text under a text name
+    // is whatever the reader makes of it.
+    if is_textual(promised) && is_textual(found) {
+        return true;
+    }
+    // Formats built on zip are told apart by their members, and a name seldom says which.
+    if is_zip(promised)
+        && is_zip(found)
+        && (!found.runs_code_on_load || promised.runs_code_on_load || *promised == t::ZIP)
+    {
+        return true;
+    }
+    if promised.family == Family::Executable && is_textual(found) {
+        return true;
+    }
+    let (_, ext) = split(path);
+    let also = ALSO.iter().find(|(e, _)| Some(*e) == ext.as_deref());
+    also.is_some_and(|(_, formats)| formats.contains(&found))
+}
+
+/// Whether the format is a zip archive underneath.
+pub(super) fn is_zip(format: &Format) -> bool {
+    matches!(
+        format.name,
+        "zip"
+            | "torch-zip"
+            | "torchscript"
+            | "torch-package"
+            | "npz"
+            | "skops"
+            | "keras"
+            | "torch-mar"
+            | "wheel"
+            | "egg"
+            | "jar"
+            | "office"
+    )
+}

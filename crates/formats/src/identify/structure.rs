@@ -1,0 +1,104 @@
+//! Formats that are told by more than their first bytes.
+
+use super::Layer;
+use crate::format::{Format, Support, table as t};
+use wellhead_core::{Blob, Budget};
+
+/// Zip and tar archives, and what is built on them.
+pub(super) fn container(
+    _name: &str,
+    head: &[u8],
+    _blob: &Blob,
+    _budget: &mut Budget,
+) -> Option<&'static Format> {
+    if head.starts_with(b"PK\x03\x04") || head.starts_with(b"PK\x05\x06") {
+        return Some(&t::ZIP);
+    }
+    (head.get(257..262) == Some(b"ustar")).then_some(&t::TAR)
+}
+
+/// Formats whose first bytes are a length or a checksum.
+pub(super) fn without_magic(head: &[u8], blob: &Blob) -> Option<&'static Format> {
+    let first: [u8; 8] = head.get(..8)?.try_into().ok()?;
+    let length = u64::from_le_bytes(first);
+    if head.get(8) == Some(&b'{') && length < (1 << 32) && (length <= blob.len() || blob.len() > 16) {
+        // JSON cannot be told from a pickle by a brace alone: a key or the end has to follow.
+        let rest = head.get(9..).unwrap_or_default();
+        let next = rest.iter().find(|b| !b.is_ascii_whitespace());
+        return matches!(next, Some(b'"' | b'}')).then_some(&t::SAFETENSORS);
+    }
+    None
+}
+
+/// Whether a loader that unpickles would get somewhere.
+pub(super) fn is_pickle(head: &[u8], _blob: &Blob) -> bool {
+    matches!(head, [0x80, 1..=5, ..])
+}
+
+/// Text, and what kind where its first line says so.
+pub(super) fn text(head: &[u8], len: u64) -> Option<&'static Format> {
+    if head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff") {
+        return Some(&t::PLAIN_TEXT);
+    }
+    let valid = match std::str::from_utf8(head) {
+        Ok(text) => text,
+        // A character may be cut at the end of the head.
+        Err(e) if e.error_len().is_none() && (head.len() as u64) < len => {
+            std::str::from_utf8(head.get(..e.valid_up_to())?).ok()?
+        }
+        Err(_) => return None,
+    };
+    let binary = |c: char| matches!(c as u32, 0..=8 | 0xb | 0xe..=0x1a | 0x1c..=0x1f | 0x7f);
+    if valid.chars().any(binary) {
+        return None;
+    }
+    let start = valid.trim_start_matches('\u{feff}').trim_start();
+    let lower: String = start.chars().take(64).collect::<String>().to_lowercase();
+    let first = valid.lines().next().unwrap_or_default();
+    Some(if first.starts_with("#!") && first.contains("python") {
+        &t::PYTHON
+    } else if first.starts_with("#!") && first.contains("sh") {
+        &t::SHELL
+    } else if lower.starts_with("<?xml") {
+        &t::XML
+    } else if lower.starts_with("<!doctype html") || lower.starts_with("<html") {
+        &t::HTML
+    } else if start.starts_with("{\"") || start.starts_with("[{") || start.starts_with("{\n") {
+        &t::JSON
+    } else {
+        &t::PLAIN_TEXT
+    })
+}
+
+/// What a member that is taken for raw numbers is.
+pub(super) fn tensor(head: &[u8], _blob: &Blob, _budget: &mut Budget) -> (&'static Format, Vec<Layer>) {
+    match super::magic::of(head) {
+        Some(f) if *f == t::ELF || *f == t::PE || *f == t::MACH_O => (f, Vec::new()),
+        _ => (&t::RAW_TENSOR, Vec::new()),
+    }
+}
+
+/// A zip archive whose directory ends the file.
+pub(super) fn zip_at_end(_blob: &Blob, _budget: &mut Budget) -> Option<u64> {
+    None
+}
+
+/// Further readings of the same bytes.
+pub(super) fn layers(format: &'static Format, head: &[u8], blob: &Blob, budget: &mut Budget) -> Vec<Layer> {
+    let mut layers = Vec::new();
+    if format.support != Support::Opened && is_pickle(head, blob) {
+        layers.push(Layer {
+            format: &t::PICKLE,
+            offset: 0,
+        });
+    }
+    if !super::names::is_zip(format)
+        && let Some(offset) = zip_at_end(blob, budget)
+    {
+        layers.push(Layer {
+            format: &t::ZIP,
+            offset,
+        });
+    }
+    layers
+}

@@ -1,0 +1,102 @@
+//! From an identity to a document.
+
+use crate::{
+    document::{DataFile, Document, Encoding, OpenOptions, Opened, TextFile},
+    format::{Format, Support, table as t},
+    identify::Identity,
+    text,
+};
+use std::sync::Arc;
+use wellhead_core::{Blob, Budget, Outcome};
+
+/// Opens an artifact as what it was taken for. `name` is the file's path or the member's name.
+///
+/// Never fails: what could not be read is said in the outcome, and what was read before that is in the document.
+pub fn open(
+    _name: &str,
+    identity: &Identity,
+    blob: &Blob,
+    options: OpenOptions,
+    budget: &mut Budget,
+) -> Opened {
+    let format = identity.format;
+    let (document, outcome) = match format.support {
+        Support::Inert => (Document::Opaque, Outcome::Analysed),
+        Support::Unread => (Document::Opaque, Outcome::NotAnalysed { why: unread(format) }),
+        Support::Opened => read(format, blob, budget),
+    };
+    Opened {
+        document,
+        members: Vec::new(),
+        outcome,
+        depth: options.depth,
+    }
+}
+
+fn unread(format: &Format) -> String {
+    match format.name {
+        "unknown" => "its format is not known".to_owned(),
+        "lfs-pointer" => "a Git LFS pointer; the file itself is not here".to_owned(),
+        _ => format!("recognised as {}, which is not read yet", format.with_article()),
+    }
+}
+
+fn read(format: &'static Format, blob: &Blob, budget: &mut Budget) -> (Document, Outcome) {
+    let (text, outcome) = match read_text(blob, budget) {
+        Ok(read) => read,
+        Err(why) => return (Document::Opaque, Outcome::NotAnalysed { why }),
+    };
+    let parse = match format {
+        f if *f == t::JSON || *f == t::NOTEBOOK => text::json,
+        f if *f == t::TOML => text::toml,
+        f if *f == t::YAML => text::yaml,
+        _ => return (Document::Text(text), outcome),
+    };
+    let root = parse(&text.text, budget);
+    let outcome = match &root {
+        Ok(_) => outcome,
+        Err(e) => outcome.and(Outcome::Partly {
+            why: format!("not valid {format}: {e}"),
+        }),
+    };
+    (Document::Data(Box::new(DataFile { text, root })), outcome)
+}
+
+/// Reads and decodes a text; a long one is cut where the memory ends.
+fn read_text(blob: &Blob, budget: &mut Budget) -> Result<(TextFile, Outcome), String> {
+    // The bytes and their decoded form.
+    let cost = blob.len().saturating_mul(2);
+    let ceiling = budget.limits().memory / 4;
+    budget.memory(cost.min(ceiling)).map_err(|e| e.to_string())?;
+    let max = usize::try_from(ceiling / 2).unwrap_or(usize::MAX);
+    let bytes = blob.bytes(0, max).map_err(|e| e.to_string());
+    budget.release(cost.min(ceiling));
+    let bytes = bytes?;
+    let outcome = if (bytes.len() as u64) < blob.len() {
+        Outcome::Partly {
+            why: format!("only the first {} bytes of this text were read", bytes.len()),
+        }
+    } else {
+        Outcome::Analysed
+    };
+    Ok((decode(&bytes), outcome))
+}
+
+fn decode(bytes: &[u8]) -> TextFile {
+    let utf16 = |rest: &[u8], word: fn([u8; 2]) -> u16| {
+        let units = rest.chunks_exact(2).filter_map(|c| c.try_into().ok().map(word));
+        char::decode_utf16(units)
+            .map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER))
+            .collect::<String>()
+    };
+    let (text, encoding): (Arc<str>, _) = match bytes {
+        [0xef, 0xbb, 0xbf, rest @ ..] => (String::from_utf8_lossy(rest).into(), Encoding::Utf8Bom),
+        [0xff, 0xfe, rest @ ..] => (utf16(rest, u16::from_le_bytes).into(), Encoding::Utf16Le),
+        [0xfe, 0xff, rest @ ..] => (utf16(rest, u16::from_be_bytes).into(), Encoding::Utf16Be),
+        _ => match std::str::from_utf8(bytes) {
+            Ok(text) => (text.into(), Encoding::Utf8),
+            Err(_) => (String::from_utf8_lossy(bytes).into(), Encoding::Lossy),
+        },
+    };
+    TextFile { text, encoding }
+}
