@@ -1,0 +1,70 @@
+//! `cargo run -p wellhead-dev -- examples|docs|schemas|fuzz|all [--check]`: writes what is derived, or says what is stale.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a tool of the repository, not the product: it prints what it did"
+)]
+
+use anyhow::{Result, bail};
+use std::process::ExitCode;
+use wellhead_dev::generated::{self, Kind};
+
+const USAGE: &str = "\
+usage: wellhead-dev examples|docs|schemas|fuzz|all [--check]
+
+  examples   the model files of examples/
+  docs       docs/reference/ and the outputs that pages show
+  schemas    docs/schema/
+  fuzz       fuzz/Cargo.toml, from the files in fuzz/fuzz_targets/
+  --check    write nothing; exit 1 and name what is stale";
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run() -> Result<ExitCode> {
+    let mut check = false;
+    let mut what = None;
+    for arg in std::env::args().skip(1) {
+        match arg.as_str() {
+            "--check" => check = true,
+            "-h" | "--help" => {
+                println!("{USAGE}");
+                return Ok(ExitCode::SUCCESS);
+            }
+            _ if what.is_none() && !arg.starts_with('-') => what = Some(arg),
+            _ => bail!("unknown argument `{arg}`\n{USAGE}"),
+        }
+    }
+    let kinds: Vec<Kind> = match what.as_deref() {
+        Some("all") => Kind::ALL.to_vec(),
+        Some(name) => match Kind::ALL.iter().find(|k| k.name() == name) {
+            Some(kind) => vec![*kind],
+            None => bail!("unknown kind `{name}`\n{USAGE}"),
+        },
+        None => bail!("what is to be made?\n{USAGE}"),
+    };
+    let root = generated::root();
+    let mut stale = 0_usize;
+    for kind in kinds {
+        for change in generated::changes(&root, kind)? {
+            stale += 1;
+            println!("{} {}", if check { "stale:" } else { "wrote" }, change.path);
+            if !check {
+                change.apply(&root)?;
+            }
+        }
+    }
+    if check && stale > 0 {
+        eprintln!("hint: `cargo run -p wellhead-dev -- all` writes them");
+        return Ok(ExitCode::FAILURE);
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,43 @@
+//! What holds for the repository as a whole.
+
+use anyhow::Result;
+use wellhead_dev::{
+    generated::{self, Kind},
+    layers,
+};
+
+#[test]
+fn crates_know_only_what_lies_below_them() -> Result<()> {
+    let wrong = layers::violations(&generated::root())?;
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    Ok(())
+}
+
+/// `UPDATE=1` writes instead of failing.
+fn fresh(kind: Kind) -> Result<()> {
+    let root = generated::root();
+    let changes = generated::changes(&root, kind)?;
+    if std::env::var_os("UPDATE").is_some() {
+        for change in changes {
+            change.apply(&root)?;
+        }
+        return Ok(());
+    }
+    let stale: Vec<_> = changes.iter().map(|c| c.path.as_str()).collect();
+    assert!(
+        stale.is_empty(),
+        "stale: {}\n`UPDATE=1 cargo test -p wellhead-dev` or `cargo run -p wellhead-dev -- all` writes them",
+        stale.join(", ")
+    );
+    Ok(())
+}
+
+#[test]
+fn the_reference_is_fresh() -> Result<()> {
+    fresh(Kind::Docs)
+}
+
+#[test]
+fn every_fuzz_target_is_built() -> Result<()> {
+    fresh(Kind::Fuzz)
+}
