@@ -1,6 +1,6 @@
 //! What is made, what is there, and the difference.
 
-use crate::{docs, fuzz};
+use crate::{docs, fuzz, schemas};
 use anyhow::{Context, Result};
 use std::{
     collections::BTreeSet,
@@ -34,17 +34,20 @@ pub enum Kind {
     Docs,
     /// The manifest of the fuzz crate.
     Fuzz,
+    /// The schemas of the configuration and the report.
+    Schemas,
 }
 
 impl Kind {
     /// All of them, in the order in which they depend on one another.
-    pub const ALL: &'static [Self] = &[Self::Fuzz, Self::Docs];
+    pub const ALL: &'static [Self] = &[Self::Fuzz, Self::Schemas, Self::Docs];
 
     /// The name on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Self::Docs => "docs",
             Self::Fuzz => "fuzz",
+            Self::Schemas => "schemas",
         }
     }
 
@@ -56,6 +59,7 @@ impl Kind {
         match self {
             Self::Docs => Ok(docs::rules()),
             Self::Fuzz => Ok(vec![fuzz::manifest(root)?]),
+            Self::Schemas => schemas::all(),
         }
     }
 
@@ -63,6 +67,7 @@ impl Kind {
     fn owned(self) -> &'static [&'static str] {
         match self {
             Self::Docs => &["docs/reference/rules"],
+            Self::Schemas => &["docs/schema"],
             Self::Fuzz => &[],
         }
     }

@@ -14,3 +14,4 @@ pub mod docs;
 pub mod fuzz;
 pub mod generated;
 pub mod layers;
+pub mod schemas;

@@ -41,3 +41,8 @@ fn the_reference_is_fresh() -> Result<()> {
 fn every_fuzz_target_is_built() -> Result<()> {
     fresh(Kind::Fuzz)
 }
+
+#[test]
+fn the_schemas_are_fresh() -> Result<()> {
+    fresh(Kind::Schemas)
+}

@@ -1,0 +1,113 @@
+//! JSON schemas: of the configuration, from its table of keys and the rule slice.
+
+use crate::generated::Made;
+use anyhow::Result;
+use serde_json::{Map, Value, json};
+use wellhead_core::{Level, Severity};
+use wellhead_engine::{IGNORE_KEYS, KEYS};
+
+/// All schemas.
+///
+/// # Errors
+/// If one cannot be written as JSON.
+pub fn all() -> Result<Vec<Made>> {
+    Ok(vec![pretty(
+        "docs/schema/wellhead.toml.schema.json",
+        &configuration(),
+    )?])
+}
+
+fn pretty(path: &str, schema: &Value) -> Result<Made> {
+    let mut text = serde_json::to_string_pretty(schema)?;
+    text.push('\n');
+    Ok(Made::text(path, text))
+}
+
+/// The schema of `wellhead.toml`. A key that the table of keys names and this does not know fails the build's tests.
+pub fn configuration() -> Value {
+    let mut properties = Map::new();
+    for (key, description) in KEYS {
+        let mut schema = match key {
+            "fail-on" => {
+                let mut names: Vec<&str> = Severity::ALL
+                    .iter()
+                    .map(|s| s.name())
+                    .filter(|n| *n != "info")
+                    .collect();
+                names.push("never");
+                json!({ "enum": names, "default": "high" })
+            }
+            "rules" => levels(),
+            "ignore" => json!({ "type": "array", "items": ignore() }),
+            _ => json!({}),
+        };
+        describe(&mut schema, description);
+        properties.insert(key.to_owned(), schema);
+    }
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "wellhead.toml",
+        "description": "The policy of `wellhead audit`: also as [tool.wellhead] in pyproject.toml",
+        "type": "object",
+        "properties": properties,
+        "additionalProperties": false,
+    })
+}
+
+fn levels() -> Value {
+    let names: Vec<&str> = Level::ALL.iter().map(|l| l.name()).collect();
+    let mut rules = Map::new();
+    for rule in wellhead_rules::rules() {
+        rules.insert(
+            rule.id.to_owned(),
+            json!({ "enum": names, "description": rule.summary }),
+        );
+    }
+    json!({ "type": "object", "properties": rules, "additionalProperties": false })
+}
+
+fn ignore() -> Value {
+    let ids: Vec<&str> = wellhead_rules::rules().iter().map(|r| r.id).collect();
+    let mut properties = Map::new();
+    for (key, description) in IGNORE_KEYS {
+        let mut schema = match key {
+            "rule" => json!({ "enum": ids }),
+            "until" => json!({ "const": "fixed" }),
+            // A TOML date, which editors show to the schema as text.
+            "expires" => json!({ "type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}$" }),
+            "reason" => json!({ "type": "string", "minLength": 1 }),
+            _ => json!({ "type": "string" }),
+        };
+        describe(&mut schema, description);
+        properties.insert(key.to_owned(), schema);
+    }
+    json!({
+        "type": "object",
+        "properties": properties,
+        "required": ["rule", "reason"],
+        "additionalProperties": false,
+    })
+}
+
+fn describe(schema: &mut Value, description: &str) {
+    if let Some(object) = schema.as_object_mut() {
+        object.insert("description".to_owned(), json!(description));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_of_the_configuration_has_a_shape() {
+        let schema = configuration();
+        for (key, _) in KEYS {
+            let shape = &schema["properties"][key];
+            assert!(
+                shape.get("type").is_some() || shape.get("enum").is_some(),
+                "`{key}` has a description and no shape"
+            );
+        }
+    }
+}
