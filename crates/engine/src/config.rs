@@ -90,8 +90,8 @@ impl Config {
             source,
             rules,
         };
-        let root = text::toml(source, &mut Budget::default())
-            .map_err(|e| reader.error(e.span, e.message, None))?;
+        let root =
+            text::toml(source, &mut Budget::default()).map_err(|e| reader.error(e.span, e.message, None))?;
         let section = if name.rsplit('/').next() == Some("pyproject.toml") {
             match root.path(&["tool", "wellhead"]) {
                 Some(section) => section.clone(),

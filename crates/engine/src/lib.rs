@@ -4,8 +4,17 @@
 //! hold, what is to be said of it, and does it pass. The one decision: every file is judged by itself, under its own
 //! budget, by a task of its own that may fail without the others noticing; only then is the project looked at as a whole.
 
+mod artifact;
 mod config;
+mod facts;
 mod policy;
+mod project;
+mod run;
+mod scoreboard;
+mod selection;
+mod subjects;
 
 pub use config::{Config, ConfigError, IGNORE_KEYS, Ignore, KEYS, did_you_mean};
 pub use policy::{apply, verdict};
+pub use run::{Listing, Observer, Options, Unobserved, run};
+pub use selection::Selection;

@@ -6,7 +6,8 @@
 
 mod policy;
 
-use wellhead_core::{Rule, Sink};
+use std::collections::BTreeSet;
+use wellhead_core::{Measure, Rule, Sink};
 
 pub use policy::{
     EXPIRED_IGNORE, INTERNAL_ERROR, NOT_FULLY_ANALYSED, UNKNOWN_CONFIGURATION_KEY, UNUSED_IGNORE,
@@ -87,22 +88,22 @@ pub fn find(id: &str) -> Option<&'static Rule> {
     registered().map(|r| r.rule).find(|r| r.id == id)
 }
 
-/// Judges a subject by every rule that looks at its kind and for which `enabled` holds; says how many looked.
-pub fn judge(subject: Subject<'_>, enabled: &dyn Fn(&Rule) -> bool, sink: &mut Sink) -> usize {
-    let mut looked = 0_usize;
+/// Judges a subject by every rule that looks at its kind and for which `enabled` holds; says which measures were
+/// looked at.
+pub fn judge(subject: Subject<'_>, enabled: &dyn Fn(&Rule) -> bool, sink: &mut Sink) -> BTreeSet<Measure> {
+    let mut measures = BTreeSet::new();
     for Registered { rule, check } in registered() {
         if check.looks_at(subject) && enabled(rule) {
             check.run(subject, sink);
-            looked = looked.saturating_add(1);
+            measures.insert(rule.measure);
         }
     }
-    looked
+    measures
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::BTreeSet;
 
     const HEADINGS: [&str; 6] = [
         "## What it does",

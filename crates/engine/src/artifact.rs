@@ -1,0 +1,276 @@
+//! One file of the target, with all that lies inside it.
+//!
+//! The unpack queue: an artifact is identified, opened, judged, and its members go back to the queue. All of it runs
+//! under one budget, and each artifact inside one `catch_unwind`, so that a bug in a parser costs one artifact.
+
+use crate::{facts::Fact, run::Options, scoreboard::Scoreboard, subjects};
+use std::{
+    borrow::Cow,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
+use wellhead_core::{
+    ArtifactPath, Blob, Budget, Coverage, Depth, Exhausted, Finding, Location, Outcome, Resource, Sink,
+};
+use wellhead_formats::{
+    Family, Format, Identity, Member, OpenOptions, Opened, Role, Support, identify, open,
+};
+use wellhead_rules::{INTERNAL_ERROR, NOT_FULLY_ANALYSED, Subject};
+use wellhead_sources::Entry;
+
+/// What one file of the target came to.
+#[derive(Debug, Default)]
+pub(crate) struct FileResult {
+    pub(crate) coverage: Vec<Coverage>,
+    pub(crate) findings: Vec<Finding>,
+    pub(crate) facts: Vec<Fact>,
+    pub(crate) scoreboard: Scoreboard,
+    pub(crate) is_model: bool,
+    pub(crate) bytes: u64,
+}
+
+/// An artifact that waits in the queue.
+struct Queued {
+    path: ArtifactPath,
+    content: Waiting,
+    /// Whether something round it runs code when it is loaded, so that what cannot be seen of it matters.
+    in_model: bool,
+}
+
+enum Waiting {
+    File(Blob),
+    Member(Box<Member>),
+}
+
+/// Judges a file and all its members.
+pub(crate) fn analyse(path: &str, entry: &Entry, options: &Options<'_>) -> FileResult {
+    let artifact = ArtifactPath::file(path);
+    let mut file = Analysis {
+        options,
+        budget: Budget::new(options.limits.clone(), Arc::clone(&options.cancelled)),
+        result: FileResult::default(),
+        queue: Vec::new(),
+        refused: None,
+    };
+    match entry.open() {
+        Ok(blob) => {
+            file.result.bytes = blob.len();
+            file.queue.push(Queued {
+                path: artifact,
+                content: Waiting::File(blob),
+                in_model: false,
+            });
+        }
+        Err(why) => file.cover(artifact, Outcome::NotAnalysed { why }, None),
+    }
+    file.run();
+    file.result
+}
+
+struct Analysis<'a> {
+    options: &'a Options<'a>,
+    budget: Budget,
+    result: FileResult,
+    queue: Vec<Queued>,
+    /// The ceiling at which members stopped being queued, so that it is reported once.
+    refused: Option<Exhausted>,
+}
+
+impl Analysis<'_> {
+    fn run(&mut self) {
+        while let Some(next) = self.queue.pop() {
+            let path = next.path.clone();
+            // A parser that panics leaves at most its own artifact half-judged; the queue and the results are only
+            // ever appended to.
+            if catch_unwind(AssertUnwindSafe(|| self.one(next))).is_err() {
+                self.failed(path);
+            }
+        }
+    }
+
+    fn failed(&mut self, path: ArtifactPath) {
+        let finding = Finding::new(
+            &INTERNAL_ERROR,
+            "nothing is known about this artifact: wellhead itself failed on it",
+            Location::whole(&path, "not judged"),
+        );
+        if self.options.enables(&INTERNAL_ERROR) {
+            self.result
+                .findings
+                .push(finding.help("report it as SECURITY.md describes, and do not load it until then"));
+        }
+        self.cover(
+            path,
+            Outcome::NotAnalysed {
+                why: "internal error".to_owned(),
+            },
+            None,
+        );
+    }
+
+    fn cover(&mut self, artifact: ArtifactPath, outcome: Outcome, format: Option<&'static Format>) {
+        self.result.coverage.push(Coverage {
+            artifact,
+            outcome,
+            depth: self.options.depth,
+            format: format.map(|f| Cow::Borrowed(f.name)),
+        });
+    }
+
+    fn one(&mut self, next: Queued) {
+        let Queued {
+            path,
+            content,
+            in_model,
+        } = next;
+        let (blob, role, had) = match content {
+            Waiting::File(blob) => (blob, Role::Plain, Outcome::Analysed),
+            Waiting::Member(member) => {
+                let body = member.body(&mut self.budget);
+                (body.blob, member.role, body.outcome)
+            }
+        };
+        let name = path.leaf().to_owned();
+        let identity = identify(&name, role, &blob, &mut self.budget);
+        let format = identity.format;
+        let is_model = in_model || runs_code(&identity);
+        self.result.is_model |= is_model_file(format);
+        if matches!(had, Outcome::NotAnalysed { .. }) && blob.is_empty() {
+            self.unseen(&path, &had, role, is_model || runs_code_by_name(&identity));
+            self.cover(path, had, identity.by_name);
+            return;
+        }
+        let depth = self.depth_for(role);
+        let mut opened = open(
+            &name,
+            &identity,
+            &blob,
+            OpenOptions { depth, role },
+            &mut self.budget,
+        );
+        let members = std::mem::take(&mut opened.members);
+        let outcome = had.and(opened.outcome.clone());
+        let outcome = self.judge(&path, &identity, &opened, &blob, role, outcome);
+        let outcome = self.enqueue(&path, members, is_model, outcome);
+        self.unseen(&path, &outcome, role, is_model);
+        self.cover(path, outcome, Some(format));
+    }
+
+    fn depth_for(&self, role: Role) -> Depth {
+        // Tensor bytes are probed at their heads unless all was asked for.
+        if role == Role::Tensor {
+            self.options.depth
+        } else {
+            self.options.depth.max(Depth::Headers)
+        }
+    }
+
+    /// Puts members in the queue, the first on top.
+    fn enqueue(
+        &mut self,
+        path: &ArtifactPath,
+        members: Vec<Member>,
+        in_model: bool,
+        outcome: Outcome,
+    ) -> Outcome {
+        if members.is_empty() {
+            return outcome;
+        }
+        let depth = self.budget.limits().depth;
+        if path.nesting() >= usize::try_from(depth).unwrap_or(usize::MAX) {
+            let why = Exhausted {
+                resource: Resource::Depth,
+                limit: depth.into(),
+            };
+            self.refused.get_or_insert(why);
+            return outcome.and(Outcome::Partly { why: why.to_string() });
+        }
+        let queued = members.into_iter().rev().map(|member| Queued {
+            path: path.member(member.name.clone()),
+            content: Waiting::Member(Box::new(member)),
+            in_model,
+        });
+        self.queue.extend(queued);
+        outcome
+    }
+
+    /// "Not looked at" is a finding of its own where what was not seen could run code.
+    fn unseen(&mut self, path: &ArtifactPath, outcome: &Outcome, role: Role, could_run: bool) {
+        let Some(why) = outcome.why() else { return };
+        if !(could_run || role == Role::Pickle) || !self.options.enables(&NOT_FULLY_ANALYSED) {
+            return;
+        }
+        let message = match outcome {
+            Outcome::NotAnalysed { .. } => {
+                format!("this was not looked at and may run code when it is loaded: {why}")
+            }
+            _ => format!("only a part of this was seen, the rest may run code when it is loaded: {why}"),
+        };
+        self.result.findings.push(
+            Finding::new(&NOT_FULLY_ANALYSED, message, Location::whole(path, "not seen"))
+                .help("ask for the same weights as safetensors, or raise the ceiling if the artifact is your own")
+                .subject(why.to_owned()),
+        );
+    }
+
+    fn judge(
+        &mut self,
+        path: &ArtifactPath,
+        identity: &Identity,
+        opened: &Opened,
+        blob: &Blob,
+        role: Role,
+        outcome: Outcome,
+    ) -> Outcome {
+        let mut judge = Judge {
+            options: self.options,
+            path,
+            result: &mut self.result,
+        };
+        let input = subjects::Input {
+            path,
+            identity,
+            opened,
+            blob,
+            role,
+        };
+        let more = subjects::judge(&input, &mut judge, &mut self.budget);
+        outcome.and(more)
+    }
+}
+
+/// Hands subjects to the rules and keeps what they say.
+pub(crate) struct Judge<'a, 'o> {
+    options: &'a Options<'o>,
+    path: &'a ArtifactPath,
+    pub(crate) result: &'a mut FileResult,
+}
+
+impl Judge<'_, '_> {
+    /// Judges one subject. Structured subjects count on the scoreboard; `counts` is false for what every file is.
+    pub(crate) fn subject(&mut self, subject: Subject<'_>, counts: bool) {
+        let mut sink = Sink::new(self.path.clone());
+        let enabled = |rule: &wellhead_core::Rule| self.options.enables(rule);
+        let measures = wellhead_rules::judge(subject, &enabled, &mut sink);
+        if counts {
+            for measure in measures {
+                self.result.scoreboard.judged(measure, self.path.to_string());
+            }
+        }
+        self.result.findings.extend(sink.into_findings());
+    }
+}
+
+/// Whether loading it runs what it says, as far as its content or its name tell. Formats that are recognised and not
+/// read yet are told in the last line of the run and are no finding each.
+fn runs_code(identity: &Identity) -> bool {
+    identity.format.runs_code_on_load && identity.format.support == Support::Opened
+}
+
+fn runs_code_by_name(identity: &Identity) -> bool {
+    identity.by_name.is_some_and(|f| f.runs_code_on_load)
+}
+
+fn is_model_file(format: &Format) -> bool {
+    format.family == Family::Model
+}

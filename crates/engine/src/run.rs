@@ -1,0 +1,206 @@
+//! From listings to a report.
+
+use crate::{
+    Config, Selection,
+    artifact::{FileResult, analyse},
+    policy, project,
+    scoreboard::Scoreboard,
+};
+use rayon::prelude::*;
+use std::sync::{Arc, atomic::AtomicBool};
+use wellhead_core::{
+    Confidence, Coverage, Depth, Finding, Limits, Report, Rule, Severity, Stats, Verdict, assess,
+};
+use wellhead_sources::Entry;
+
+/// What one target holds.
+#[derive(Clone, Debug)]
+pub struct Listing {
+    /// The target as it was typed.
+    pub target: String,
+    /// What to put before the paths of its entries, where several targets are audited in one run.
+    pub prefix: Option<String>,
+    /// Its entries.
+    pub entries: Vec<Entry>,
+}
+
+/// Somebody who wants to know how far the run is.
+pub trait Observer: Sync {
+    /// So many files were listed.
+    fn listed(&self, files: u64);
+    /// A file was judged.
+    fn judged(&self, path: &str);
+}
+
+/// An observer that does not look.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Unobserved;
+
+impl Observer for Unobserved {
+    fn listed(&self, _: u64) {}
+    fn judged(&self, _: &str) {}
+}
+
+/// How a run is to be done.
+pub struct Options<'a> {
+    /// How much of each artifact is read.
+    pub depth: Depth,
+    /// What each file may cost.
+    pub limits: Limits,
+    /// The policy.
+    pub config: Config,
+    /// The severity from which on a finding fails the run; `None` leaves it to the policy, `Some(None)` is never.
+    pub fail_on: Option<Option<Severity>>,
+    /// Which rules are asked.
+    pub selection: Selection,
+    /// Findings below are not reported.
+    pub min_severity: Option<Severity>,
+    /// Findings below are not reported.
+    pub min_confidence: Option<Confidence>,
+    /// The day of the run, `2026-11-23`.
+    pub today: String,
+    /// Ends the run early.
+    pub cancelled: Arc<AtomicBool>,
+    /// Who watches.
+    pub observer: &'a dyn Observer,
+}
+
+impl Options<'_> {
+    /// Whether a rule is asked.
+    pub(crate) fn enables(&self, rule: &Rule) -> bool {
+        self.selection.enables(rule, &self.config.levels)
+    }
+}
+
+impl Default for Options<'_> {
+    fn default() -> Self {
+        Self {
+            depth: Depth::Headers,
+            limits: Limits::default(),
+            config: Config::default(),
+            fail_on: None,
+            selection: Selection::default(),
+            min_severity: None,
+            min_confidence: None,
+            today: "1970-01-01".to_owned(),
+            cancelled: Arc::default(),
+            observer: &Unobserved,
+        }
+    }
+}
+
+impl std::fmt::Debug for Options<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Options")
+            .field("depth", &self.depth)
+            .field("today", &self.today)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The severity from which on a finding fails a run of which nothing else was said.
+const FAIL_ON: Severity = Severity::High;
+
+/// Audits what the listings hold.
+///
+/// The report is the same for the same bytes, rules, advisories and policy, whatever the machine and however the
+/// work was spread over its cores.
+pub fn run(listings: Vec<Listing>, options: &Options<'_>) -> Report {
+    let targets: Vec<String> = listings
+        .iter()
+        .map(|l| wellhead_core::escape(&l.target))
+        .collect();
+    let files: Vec<(String, Entry)> = listings.into_iter().flat_map(named).collect();
+    options.observer.listed(files.len() as u64);
+    let results: Vec<FileResult> = files
+        .par_iter()
+        .map(|(path, entry)| {
+            let result = analyse(path, entry, options);
+            options.observer.judged(path);
+            result
+        })
+        .collect();
+    assemble(targets, results, options)
+}
+
+/// The entries of a listing under the names they have in the report.
+fn named(listing: Listing) -> impl Iterator<Item = (String, Entry)> {
+    let Listing { prefix, entries, .. } = listing;
+    entries.into_iter().map(move |entry| {
+        let path = match &prefix {
+            Some(prefix) => format!("{prefix}/{}", entry.path),
+            None => entry.path.clone(),
+        };
+        (path, entry)
+    })
+}
+
+fn assemble(targets: Vec<String>, results: Vec<FileResult>, options: &Options<'_>) -> Report {
+    let mut stats = Stats {
+        files: results.len() as u64,
+        ..Stats::default()
+    };
+    let mut coverage: Vec<Coverage> = Vec::new();
+    let mut findings: Vec<Finding> = Vec::new();
+    let mut scoreboard = Scoreboard::default();
+    let mut facts = Vec::new();
+    for result in results {
+        stats.models = stats.models.saturating_add(u64::from(result.is_model));
+        stats.bytes = stats.bytes.saturating_add(result.bytes);
+        coverage.extend(result.coverage);
+        findings.extend(result.findings);
+        scoreboard.merge(result.scoreboard);
+        facts.extend(result.facts);
+    }
+    let project = project::judge(facts, options, &mut scoreboard);
+    findings.extend(project.findings);
+    stats.packages = project.components.len() as u64;
+
+    findings.retain(|f| {
+        options.min_severity.is_none_or(|least| f.severity >= least)
+            && options.min_confidence.is_none_or(|least| f.confidence >= least)
+    });
+    let mut findings = policy::apply(&options.config, findings, &options.today);
+    sort(&mut findings);
+    findings.dedup();
+    coverage.sort_by(|a, b| a.artifact.cmp(&b.artifact));
+
+    let fail_on = options
+        .fail_on
+        .or(options.config.fail_on)
+        .unwrap_or(Some(FAIL_ON));
+    let measures = scoreboard.summaries(&findings, |f| Verdict::fails(f, fail_on));
+    let assessed: Vec<_> = measures
+        .iter()
+        .filter(|m| m.is_assessed())
+        .map(|m| m.measure)
+        .collect();
+    let risk = assess(&findings, &wellhead_rules::rules(), &assessed);
+    let verdict = policy::verdict(&findings, fail_on);
+    Report {
+        tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+        targets,
+        coverage,
+        findings,
+        components: project.components,
+        measures,
+        risk,
+        verdict,
+        databases: project.databases,
+        not_assessed: project.not_assessed,
+        stats,
+    }
+}
+
+/// The most harmful first, then by place; equal places by rule and subject.
+fn sort(findings: &mut [Finding]) {
+    findings.sort_by(|a, b| {
+        let place = |f: &Finding| f.primary().map(|l| (l.artifact.clone(), l.offset()));
+        b.severity
+            .cmp(&a.severity)
+            .then_with(|| place(a).cmp(&place(b)))
+            .then_with(|| a.rule.cmp(&b.rule))
+            .then_with(|| a.subject.cmp(&b.subject))
+            .then_with(|| a.message.cmp(&b.message))
+    });
+}
