@@ -14,4 +14,6 @@ pub mod docs;
 pub mod fuzz;
 pub mod generated;
 pub mod layers;
+pub mod pages;
 pub mod schemas;
+pub mod seeds;

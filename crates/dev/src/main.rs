@@ -7,16 +7,21 @@
 )]
 
 use anyhow::{Result, bail};
-use std::process::ExitCode;
-use wellhead_dev::generated::{self, Kind};
+use std::{path::Path, process::ExitCode};
+use wellhead_dev::{
+    generated::{self, Kind},
+    seeds,
+};
 
 const USAGE: &str = "\
 usage: wellhead-dev examples|docs|schemas|fuzz|all [--check]
+       wellhead-dev seeds FOLDER
 
   examples   the model files of examples/
   docs       docs/reference/ and the outputs that pages show
   schemas    docs/schema/
   fuzz       fuzz/Cargo.toml, from the files in fuzz/fuzz_targets/
+  seeds      first inputs for fuzzing, a folder per target below FOLDER
   --check    write nothing; exit 1 and name what is stale";
 
 fn main() -> ExitCode {
@@ -32,11 +37,20 @@ fn main() -> ExitCode {
 fn run() -> Result<ExitCode> {
     let mut check = false;
     let mut what = None;
-    for arg in std::env::args().skip(1) {
+    let mut args = std::env::args().skip(1);
+    while let Some(arg) = args.next() {
         match arg.as_str() {
             "--check" => check = true,
             "-h" | "--help" => {
                 println!("{USAGE}");
+                return Ok(ExitCode::SUCCESS);
+            }
+            "seeds" => {
+                let Some(folder) = args.next() else {
+                    bail!("where to?\n{USAGE}");
+                };
+                let count = seeds::write(&generated::root(), Path::new(&folder))?;
+                println!("{count} seeds in {folder}");
                 return Ok(ExitCode::SUCCESS);
             }
             _ if what.is_none() && !arg.starts_with('-') => what = Some(arg),
