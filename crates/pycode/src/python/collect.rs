@@ -1,0 +1,524 @@
+//! The second pass: every call, import, environment write and capability, with names resolved and arguments folded.
+
+use super::{
+    Source, bytes,
+    fold::Folder,
+    scope::{Kind, Scopes, import_base, join},
+};
+use crate::{
+    capability::{self, Capability},
+    module::{Argument, Call, Command, EnvironmentWrite, Import, Keyword, Module, Use, Value},
+};
+use ruff_python_ast::{
+    Expr, ExprCall, ExprContext, IpyEscapeKind, ModModule, Stmt,
+    visitor::{self, Visitor},
+};
+use ruff_text_size::Ranged;
+use std::{collections::HashSet, ops::Range};
+use wellhead_core::{Budget, Exhausted};
+
+/// When something happens: in which scope, and whether behind `if __name__ == "__main__"` or in a lambda.
+#[derive(Clone, Copy, Debug)]
+struct When {
+    scope: usize,
+    later: bool,
+}
+
+/// Reads what a module does into `module`.
+pub(super) fn collect(
+    tree: &ModModule,
+    scopes: &Scopes<'_>,
+    source: &Source<'_>,
+    module: &mut Module,
+    budget: &mut Budget,
+) -> Result<(), Exhausted> {
+    let mut collector = Collector {
+        scopes,
+        source,
+        folder: Folder::new(scopes, budget),
+        now: When {
+            scope: 0,
+            later: false,
+        },
+        module,
+        when: Times::default(),
+        edges: Vec::new(),
+        stores: HashSet::new(),
+        environ: HashSet::new(),
+    };
+    for stmt in &tree.body {
+        collector.visit_stmt(stmt);
+    }
+    let exhausted = collector.folder.exhausted();
+    collector.settle_times();
+    module.calls.sort_by_key(|c| (c.range.start, c.range.end));
+    module
+        .uses
+        .sort_by_key(|u| (u.range.start, u.range.end, u.capability));
+    module.uses.dedup();
+    exhausted.map_or(Ok(()), Err)
+}
+
+/// The times of what was collected, index by index.
+#[derive(Default)]
+struct Times {
+    imports: Vec<When>,
+    calls: Vec<When>,
+    uses: Vec<When>,
+}
+
+struct Collector<'a, 's, 'b, 'm> {
+    scopes: &'s Scopes<'a>,
+    source: &'s Source<'s>,
+    folder: Folder<'a, 's, 'b>,
+    now: When,
+    module: &'m mut Module,
+    when: Times,
+    /// Which code calls which function of the module.
+    edges: Vec<(When, usize)>,
+    /// Starts of expressions that are written to.
+    stores: HashSet<usize>,
+    /// Names that `os.environ` is imported under.
+    environ: HashSet<String>,
+}
+
+impl Collector<'_, '_, '_, '_> {
+    fn place(&self, range: impl Ranged) -> Range<usize> {
+        (self.source.locate)(bytes(range))
+    }
+
+    fn use_of(&mut self, capability: Capability, what: &str, range: impl Ranged) {
+        self.module.uses.push(Use {
+            capability,
+            what: what.to_owned(),
+            range: self.place(range),
+            at_import: false,
+        });
+        self.when.uses.push(self.now);
+    }
+
+    fn import(&mut self, path: String, name: &str, range: impl Ranged) {
+        if path == "os.environ" {
+            self.environ.insert(name.to_owned());
+        }
+        self.module.imports.push(Import {
+            path,
+            name: name.to_owned(),
+            range: self.place(range),
+            at_import: false,
+        });
+        self.when.imports.push(self.now);
+    }
+
+    /// A cheap look before names are followed: only these are read without being called.
+    fn mentions_environ(&self, expr: &Expr) -> bool {
+        match expr {
+            Expr::Attribute(attribute) => attribute.attr.as_str().starts_with("environ"),
+            Expr::Name(name) => self.environ.contains(name.id.as_str()),
+            _ => false,
+        }
+    }
+
+    fn inside(&mut self, now: When, walk: impl FnOnce(&mut Self)) {
+        let before = std::mem::replace(&mut self.now, now);
+        walk(self);
+        self.now = before;
+    }
+
+    /// Remembers that a function of the module runs when the present code does.
+    fn edge(&mut self, path: &str) {
+        let Some(local) = path.strip_prefix('.') else {
+            return;
+        };
+        let name = local.replace("()", "");
+        let Some(scope) = self.scopes.of_name(&name) else {
+            return;
+        };
+        match self.scopes.get(scope).map(|s| s.kind) {
+            Some(Kind::Function) => self.edges.push((self.now, scope)),
+            Some(Kind::Class) => {
+                for method in ["__init__", "__new__", "__post_init__", "__enter__", "__call__"] {
+                    if let Some(inner) = self.scopes.of_name(&format!("{name}.{method}")) {
+                        self.edges.push((self.now, inner));
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn call(&mut self, call: &ExprCall) {
+        let scope = self.now.scope;
+        let callees = self.folder.paths(&call.func, scope);
+        let mut entry = Call {
+            callees,
+            range: self.place(call),
+            callee_range: self.place(&*call.func),
+            positional: Vec::new(),
+            keywords: Vec::new(),
+            open: false,
+            partial: false,
+            at_import: false,
+        };
+        let mut counted = true;
+        for argument in &call.arguments.args {
+            let range = self.place(argument);
+            let value = match argument {
+                Expr::Starred(starred) => {
+                    match self.folder.value(&starred.value, scope) {
+                        Value::List(items) if counted => {
+                            let all = items.into_iter().map(|value| Argument {
+                                value,
+                                range: range.clone(),
+                            });
+                            entry.positional.extend(all);
+                        }
+                        _ => {
+                            entry.open = true;
+                            counted = false;
+                        }
+                    }
+                    continue;
+                }
+                one => self.folder.value(one, scope),
+            };
+            if counted {
+                entry.positional.push(Argument { value, range });
+            }
+        }
+        for keyword in &call.arguments.keywords {
+            let value = self.folder.value(&keyword.value, scope);
+            let range = self.place(keyword);
+            match &keyword.arg {
+                Some(name) => entry.keywords.push(Keyword {
+                    name: name.as_str().to_owned(),
+                    argument: Argument { value, range },
+                }),
+                None => unpack(&value, &range, &mut entry),
+            }
+        }
+        if entry.may_be("functools.partial") || entry.may_be("functools.partialmethod") {
+            bind_partial(&mut entry);
+        }
+        self.consequences(&entry, call);
+        self.module.calls.push(entry);
+        self.when.calls.push(self.now);
+    }
+
+    /// What follows from a call: capabilities, environment writes, functions of the module that run.
+    fn consequences(&mut self, entry: &Call, call: &ExprCall) {
+        for callee in &entry.callees {
+            if let Some(capability) = capability::of_call(callee) {
+                self.use_of(capability, callee, &*call.func);
+            } else if opens_for_writing(callee, entry) {
+                self.use_of(Capability::FileWrite, callee, &*call.func);
+            }
+            self.edge(callee);
+        }
+        let handed = entry
+            .positional
+            .iter()
+            .chain(entry.keywords.iter().map(|k| &k.argument));
+        let handed: Vec<String> = handed
+            .flat_map(|a| a.value.alternatives())
+            .filter_map(|v| match v {
+                Value::Path(path) => Some(path.clone()),
+                _ => None,
+            })
+            .collect();
+        for path in handed {
+            self.edge(&path);
+            // `map(os.system, commands)`: handed over to be called.
+            let what = capability::of_call(&path);
+            if let Some(found @ (Capability::Process | Capability::Execution)) = what
+                && !path.contains('(')
+            {
+                self.use_of(found, &path, call);
+            }
+        }
+        self.environment_calls(entry);
+    }
+
+    fn environment_calls(&mut self, entry: &Call) {
+        let mut write = |name: &Value, value: &Value| {
+            if let Value::Text(name) = name {
+                self.module.environment.push(EnvironmentWrite {
+                    name: name.clone(),
+                    value: value.clone(),
+                    range: entry.range.clone(),
+                });
+            }
+        };
+        if entry.may_be("os.environ.setdefault") || entry.may_be("os.putenv") {
+            if let [name, value, ..] = entry.positional.as_slice() {
+                write(&name.value, &value.value);
+            }
+        } else if entry.may_be("os.environ.update") {
+            for keyword in &entry.keywords {
+                write(&Value::Text(keyword.name.clone()), &keyword.argument.value);
+            }
+            for argument in &entry.positional {
+                if let Value::Dict(items) = &argument.value {
+                    for (name, value) in items {
+                        write(name, value);
+                    }
+                }
+            }
+        }
+    }
+
+    /// `os.environ["NAME"] = value`
+    fn environment_write(&mut self, target: &Expr, value: &Expr, range: impl Ranged) {
+        let Expr::Subscript(subscript) = target else {
+            return;
+        };
+        let owner = self.folder.value(&subscript.value, self.now.scope);
+        let is_environ = matches!(&owner, Value::Path(p) if p == "os.environ" || p == "os.environb");
+        if !is_environ {
+            return;
+        }
+        self.stores.insert(bytes(&*subscript.value).start);
+        if let Value::Text(name) = self.folder.value(&subscript.slice, self.now.scope) {
+            let value = self.folder.value(value, self.now.scope);
+            self.module.environment.push(EnvironmentWrite {
+                name,
+                value,
+                range: self.place(range),
+            });
+        }
+    }
+
+    fn command(&mut self, kind: IpyEscapeKind, value: &str, range: impl Ranged) {
+        let shell = matches!(kind, IpyEscapeKind::Shell | IpyEscapeKind::ShCap);
+        let range = self.place(range);
+        if let Some(setting) = value.strip_prefix("env ").filter(|_| !shell)
+            && let Some((name, value)) = setting.split_once(['=', ' '])
+        {
+            self.module.environment.push(EnvironmentWrite {
+                name: name.trim().to_owned(),
+                value: Value::Text(value.trim().to_owned()),
+                range: range.clone(),
+            });
+        }
+        self.module.commands.push(Command {
+            text: value.to_owned(),
+            shell,
+            range,
+        });
+    }
+
+    /// Finds out what importing the module runs, following calls between its own functions.
+    fn settle_times(self) {
+        let Self {
+            scopes,
+            module,
+            when,
+            edges,
+            ..
+        } = self;
+        let mut leads: Vec<Vec<usize>> = vec![Vec::new(); scopes.all.len()];
+        let bodies = scopes.all.iter().enumerate().skip(1);
+        let classes = bodies
+            .filter(|(_, s)| s.kind == Kind::Class)
+            .map(|(i, s)| (s.parent, i));
+        let calls = edges
+            .iter()
+            .filter(|(from, _)| !from.later)
+            .map(|(from, to)| (from.scope, *to));
+        for (from, to) in classes.chain(calls) {
+            if let Some(all) = leads.get_mut(from) {
+                all.push(to);
+            }
+        }
+        let mut live = vec![false; scopes.all.len()];
+        let mut next = vec![0];
+        while let Some(scope) = next.pop() {
+            if let Some(seen) = live.get_mut(scope).filter(|seen| !**seen) {
+                *seen = true;
+                next.extend(leads.get(scope).into_iter().flatten());
+            }
+        }
+        let runs = |live: &[bool], when: When| !when.later && live.get(when.scope).copied().unwrap_or(false);
+        for (import, when) in module.imports.iter_mut().zip(&when.imports) {
+            import.at_import = runs(&live, *when);
+        }
+        for (call, when) in module.calls.iter_mut().zip(&when.calls) {
+            call.at_import = runs(&live, *when);
+        }
+        for (used, when) in module.uses.iter_mut().zip(&when.uses) {
+            used.at_import = runs(&live, *when);
+        }
+    }
+}
+
+/// Adds the items of an unpacked dictionary to a call's keywords.
+fn unpack(value: &Value, range: &Range<usize>, entry: &mut Call) {
+    let alternatives = value.alternatives();
+    entry.open |= alternatives.len() > 1;
+    for one in alternatives {
+        let Value::Dict(items) = one else {
+            entry.open = true;
+            continue;
+        };
+        for (key, value) in items {
+            let Value::Text(name) = key else {
+                entry.open = true;
+                continue;
+            };
+            entry.keywords.push(Keyword {
+                name: name.clone(),
+                argument: Argument {
+                    value: value.clone(),
+                    range: range.clone(),
+                },
+            });
+        }
+    }
+}
+
+/// `functools.partial(f, x)` binds arguments for calls of `f`.
+fn bind_partial(entry: &mut Call) {
+    if entry.positional.is_empty() {
+        return;
+    }
+    let function = entry.positional.remove(0);
+    let names: Vec<String> = function
+        .value
+        .alternatives()
+        .iter()
+        .filter_map(|v| match v {
+            Value::Path(path) => Some(path.clone()),
+            _ => None,
+        })
+        .collect();
+    if !names.is_empty() {
+        entry.callees = names;
+        entry.partial = true;
+    }
+}
+
+fn opens_for_writing(callee: &str, call: &Call) -> bool {
+    let position = match callee {
+        "open" | "io.open" | "builtins.open" | "codecs.open" | "gzip.open" => 1,
+        "pathlib.Path().open" => 0,
+        _ => return false,
+    };
+    let mode = call.argument(position, "mode");
+    mode.is_some_and(|m| m.value.texts().any(|t| t.contains(['w', 'a', 'x', '+'])))
+}
+
+/// Whether a test is `__name__ == "__main__"` or `TYPE_CHECKING`: true for no importer.
+fn is_never_on_import(test: &Expr) -> bool {
+    match test {
+        Expr::Compare(compare) => {
+            let is_name = |e: &Expr| matches!(e, Expr::Name(n) if n.id.as_str() == "__name__");
+            is_name(&compare.left) || compare.comparators.iter().any(is_name)
+        }
+        Expr::Name(name) => name.id.as_str() == "TYPE_CHECKING",
+        Expr::Attribute(attribute) => attribute.attr.as_str() == "TYPE_CHECKING",
+        _ => false,
+    }
+}
+
+impl<'a> Visitor<'a> for Collector<'_, '_, '_, '_> {
+    fn visit_stmt(&mut self, stmt: &'a Stmt) {
+        match stmt {
+            Stmt::FunctionDef(def) => {
+                for decorator in &def.decorator_list {
+                    self.visit_decorator(decorator);
+                    let paths = self.folder.paths(&decorator.expression, self.now.scope);
+                    paths.iter().for_each(|path| self.edge(path));
+                }
+                self.visit_parameters(&def.parameters);
+                let scope = self.scopes.of_node(def.range).unwrap_or(self.now.scope);
+                let now = When { scope, later: false };
+                self.inside(now, |this| this.visit_body(&def.body));
+                return;
+            }
+            Stmt::ClassDef(def) => {
+                for decorator in &def.decorator_list {
+                    self.visit_decorator(decorator);
+                }
+                if let Some(arguments) = &def.arguments {
+                    self.visit_arguments(arguments);
+                }
+                let scope = self.scopes.of_node(def.range).unwrap_or(self.now.scope);
+                let now = When {
+                    scope,
+                    later: self.now.later,
+                };
+                self.inside(now, |this| this.visit_body(&def.body));
+                return;
+            }
+            Stmt::If(choice) if is_never_on_import(&choice.test) => {
+                self.visit_expr(&choice.test);
+                let later = When {
+                    later: true,
+                    ..self.now
+                };
+                self.inside(later, |this| this.visit_body(&choice.body));
+                for clause in &choice.elif_else_clauses {
+                    self.visit_elif_else_clause(clause);
+                }
+                return;
+            }
+            Stmt::Import(import) => {
+                for alias in &import.names {
+                    let name = alias.asname.as_ref().unwrap_or(&alias.name);
+                    self.import(alias.name.as_str().to_owned(), name.as_str(), alias.range);
+                }
+            }
+            Stmt::ImportFrom(import) => {
+                let base = import_base(import.module.as_ref().map(|m| m.as_str()), import.level);
+                for alias in &import.names {
+                    let name = alias.asname.as_ref().unwrap_or(&alias.name);
+                    self.import(join(&base, alias.name.as_str()), name.as_str(), import.range);
+                }
+            }
+            Stmt::Assign(assign) => {
+                for target in &assign.targets {
+                    self.environment_write(target, &assign.value, assign.range);
+                }
+            }
+            Stmt::IpyEscapeCommand(command) => {
+                self.command(command.kind, &command.value, command.range);
+            }
+            // A string that stands alone is a comment.
+            Stmt::Expr(statement) if matches!(*statement.value, Expr::StringLiteral(_)) => return,
+            _ => {}
+        }
+        visitor::walk_stmt(self, stmt);
+    }
+
+    fn visit_expr(&mut self, expr: &'a Expr) {
+        match expr {
+            Expr::Call(call) => self.call(call),
+            Expr::Lambda(lambda) => {
+                let later = When {
+                    later: true,
+                    ..self.now
+                };
+                self.inside(later, |this| this.visit_expr(&lambda.body));
+                return;
+            }
+            Expr::StringLiteral(text) if capability::names_credentials(text.value.to_str()) => {
+                self.use_of(Capability::Credentials, text.value.to_str(), text.range);
+            }
+            Expr::IpyEscapeCommand(command) => {
+                self.command(command.kind, &command.value, command.range);
+            }
+            Expr::Attribute(_) | Expr::Name(_) if !self.stores.contains(&bytes(expr).start) => {
+                if self.mentions_environ(expr)
+                    && let Value::Path(path) = self.folder.value(expr, self.now.scope)
+                    && capability::of_call(&path) == Some(Capability::Environment)
+                {
+                    self.use_of(Capability::Environment, &path, expr);
+                }
+            }
+            _ => {}
+        }
+        visitor::walk_expr(self, expr);
+    }
+
+    fn visit_expr_context(&mut self, _: &'a ExprContext) {}
+}
