@@ -42,15 +42,38 @@ enum Waiting {
     Member(Box<Member>),
 }
 
+/// Somebody who is shown every artifact after it was judged.
+pub(crate) trait Visitor {
+    /// An artifact was opened.
+    fn visit(&mut self, input: &subjects::Input<'_>, budget: &mut Budget);
+}
+
+/// A visitor that does not look.
+struct Blind;
+
+impl Visitor for Blind {
+    fn visit(&mut self, _: &subjects::Input<'_>, _: &mut Budget) {}
+}
+
 /// Judges a file and all its members.
 pub(crate) fn analyse(path: &str, entry: &Entry, options: &Options<'_>) -> FileResult {
+    visit(path, entry, options, &mut Blind)
+}
+
+/// Judges a file and all its members, and shows each to a visitor.
+pub(crate) fn visit(
+    path: &str,
+    entry: &Entry,
+    options: &Options<'_>,
+    visitor: &mut dyn Visitor,
+) -> FileResult {
     let artifact = ArtifactPath::file(path);
     let mut file = Analysis {
         options,
         budget: Budget::new(options.limits.clone(), Arc::clone(&options.cancelled)),
         result: FileResult::default(),
         queue: Vec::new(),
-        refused: None,
+        visitor,
     };
     match entry.open() {
         Ok(blob) => {
@@ -72,8 +95,7 @@ struct Analysis<'a> {
     budget: Budget,
     result: FileResult,
     queue: Vec<Queued>,
-    /// The ceiling at which members stopped being queued, so that it is reported once.
-    refused: Option<Exhausted>,
+    visitor: &'a mut dyn Visitor,
 }
 
 impl Analysis<'_> {
@@ -182,7 +204,6 @@ impl Analysis<'_> {
                 resource: Resource::Depth,
                 limit: depth.into(),
             };
-            self.refused.get_or_insert(why);
             return outcome.and(Outcome::Partly { why: why.to_string() });
         }
         let queued = members.into_iter().rev().map(|member| Queued {
@@ -235,6 +256,7 @@ impl Analysis<'_> {
             role,
         };
         let more = subjects::judge(&input, &mut judge, &mut self.budget);
+        self.visitor.visit(&input, &mut self.budget);
         outcome.and(more)
     }
 }

@@ -1,10 +1,18 @@
 //! What single files tell that only the whole project can judge.
 
+use std::collections::BTreeSet;
 use wellhead_core::ArtifactPath;
+use wellhead_pycode::{Capability, Module};
 
 /// Something that is kept of a file until all files are read.
 #[derive(Debug)]
 pub(crate) enum Fact {
-    /// A Python module of the project.
-    Module(ArtifactPath),
+    /// A Python module of the project: its place and what it can do.
+    Module(ArtifactPath, BTreeSet<Capability>),
+}
+
+impl Fact {
+    pub(crate) fn of_module(path: &ArtifactPath, module: &Module) -> Self {
+        Self::Module(path.clone(), module.uses.iter().map(|u| u.capability).collect())
+    }
 }

@@ -6,6 +6,7 @@
 
 mod artifact;
 mod config;
+mod diff;
 mod facts;
 mod policy;
 mod project;
@@ -15,6 +16,7 @@ mod selection;
 mod subjects;
 
 pub use config::{Config, ConfigError, IGNORE_KEYS, Ignore, KEYS, did_you_mean};
+pub use diff::diff;
 pub use policy::{apply, verdict};
 pub use run::{Listing, Observer, Options, Unobserved, run};
 pub use selection::Selection;

@@ -135,7 +135,8 @@ fn named(listing: Listing) -> impl Iterator<Item = (String, Entry)> {
     })
 }
 
-fn assemble(targets: Vec<String>, results: Vec<FileResult>, options: &Options<'_>) -> Report {
+/// Sums up: the project, the policy, the order, the scoreboard, the verdict.
+pub(crate) fn assemble(targets: Vec<String>, results: Vec<FileResult>, options: &Options<'_>) -> Report {
     let mut stats = Stats {
         files: results.len() as u64,
         ..Stats::default()

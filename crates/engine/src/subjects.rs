@@ -1,11 +1,10 @@
 //! From an opened artifact to the subjects that rules look at.
 
-use crate::artifact::Judge;
+use crate::{artifact::Judge, facts::Fact};
 use wellhead_core::{ArtifactPath, Blob, Budget, Outcome};
-use wellhead_formats::{
-    document::{Opened, Role},
-    identify::Identity,
-};
+use wellhead_formats::{Document, Identity, Opened, Role, document::TextFile};
+use wellhead_pycode::Module;
+use wellhead_rules::Subject;
 
 /// An opened artifact.
 pub(crate) struct Input<'a> {
@@ -16,7 +15,51 @@ pub(crate) struct Input<'a> {
     pub(crate) role: Role,
 }
 
-/// Makes the subjects and has them judged; says what could not be made of it.
-pub(crate) fn judge(_input: &Input<'_>, _judge: &mut Judge<'_, '_>, _budget: &mut Budget) -> Outcome {
-    Outcome::Analysed
+impl Input<'_> {
+    /// The text, where it is one.
+    fn text(&self) -> Option<&TextFile> {
+        match &self.opened.document {
+            Document::Data(data) => Some(&data.text),
+            Document::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+}
+
+/// Makes the subjects and has them judged; says what could not be made of the artifact.
+pub(crate) fn judge(input: &Input<'_>, judge: &mut Judge<'_, '_>, budget: &mut Budget) -> Outcome {
+    judge.subject(Subject::Identity(input.identity), false);
+    match &input.opened.document {
+        Document::Zip(archive) => judge.subject(Subject::Zip(archive), true),
+        Document::Tar(archive) => judge.subject(Subject::Tar(archive), true),
+        Document::Safetensors(file) => judge.subject(Subject::Safetensors(file), true),
+        Document::Npy(array) => judge.subject(Subject::Npy(array), true),
+        Document::Data(data) => judge.subject(Subject::Data(data), true),
+        Document::Compressed(_) | Document::Text(_) | Document::Opaque => {}
+    }
+    let Some(text) = input.text() else {
+        return Outcome::Analysed;
+    };
+    // Every text is looked through for secrets; that alone makes no infrastructure.
+    judge.subject(Subject::Text(text), false);
+    match python(input, budget) {
+        Some(module) => {
+            judge.subject(Subject::Python(&module), true);
+            let outcome = module.outcome.clone();
+            judge.result.facts.push(Fact::of_module(input.path, &module));
+            outcome
+        }
+        None => Outcome::Analysed,
+    }
+}
+
+/// The artifact as Python, where it is.
+pub(crate) fn python(input: &Input<'_>, budget: &mut Budget) -> Option<Module> {
+    let text = &input.text()?.text;
+    match input.identity.format.name {
+        "python" if input.role != Role::TorchScript => Some(wellhead_pycode::parse(text, budget)),
+        // A notebook that is not JSON has said so when it was opened.
+        "notebook" => wellhead_pycode::notebook(text, budget).ok(),
+        _ => None,
+    }
 }

@@ -55,8 +55,24 @@ macro_rules! subjects {
 }
 
 subjects! {
-    /// A text tree (JSON, TOML, YAML).
-    Data(wellhead_formats::text::Node),
+    /// What an artifact was taken for, by content and by name.
+    Identity(wellhead_formats::Identity),
+    /// A zip archive.
+    Zip(wellhead_formats::zip::Archive),
+    /// A tar archive.
+    Tar(wellhead_formats::tar::Archive),
+    /// A safetensors file.
+    Safetensors(wellhead_formats::safetensors::File),
+    /// A NumPy array.
+    Npy(wellhead_formats::npy::Array),
+    /// Structured text (JSON, TOML, YAML).
+    Data(wellhead_formats::document::DataFile),
+    /// Any text, structured or not.
+    Text(wellhead_formats::document::TextFile),
+    /// Python source or a notebook.
+    Python(wellhead_pycode::Module),
+    /// Two packages side by side.
+    Comparison(wellhead_pycode::Comparison),
 }
 
 /// A rule and the function that looks for it.
