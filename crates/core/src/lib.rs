@@ -24,7 +24,7 @@ pub use component::{Bucket, Component, ComponentKind, Ecosystem, Source};
 pub use coverage::{Coverage, Depth, Outcome};
 pub use digest::{Digest, DigestAlgorithm};
 pub use finding::{Disposition, Edit, Finding, Fix, Ignored, Level, Sink, Status, code};
-pub use location::{Excerpt, ExcerptKind, ExcerptLine, Location, Mark, Span, TextPosition};
+pub use location::{Excerpt, ExcerptKind, ExcerptLine, Lines, Location, Mark, Span, TextPosition};
 pub use report::{DatabaseInfo, MeasureSummary, Report, Stats, Verdict};
 pub use risk::{Rating, Risk, RiskReport, ThreatProfile, assess};
 pub use rule::{Confidence, Measure, Need, Reference, Rule, RuleStatus, Scenario, Severity, UnknownName};

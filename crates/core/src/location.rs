@@ -157,6 +157,34 @@ pub struct Location {
     pub excerpt: Option<Excerpt>,
 }
 
+/// Where the lines of a text begin: counted once, so that a lock of thousands of packages is not counted anew for
+/// each of them.
+#[derive(Clone, Debug)]
+pub struct Lines {
+    starts: Vec<usize>,
+}
+
+impl Lines {
+    /// Counts the lines of `text`.
+    pub fn new(text: &str) -> Self {
+        let after = text.bytes().enumerate().filter(|(_, b)| *b == b'\n');
+        Self {
+            starts: std::iter::once(0)
+                .chain(after.map(|(i, _)| i.saturating_add(1)))
+                .collect(),
+        }
+    }
+
+    /// The number (from 1) and first byte of the line that holds byte `at`.
+    fn line_of(&self, at: usize) -> (u32, usize) {
+        let line = self
+            .starts
+            .partition_point(|start| *start <= at)
+            .saturating_sub(1);
+        (count(line), self.starts.get(line).copied().unwrap_or(0))
+    }
+}
+
 /// Longest line that an excerpt quotes, in bytes; minified files have one line of megabytes.
 const MAX_LINE: usize = 400;
 
@@ -183,11 +211,31 @@ impl Location {
     ///
     /// A range outside the text, or inside a character, is moved to the nearest place that exists.
     pub fn text(artifact: &ArtifactPath, text: &str, range: Range<usize>, label: impl Into<String>) -> Self {
-        let label = label.into();
+        Self::text_by(artifact, text, range, label.into(), &|at| line_of(text, at))
+    }
+
+    /// The same for many places of one text, whose lines were counted once.
+    pub fn text_in(
+        artifact: &ArtifactPath,
+        text: &str,
+        lines: &Lines,
+        range: Range<usize>,
+        label: impl Into<String>,
+    ) -> Self {
+        Self::text_by(artifact, text, range, label.into(), &|at| lines.line_of(at))
+    }
+
+    fn text_by(
+        artifact: &ArtifactPath,
+        text: &str,
+        range: Range<usize>,
+        label: String,
+        line_of: &dyn Fn(usize) -> (u32, usize),
+    ) -> Self {
         let start = floor_char(text, range.start);
         let end = floor_char(text, range.end.max(range.start)).max(start);
-        let (first, first_start) = line_of(text, start);
-        let (last, last_start) = line_of(text, end);
+        let (first, first_start) = line_of(start);
+        let (last, last_start) = line_of(end);
         let column = |from: usize, to: usize| count(text.get(from..to).unwrap_or_default().chars().count());
         let span = Span::Text {
             start: TextPosition {
@@ -359,6 +407,11 @@ mod tests {
         #[test]
         fn any_range_of_any_text_has_a_location(text in any::<String>(), a in 0usize..200, b in 0usize..200, c in 0usize..200) {
             let loc = at(&text, a..b).and(&text, b..c, "there");
+            let path = ArtifactPath::file("f");
+            prop_assert_eq!(
+                &Location::text_in(&path, &text, &Lines::new(&text), a..b, "here").span,
+                &loc.span
+            );
             let e = loc.excerpt.unwrap();
             for m in &e.marks {
                 let line = e.lines.iter().find(|l| l.number == m.line).unwrap();

@@ -1,0 +1,173 @@
+//! Ranges of versions as OSV describes them: a line of events, sorted, walked from the left.
+
+use super::MatchedBy;
+use crate::version::{PyVersion, parse, repair};
+use pep440_rs::Version;
+
+/// What happens at a version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum EventKind {
+    /// From here on it is not affected.
+    Fixed,
+    /// From here on it is affected.
+    Introduced,
+    /// Above this it is not affected.
+    LastAffected,
+}
+
+/// One event of a range.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// What happens.
+    pub kind: EventKind,
+    /// At which version, as the record writes it; `0` is the beginning of time.
+    pub version: String,
+}
+
+/// An ECOSYSTEM range.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct VersionRange {
+    /// Its events in the order of the record.
+    pub events: Vec<Event>,
+}
+
+impl VersionRange {
+    /// Whether `version` lies in the range, and whether an end had to be repaired to say so.
+    ///
+    /// An `introduced` without any leading version counts as the beginning: a miss would cost more than a false alarm.
+    /// A `fixed` or `last_affected` without one is left out.
+    pub fn holds(&self, version: &PyVersion) -> Option<MatchedBy> {
+        let public = version.public()?;
+        let mut repaired = false;
+        let mut line: Vec<(Option<Version>, EventKind)> = Vec::with_capacity(self.events.len());
+        for event in &self.events {
+            if event.kind == EventKind::Introduced && event.version == "0" {
+                line.push((None, event.kind));
+                continue;
+            }
+            match (repair(&event.version), event.kind) {
+                (Some((at, cut)), kind) => {
+                    repaired |= cut;
+                    line.push((Some(at), kind));
+                }
+                (None, EventKind::Introduced) => {
+                    repaired = true;
+                    line.push((None, EventKind::Introduced));
+                }
+                (None, _) => repaired = true,
+            }
+        }
+        line.sort();
+        let mut affected = false;
+        for (at, kind) in &line {
+            let reached = at.as_ref().is_none_or(|at| match kind {
+                EventKind::LastAffected => public > at,
+                EventKind::Introduced | EventKind::Fixed => public >= at,
+            });
+            if reached {
+                affected = *kind == EventKind::Introduced;
+            }
+        }
+        affected.then_some(if repaired {
+            MatchedBy::RepairedRange
+        } else {
+            MatchedBy::Range
+        })
+    }
+
+    /// The versions that the range calls fixed, with their text.
+    pub(crate) fn fixes(&self) -> impl Iterator<Item = (Version, &str)> {
+        self.events
+            .iter()
+            .filter(|e| e.kind == EventKind::Fixed)
+            .filter_map(|e| parse(&e.version).map(|v| (v, e.version.as_str())))
+    }
+}
+
+/// The smallest fixed version above `version` in any of the ranges.
+pub(crate) fn fixed_in<'a>(
+    ranges: impl IntoIterator<Item = &'a VersionRange>,
+    version: &PyVersion,
+) -> Option<String> {
+    let above = version.public()?;
+    ranges
+        .into_iter()
+        .flat_map(VersionRange::fixes)
+        .filter(|(fix, _)| fix > above)
+        .min()
+        .map(|(_, text)| text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn range(events: &[(&str, &str)]) -> VersionRange {
+        let kind = |k: &str| match k {
+            "introduced" => EventKind::Introduced,
+            "fixed" => EventKind::Fixed,
+            _ => EventKind::LastAffected,
+        };
+        VersionRange {
+            events: events
+                .iter()
+                .map(|(k, v)| Event {
+                    kind: kind(k),
+                    version: (*v).to_owned(),
+                })
+                .collect(),
+        }
+    }
+
+    #[test]
+    fn events_are_sorted_before_they_are_walked() {
+        let two = range(&[
+            ("fixed", "2.0"),
+            ("introduced", "1.5"),
+            ("introduced", "0"),
+            ("fixed", "1.0"),
+        ]);
+        for (version, inside) in [
+            ("0.9", true),
+            ("1.0", false),
+            ("1.4", false),
+            ("1.5rc1", false),
+            ("1.7", true),
+            ("2.0", false),
+        ] {
+            assert_eq!(two.holds(&PyVersion::new(version)).is_some(), inside, "{version}");
+        }
+    }
+
+    #[test]
+    fn a_dirty_end_is_repaired_and_said_so() {
+        let r = range(&[("introduced", "0"), ("last_affected", "2.6.0-NA")]);
+        for (version, by) in [
+            ("2.6.0", Some(MatchedBy::RepairedRange)),
+            ("2.6.0+cu124", Some(MatchedBy::RepairedRange)),
+            ("2.6.1", None),
+            ("no version", None),
+        ] {
+            assert_eq!(r.holds(&PyVersion::new(version)), by, "{version}");
+        }
+    }
+
+    #[test]
+    fn a_flaw_that_comes_back_in_the_release_that_fixed_another_is_not_missed() {
+        let r = range(&[("introduced", "0"), ("fixed", "1.0"), ("introduced", "1.0")]);
+        assert!(r.holds(&PyVersion::new("1.0")).is_some());
+    }
+
+    #[test]
+    fn the_fix_is_the_smallest_above() {
+        let r = range(&[
+            ("introduced", "0"),
+            ("fixed", "1.2"),
+            ("introduced", "2.0"),
+            ("fixed", "2.3"),
+        ]);
+        assert_eq!(fixed_in([&r], &PyVersion::new("1.0")).as_deref(), Some("1.2"));
+        assert_eq!(fixed_in([&r], &PyVersion::new("2.1")).as_deref(), Some("2.3"));
+        assert_eq!(fixed_in([&r], &PyVersion::new("3.0")), None);
+    }
+}

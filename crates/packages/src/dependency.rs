@@ -1,0 +1,115 @@
+//! A declared component together with all that is known about it: what the rules of this family look at.
+
+use crate::{
+    advisory::{Database, DatabaseError, Flaw, Match, flaws},
+    incident::{self, IncidentKind, KnownIncident},
+    manifest::{ManifestKind, specifiers},
+    version::PyVersion,
+};
+use wellhead_core::{Budget, Component, Ecosystem};
+
+/// Affected versions that a range still lets in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Admitted {
+    /// The newest of them that advisories name.
+    pub version: String,
+    /// What is wrong with it.
+    pub flaws: Vec<Flaw>,
+    /// The smallest version that the range admits and no advisory touches.
+    pub lowest_clean: Option<String>,
+}
+
+/// A component and what is known about it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dependency {
+    /// The component.
+    pub component: Component,
+    /// The kind of file that declares it.
+    pub manifest: ManifestKind,
+    /// The flaws of its version, the worst first; `None` where no advisory database was asked. Reports of malicious
+    /// code are not among them.
+    pub flaws: Option<Vec<Flaw>>,
+    /// Attacks: malicious-package reports and compromised releases, one for each attack.
+    pub attacks: Vec<Flaw>,
+    /// Flaws of the incident list that the database does not hold, or all of them where there is none.
+    pub incidents: Vec<KnownIncident>,
+    /// The smallest version above this one that no advisory touches.
+    pub lowest_clean: Option<String>,
+    /// For a range: the affected versions that it lets in.
+    pub admitted: Option<Admitted>,
+}
+
+impl Dependency {
+    /// Asks the incident list, and the advisory database where there is one.
+    ///
+    /// # Errors
+    /// When the database is damaged or costs more than `budget` allows.
+    pub fn new(
+        component: Component,
+        manifest: ManifestKind,
+        database: Option<&Database>,
+        budget: &mut Budget,
+    ) -> Result<Self, DatabaseError> {
+        let mut out = Self {
+            manifest,
+            flaws: database.map(|_| Vec::new()),
+            attacks: Vec::new(),
+            incidents: Vec::new(),
+            lowest_clean: None,
+            admitted: None,
+            component,
+        };
+        if out.component.ecosystem != Ecosystem::PyPI {
+            return Ok(out);
+        }
+        let name = out.component.name.clone();
+        let version = out.component.version.clone();
+        let (attacks, known): (Vec<_>, Vec<_>) = incident::incidents(&name, version.as_deref())
+            .into_iter()
+            .partition(|i| i.kind != IncidentKind::Flaw);
+        let mut attacks: Vec<Match> = attacks.into_iter().map(|i| i.matched).collect();
+        out.incidents = known;
+        if let Some(known) = database
+            .map(|db| db.package(&name, budget))
+            .transpose()?
+            .flatten()
+        {
+            match &version {
+                Some(v) => {
+                    let v = PyVersion::new(v);
+                    let (malicious, matches): (Vec<_>, Vec<_>) =
+                        known.matches(&v).into_iter().partition(|m| m.malicious);
+                    attacks.extend(malicious);
+                    let flaws = flaws(matches);
+                    // The advisory says more than the list, so the list's entry gives way.
+                    out.incidents.retain(|i| {
+                        let ids = [&i.matched.id].into_iter().chain(&i.matched.aliases);
+                        !ids.into_iter()
+                            .any(|id| flaws.iter().any(|f| f.ids().any(|o| o == id)))
+                    });
+                    out.lowest_clean = (!flaws.is_empty())
+                        .then(|| known.lowest_clean(&v, None))
+                        .flatten();
+                    out.flaws = Some(flaws);
+                }
+                None => {
+                    attacks.extend(known.condemned());
+                    out.admitted = admitted(&known, out.component.specifier.as_deref());
+                }
+            }
+        }
+        out.attacks = flaws(attacks);
+        Ok(out)
+    }
+}
+
+fn admitted(known: &crate::advisory::PackageAdvisories, written: Option<&str>) -> Option<Admitted> {
+    let wanted = specifiers(written.unwrap_or_default())?;
+    let (version, matches) = known.admitted(&wanted)?;
+    let lowest_clean = known.lowest_clean(&PyVersion::new("0"), Some(&wanted));
+    Some(Admitted {
+        version,
+        flaws: flaws(matches.into_iter().filter(|m| !m.malicious).collect()),
+        lowest_clean,
+    })
+}

@@ -1,0 +1,180 @@
+//! The incident list: known-compromised releases and the worst flaws of the machine-learning stack, compiled in.
+//!
+//! A fresh machine without a network or a database still finds these. Facts only, each with a reference; kept by hand
+//! in `data/incidents.toml`.
+
+use crate::{
+    advisory::{Match, MatchedBy, Rated},
+    manifest::specifiers,
+    version::PyVersion,
+};
+use pep440_rs::VersionSpecifiers;
+use serde::Deserialize;
+use std::{collections::BTreeMap, sync::OnceLock};
+use wellhead_core::{DatabaseInfo, Digest, Severity};
+
+/// What an incident is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum IncidentKind {
+    /// Releases of an innocent package that an attacker made or changed.
+    Compromised,
+    /// A package that never was anything but an attack.
+    Malicious,
+    /// A flaw.
+    Flaw,
+}
+
+/// One entry of the list.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Incident {
+    /// The package in its normal form.
+    pub package: String,
+    /// What it is.
+    pub kind: IncidentKind,
+    /// The guilty versions, where they are few.
+    #[serde(default)]
+    pub versions: Vec<String>,
+    /// The guilty versions as a specifier, where they are many.
+    #[serde(default)]
+    pub range: String,
+    /// Identifiers in public databases, the best known first.
+    pub ids: Vec<String>,
+    /// `critical`, `high` or `medium`.
+    severity: String,
+    /// The first version without it.
+    pub fixed: Option<String>,
+    /// The month or day on which it became known.
+    pub date: String,
+    /// What it does to whoever has it, in one line that starts with a verb.
+    pub harm: String,
+}
+
+/// A flaw or an attack that a version is known for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownIncident {
+    /// What it is.
+    pub kind: IncidentKind,
+    /// The same as advisories say it, so that both can be joined.
+    pub matched: Match,
+    /// The guilty versions, for people.
+    pub versions: String,
+}
+
+#[derive(Deserialize)]
+struct List {
+    incident: Vec<Incident>,
+}
+
+const TEXT: &str = include_str!("../../data/incidents.toml");
+
+struct Entry {
+    incident: Incident,
+    range: Option<VersionSpecifiers>,
+}
+
+/// By package.
+fn list() -> &'static BTreeMap<String, Vec<Entry>> {
+    static LIST: OnceLock<BTreeMap<String, Vec<Entry>>> = OnceLock::new();
+    LIST.get_or_init(|| {
+        let mut by_name: BTreeMap<String, Vec<Entry>> = BTreeMap::new();
+        // The list is part of the program and a test reads it, so it cannot fail here.
+        let entries = toml::from_str::<List>(TEXT)
+            .map(|l| l.incident)
+            .unwrap_or_default();
+        for incident in entries {
+            let range = specifiers(&incident.range).filter(|_| !incident.range.is_empty());
+            by_name
+                .entry(incident.package.clone())
+                .or_default()
+                .push(Entry { incident, range });
+        }
+        by_name
+    })
+}
+
+impl Incident {
+    /// Its severity.
+    pub fn severity(&self) -> Severity {
+        self.severity.parse().unwrap_or(Severity::Critical)
+    }
+
+    fn known(&self, matched_by: MatchedBy) -> KnownIncident {
+        let (id, aliases) = match self.ids.split_first() {
+            Some((first, rest)) => (first.clone(), rest.to_vec()),
+            None => (format!("{}-{}", self.package, self.date), Vec::new()),
+        };
+        let versions = match (self.versions.is_empty(), self.range.is_empty()) {
+            (false, _) => self.versions.join(", "),
+            (true, false) => self.range.clone(),
+            (true, true) => "every version".to_owned(),
+        };
+        KnownIncident {
+            kind: self.kind,
+            versions,
+            matched: Match {
+                id,
+                aliases,
+                summary: self.harm.clone(),
+                rated: Rated {
+                    word: Some(self.severity()),
+                    ..Rated::default()
+                },
+                published: self.date.clone(),
+                malicious: self.kind != IncidentKind::Flaw,
+                matched_by,
+                fixed_in: self.fixed.clone(),
+            },
+        }
+    }
+}
+
+/// What is known of one version of a package, by its normal name. Without a version only packages that are malicious
+/// as a whole are known.
+pub fn incidents(name: &str, version: Option<&str>) -> Vec<KnownIncident> {
+    let Some(entries) = list().get(name) else {
+        return Vec::new();
+    };
+    let version = version.map(PyVersion::new);
+    entries
+        .iter()
+        .filter_map(|Entry { incident, range }| {
+            let whole = incident.versions.is_empty() && range.is_none();
+            let by = match &version {
+                _ if whole => MatchedBy::Name,
+                Some(v) if incident.versions.iter().any(|g| PyVersion::new(g) == *v) => MatchedBy::Version,
+                Some(v) if range.as_ref().zip(v.public()).is_some_and(|(r, v)| r.contains(v)) => {
+                    MatchedBy::Range
+                }
+                _ => return None,
+            };
+            Some(incident.known(by))
+        })
+        .collect()
+}
+
+/// The guilty versions of a package that a specifier lets in.
+pub fn admitted(name: &str, wanted: &VersionSpecifiers) -> Vec<KnownIncident> {
+    let entries = list().get(name).map(Vec::as_slice).unwrap_or_default();
+    entries
+        .iter()
+        .filter(|e| e.incident.kind == IncidentKind::Compromised)
+        .filter(|e| {
+            let mut guilty = e.incident.versions.iter().map(|v| PyVersion::new(v));
+            guilty.any(|v| v.public().is_some_and(|v| wanted.contains(v)))
+        })
+        .map(|e| e.incident.known(MatchedBy::Range))
+        .collect()
+}
+
+/// What the list is, for the report.
+pub fn info() -> DatabaseInfo {
+    let all = list().values().flatten();
+    DatabaseInfo {
+        name: "incidents".to_owned(),
+        records: all.clone().count() as u64,
+        date: all.map(|e| e.incident.date.clone()).max().unwrap_or_default(),
+        digest: Digest::sha256(TEXT.as_bytes()).to_string(),
+    }
+}

@@ -1,0 +1,104 @@
+//! Where packages come from: the effective configuration of an installer, not a rule per line.
+
+mod url;
+
+pub use url::{Address, Masked, mask};
+
+use wellhead_core::Location;
+
+/// The program whose way of choosing between indexes applies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Manager {
+    /// pip: all indexes are one pool, the best version wins.
+    Pip,
+    /// uv: the first index that knows a name is the only one, unless told otherwise.
+    Uv,
+    /// Poetry: sources have priorities.
+    Poetry,
+    /// PDM: one pool, unless told to respect the order.
+    Pdm,
+}
+
+impl Manager {
+    /// The name for people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pip => "pip",
+            Self::Uv => "uv",
+            Self::Poetry => "Poetry",
+            Self::Pdm => "PDM",
+        }
+    }
+}
+
+/// The part that an index plays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum IndexRole {
+    /// It takes the place of the installer's own default.
+    Default,
+    /// It is asked as well, with equal rights.
+    Extra,
+    /// It is asked only where the others know nothing.
+    Supplemental,
+    /// It is asked only for packages that name it.
+    Explicit,
+    /// A page or folder of files, asked as well.
+    FindLinks,
+}
+
+/// One index that a configuration names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IndexEntry {
+    /// Whose configuration it is.
+    pub manager: Manager,
+    /// Its part.
+    pub role: IndexRole,
+    /// Its name, where it has one.
+    pub name: Option<String>,
+    /// Where it is.
+    pub address: Address,
+    /// The line that names it.
+    pub declared: Location,
+}
+
+/// How uv chooses between indexes (`index-strategy`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Strategy {
+    /// The first index that knows the name.
+    #[default]
+    FirstIndex,
+    /// The first index with a version that fits.
+    UnsafeFirstMatch,
+    /// The best version of all.
+    UnsafeBestMatch,
+}
+
+/// A host for which the check of its certificate is off.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrustedHost {
+    /// The host, safe to show.
+    pub host: String,
+    /// The line that says so.
+    pub declared: Location,
+}
+
+/// All that one file says about where packages come from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct IndexSettings {
+    /// The indexes in the order of the text.
+    pub entries: Vec<IndexEntry>,
+    /// Hosts whose certificates are not checked.
+    pub trusted_hosts: Vec<TrustedHost>,
+    /// No index is asked at all.
+    pub no_index: bool,
+    /// Every package must have a hash.
+    pub require_hashes: bool,
+    /// How uv chooses, and the line that says so.
+    pub strategy: Option<(Strategy, Location)>,
+    /// PDM asks its sources in their order.
+    pub respect_source_order: bool,
+    /// Packages that may come from one named index only: package, index.
+    pub pinned: Vec<(String, String)>,
+    /// Places where an address holds a password or token; excerpts have it blotted out.
+    pub credentials: Vec<Location>,
+}

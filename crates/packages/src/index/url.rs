@@ -1,0 +1,202 @@
+//! Addresses in configuration: their parts, and the secrets in them.
+
+use std::{borrow::Cow, ops::Range};
+use wellhead_core::escape;
+
+/// An address without its secrets.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Address {
+    /// The address without user and password, safe to show.
+    pub shown: String,
+    /// The scheme in lower case; empty for a path.
+    pub scheme: String,
+    /// The host in lower case; empty for a path.
+    pub host: String,
+}
+
+impl Address {
+    /// Reads an address or a path.
+    pub fn new(text: &str) -> Self {
+        let text = text.trim();
+        let Some((scheme, rest)) = text.split_once("://") else {
+            return Self {
+                shown: escape(text),
+                ..Self::default()
+            };
+        };
+        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        let (authority, path) = rest.split_at_checked(end).unwrap_or((rest, ""));
+        let host_port = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+        let host = if let Some(six) = host_port.strip_prefix('[') {
+            six.split(']').next().unwrap_or_default()
+        } else {
+            host_port.split(':').next().unwrap_or_default()
+        };
+        Self {
+            shown: escape(&format!("{scheme}://{host_port}{path}")),
+            scheme: scheme.to_ascii_lowercase(),
+            host: host.trim_end_matches('.').to_ascii_lowercase(),
+        }
+    }
+
+    /// Whether it never leaves the machine.
+    pub fn is_local(&self) -> bool {
+        self.scheme.is_empty()
+            || self.scheme == "file"
+            || self.host == "localhost"
+            || self.host == "::1"
+            || self.host.ends_with(".localhost")
+            || (self.host.starts_with("127.") && self.host.split('.').count() == 4)
+    }
+
+    /// The address in the form in which two of them are compared.
+    pub fn key(&self) -> String {
+        let shown = self.shown.trim_end_matches('/');
+        let path = shown.split_once("://").map_or(shown, |(_, rest)| rest);
+        format!("{}://{}", self.scheme, path.to_ascii_lowercase())
+    }
+}
+
+/// A text whose secrets are blotted out, byte for byte, so that every place keeps its position.
+pub struct Masked<'a> {
+    /// The text to read and to quote.
+    pub text: Cow<'a, str>,
+    /// Where secrets stood.
+    pub secrets: Vec<Range<usize>>,
+}
+
+/// Blots out the passwords and tokens in the addresses of a text.
+///
+/// Everything that is read and shown afterwards comes from the blotted text, so no renderer can leak one.
+pub fn mask(text: &str) -> Masked<'_> {
+    let mut secrets = Vec::new();
+    for (at, _) in text.match_indices("://") {
+        let start = at.saturating_add(3);
+        let Some(rest) = text.get(start..) else { continue };
+        let end = rest
+            .find(|c: char| {
+                c.is_whitespace() || matches!(c, '/' | '?' | '#' | '"' | '\'' | ',' | '>' | '<' | '`')
+            })
+            .unwrap_or(rest.len());
+        let Some(user) = rest
+            .get(..end)
+            .and_then(|a| a.rfind('@'))
+            .and_then(|i| rest.get(..i))
+        else {
+            continue;
+        };
+        if let Some((from, to)) = secret_part(user) {
+            secrets.push(start.saturating_add(from)..start.saturating_add(to));
+        }
+    }
+    if secrets.is_empty() {
+        return Masked {
+            text: Cow::Borrowed(text),
+            secrets,
+        };
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut at = 0_usize;
+    for secret in &secrets {
+        out.push_str(text.get(at..secret.start).unwrap_or_default());
+        out.extend(std::iter::repeat_n('*', secret.len()));
+        at = secret.end;
+    }
+    out.push_str(text.get(at..).unwrap_or_default());
+    Masked {
+        text: Cow::Owned(out),
+        secrets,
+    }
+}
+
+/// The part of `user:password` that is a secret.
+fn secret_part(user: &str) -> Option<(usize, usize)> {
+    match user.split_once(':') {
+        Some((name, password)) => {
+            let from = name.len().saturating_add(1);
+            if password.is_empty() {
+                return looks_like_token(name).then_some((0, name.len()));
+            }
+            (!is_reference(password)).then_some((from, user.len()))
+        }
+        None => looks_like_token(user).then_some((0, user.len())),
+    }
+}
+
+/// Whether the text only names where the secret lies: a variable, a template, a placeholder, or what was blotted out.
+fn is_reference(text: &str) -> bool {
+    let placeholder = text.chars().all(|c| matches!(c, '*' | 'x' | 'X' | '.'));
+    text.starts_with('$')
+        || text.starts_with('%')
+        || text.starts_with("{{")
+        || (text.starts_with('{') && text.ends_with('}'))
+        || text.starts_with('<')
+        || placeholder
+}
+
+/// Whether a user name alone is a token: long, with digits among letters. Names that key rings put there
+/// (`oauth2accesstoken`, `VssSessionToken`) have no digits to speak of.
+fn looks_like_token(user: &str) -> bool {
+    let digits = user.bytes().filter(u8::is_ascii_digit).count();
+    let letters = user.bytes().filter(u8::is_ascii_alphabetic).count();
+    user.len() >= 16 && digits >= 2 && letters >= 4 && !is_reference(user) && !user.contains(['.', '@'])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn addresses_are_shown_without_user_and_password() {
+        for (text, shown, host) in [
+            (
+                "https://u:p@Pypi.Corp.example:8443/simple/",
+                "https://Pypi.Corp.example:8443/simple/",
+                "pypi.corp.example",
+            ),
+            ("http://[::1]:3141/root", "http://[::1]:3141/root", "::1"),
+            ("./wheels", "./wheels", ""),
+        ] {
+            let a = Address::new(text);
+            assert_eq!((a.shown.as_str(), a.host.as_str()), (shown, host));
+        }
+    }
+
+    #[test]
+    fn secrets_are_blotted_out_where_they_stand() {
+        for (text, masked) in [
+            (
+                "-i https://x:tok@pypi.example/simple",
+                Some("-i https://x:***@pypi.example/simple"),
+            ),
+            ("https://a:p@ss@h.example", Some("https://a:****@h.example")),
+            (
+                "https://glpat0123456789abcdef:@h.example",
+                Some("https://*********************:@h.example"),
+            ),
+            (
+                "https://0123456789abcdef0123@h.example/x",
+                Some("https://********************@h.example/x"),
+            ),
+            ("https://user:${TOKEN}@h.example", None),
+            ("https://$USER:$PASS@h.example", None),
+            ("https://oauth2accesstoken@h.example", None),
+            ("git+ssh://git@github.com/x.git@v1", None),
+            ("https://h.example/a@b:c@d", None),
+        ] {
+            let m = mask(text);
+            assert_eq!(m.text, masked.unwrap_or(text));
+            assert_eq!(m.text.len(), text.len());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn positions_are_kept_and_masking_ends(text in "[a:/@$é0 \n]{0,40}(://)?[a:@/é0]{0,20}") {
+            let m = mask(&text);
+            prop_assert_eq!(m.text.len(), text.len());
+            let _ = Address::new(&text);
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! Ecosystems: what a project declares, and what is known about it.
+//!
+//! Manifests and locks become [`Component`](wellhead_core::Component)s, advisories become a compact [`Database`], and
+//! the index configuration becomes an answer to "who could supply this". The one decision: every input line ends in
+//! exactly one bucket, and a line that cannot be judged is said to be so; nothing is dropped in silence.
+
+#![deny(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::string_slice
+)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        clippy::string_slice,
+        reason = "tests may fail loudly"
+    )
+)]
+
+pub mod advisory;
+mod dependency;
+pub mod incident;
+pub mod index;
+pub mod manifest;
+mod name;
+mod version;
+
+pub use advisory::{Advisory, Database, Flaw, Match, MatchedBy};
+pub use dependency::{Admitted, Dependency};
+pub use manifest::{Manifest, ManifestKind, identify_manifest, read_manifest};
+pub use name::normalise;
+pub use version::PyVersion;
