@@ -209,12 +209,12 @@ mod tests {
     fn requirements_are_read() {
         let shown = |text: &str| match Requirement::parse(text) {
             Ok(r) => format!(
-                "{} {:?} {} = {:?} ; {}",
+                "{} {:?} {} = {:?} ; {:?}",
                 r.name,
                 r.extras,
                 r.written,
                 r.exact(),
-                r.marker.unwrap_or_default()
+                r.marker
             ),
             Err(e) => format!("error: {e}"),
         };
@@ -243,38 +243,41 @@ mod tests {
             "a; python_version",
             "a; (os_name == 'nt'",
         ];
-        let all: Vec<String> = cases.iter().map(|c| format!("{c}\n    {}", shown(c))).collect();
+        let all: Vec<String> = cases
+            .iter()
+            .map(|c| format!("{}\n    {}", c.trim(), shown(c)))
+            .collect();
         insta::assert_snapshot!(all.join("\n"), @r#"
         torch==2.2.0+cu121 ; sys_platform == "linux"
-            torch [] ==2.2.0+cu121 = Some("2.2.0+cu121") ; sys_platform == "linux"
+            torch [] ==2.2.0+cu121 = Some("2.2.0+cu121") ; Some("sys_platform == \"linux\"")
         transformers[torch,Sentence_Piece]==4.38.0
-            transformers ["torch", "sentence-piece"] ==4.38.0 = Some("4.38.0") ;
+            transformers ["torch", "sentence-piece"] ==4.38.0 = Some("4.38.0") ; None
         numpy>=1.24,<2
-            numpy [] >=1.24,<2 = None ;
+            numpy [] >=1.24,<2 = None ; None
         Pillow == 10.0.0
-            Pillow [] == 10.0.0 = Some("10.0.0") ;
+            Pillow [] == 10.0.0 = Some("10.0.0") ; None
         scikit_learn===1.3.0
-            scikit_learn [] ===1.3.0 = Some("1.3.0") ;
+            scikit_learn [] ===1.3.0 = Some("1.3.0") ; None
         odd===2013-weird
-            odd [] ===2013-weird = Some("2013-weird") ;
+            odd [] ===2013-weird = Some("2013-weird") ; None
         mlflow==2.10.*
-            mlflow [] ==2.10.* = None ;
+            mlflow [] ==2.10.* = None ; None
         gradio~=4.16.0
-            gradio [] ~=4.16.0 = None ;
+            gradio [] ~=4.16.0 = None ; None
         keras
-            keras []  = None ;
+            keras []  = None ; None
         legacy (>=1.0)
-            legacy [] >=1.0 = None ;
+            legacy [] >=1.0 = None ; None
         trailing>=1.0,
-            trailing [] >=1.0, = None ;
+            trailing [] >=1.0, = None ; None
         pkg!=1.0,==1!2.0
-            pkg [] !=1.0,==1!2.0 = Some("1!2.0") ;
+            pkg [] !=1.0,==1!2.0 = Some("1!2.0") ; None
         ray[default] @ https://files.example/ray-2.9.0-py3-none-any.whl
-            ray ["default"] https://files.example/ray-2.9.0-py3-none-any.whl = None ;
+            ray ["default"] https://files.example/ray-2.9.0-py3-none-any.whl = None ; None
         a @ https://files.example/a;b.zip ; python_version < '3.9'
-            a [] https://files.example/a;b.zip = None ; python_version < '3.9'
+            a [] https://files.example/a;b.zip = None ; Some("python_version < '3.9'")
         a[] >= 1
-            a [] >= 1 = None ;
+            a [] >= 1 = None ; None
         torch=2.0
             error: malformed version specifier
         torch >= banana
