@@ -95,7 +95,7 @@ def torch_zip(path: Path, tensors: int = 64, mebibytes: int = 16) -> None:
     part.rename(path)
 
 
-def many_objects(path: Path, objects: int = 2_900_000) -> None:
+def many_objects(path: Path, objects: int = 3_950_000) -> None:
     """One pickle of millions of small objects: dictionaries of a name, a number and a list."""
     rng = random.Random(11)
     rows = [

@@ -128,7 +128,7 @@ def cases(binary: str, inputs: Path, tools: Path) -> list:
         ),
         Case(
             "objects",
-            f"A pickle of {objects.stat().st_size / 1e6:.0f} MB: 2.9 million small objects",
+            f"A pickle of {objects.stat().st_size / 1e6:.0f} MB: 4 million small objects",
             "300 MB/s on one core; memory grows with memo entries only",
             {
                 "wellhead": audit(objects),

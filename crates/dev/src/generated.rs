@@ -1,6 +1,6 @@
 //! What is made, what is there, and the difference.
 
-use crate::{docs, fuzz, schemas};
+use crate::{docs, fuzz, regions, schemas};
 use anyhow::{Context, Result};
 use std::{
     collections::BTreeSet,
@@ -57,7 +57,11 @@ impl Kind {
     /// If something that it is derived from cannot be read.
     pub fn made(self, root: &Path) -> Result<Vec<Made>> {
         match self {
-            Self::Docs => Ok(docs::rules()),
+            Self::Docs => {
+                let mut made = docs::rules();
+                made.extend(regions::pages(root)?);
+                Ok(made)
+            }
             Self::Fuzz => Ok(vec![fuzz::manifest(root)?]),
             Self::Schemas => schemas::all(),
         }

@@ -15,5 +15,6 @@ pub mod fuzz;
 pub mod generated;
 pub mod layers;
 pub mod pages;
+pub mod regions;
 pub mod schemas;
 pub mod seeds;

@@ -29,11 +29,7 @@ pub fn configuration() -> Value {
     for (key, description) in KEYS {
         let mut schema = match key {
             "fail-on" => {
-                let mut names: Vec<&str> = Severity::ALL
-                    .iter()
-                    .map(|s| s.name())
-                    .filter(|n| *n != "info")
-                    .collect();
+                let mut names: Vec<&str> = Severity::ALL.iter().map(|s| s.name()).collect();
                 names.push("never");
                 json!({ "enum": names, "default": "high" })
             }
@@ -56,11 +52,13 @@ pub fn configuration() -> Value {
 
 fn levels() -> Value {
     let names: Vec<&str> = Level::ALL.iter().map(|l| l.name()).collect();
+    let level = json!({ "enum": names });
+    let table = json!({ "type": "object", "properties": { "level": level }, "required": ["level"] });
     let mut rules = Map::new();
     for rule in wellhead_rules::rules() {
         rules.insert(
             rule.id.to_owned(),
-            json!({ "enum": names, "description": rule.summary }),
+            json!({ "anyOf": [level, table], "description": rule.summary }),
         );
     }
     json!({ "type": "object", "properties": rules, "additionalProperties": false })
