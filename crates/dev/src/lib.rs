@@ -18,3 +18,4 @@ pub mod pages;
 pub mod regions;
 pub mod schemas;
 pub mod seeds;
+pub mod tidy;

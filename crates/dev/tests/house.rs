@@ -3,7 +3,7 @@
 use anyhow::Result;
 use wellhead_dev::{
     generated::{self, Kind},
-    layers,
+    layers, tidy,
 };
 
 #[test]
@@ -45,4 +45,18 @@ fn every_fuzz_target_is_built() -> Result<()> {
 #[test]
 fn the_schemas_are_fresh() -> Result<()> {
     fresh(Kind::Schemas)
+}
+
+#[test]
+fn nothing_stands_in_a_file_that_must_not() -> Result<()> {
+    let found = tidy::strays(&generated::root())?;
+    assert!(found.is_empty(), "{}", found.join("\n"));
+    Ok(())
+}
+
+#[test]
+fn every_link_leads_somewhere() -> Result<()> {
+    let found = tidy::broken_links(&generated::root())?;
+    assert!(found.is_empty(), "{}", found.join("\n"));
+    Ok(())
 }
