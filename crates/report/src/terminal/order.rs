@@ -1,0 +1,115 @@
+//! What stands where: errors before warnings before notes, findings of one rule together, packages in tables.
+
+use super::{Context, ERROR, NOTE, WARNING, packages};
+use anstyle::Style;
+use std::collections::BTreeMap;
+use wellhead_core::{Finding, Severity, Verdict};
+
+/// What a finding does to the run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Class {
+    /// Fails it.
+    Error,
+    /// Does not.
+    Warning,
+    /// There is nothing to do.
+    Note,
+}
+
+impl Class {
+    pub(super) fn of(finding: &Finding, fail_on: Option<Severity>) -> Self {
+        if Verdict::fails(finding, fail_on) {
+            Self::Error
+        } else if finding.severity == Severity::Info {
+            Self::Note
+        } else {
+            Self::Warning
+        }
+    }
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Note => "note",
+        }
+    }
+
+    pub(super) fn style(self) -> Style {
+        match self {
+            Self::Error => ERROR,
+            Self::Warning => WARNING,
+            Self::Note => NOTE,
+        }
+    }
+}
+
+/// Findings that are shown together.
+pub(super) enum Block<'a> {
+    /// Findings of one rule and class, each a snippet.
+    Snippets {
+        /// The class of all of them.
+        class: Class,
+        /// In the report's order.
+        findings: Vec<&'a Finding>,
+    },
+    /// Advisories of the packages that one file declares.
+    Packages {
+        /// The worst class among them.
+        class: Class,
+        /// In the report's order.
+        findings: Vec<&'a Finding>,
+    },
+}
+
+/// The blocks in the order in which they are shown; within a class, as their first findings stand in the report.
+pub(super) fn blocks<'a>(context: &Context<'a>) -> Vec<Block<'a>> {
+    let fail_on = context.report.verdict.fail_on;
+    let mut tables: BTreeMap<(&str, String), Vec<(usize, &Finding)>> = BTreeMap::new();
+    for (i, finding) in context
+        .report
+        .reported()
+        .enumerate()
+        .filter(|(_, f)| packages::fits(f))
+    {
+        let artifact = finding
+            .primary()
+            .map(|l| l.artifact.to_string())
+            .unwrap_or_default();
+        tables
+            .entry((finding.rule.as_ref(), artifact))
+            .or_default()
+            .push((i, finding));
+    }
+    // A table of one row says less than a snippet.
+    tables.retain(|_, rows| rows.len() > 1);
+    let in_tables: std::collections::BTreeSet<usize> = tables.values().flatten().map(|(i, _)| *i).collect();
+
+    let mut rest: BTreeMap<(Class, &str), (usize, Vec<&Finding>)> = BTreeMap::new();
+    for (i, finding) in context
+        .report
+        .reported()
+        .enumerate()
+        .filter(|(i, _)| !in_tables.contains(i))
+    {
+        let key = (Class::of(finding, fail_on), finding.rule.as_ref());
+        rest.entry(key).or_insert_with(|| (i, Vec::new())).1.push(finding);
+    }
+
+    let mut blocks = Vec::new();
+    for ((class, _), (first, findings)) in rest {
+        blocks.push(((class, false, first), Block::Snippets { class, findings }));
+    }
+    for rows in tables.into_values() {
+        let class = rows
+            .iter()
+            .map(|(_, f)| Class::of(f, fail_on))
+            .min()
+            .unwrap_or(Class::Warning);
+        let first = rows.first().map_or(0, |(i, _)| *i);
+        let findings = rows.into_iter().map(|(_, f)| f).collect();
+        blocks.push(((class, true, first), Block::Packages { class, findings }));
+    }
+    blocks.sort_by_key(|(key, _)| *key);
+    blocks.into_iter().map(|(_, block)| block).collect()
+}
