@@ -29,6 +29,7 @@ pub mod index;
 pub mod manifest;
 mod name;
 mod version;
+mod well_known;
 
 pub use advisory::{Advisory, Database, Flaw, Match, MatchedBy};
 pub use dependency::{Admitted, Dependency};

@@ -1,7 +1,9 @@
 //! Where packages come from: the effective configuration of an installer, not a rule per line.
 
+mod pip_config;
 mod url;
 
+pub use pip_config::read_pip_config;
 pub use url::{Address, Masked, mask};
 
 use wellhead_core::Location;

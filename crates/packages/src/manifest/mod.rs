@@ -3,14 +3,20 @@
 //! Every reader ends in one [`Manifest`]. Its [`Line`]s account for the whole text: a line that is neither understood
 //! nor a comment is a [`Problem`], never a gap.
 
+mod document;
 mod identify;
 mod lines;
+mod lock;
 mod marker;
+mod poetry;
+mod pyproject;
 mod requirement;
 mod requirements;
 mod source;
 
 pub use identify::identify_manifest;
+pub use lock::{read_poetry_lock, read_pylock, read_uv_lock};
+pub use pyproject::read_pyproject;
 pub(crate) use requirement::specifiers;
 pub use requirement::{Requirement, RequirementError, Wanted};
 pub use requirements::read_requirements;
@@ -166,10 +172,10 @@ pub fn read_manifest(
         ManifestKind::Requirements | ManifestKind::Constraints => {
             read_requirements(kind, artifact, text, budget)
         }
-        _ => Manifest::unreadable(
-            kind,
-            format!("no reader for {}", kind.name()),
-            Location::whole(artifact, ""),
-        ),
+        ManifestKind::Pyproject => read_pyproject(artifact, text, budget),
+        ManifestKind::UvLock => read_uv_lock(artifact, text, budget),
+        ManifestKind::PoetryLock => read_poetry_lock(artifact, text, budget),
+        ManifestKind::Pylock => read_pylock(artifact, text, budget),
+        ManifestKind::PipConfig => crate::index::read_pip_config(artifact, text, budget),
     }
 }
