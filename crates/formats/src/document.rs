@@ -4,7 +4,7 @@
 //! knows where its bytes are and pays for them when [`Member::body`] is called, so that a container of a million
 //! members costs its directory and no more memory than one member needs at a time.
 
-use crate::{format::Format, npy, safetensors, tar, text, zip};
+use crate::{format::Format, npy, safetensors, tar, tensors::Tensor, text, zip};
 use std::sync::Arc;
 use wellhead_core::{Blob, Budget, Depth, Outcome};
 
@@ -39,6 +39,8 @@ pub enum Role {
     Tensor,
     /// Compiles it as TorchScript, which looks like Python and is not.
     TorchScript,
+    /// Reads it as this format, whatever else it looks like: the second reading of a file that has several.
+    As(&'static Format),
 }
 
 /// What an artifact holds.
@@ -60,6 +62,17 @@ pub enum Document {
     Text(TextFile),
     /// Nothing that is read further.
     Opaque,
+}
+
+impl Document {
+    /// The arrays in it, whatever the format.
+    pub fn tensors(&self) -> &[Tensor] {
+        match self {
+            Self::Safetensors(file) => &file.tensors,
+            Self::Npy(array) => std::slice::from_ref(&array.tensor),
+            _ => &[],
+        }
+    }
 }
 
 /// Text, decoded.
@@ -143,10 +156,13 @@ pub struct Member {
 
 /// Where a member's bytes come from.
 #[derive(Clone, Debug)]
-#[expect(dead_code, reason = "the containers that make members land next")]
 pub(crate) enum MemberSource {
     /// They lie in the container as they are.
     Stored(Blob),
+    /// They are deflated.
+    Deflated(Blob),
+    /// They are deflated if they can be inflated, else as they are.
+    Guess(Blob),
     /// They cannot be had, and why.
     Unreadable(String),
 }
@@ -162,16 +178,7 @@ pub struct Body {
 
 impl Member {
     /// The member's bytes; pays for decompression.
-    pub fn body(&self, _budget: &mut Budget) -> Body {
-        match &self.source {
-            MemberSource::Stored(blob) => Body {
-                blob: blob.clone(),
-                outcome: Outcome::Analysed,
-            },
-            MemberSource::Unreadable(why) => Body {
-                blob: Blob::from_bytes(Vec::new()),
-                outcome: Outcome::NotAnalysed { why: why.clone() },
-            },
-        }
+    pub fn body(&self, budget: &mut Budget) -> Body {
+        self.source.body(budget)
     }
 }

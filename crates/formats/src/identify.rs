@@ -14,6 +14,7 @@ use crate::{
 };
 use wellhead_core::{Blob, Budget};
 
+pub(crate) use names::is_zip;
 pub use names::promised;
 
 /// What an artifact was taken for.
@@ -51,7 +52,7 @@ pub struct Layer {
 const HEAD: usize = 4096;
 
 /// Says which format `blob` has. `name` is the file's path or the member's name, `role` what the container said.
-pub fn identify(name: &str, role: Role, blob: &Blob, budget: &mut Budget) -> Identity {
+pub fn identify(name: &str, role: Role, blob: &Blob, _budget: &mut Budget) -> Identity {
     let by_name = promised(name);
     let identity = |format| Identity {
         format,
@@ -66,15 +67,13 @@ pub fn identify(name: &str, role: Role, blob: &Blob, budget: &mut Budget) -> Ide
         return identity(&table::EMPTY);
     }
     let (format, polyglot) = match role {
-        Role::Pickle => (
-            &table::PICKLE,
-            structure::layers(&table::PICKLE, &head, blob, budget),
-        ),
+        Role::Pickle => (&table::PICKLE, structure::layers(&table::PICKLE, &head, blob)),
+        Role::As(format) => (format, Vec::new()),
         Role::TorchScript => (&table::PLAIN_TEXT, Vec::new()),
-        Role::Tensor => structure::tensor(&head, blob, budget),
+        Role::Tensor => structure::tensor(&head, blob),
         Role::Plain => {
-            let format = by_content(name, by_name, &head, blob, budget);
-            (format, structure::layers(format, &head, blob, budget))
+            let format = by_content(name, by_name, &head, blob);
+            (format, structure::layers(format, &head, blob))
         }
     };
     let mismatch = by_name
@@ -91,14 +90,17 @@ pub fn identify(name: &str, role: Role, blob: &Blob, budget: &mut Budget) -> Ide
     }
 }
 
-fn by_content(
-    name: &str,
-    by_name: Option<&'static Format>,
-    head: &[u8],
-    blob: &Blob,
-    budget: &mut Budget,
-) -> &'static Format {
-    if let Some(format) = structure::container(name, head, blob, budget) {
+/// A format that bytes without a name or a container are clearly of; text is none.
+pub(crate) fn glance(blob: &Blob) -> Option<&'static Format> {
+    let head = blob.bytes(0, HEAD).ok()?;
+    magic::of(&head)
+        .or_else(|| head.starts_with(b"PK\x03\x04").then_some(&table::ZIP))
+        .or_else(|| structure::without_magic(&head, blob))
+        .or_else(|| structure::is_pickle(&head, blob).then_some(&table::PICKLE))
+}
+
+fn by_content(name: &str, by_name: Option<&'static Format>, head: &[u8], blob: &Blob) -> &'static Format {
+    if let Some(format) = structure::container(name, head, blob) {
         return format;
     }
     if let Some(format) = magic::of(head) {
@@ -119,7 +121,7 @@ fn by_content(
         Some(f) if *f == table::PICKLE => f,
         // Formats without a magic number of their own.
         Some(f) if magic::has_none(f) => f,
-        _ if structure::zip_at_end(blob, budget).is_some() => &table::ZIP,
+        _ if structure::zip_at_end(blob).is_some() => &table::ZIP,
         _ => &table::UNKNOWN,
     }
 }

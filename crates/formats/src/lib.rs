@@ -22,9 +22,12 @@
     )
 )]
 
+mod bytes;
+mod compressed;
 pub mod document;
 pub mod format;
 pub mod identify;
+mod inflate;
 pub mod npy;
 mod open;
 pub mod pickle;

@@ -1,10 +1,11 @@
 //! From an identity to a document.
 
 use crate::{
-    document::{DataFile, Document, Encoding, OpenOptions, Opened, TextFile},
+    compressed,
+    document::{DataFile, Document, Encoding, Member, MemberSource, OpenOptions, Opened, Role, TextFile},
     format::{Format, Support, table as t},
-    identify::Identity,
-    text,
+    identify::{Identity, Layer, is_zip},
+    npy, safetensors, tar, text, zip,
 };
 use std::sync::Arc;
 use wellhead_core::{Blob, Budget, Outcome};
@@ -13,23 +14,59 @@ use wellhead_core::{Blob, Budget, Outcome};
 ///
 /// Never fails: what could not be read is said in the outcome, and what was read before that is in the document.
 pub fn open(
-    _name: &str,
+    name: &str,
     identity: &Identity,
     blob: &Blob,
     options: OpenOptions,
     budget: &mut Budget,
 ) -> Opened {
     let format = identity.format;
-    let (document, outcome) = match format.support {
-        Support::Inert => (Document::Opaque, Outcome::Analysed),
-        Support::Unread => (Document::Opaque, Outcome::NotAnalysed { why: unread(format) }),
-        Support::Opened => read(format, blob, budget),
-    };
-    Opened {
+    let depth = options.depth;
+    let plain = |document, outcome| Opened {
         document,
         members: Vec::new(),
         outcome,
-        depth: options.depth,
+        depth,
+    };
+    let mut opened = match format.support {
+        Support::Inert => plain(Document::Opaque, Outcome::Analysed),
+        Support::Unread => plain(Document::Opaque, Outcome::NotAnalysed { why: unread(format) }),
+        Support::Opened if is_zip(format) => {
+            let read = zip::read(blob, options, budget);
+            Opened {
+                document: Document::Zip(Box::new(read.archive)),
+                members: read.members,
+                outcome: read.outcome,
+                depth,
+            }
+        }
+        Support::Opened => match format.name {
+            "tar" | "torch-tar" | "nemo" => tar::open(format, blob, depth, budget),
+            "gzip" => compressed::gzip(name, blob, depth, budget),
+            "zlib" => compressed::zlib(name, blob, depth, budget),
+            "safetensors" => safetensors::open(blob, depth, budget),
+            "npy" => npy::open(blob, depth, budget),
+            _ => {
+                let (document, outcome) = read(format, blob, budget);
+                plain(document, outcome)
+            }
+        },
+    };
+    for layer in &identity.polyglot {
+        opened.members.push(layer_member(layer, blob));
+    }
+    opened
+}
+
+/// The second reading of a file goes back to the queue as a member of the first.
+fn layer_member(layer: &Layer, blob: &Blob) -> Member {
+    Member {
+        name: format!("as {} at {:#x}", layer.format.name, layer.offset),
+        role: Role::As(layer.format),
+        size: blob.len(),
+        stored: blob.len(),
+        hidden: true,
+        source: MemberSource::Stored(blob.clone()),
     }
 }
 

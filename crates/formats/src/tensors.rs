@@ -14,3 +14,35 @@ pub struct Tensor {
     /// Its bytes in the artifact.
     pub bytes: Range<u64>,
 }
+
+impl Tensor {
+    /// The number of elements, if it can be counted at all.
+    pub fn elements(&self) -> Option<u64> {
+        self.shape.iter().try_fold(1_u64, |n, d| n.checked_mul(*d))
+    }
+}
+
+/// Something wrong with the description of arrays.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Defect {
+    /// Where in the artifact.
+    pub offset: u64,
+    /// How many bytes.
+    pub length: u64,
+    /// What is wrong, a phrase; text from the artifact is escaped in it.
+    pub words: String,
+}
+
+/// How many defects are kept of one artifact.
+const MAX_DEFECTS: usize = 64;
+
+/// Adds a defect unless there are many already.
+pub(crate) fn defect(defects: &mut Vec<Defect>, at: Range<u64>, words: impl Into<String>) {
+    if defects.len() < MAX_DEFECTS {
+        defects.push(Defect {
+            offset: at.start,
+            length: at.end.saturating_sub(at.start),
+            words: words.into(),
+        });
+    }
+}

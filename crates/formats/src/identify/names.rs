@@ -139,7 +139,7 @@ pub(super) fn honest(path: &str, promised: &Format, found: &Format) -> bool {
 }
 
 /// Whether the format is a zip archive underneath.
-pub(super) fn is_zip(format: &Format) -> bool {
+pub(crate) fn is_zip(format: &Format) -> bool {
     matches!(
         format.name,
         "zip"

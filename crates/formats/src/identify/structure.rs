@@ -1,20 +1,26 @@
 //! Formats that are told by more than their first bytes.
 
 use super::Layer;
-use crate::format::{Format, Support, table as t};
+use crate::{
+    format::{Format, Support, table as t},
+    inflate::{self, inflate},
+    tar, zip,
+};
+use miniz_oxide::DataFormat;
 use wellhead_core::{Blob, Budget};
 
+/// How many names are looked at to tell what an archive is.
+const NAMES: usize = 20_000;
+
 /// Zip and tar archives, and what is built on them.
-pub(super) fn container(
-    _name: &str,
-    head: &[u8],
-    _blob: &Blob,
-    _budget: &mut Budget,
-) -> Option<&'static Format> {
-    if head.starts_with(b"PK\x03\x04") || head.starts_with(b"PK\x05\x06") {
-        return Some(&t::ZIP);
+pub(super) fn container(name: &str, head: &[u8], blob: &Blob) -> Option<&'static Format> {
+    if head.starts_with(b"PK\x03\x04")
+        || head.starts_with(b"PK\x05\x06")
+        || head.starts_with(b"PK\x07\x08PK\x03\x04")
+    {
+        return Some(zip::refine(name, &zip::names(blob, NAMES)));
     }
-    (head.get(257..262) == Some(b"ustar")).then_some(&t::TAR)
+    tar::is_header(head).then(|| tar::refine(name, blob))
 }
 
 /// Formats whose first bytes are a length or a checksum.
@@ -25,9 +31,37 @@ pub(super) fn without_magic(head: &[u8], blob: &Blob) -> Option<&'static Format>
         // JSON cannot be told from a pickle by a brace alone: a key or the end has to follow.
         let rest = head.get(9..).unwrap_or_default();
         let next = rest.iter().find(|b| !b.is_ascii_whitespace());
-        return matches!(next, Some(b'"' | b'}')).then_some(&t::SAFETENSORS);
+        if matches!(next, Some(b'"' | b'}')) {
+            return Some(&t::SAFETENSORS);
+        }
     }
-    None
+    if is_zlib(head, blob) {
+        return Some(&t::ZLIB);
+    }
+    // HDF5 may stand behind a block of the user's own.
+    [512, 1024, 2048]
+        .into_iter()
+        .any(|at| {
+            head.get(at..)
+                .is_some_and(|rest| rest.starts_with(b"\x89HDF\r\n\x1a\n"))
+        })
+        .then_some(&t::HDF5)
+}
+
+/// Two bytes make a zlib header, so the beginning has to inflate as well.
+fn is_zlib(head: &[u8], blob: &Blob) -> bool {
+    let [0x78, second @ (0x01 | 0x5e | 0x9c | 0xda), ..] = head else {
+        return false;
+    };
+    // `x^` begins texts too; those do not inflate.
+    let _ = second;
+    let start = blob.slice(0, head.len() as u64);
+    let out = inflate(&start, DataFormat::ZLibIgnoreChecksum, &mut Budget::default());
+    match out.end {
+        inflate::End::Whole => true,
+        inflate::End::Truncated => !out.blob.is_empty(),
+        _ => false,
+    }
 }
 
 /// Whether a loader that unpickles would get somewhere.
@@ -71,20 +105,20 @@ pub(super) fn text(head: &[u8], len: u64) -> Option<&'static Format> {
 }
 
 /// What a member that is taken for raw numbers is.
-pub(super) fn tensor(head: &[u8], _blob: &Blob, _budget: &mut Budget) -> (&'static Format, Vec<Layer>) {
+pub(super) fn tensor(head: &[u8], _blob: &Blob) -> (&'static Format, Vec<Layer>) {
     match super::magic::of(head) {
         Some(f) if *f == t::ELF || *f == t::PE || *f == t::MACH_O => (f, Vec::new()),
         _ => (&t::RAW_TENSOR, Vec::new()),
     }
 }
 
-/// A zip archive whose directory ends the file.
-pub(super) fn zip_at_end(_blob: &Blob, _budget: &mut Budget) -> Option<u64> {
-    None
+/// Where the zip archive begins whose directory ends the file, if there is one.
+pub(super) fn zip_at_end(blob: &Blob) -> Option<u64> {
+    zip::at_end(blob)
 }
 
 /// Further readings of the same bytes.
-pub(super) fn layers(format: &'static Format, head: &[u8], blob: &Blob, budget: &mut Budget) -> Vec<Layer> {
+pub(super) fn layers(format: &'static Format, head: &[u8], blob: &Blob) -> Vec<Layer> {
     let mut layers = Vec::new();
     if format.support != Support::Opened && is_pickle(head, blob) {
         layers.push(Layer {
@@ -93,7 +127,7 @@ pub(super) fn layers(format: &'static Format, head: &[u8], blob: &Blob, budget: 
         });
     }
     if !super::names::is_zip(format)
-        && let Some(offset) = zip_at_end(blob, budget)
+        && let Some(offset) = zip_at_end(blob)
     {
         layers.push(Layer {
             format: &t::ZIP,

@@ -1,0 +1,178 @@
+//! What is built on zip: PyTorch's checkpoints first of all, and what their loader does with each member.
+
+use super::Entry;
+use crate::{
+    document::Role,
+    format::{Format, table as t},
+};
+
+/// The format of an archive whose members bear these names, and whose own name is `file`.
+pub fn refine(file: &str, names: &[impl AsRef<str>]) -> &'static Format {
+    let has = |test: &dyn Fn(&str) -> bool| names.iter().any(|n| test(n.as_ref()));
+    let in_root = |name: &str| has(&|n| n == name);
+    let one_deep = |name: &str| has(&|n| n.split_once('/').is_some_and(|(_, rest)| rest == name));
+    let lower = file.to_lowercase();
+    if one_deep(".data/extern_modules") || in_root(".data/extern_modules") {
+        return &t::TORCH_PACKAGE;
+    }
+    if has(&|n| n == "data.pkl" || n.ends_with("/data.pkl")) {
+        let code = has(&|n| {
+            n.split_once('/')
+                .is_some_and(|(_, rest)| rest.starts_with("code/"))
+        });
+        return if code { &t::TORCHSCRIPT } else { &t::TORCH_ZIP };
+    }
+    if has(&|n| {
+        n.split_once('/')
+            .is_some_and(|(dir, rest)| dir.ends_with(".dist-info") && rest == "WHEEL")
+    }) {
+        return &t::WHEEL;
+    }
+    if in_root("schema.json") && lower.ends_with(".skops") {
+        return &t::SKOPS;
+    }
+    if in_root("config.json") && has(&|n| n.starts_with("model.weights") || n == "metadata.json") {
+        return &t::KERAS;
+    }
+    if in_root("MAR-INF/MANIFEST.json") {
+        return &t::TORCH_MAR;
+    }
+    if in_root("[Content_Types].xml")
+        || (in_root("mimetype") && in_root("META-INF/container.xml"))
+        || in_root("content.xml")
+    {
+        return &t::OFFICE;
+    }
+    if in_root("META-INF/MANIFEST.MF") {
+        return &t::JAR;
+    }
+    if in_root("EGG-INFO/PKG-INFO") {
+        return &t::EGG;
+    }
+    if !names.is_empty() && names.iter().all(|n| n.as_ref().ends_with(".npy")) {
+        return &t::NPZ;
+    }
+    &t::ZIP
+}
+
+/// Says of each member what `torch.load`, `torch.jit.load` or `torch.package` does with it.
+///
+/// The loader takes the folder of the archive's first member; every folder that holds a `data.pkl` counts here, for
+/// another view of the archive may have another first member.
+pub(super) fn assign_roles(entries: &mut [Entry]) {
+    let mut roots: Vec<String> = entries
+        .iter()
+        .filter_map(|e| {
+            let root = e.name.strip_suffix("data.pkl")?;
+            (root.is_empty() || root.ends_with('/')).then(|| root.to_owned())
+        })
+        .collect();
+    roots.sort();
+    roots.dedup();
+    let package: Vec<String> = entries
+        .iter()
+        .filter_map(|e| e.name.strip_suffix(".data/extern_modules").map(str::to_owned))
+        .collect();
+    for entry in entries {
+        entry.role = role(&entry.name, &roots, &package);
+        // The header may show another name than the directory; the loader may believe either.
+        if let Some(local) = &entry.local
+            && local.name != entry.raw_name
+            && role(&super::name_of(&local.name), &roots, &package) == Role::Pickle
+        {
+            entry.role = Role::Pickle;
+        }
+    }
+}
+
+fn role(name: &str, roots: &[String], packages: &[String]) -> Role {
+    let is_number = |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_digit());
+    for root in roots {
+        let Some(rest) = name.strip_prefix(root.as_str()) else {
+            continue;
+        };
+        let Some((folder, file)) = rest.split_once('/') else {
+            if matches!(rest, "data.pkl" | "constants.pkl" | "attributes.pkl") {
+                return Role::Pickle;
+            }
+            continue;
+        };
+        match folder {
+            "data" | "constants" | "tensors" if is_number(file) => return Role::Tensor,
+            "code" if file.ends_with(".debug_pkl") => return Role::Pickle,
+            "code" => return Role::TorchScript,
+            _ => {}
+        }
+    }
+    for root in packages {
+        let data = name
+            .strip_prefix(root.as_str())
+            .and_then(|n| n.strip_prefix(".data/"));
+        if data.is_some_and(|n| n.ends_with(".storage")) {
+            return Role::Tensor;
+        }
+    }
+    Role::Plain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn archives_are_told_apart_by_their_members() {
+        for (file, names, format) in [
+            (
+                "m.pt",
+                &["archive/data.pkl", "archive/version", "archive/data/0"][..],
+                "torch-zip",
+            ),
+            ("m.zip", &["data.pkl"], "torch-zip"),
+            (
+                "m.pt",
+                &["m/data.pkl", "m/code/__torch__.py", "m/constants.pkl"],
+                "torchscript",
+            ),
+            (
+                "m.pt",
+                &["m/.data/extern_modules", "m/model/model.pkl"],
+                "torch-package",
+            ),
+            ("a.npz", &["x.npy", "y.npy"], "npz"),
+            (
+                "a-1-py3-none-any.whl",
+                &["a/__init__.py", "a-1.dist-info/WHEEL"],
+                "wheel",
+            ),
+            (
+                "m.keras",
+                &["metadata.json", "config.json", "model.weights.h5"],
+                "keras",
+            ),
+            ("m.mar", &["MAR-INF/MANIFEST.json", "handler.py"], "torch-mar"),
+            ("d.docx", &["[Content_Types].xml", "word/document.xml"], "office"),
+            ("j.jar", &["META-INF/MANIFEST.MF", "A.class"], "jar"),
+            ("d.zip", &["x.npy", "readme.txt"], "zip"),
+            ("e.zip", &[], "zip"),
+        ] {
+            assert_eq!(refine(file, names).name, format, "{file}");
+        }
+    }
+
+    #[test]
+    fn the_loader_unpickles_some_members_and_takes_others_for_numbers() {
+        let roots = ["archive/".to_owned()];
+        for (name, expected) in [
+            ("archive/data.pkl", Role::Pickle),
+            ("archive/constants.pkl", Role::Pickle),
+            ("archive/data/17", Role::Tensor),
+            ("archive/data/x", Role::Plain),
+            ("archive/code/__torch__/m.py", Role::TorchScript),
+            ("archive/code/__torch__/m.py.debug_pkl", Role::Pickle),
+            ("archive/version", Role::Plain),
+            ("other/data/0", Role::Plain),
+        ] {
+            assert_eq!(role(name, &roots, &[]), expected, "{name}");
+        }
+    }
+}
