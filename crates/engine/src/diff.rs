@@ -12,14 +12,14 @@ use wellhead_rules::Subject;
 /// Compares two packages: wheels, source archives or folders.
 ///
 /// Only what differs is judged; what either package holds by itself is what `run` is for.
-pub fn diff(old: Listing, new: Listing, options: &Options<'_>) -> Report {
+pub fn diff(old: &Listing, new: &Listing, options: &Options<'_>) -> Report {
     let targets = vec![
         wellhead_core::escape(&old.target),
         wellhead_core::escape(&new.target),
     ];
     let name = new.target.clone();
-    let (before, mut results) = behaviour(&old, options);
-    let (after, more) = behaviour(&new, options);
+    let (before, mut results) = behaviour(old, options);
+    let (after, more) = behaviour(new, options);
     results.extend(more);
     // Findings of single artifacts are not differences.
     for result in &mut results {
@@ -42,7 +42,7 @@ pub fn diff(old: Listing, new: Listing, options: &Options<'_>) -> Report {
             last.scoreboard.judged(measure, shown.clone());
         }
     }
-    assemble(targets, results, options)
+    assemble(targets, results, &[], options)
 }
 
 fn behaviour(listing: &Listing, options: &Options<'_>) -> (Behaviour, Vec<FileResult>) {

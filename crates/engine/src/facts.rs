@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use wellhead_core::ArtifactPath;
+use wellhead_packages::Manifest;
 use wellhead_pycode::{Capability, Module};
 
 /// Something that is kept of a file until all files are read.
@@ -9,6 +10,8 @@ use wellhead_pycode::{Capability, Module};
 pub(crate) enum Fact {
     /// A Python module of the project: its place and what it can do.
     Module(ArtifactPath, BTreeSet<Capability>),
+    /// A file that declares dependencies.
+    Manifest(ArtifactPath, Box<Manifest>),
 }
 
 impl Fact {

@@ -1,7 +1,14 @@
 //! The project as a whole: inventory, enrichment, and the rules that need all of it.
 
 use crate::{facts::Fact, run::Options, scoreboard::Scoreboard};
-use wellhead_core::{Component, DatabaseInfo, Finding};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use wellhead_core::{
+    ArtifactPath, Blob, Bucket, Budget, Component, Coverage, DatabaseInfo, Finding, Measure, Need, Sink,
+};
+use wellhead_packages::{Dependency, Manifest, incident, read_manifest};
+use wellhead_rules::Subject;
+use wellhead_sources::Entry;
 
 /// What the project as a whole came to.
 #[derive(Debug, Default)]
@@ -9,14 +16,197 @@ pub(crate) struct ProjectResult {
     pub(crate) findings: Vec<Finding>,
     pub(crate) components: Vec<Component>,
     pub(crate) databases: Vec<DatabaseInfo>,
+    pub(crate) coverage: Vec<Coverage>,
     pub(crate) not_assessed: Vec<String>,
 }
 
-/// Judges what all files together tell.
+/// Largest file that another one includes and that is read.
+const MAX_INCLUDED: usize = 16 << 20;
+
+/// Judges what all files together tell. `files` are asked for what manifests include.
 pub(crate) fn judge(
-    _facts: Vec<Fact>,
-    _options: &Options<'_>,
-    _scoreboard: &mut Scoreboard,
+    facts: Vec<Fact>,
+    files: &[(String, Entry)],
+    options: &Options<'_>,
+    scoreboard: &mut Scoreboard,
 ) -> ProjectResult {
-    ProjectResult::default()
+    let mut stage = Stage {
+        options,
+        scoreboard,
+        budget: Budget::new(options.limits.clone(), Arc::clone(&options.cancelled)),
+        result: ProjectResult::default(),
+    };
+    let mut manifests = BTreeMap::new();
+    for fact in facts {
+        match fact {
+            Fact::Manifest(path, manifest) => {
+                manifests.insert(path, *manifest);
+            }
+            Fact::Module(..) => {}
+        }
+    }
+    stage.include(&mut manifests, files);
+    for (path, manifest) in &manifests {
+        stage.subject(path, Subject::Manifest(manifest), None);
+    }
+    stage.dependencies(manifests);
+    stage.result
+}
+
+struct Stage<'a, 'o> {
+    options: &'a Options<'o>,
+    scoreboard: &'a mut Scoreboard,
+    budget: Budget,
+    result: ProjectResult,
+}
+
+impl Stage<'_, '_> {
+    fn subject(&mut self, path: &ArtifactPath, subject: Subject<'_>, purl: Option<&str>) {
+        let mut sink = Sink::new(path.clone());
+        let enabled = |rule: &wellhead_core::Rule| self.options.enables(rule);
+        for measure in wellhead_rules::judge(subject, &enabled, &mut sink) {
+            let name = purl.map_or_else(|| path.to_string(), str::to_owned);
+            self.scoreboard.judged(measure, name);
+        }
+        self.result.findings.extend(sink.into_findings());
+    }
+
+    /// Reads the files that manifests include and that no name gave away.
+    fn include(&mut self, manifests: &mut BTreeMap<ArtifactPath, Manifest>, files: &[(String, Entry)]) {
+        let entries: BTreeMap<&str, &Entry> =
+            files.iter().map(|(path, entry)| (path.as_str(), entry)).collect();
+        let mut waiting: Vec<ArtifactPath> = manifests.keys().cloned().collect();
+        let mut missing = BTreeSet::new();
+        while let Some(path) = waiting.pop() {
+            let includes = manifests
+                .get(&path)
+                .map(|m| m.includes.clone())
+                .unwrap_or_default();
+            for include in includes.into_iter().filter(|_| path.nesting() == 0) {
+                let Some(target) = join(path.top(), &include.path) else {
+                    continue;
+                };
+                let artifact = ArtifactPath::file(target.clone());
+                if manifests.contains_key(&artifact) {
+                    continue;
+                }
+                let text = entries
+                    .get(target.as_str())
+                    .and_then(|entry| entry.open().ok())
+                    .and_then(|b| text(&b));
+                let Some(text) = text else {
+                    missing.insert(format!(
+                        "{path} includes {}, which is not here",
+                        wellhead_core::code(&include.path)
+                    ));
+                    continue;
+                };
+                manifests.insert(
+                    artifact.clone(),
+                    read_manifest(include.kind, &artifact, &text, &mut self.budget),
+                );
+                waiting.push(artifact);
+            }
+        }
+        self.scoreboard
+            .not_assessed(Measure::Updates, missing.len() as u64);
+        self.result.not_assessed.extend(missing);
+    }
+
+    fn dependencies(&mut self, manifests: BTreeMap<ArtifactPath, Manifest>) {
+        let mut unasked = 0_u64;
+        let mut damaged = None;
+        for (path, manifest) in manifests {
+            for component in manifest.components {
+                if matches!(component.bucket, Bucket::Unauditable { .. }) {
+                    self.scoreboard.not_assessed(Measure::Updates, 1);
+                }
+                unasked = unasked.saturating_add(u64::from(self.options.database.is_none()));
+                let purl = component.purl();
+                let database = self.options.database.filter(|_| damaged.is_none());
+                let asked = Dependency::new(component.clone(), manifest.kind, database, &mut self.budget);
+                let dependency = match asked {
+                    Ok(dependency) => Some(dependency),
+                    Err(e) => {
+                        damaged.get_or_insert_with(|| e.to_string());
+                        // Without a database only memory could fail, and then the incident list is too long to ask.
+                        Dependency::new(component.clone(), manifest.kind, None, &mut self.budget).ok()
+                    }
+                };
+                if let Some(dependency) = dependency {
+                    self.subject(&path, Subject::Dependency(&dependency), Some(&purl));
+                }
+                self.result.components.push(component);
+            }
+        }
+        self.databases(unasked, damaged);
+    }
+
+    fn databases(&mut self, unasked: u64, damaged: Option<String>) {
+        if self.result.components.is_empty() {
+            return;
+        }
+        self.result.databases.push(incident::info());
+        self.result
+            .databases
+            .extend(self.options.database.map(wellhead_packages::Database::info));
+        let wanted = wellhead_rules::rules()
+            .into_iter()
+            .any(|rule| rule.needs.contains(&Need::Advisories) && self.options.enables(rule));
+        if unasked > 0 && wanted {
+            self.scoreboard.not_assessed(Measure::Updates, unasked);
+            let why =
+                "no advisory database, so known vulnerabilities were not looked up: run `wellhead db import`";
+            self.result.not_assessed.push(why.to_owned());
+        }
+        if let Some(why) = damaged {
+            self.result
+                .not_assessed
+                .push(format!("the advisory database could not be asked: {why}"));
+        }
+    }
+}
+
+/// A text of a bounded size.
+fn text(blob: &Blob) -> Option<String> {
+    let bytes = blob.bytes(0, MAX_INCLUDED).ok()?;
+    Some(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// A path as a file names it, from the folder of that file; `None` where it leaves the target.
+fn join(from: &str, path: &str) -> Option<String> {
+    let mut parts: Vec<&str> = from.split('/').collect();
+    parts.pop();
+    if path.starts_with('/') || path.contains("://") {
+        return None;
+    }
+    for part in path.split(['/', '\\']) {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop()?;
+            }
+            part => parts.push(part),
+        }
+    }
+    Some(parts.join("/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn included_paths_stay_in_the_target() {
+        for (from, path, expected) in [
+            ("requirements.txt", "base.txt", Some("base.txt")),
+            ("a/requirements.txt", "../base.txt", Some("base.txt")),
+            ("a/requirements.txt", "./b/../c.txt", Some("a/c.txt")),
+            ("requirements.txt", "../base.txt", None),
+            ("requirements.txt", "/etc/passwd", None),
+            ("requirements.txt", "https://x.example/r.txt", None),
+        ] {
+            assert_eq!(join(from, path).as_deref(), expected);
+        }
+    }
 }

@@ -11,6 +11,7 @@ use std::sync::{Arc, atomic::AtomicBool};
 use wellhead_core::{
     Confidence, Coverage, Depth, Finding, Limits, Report, Rule, Severity, Stats, Verdict, assess,
 };
+use wellhead_packages::Database;
 use wellhead_sources::Entry;
 
 /// What one target holds.
@@ -59,6 +60,8 @@ pub struct Options<'a> {
     pub min_confidence: Option<Confidence>,
     /// The day of the run, `2026-11-23`.
     pub today: String,
+    /// The advisories at hand.
+    pub database: Option<&'a Database>,
     /// Ends the run early.
     pub cancelled: Arc<AtomicBool>,
     /// Who watches.
@@ -83,6 +86,7 @@ impl Default for Options<'_> {
             min_severity: None,
             min_confidence: None,
             today: "1970-01-01".to_owned(),
+            database: None,
             cancelled: Arc::default(),
             observer: &Unobserved,
         }
@@ -120,7 +124,7 @@ pub fn run(listings: Vec<Listing>, options: &Options<'_>) -> Report {
             result
         })
         .collect();
-    assemble(targets, results, options)
+    assemble(targets, results, &files, options)
 }
 
 /// The entries of a listing under the names they have in the report.
@@ -136,7 +140,12 @@ fn named(listing: Listing) -> impl Iterator<Item = (String, Entry)> {
 }
 
 /// Sums up: the project, the policy, the order, the scoreboard, the verdict.
-pub(crate) fn assemble(targets: Vec<String>, results: Vec<FileResult>, options: &Options<'_>) -> Report {
+pub(crate) fn assemble(
+    targets: Vec<String>,
+    results: Vec<FileResult>,
+    files: &[(String, Entry)],
+    options: &Options<'_>,
+) -> Report {
     let mut stats = Stats {
         files: results.len() as u64,
         ..Stats::default()
@@ -153,8 +162,9 @@ pub(crate) fn assemble(targets: Vec<String>, results: Vec<FileResult>, options: 
         scoreboard.merge(result.scoreboard);
         facts.extend(result.facts);
     }
-    let project = project::judge(facts, options, &mut scoreboard);
+    let project = project::judge(facts, files, options, &mut scoreboard);
     findings.extend(project.findings);
+    coverage.extend(project.coverage);
     stats.packages = project.components.len() as u64;
 
     findings.retain(|f| {

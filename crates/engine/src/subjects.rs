@@ -3,6 +3,7 @@
 use crate::{artifact::Judge, facts::Fact};
 use wellhead_core::{ArtifactPath, Blob, Budget, Outcome};
 use wellhead_formats::{Document, Identity, Opened, Role, document::TextFile};
+use wellhead_packages::{identify_manifest, read_manifest};
 use wellhead_pycode::Module;
 use wellhead_rules::Subject;
 
@@ -42,15 +43,21 @@ pub(crate) fn judge(input: &Input<'_>, judge: &mut Judge<'_, '_>, budget: &mut B
     };
     // Every text is looked through for secrets; that alone makes no infrastructure.
     judge.subject(Subject::Text(text), false);
-    match python(input, budget) {
-        Some(module) => {
-            judge.subject(Subject::Python(&module), true);
-            let outcome = module.outcome.clone();
-            judge.result.facts.push(Fact::of_module(input.path, &module));
-            outcome
-        }
-        None => Outcome::Analysed,
+    let mut outcome = Outcome::Analysed;
+    if let Some(kind) = identify_manifest(input.path.leaf(), &text.text) {
+        let manifest = read_manifest(kind, input.path, &text.text, budget);
+        outcome = outcome.and(manifest.outcome.clone());
+        judge
+            .result
+            .facts
+            .push(Fact::Manifest(input.path.clone(), Box::new(manifest)));
     }
+    if let Some(module) = python(input, budget) {
+        judge.subject(Subject::Python(&module), true);
+        outcome = outcome.and(module.outcome.clone());
+        judge.result.facts.push(Fact::of_module(input.path, &module));
+    }
+    outcome
 }
 
 /// The artifact as Python, where it is.

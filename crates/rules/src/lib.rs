@@ -71,6 +71,10 @@ subjects! {
     Text(wellhead_formats::document::TextFile),
     /// Python source or a notebook.
     Python(wellhead_pycode::Module),
+    /// A file that declares dependencies, or where they come from.
+    Manifest(wellhead_packages::Manifest),
+    /// A declared component with what is known against it.
+    Dependency(wellhead_packages::Dependency),
     /// Two packages side by side.
     Comparison(wellhead_pycode::Comparison),
 }
