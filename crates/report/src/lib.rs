@@ -23,8 +23,10 @@
 )]
 
 pub mod json;
+pub mod sarif;
 pub mod terminal;
 
+mod page;
 mod places;
 mod text;
 

@@ -8,6 +8,7 @@ mod escaped;
 mod parse;
 mod v1;
 
+pub(crate) use escaped::to_string as to_text;
 use wellhead_core::{Report, escape};
 
 /// The name of the schema.

@@ -14,11 +14,12 @@ mod versions;
 
 use crate::text::{clean, cut, plural, width};
 use anstyle::{AnsiColor, Style};
-use order::{Block, Class};
+use order::Block;
 use std::collections::BTreeMap;
 use wellhead_core::{Finding, Report, Rule};
 
 pub use concise::render as concise;
+pub(crate) use order::Class;
 
 /// How much is said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -7,7 +7,7 @@ use wellhead_core::{Finding, Severity, Verdict};
 
 /// What a finding does to the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Class {
+pub(crate) enum Class {
     /// Fails it.
     Error,
     /// Does not.
@@ -17,7 +17,7 @@ pub(super) enum Class {
 }
 
 impl Class {
-    pub(super) fn of(finding: &Finding, fail_on: Option<Severity>) -> Self {
+    pub(crate) fn of(finding: &Finding, fail_on: Option<Severity>) -> Self {
         if Verdict::fails(finding, fail_on) {
             Self::Error
         } else if finding.severity == Severity::Info {
@@ -27,7 +27,7 @@ impl Class {
         }
     }
 
-    pub(super) fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Error => "error",
             Self::Warning => "warning",

@@ -388,13 +388,12 @@ weights.7z: note[not-analysed] encrypted
 
 #[test]
 fn ascii_is_ascii_and_colour_only_adds() {
-    let report = samples::everything();
+    let mut ours = samples::everything();
     let options = TerminalOptions {
         unicode: false,
         width: 60,
         ..TerminalOptions::default()
     };
-    let mut ours = report.clone();
     ours.findings
         .retain(|f| !f.message.contains('漢') && !f.fixes.iter().any(|f| f.description.contains('…')));
     let plain = render(&ours, samples::RULES, &options);
