@@ -8,6 +8,7 @@ mod artifact;
 mod config;
 mod diff;
 mod facts;
+mod inspect;
 mod policy;
 mod project;
 mod run;
@@ -17,6 +18,7 @@ mod subjects;
 
 pub use config::{Config, ConfigError, IGNORE_KEYS, Ignore, KEYS, did_you_mean};
 pub use diff::diff;
+pub use inspect::{Inspected, InspectedTensor, inspect};
 pub use policy::{apply, verdict};
 pub use run::{Listing, Observer, Options, Unobserved, run};
 pub use selection::Selection;

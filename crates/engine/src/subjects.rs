@@ -31,6 +31,7 @@ impl Input<'_> {
 pub(crate) fn judge(input: &Input<'_>, judge: &mut Judge<'_, '_>, budget: &mut Budget) -> Outcome {
     judge.subject(Subject::Identity(input.identity), false);
     match &input.opened.document {
+        Document::Pickle(program) => judge.subject(Subject::Pickle(program), true),
         Document::Zip(archive) => judge.subject(Subject::Zip(archive), true),
         Document::Tar(archive) => judge.subject(Subject::Tar(archive), true),
         Document::Safetensors(file) => judge.subject(Subject::Safetensors(file), true),

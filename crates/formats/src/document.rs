@@ -4,7 +4,7 @@
 //! knows where its bytes are and pays for them when [`Member::body`] is called, so that a container of a million
 //! members costs its directory and no more memory than one member needs at a time.
 
-use crate::{format::Format, npy, safetensors, tar, tensors::Tensor, text, zip};
+use crate::{format::Format, npy, pickle, safetensors, tar, tensors::Tensor, text, zip};
 use std::sync::Arc;
 use wellhead_core::{Blob, Budget, Depth, Outcome};
 
@@ -56,6 +56,8 @@ pub enum Document {
     Safetensors(Box<safetensors::File>),
     /// A NumPy array.
     Npy(Box<npy::Array>),
+    /// Pickles, as the program that they are.
+    Pickle(Box<pickle::Program>),
     /// Structured text.
     Data(Box<DataFile>),
     /// Other text.

@@ -96,7 +96,7 @@ pub(crate) fn glance(blob: &Blob) -> Option<&'static Format> {
     magic::of(&head)
         .or_else(|| head.starts_with(b"PK\x03\x04").then_some(&table::ZIP))
         .or_else(|| structure::without_magic(&head, blob))
-        .or_else(|| structure::is_pickle(&head, blob).then_some(&table::PICKLE))
+        .or_else(|| structure::pickle(&head))
 }
 
 fn by_content(name: &str, by_name: Option<&'static Format>, head: &[u8], blob: &Blob) -> &'static Format {
@@ -109,7 +109,10 @@ fn by_content(name: &str, by_name: Option<&'static Format>, head: &[u8], blob: &
     if let Some(format) = structure::without_magic(head, blob) {
         return format;
     }
-    if structure::is_pickle(head, blob) {
+    if let Some(format) = structure::pickle(head) {
+        return format;
+    }
+    if by_name == Some(&table::PICKLE) && structure::is_possibly_pickle(head) {
         return &table::PICKLE;
     }
     if let Some(format) = structure::text(head, blob.len()) {

@@ -5,7 +5,7 @@ use crate::{
     document::{DataFile, Document, Encoding, Member, MemberSource, OpenOptions, Opened, Role, TextFile},
     format::{Format, Support, table as t},
     identify::{Identity, Layer, is_zip},
-    npy, safetensors, tar, text, zip,
+    npy, pickle, safetensors, tar, text, zip,
 };
 use std::sync::Arc;
 use wellhead_core::{Blob, Budget, Outcome};
@@ -46,6 +46,11 @@ pub fn open(
             "zlib" => compressed::zlib(name, blob, depth, budget),
             "safetensors" => safetensors::open(blob, depth, budget),
             "npy" => npy::open(blob, depth, budget),
+            "pickle" | "torch-legacy" => {
+                let program = pickle::analyse(blob, hints(name, format, options.role), budget);
+                let outcome = program.outcome.clone();
+                plain(Document::Pickle(Box::new(program)), outcome)
+            }
             _ => {
                 let (document, outcome) = read(format, blob, budget);
                 plain(document, outcome)
@@ -56,6 +61,19 @@ pub fn open(
         opened.members.push(layer_member(layer, blob));
     }
     opened
+}
+
+/// Who will load a pickle.
+fn hints(name: &str, format: &Format, role: Role) -> pickle::Hints {
+    let lower = name.to_ascii_lowercase();
+    let loader = if *format == t::TORCH_LEGACY || (role == Role::Pickle && lower.ends_with("data.pkl")) {
+        pickle::Loader::Torch
+    } else if lower.contains(".joblib") {
+        pickle::Loader::Joblib
+    } else {
+        pickle::Loader::Any
+    };
+    pickle::Hints { loader }
 }
 
 /// The second reading of a file goes back to the queue as a member of the first.

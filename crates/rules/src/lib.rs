@@ -57,6 +57,8 @@ macro_rules! subjects {
 subjects! {
     /// What an artifact was taken for, by content and by name.
     Identity(wellhead_formats::Identity),
+    /// A pickle, as the program that it is.
+    Pickle(wellhead_formats::pickle::Program),
     /// A zip archive.
     Zip(wellhead_formats::zip::Archive),
     /// A tar archive.

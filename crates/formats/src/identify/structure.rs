@@ -4,6 +4,7 @@ use super::Layer;
 use crate::{
     format::{Format, Support, table as t},
     inflate::{self, inflate},
+    pickle::{Likelihood, looks_like_pickle},
     tar, zip,
 };
 use miniz_oxide::DataFormat;
@@ -64,9 +65,21 @@ fn is_zlib(head: &[u8], blob: &Blob) -> bool {
     }
 }
 
-/// Whether a loader that unpickles would get somewhere.
-pub(super) fn is_pickle(head: &[u8], _blob: &Blob) -> bool {
-    matches!(head, [0x80, 1..=5, ..])
+/// Whether a loader that unpickles would get somewhere, and in which layout the pickles lie.
+pub(super) fn pickle(head: &[u8]) -> Option<&'static Format> {
+    (looks_like_pickle(head) == Likelihood::Certain).then(|| pickle_layout(head))
+}
+
+/// Whether the bytes can be read as a pickle that only holds data; a name has to decide.
+pub(super) fn is_possibly_pickle(head: &[u8]) -> bool {
+    looks_like_pickle(head) != Likelihood::No
+}
+
+/// Torch's old layout begins with a pickle of its magic number.
+pub(super) fn pickle_layout(head: &[u8]) -> &'static Format {
+    let magic = b"\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.";
+    let legacy = head.get(2..).is_some_and(|rest| rest.starts_with(magic));
+    if legacy { &t::TORCH_LEGACY } else { &t::PICKLE }
 }
 
 /// Text, and what kind where its first line says so.
@@ -120,7 +133,7 @@ pub(super) fn zip_at_end(blob: &Blob) -> Option<u64> {
 /// Further readings of the same bytes.
 pub(super) fn layers(format: &'static Format, head: &[u8], blob: &Blob) -> Vec<Layer> {
     let mut layers = Vec::new();
-    if format.support != Support::Opened && is_pickle(head, blob) {
+    if format.support != Support::Opened && pickle(head).is_some() {
         layers.push(Layer {
             format: &t::PICKLE,
             offset: 0,

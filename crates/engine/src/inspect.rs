@@ -1,0 +1,198 @@
+//! What was understood of a file: every artifact in it, with its facts, its tensors and its disassembly.
+//!
+//! The same queue as an audit walks, so that what is shown is what was judged.
+
+use crate::{artifact::Visitor, run::Options, subjects::Input};
+use wellhead_core::{ArtifactPath, Budget, Outcome, escape};
+use wellhead_formats::{Document, pickle, tensors::Tensor};
+use wellhead_sources::Entry;
+
+/// One artifact, as it was understood.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inspected {
+    /// The artifact.
+    pub artifact: ArtifactPath,
+    /// The format's name for people.
+    pub format: String,
+    /// Bytes.
+    pub size: u64,
+    /// How the analysis ended.
+    pub outcome: Outcome,
+    /// Names and values, in a sensible order; escaped.
+    pub facts: Vec<(String, String)>,
+    /// Tensors, where the format has them.
+    pub tensors: Vec<InspectedTensor>,
+    /// What a pickle does, as Python for people; escaped.
+    pub code: Vec<String>,
+    /// Disassembly; escaped.
+    pub disassembly: Vec<String>,
+}
+
+/// A tensor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InspectedTensor {
+    /// Its name; escaped.
+    pub name: String,
+    /// The type of its elements; escaped.
+    pub dtype: String,
+    /// Its shape.
+    pub shape: Vec<u64>,
+    /// Bytes.
+    pub bytes: u64,
+}
+
+/// Bytes of a pickle that are disassembled.
+const MAX_DISASSEMBLED: u64 = 1 << 20;
+/// Most tensors that are listed of one artifact.
+const MAX_TENSORS: usize = 100_000;
+
+/// Shows what is understood of a file and of everything in it.
+pub fn inspect(entry: &Entry, options: &Options<'_>) -> Vec<Inspected> {
+    let mut inspector = Inspector { seen: Vec::new() };
+    let result = crate::artifact::visit(&entry.path, entry, options, &mut inspector);
+    for row in result.coverage {
+        match inspector.seen.iter_mut().find(|s| s.artifact == row.artifact) {
+            Some(seen) => seen.outcome = row.outcome,
+            None => inspector.seen.push(Inspected {
+                artifact: row.artifact,
+                format: row
+                    .format
+                    .map_or_else(|| "unknown".to_owned(), std::borrow::Cow::into_owned),
+                size: 0,
+                outcome: row.outcome,
+                facts: Vec::new(),
+                tensors: Vec::new(),
+                code: Vec::new(),
+                disassembly: Vec::new(),
+            }),
+        }
+    }
+    inspector.seen
+}
+
+struct Inspector {
+    seen: Vec<Inspected>,
+}
+
+impl Visitor for Inspector {
+    fn visit(&mut self, input: &Input<'_>, budget: &mut Budget) {
+        let mut inspected = Inspected {
+            artifact: input.path.clone(),
+            format: input.identity.format.title.to_owned(),
+            size: input.blob.len(),
+            outcome: Outcome::Analysed,
+            facts: Vec::new(),
+            tensors: Vec::new(),
+            code: Vec::new(),
+            disassembly: Vec::new(),
+        };
+        if let Some(promised) = input.identity.mismatch.map(|m| m.promised) {
+            inspected.fact("named like", promised.title);
+        }
+        for layer in &input.identity.polyglot {
+            inspected.fact("also", &format!("{} at 0x{:x}", layer.format.title, layer.offset));
+        }
+        describe(input, &mut inspected, budget);
+        self.seen.push(inspected);
+    }
+}
+
+impl Inspected {
+    fn fact(&mut self, name: &str, value: &str) {
+        self.facts.push((name.to_owned(), escape(value)));
+    }
+
+    fn tensors(&mut self, tensors: &[Tensor]) {
+        self.tensors
+            .extend(tensors.iter().take(MAX_TENSORS).map(|t| InspectedTensor {
+                name: escape(&t.name),
+                dtype: escape(&t.dtype),
+                shape: t.shape.clone(),
+                bytes: t.bytes.end.saturating_sub(t.bytes.start),
+            }));
+    }
+}
+
+fn describe(input: &Input<'_>, out: &mut Inspected, budget: &mut Budget) {
+    match &input.opened.document {
+        Document::Zip(archive) => {
+            out.fact("members", &archive.entries.len().to_string());
+            for difference in archive.differences.iter().take(100) {
+                out.fact("difference", &difference.words);
+            }
+        }
+        Document::Tar(archive) => {
+            out.fact("members", &archive.entries.len().to_string());
+            for (offset, words) in archive.damage.iter().take(100) {
+                out.fact("damage", &format!("{words} at 0x{offset:x}"));
+            }
+        }
+        Document::Compressed(stream) => {
+            out.fact("expands to", &format!("{} bytes", stream.expanded));
+            if let Some(name) = &stream.name {
+                out.fact("name inside", name);
+            }
+        }
+        Document::Safetensors(file) => {
+            out.fact("header", &format!("{} bytes", file.header));
+            for (key, value) in file.metadata.iter().take(100) {
+                out.fact(&format!("metadata {}", escape(key)), value);
+            }
+            for defect in file.defects.iter().take(100) {
+                out.fact("defect", &format!("{} at 0x{:x}", defect.words, defect.offset));
+            }
+            out.tensors(&file.tensors);
+        }
+        Document::Npy(array) => {
+            out.fact("version", &format!("{}.{}", array.version.0, array.version.1));
+            out.fact(
+                "objects",
+                if array.objects {
+                    "yes: loading it unpickles"
+                } else {
+                    "no"
+                },
+            );
+            out.tensors(std::slice::from_ref(&array.tensor));
+        }
+        Document::Pickle(program) => describe_pickle(program, input, out, budget),
+        Document::Data(_) | Document::Text(_) | Document::Opaque => {}
+    }
+}
+
+fn describe_pickle(program: &pickle::Program, input: &Input<'_>, out: &mut Inspected, budget: &mut Budget) {
+    for stream in &program.streams {
+        let end = match &stream.end {
+            pickle::End::Stop => "ends with STOP".to_owned(),
+            pickle::End::Damaged { offset, why } => format!("damaged at 0x{offset:x}: {why}"),
+            pickle::End::EndOfData => "ends without STOP".to_owned(),
+            pickle::End::Unfinished { why } => format!("not finished: {why}"),
+        };
+        let text = format!(
+            "protocol {}, {} opcodes in {} bytes at 0x{:x}, {end}",
+            stream.protocol, stream.opcodes, stream.length, stream.offset
+        );
+        out.fact("pickle", &text);
+    }
+    for import in &program.imports {
+        out.fact(
+            "imports",
+            &format!(
+                "{} ({} at 0x{:x})",
+                import.path(),
+                import.opcode,
+                import.site.offset
+            ),
+        );
+    }
+    for difference in &program.differentials {
+        out.fact(
+            "loaders differ",
+            &format!("{} at 0x{:x}", difference.words, difference.site.offset),
+        );
+    }
+    out.code = program.pseudo_code().lines().map(escape).collect();
+    for instruction in pickle::disassemble(input.blob, 0..MAX_DISASSEMBLED, budget) {
+        out.disassembly.push(escape(&instruction.to_string()));
+    }
+}
