@@ -22,6 +22,8 @@
     )
 )]
 
+#[cfg(any(test, feature = "assemble"))]
+pub mod assemble;
 mod bytes;
 mod compressed;
 pub mod document;
