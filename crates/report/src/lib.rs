@@ -22,13 +22,19 @@
     )
 )]
 
+pub mod explain;
+pub mod github;
 pub mod json;
+pub mod markdown;
 pub mod sarif;
 pub mod terminal;
 
+mod blocks;
+mod packages;
 mod page;
 mod places;
 mod text;
+mod versions;
 
 #[cfg(test)]
 mod samples;

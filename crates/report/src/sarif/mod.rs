@@ -8,8 +8,8 @@ mod rules;
 mod types;
 
 use crate::{
+    blocks::Class,
     json::to_text,
-    terminal::Class,
     text::{clean, clean_all},
 };
 use std::collections::BTreeMap;

@@ -1,7 +1,7 @@
 //! One line per finding, for editors and `grep`: `src/train.py:14:9: warning[trust-remote-code] …`.
 
-use super::order::Class;
 use crate::{
+    blocks::Class,
     places::place,
     text::{clean, clean_all},
 };

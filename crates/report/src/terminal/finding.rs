@@ -4,8 +4,9 @@
 //! Paths and labels go in as place-holders that [`Labels`] fills afterwards: a headline can then name a byte offset,
 //! and a long label wraps instead of running off the terminal.
 
-use super::{Context, labels::Labels, order::Class};
+use super::{Context, labels::Labels};
 use crate::{
+    blocks::Class,
     places::{headline, place},
     text::{clean, clean_all, cut, width, wrap},
 };

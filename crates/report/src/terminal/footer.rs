@@ -1,7 +1,8 @@
 //! The last lines: the scoreboard, the verdict, the counts, and what was not looked at.
 
-use super::{Context, ERROR, NOTE, WARNING, order::Class};
+use super::{Context, ERROR, NOTE, WARNING};
 use crate::{
+    blocks::Class,
     places::place,
     text::{clean, pad, pad_left, plural, thousands, width, wrap},
 };

@@ -8,18 +8,17 @@ mod concise;
 mod finding;
 mod footer;
 mod labels;
-mod order;
 mod packages;
-mod versions;
 
-use crate::text::{clean, cut, plural, width};
+use crate::{
+    blocks::{self, Block, Class},
+    text::{clean, cut, plural, width},
+};
 use anstyle::{AnsiColor, Style};
-use order::Block;
 use std::collections::BTreeMap;
 use wellhead_core::{Finding, Report, Rule};
 
 pub use concise::render as concise;
-pub(crate) use order::Class;
 
 /// How much is said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -116,7 +115,7 @@ impl<'a> Context<'a> {
     /// `error[rule]: message`, as the head of a block that is no snippet.
     fn head(&self, class: Class, rule: &str, message: &str) -> String {
         let rule = cut(&clean(rule), 48);
-        let label = self.paint(class.style(), &format!("{}[{rule}]", class.name()));
+        let label = self.paint(class_style(class), &format!("{}[{rule}]", class.name()));
         let indent = width(class.name()).saturating_add(width(&rule)).saturating_add(4);
         let lines = crate::text::wrap(message, self.width.saturating_sub(indent));
         let joined = lines.join(&format!("\n{}", " ".repeat(indent)));
@@ -130,6 +129,14 @@ const WARNING: Style = AnsiColor::Yellow.on_default().bold();
 const NOTE: Style = AnsiColor::BrightGreen.on_default().bold();
 const HELP: Style = AnsiColor::BrightCyan.on_default().bold();
 
+fn class_style(class: Class) -> Style {
+    match class {
+        Class::Error => ERROR,
+        Class::Warning => WARNING,
+        Class::Note => NOTE,
+    }
+}
+
 /// The whole report as text; ends with a line break. ANSI sequences only if the options ask for colour.
 pub fn render(report: &Report, rules: &[&'static Rule], options: &TerminalOptions) -> String {
     let context = Context::new(report, rules, options);
@@ -137,7 +144,7 @@ pub fn render(report: &Report, rules: &[&'static Rule], options: &TerminalOption
         return format!("{}{}", concise::findings(report), footer::last_lines(&context));
     }
     let mut out = String::new();
-    for block in order::blocks(&context) {
+    for block in blocks::blocks(report) {
         match block {
             Block::Snippets { class, findings } => snippets(&context, class, &findings, &mut out),
             Block::Packages { class, findings } => {

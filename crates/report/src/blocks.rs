@@ -1,9 +1,8 @@
 //! What stands where: errors before warnings before notes, findings of one rule together, packages in tables.
 
-use super::{Context, ERROR, NOTE, WARNING, packages};
-use anstyle::Style;
+use crate::packages;
 use std::collections::BTreeMap;
-use wellhead_core::{Finding, Severity, Verdict};
+use wellhead_core::{Finding, Report, Severity, Verdict};
 
 /// What a finding does to the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,18 +33,10 @@ impl Class {
             Self::Note => "note",
         }
     }
-
-    pub(super) fn style(self) -> Style {
-        match self {
-            Self::Error => ERROR,
-            Self::Warning => WARNING,
-            Self::Note => NOTE,
-        }
-    }
 }
 
 /// Findings that are shown together.
-pub(super) enum Block<'a> {
+pub(crate) enum Block<'a> {
     /// Findings of one rule and class, each a snippet.
     Snippets {
         /// The class of all of them.
@@ -63,15 +54,10 @@ pub(super) enum Block<'a> {
 }
 
 /// The blocks in the order in which they are shown; within a class, as their first findings stand in the report.
-pub(super) fn blocks<'a>(context: &Context<'a>) -> Vec<Block<'a>> {
-    let fail_on = context.report.verdict.fail_on;
+pub(crate) fn blocks(report: &Report) -> Vec<Block<'_>> {
+    let fail_on = report.verdict.fail_on;
     let mut tables: BTreeMap<(&str, String), Vec<(usize, &Finding)>> = BTreeMap::new();
-    for (i, finding) in context
-        .report
-        .reported()
-        .enumerate()
-        .filter(|(_, f)| packages::fits(f))
-    {
+    for (i, finding) in report.reported().enumerate().filter(|(_, f)| packages::fits(f)) {
         let artifact = finding
             .primary()
             .map(|l| l.artifact.to_string())
@@ -86,8 +72,7 @@ pub(super) fn blocks<'a>(context: &Context<'a>) -> Vec<Block<'a>> {
     let in_tables: std::collections::BTreeSet<usize> = tables.values().flatten().map(|(i, _)| *i).collect();
 
     let mut rest: BTreeMap<(Class, &str), (usize, Vec<&Finding>)> = BTreeMap::new();
-    for (i, finding) in context
-        .report
+    for (i, finding) in report
         .reported()
         .enumerate()
         .filter(|(i, _)| !in_tables.contains(i))
