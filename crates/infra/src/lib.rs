@@ -1,0 +1,39 @@
+//! Platforms that can be left open: what starts them, what opens them, what closes them, and what their answers prove.
+//!
+//! Everything is pure: this crate says which harmless requests would prove a state and judges answers that were
+//! recorded; it sends nothing. The one decision: [`PRODUCTS`] is one table that serves configuration and live answers
+//! alike, and every file format ends in the same [`Resource`], so that what is known of a platform is written once.
+
+#![deny(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::string_slice
+)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        clippy::string_slice,
+        reason = "tests may fail loudly"
+    )
+)]
+
+mod compose;
+mod dockerfile;
+mod mapped;
+mod products;
+mod resource;
+mod service;
+mod shell;
+
+pub use compose::compose;
+pub use dockerfile::dockerfile;
+pub use products::{
+    Access, Exposure, Gain, Judgement, PRODUCTS, Probe, Product, Reach, State, exposures, judge,
+};
+pub use resource::{Command, Configuration, ConfigurationKind, Port, Resource, Variable, Word};
+pub use service::{Exchange, ServiceDocument, ServiceError, service_document};

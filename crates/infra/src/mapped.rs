@@ -1,0 +1,107 @@
+//! Text that was put together from parts of a file and still knows where each character came from.
+
+use std::ops::Range;
+
+/// Characters with the byte of the file each came from.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Mapped {
+    chars: Vec<(char, usize)>,
+}
+
+impl Mapped {
+    /// A text that stands in the file as it is, from byte `start` on.
+    pub(crate) fn at(text: &str, start: usize) -> Self {
+        Self {
+            chars: text
+                .char_indices()
+                .map(|(i, c)| (c, start.saturating_add(i)))
+                .collect(),
+        }
+    }
+
+    /// The text of a scalar that may be quoted, escaped or folded over lines: each character leads to where it stands,
+    /// or all of them to the whole scalar where the two cannot be laid side by side.
+    pub(crate) fn scalar(text: &str, file: &str, span: &Range<usize>) -> Self {
+        let raw = file.get(span.clone()).unwrap_or_default();
+        if let Some(at) = raw.find(text).filter(|_| !text.is_empty()) {
+            return Self::at(text, span.start.saturating_add(at));
+        }
+        let mut out = Self::default();
+        let mut rest = raw.char_indices().peekable();
+        for c in text.chars() {
+            // White space is folded, quotes and backslashes are syntax.
+            let skipped = |r: char| r != c && (r.is_whitespace() || matches!(r, '\\' | '"' | '\''));
+            while rest.next_if(|(_, r)| skipped(*r)).is_some() {}
+            let place = rest.peek().map_or(raw.len(), |(at, _)| *at);
+            let matched = rest.next_if(|(_, r)| *r == c).is_some();
+            if !matched && !c.is_whitespace() {
+                return Self {
+                    chars: text.chars().map(|c| (c, span.start)).collect(),
+                };
+            }
+            out.push(c, span.start.saturating_add(place));
+        }
+        out
+    }
+
+    pub(crate) fn push(&mut self, c: char, at: usize) {
+        self.chars.push((c, at));
+    }
+
+    pub(crate) fn extend(&mut self, other: &Self) {
+        self.chars.extend_from_slice(&other.chars);
+    }
+
+    pub(crate) fn get(&self, i: usize) -> Option<char> {
+        self.chars.get(i).map(|(c, _)| *c)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.chars.len()
+    }
+
+    pub(crate) fn text(&self) -> String {
+        self.chars.iter().map(|(c, _)| *c).collect()
+    }
+
+    /// The part between two character positions.
+    pub(crate) fn slice(&self, range: Range<usize>) -> Self {
+        let end = range.end.min(self.chars.len());
+        let start = range.start.min(end);
+        Self {
+            chars: self.chars.get(start..end).unwrap_or_default().to_vec(),
+        }
+    }
+
+    /// Without white space at both ends.
+    pub(crate) fn trimmed(&self) -> Self {
+        let is_text = |(c, _): &(char, usize)| !c.is_whitespace();
+        let start = self.chars.iter().position(is_text).unwrap_or(self.chars.len());
+        let end = self
+            .chars
+            .iter()
+            .rposition(is_text)
+            .map_or(start, |i| i.saturating_add(1));
+        self.slice(start..end)
+    }
+
+    /// The bytes of the file between two character positions.
+    pub(crate) fn span(&self, range: Range<usize>) -> Range<usize> {
+        let start = self
+            .chars
+            .get(range.start)
+            .or_else(|| self.chars.last())
+            .map_or(0, |(_, at)| *at);
+        let end = range
+            .end
+            .checked_sub(1)
+            .and_then(|last| self.chars.get(last))
+            .map_or(start, |(c, at)| at.saturating_add(c.len_utf8()));
+        start..end.max(start)
+    }
+
+    /// All of it in the file.
+    pub(crate) fn whole(&self) -> Range<usize> {
+        self.span(0..self.chars.len())
+    }
+}
