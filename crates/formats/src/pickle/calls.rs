@@ -70,7 +70,7 @@ impl Machine<'_> {
                     s.kind,
                     StrKind::Bytes | StrKind::ByteArray | StrKind::Digits | StrKind::Binary
                 ),
-                View::Text(_) | View::Unknown => true,
+                View::Unknown => true,
                 View::Node(n) => matches!(n.kind, Kind::Call | Kind::Persistent),
                 View::Long(..) => true,
                 _ => false,
@@ -79,7 +79,7 @@ impl Machine<'_> {
                 self.fail("imports a name that is not a string");
             }
         }
-        let show = |m: &Self, v: Value| m.text_of(v).unwrap_or_else(|| "?".to_owned());
+        let show = |m: &Self, v: Value| m.computed_text(v).unwrap_or_else(|| "?".to_owned());
         let (m, n) = (show(self, module), show(self, name));
         let id = self.import(m.as_bytes(), n.as_bytes(), "STACK_GLOBAL", origin);
         if self.records.stack_names.len() < 1 << 16 && !computed {
@@ -240,7 +240,7 @@ impl Machine<'_> {
             View::Node(n) if matches!(n.kind, Kind::List | Kind::Set | Kind::FrozenSet | Kind::Dict) => {
                 self.arguments_differ(kind);
             }
-            View::Str(_) | View::Long(..) | View::Text(_) => self.arguments_differ(kind),
+            View::Str(_) | View::Long(..) => self.arguments_differ(kind),
             View::None | View::Bool(_) | View::Int(_) | View::Inert => {
                 self.fail("calls with arguments that are not a tuple");
             }
@@ -443,14 +443,6 @@ impl Machine<'_> {
             View::Inert | View::Dtype(_) => Expr::Number,
             View::Import(id) => Expr::Import(ImportId(id)),
             View::Absent | View::Unknown => Expr::Unknown,
-            View::Text(_) => match (self.text_of(v), self.bytes_of(v, TEXT)) {
-                (Some(t), _) => Expr::Str(cut(t)),
-                (None, Some(b)) => {
-                    let len = b.len() as u64;
-                    Expr::Bytes(b, len)
-                }
-                (None, None) => Expr::Unknown,
-            },
             View::Str(_) | View::Long(..) => self.expr_string(v),
             View::Node(n) => self.expr_node(n, depth),
         }
@@ -479,6 +471,17 @@ impl Machine<'_> {
         };
         match n.kind {
             Kind::Call => {
+                match self.string_of(Value::node(n)) {
+                    Some((bytes, true)) => {
+                        return Expr::Str(cut(String::from_utf8_lossy(&bytes).into_owned()));
+                    }
+                    Some((mut bytes, false)) => {
+                        let len = bytes.len() as u64;
+                        bytes.truncate(TEXT);
+                        return Expr::Bytes(bytes, len);
+                    }
+                    None => {}
+                }
                 let args = match self.expr(node.args, below) {
                     Expr::Tuple(items) => items,
                     other => vec![other],

@@ -6,7 +6,7 @@
 use super::{
     machine::Machine,
     program::Origin,
-    value::{Kind, Value, View},
+    value::{Kind, NodeRef, Value, View},
 };
 use std::io::Read as _;
 
@@ -148,6 +148,25 @@ impl Function {
     }
 }
 
+impl Function {
+    /// Whether its call matters at once; what functions on strings return is computed when it is asked for.
+    fn is_followed(self) -> bool {
+        matches!(
+            self,
+            Self::Getattr
+                | Self::ImportModule
+                | Self::CallsFirst
+                | Self::Partial
+                | Self::Applies
+                | Self::Instance
+                | Self::RebuildFromType
+                | Self::Loads
+                | Self::AddExtension
+                | Self::Dtype
+        )
+    }
+}
+
 fn is_pickle_module(module: &str) -> bool {
     let last = module.rsplit('.').next().unwrap_or(module);
     matches!(
@@ -174,22 +193,22 @@ pub(super) enum Fold {
 /// What the call `callee(*args)` comes to.
 pub(super) fn fold(m: &mut Machine<'_>, callee: Value, args: Value) -> Fold {
     match callee.view() {
-        View::Import(id) => {
-            let function = m
-                .records
-                .functions
-                .get(id as usize)
-                .copied()
-                .unwrap_or(Function::Other);
-            if function == Function::Other {
-                return Fold::Opaque;
-            }
-            m.apply(function, id, args).unwrap_or(Fold::Opaque)
-        }
+        View::Import(id) => match m.function(callee) {
+            Some(function) if function.is_followed() => m.apply(function, id, args).unwrap_or(Fold::Opaque),
+            _ => Fold::Opaque,
+        },
         View::Node(n) if n.kind == Kind::Call => m.call_result(callee, args).unwrap_or(Fold::Opaque),
         _ => Fold::Opaque,
     }
 }
+
+/// How many values one name may be computed from.
+const FUEL: u32 = 4096;
+/// How long a computed text may get.
+const LONGEST: usize = 1 << 20;
+
+/// A computed string: its bytes, and whether it is text.
+type Text = (Vec<u8>, bool);
 
 impl Machine<'_> {
     fn items_of(&self, v: Value) -> Option<Vec<Value>> {
@@ -203,110 +222,76 @@ impl Machine<'_> {
         Value::node(self.nodes.make(Kind::Tuple, Value::NONE, Value::NONE, items))
     }
 
+    fn function(&self, v: Value) -> Option<Function> {
+        match v.view() {
+            View::Import(id) => self.records.functions.get(id as usize).copied(),
+            _ => None,
+        }
+    }
+
     fn apply(&mut self, function: Function, id: u32, args: Value) -> Option<Fold> {
         let args = self.items_of(args)?;
         let (first, rest) = args.split_first()?;
         let first = *first;
-        let value = match function {
+        Some(match function {
             Function::Getattr => {
-                let name = self.text_of(*rest.first()?)?;
-                self.attribute(first, &name)?
+                let name = self.computed_text(*rest.first()?)?;
+                Fold::Value(self.attribute(first, &name)?)
             }
             Function::ImportModule => {
-                let module = self.text_of(first)?;
-                Value::import(self.import(module.as_bytes(), b"", "REDUCE", Origin::Computed))
+                let module = self.computed_text(first)?;
+                Fold::Value(Value::import(self.import(
+                    module.as_bytes(),
+                    b"",
+                    "REDUCE",
+                    Origin::Computed,
+                )))
             }
             Function::CallsFirst => {
                 let inner = match rest {
-                    [list] if self.items_of(*list).is_some() => {
-                        let items = self.items_of(*list)?;
-                        self.tuple_of(&items)
-                    }
-                    _ => self.tuple_of(rest),
+                    [list] => self.items_of(*list).unwrap_or_else(|| rest.to_vec()),
+                    _ => rest.to_vec(),
                 };
-                return Some(Fold::Calls(first, inner));
+                Fold::Calls(first, self.tuple_of(&inner))
             }
-            Function::Partial | Function::Applies => return Some(Fold::Applies(first)),
-            Function::Instance => {
-                let inner = self.tuple_of(rest);
-                return Some(Fold::Makes(first, inner));
-            }
-            Function::RebuildFromType => return Some(Fold::Calls(first, *rest.get(1)?)),
+            Function::Partial | Function::Applies => Fold::Applies(first),
+            Function::Instance => Fold::Makes(first, self.tuple_of(rest)),
+            Function::RebuildFromType => Fold::Calls(first, *rest.get(1)?),
             Function::Loads => {
                 self.loads(first, Some(id));
-                return Some(Fold::Opaque);
+                Fold::Opaque
             }
             Function::AddExtension => {
-                let (module, name) = (self.text_of(first)?, self.text_of(*rest.first()?)?);
+                let (module, name) = (self.computed_text(first)?, self.computed_text(*rest.first()?)?);
                 let View::Int(code) = rest.get(1)?.view() else {
                     return None;
                 };
                 let id = self.import(module.as_bytes(), name.as_bytes(), "REDUCE", Origin::Extension);
                 self.records.codes.insert(code, id);
-                return None;
+                Fold::Opaque
             }
-            Function::Dtype => self.make_dtype(first),
-            Function::Method(method) => return self.method(method, first, rest).map(Fold::Value),
-            Function::Chr => {
-                let View::Int(n) = first.view() else { return None };
-                let c = u32::try_from(n).ok().and_then(char::from_u32)?;
-                self.computed(c.to_string().into_bytes(), true)
-            }
-            Function::GetItem => self.item(first, *rest.first()?)?,
-            Function::Concat => {
-                let (mut a, is_text) = self.string_of(first)?;
-                let (b, _) = self.string_of(*rest.first()?)?;
-                a.extend(b);
-                self.computed(a, is_text)
-            }
-            Function::Base64 => {
-                let bytes = super::nested::from_base64(&self.string_of(first)?.0)?;
-                self.computed(bytes, false)
-            }
-            Function::Hex => {
-                let bytes = super::nested::from_hex(&self.string_of(first)?.0)?;
-                self.computed(bytes, false)
-            }
-            Function::Inflate => {
-                let packed = self.string_of(first)?.0;
-                let mut out = Vec::new();
-                let mut inflate = flate2::read::ZlibDecoder::new(packed.as_slice()).take(1 << 20);
-                inflate.read_to_end(&mut out).ok()?;
-                self.computed(out, false)
-            }
-            Function::Other | Function::AttrGetter | Function::MethodCaller | Function::Slice => return None,
-        };
-        Some(Fold::Value(value))
+            Function::Dtype => Fold::Value(self.make_dtype(first)),
+            _ => Fold::Opaque,
+        })
     }
 
     /// The call of what another call returned.
     fn call_result(&mut self, callee: Value, args: Value) -> Option<Fold> {
         let View::Node(n) = callee.view() else { return None };
         let node = *self.nodes.get(n)?;
-        let View::Import(id) = node.callee.view() else {
-            return None;
-        };
         let made = self.items_of(node.args)?;
         let (first, rest) = made.split_first()?;
-        match self.records.functions.get(id as usize)? {
+        match self.function(node.callee)? {
             Function::AttrGetter => {
-                let name = self.text_of(*first)?;
+                let name = self.computed_text(*first)?;
                 let object = *self.items_of(args)?.first()?;
                 Some(Fold::Value(self.attribute(object, &name)?))
             }
             Function::MethodCaller => {
-                let name = self.text_of(*first)?;
+                let name = self.computed_text(*first)?;
                 let object = *self.items_of(args)?.first()?;
                 let inner = self.tuple_of(rest);
-                match self.attribute(object, &name) {
-                    Some(method) => Some(Fold::Calls(method, inner)),
-                    None => self.method(Method::of(&name)?, object, rest).map(Fold::Value),
-                }
-            }
-            Function::Getattr => {
-                let name = self.text_of(*rest.first()?)?;
-                let given = self.items_of(args)?;
-                self.method(Method::of(&name)?, *first, &given).map(Fold::Value)
+                Some(Fold::Calls(self.attribute(object, &name)?, inner))
             }
             Function::Partial => {
                 let mut all = rest.to_vec();
@@ -334,16 +319,90 @@ impl Machine<'_> {
         Some(self.imported(id))
     }
 
-    /// A string's bytes, and whether it is text.
-    fn string_of(&self, v: Value) -> Option<(Vec<u8>, bool)> {
+    /// A value's text, computed where it is the result of functions on strings.
+    pub(super) fn computed_text(&self, v: Value) -> Option<String> {
         if let Some(text) = self.text_of(v) {
-            return Some((text.into_bytes(), true));
+            return Some(text);
         }
-        Some((self.bytes_of(v, 1 << 20)?, false))
+        let (bytes, _) = self.string_of(v)?;
+        String::from_utf8(bytes).ok()
     }
 
-    fn item(&mut self, object: Value, key: Value) -> Option<Value> {
-        let (bytes, is_text) = self.string_of(object)?;
+    /// A string's bytes, computed where it is the result of functions on strings.
+    pub(super) fn string_of(&self, v: Value) -> Option<Text> {
+        self.evaluate(v, &mut { FUEL }, 0)
+    }
+
+    fn evaluate(&self, v: Value, fuel: &mut u32, depth: u32) -> Option<Text> {
+        *fuel = fuel.checked_sub(1)?;
+        if depth > 32 {
+            return None;
+        }
+        let View::Node(n) = v.view() else {
+            if let Some(text) = self.text_of(v) {
+                return Some((text.into_bytes(), true));
+            }
+            return Some((self.bytes_of(v, LONGEST)?, false));
+        };
+        if n.kind != Kind::Call {
+            return None;
+        }
+        let node = *self.nodes.get(n)?;
+        let args = self.items_of(node.args)?;
+        let depth = depth.saturating_add(1);
+        if let View::Node(of) = node.callee.view() {
+            return self.evaluate_method(of, &args, fuel, depth);
+        }
+        let (first, rest) = args.split_first()?;
+        let out = match self.function(node.callee)? {
+            Function::Method(method) => self.method(method, *first, rest, fuel, depth)?,
+            Function::Chr => {
+                let View::Int(n) = first.view() else { return None };
+                let c = u32::try_from(n).ok().and_then(char::from_u32)?;
+                (c.to_string().into_bytes(), true)
+            }
+            Function::GetItem => self.item(*first, *rest.first()?, fuel, depth)?,
+            Function::Concat => {
+                let (mut a, is_text) = self.evaluate(*first, fuel, depth)?;
+                a.extend(self.evaluate(*rest.first()?, fuel, depth)?.0);
+                (a, is_text)
+            }
+            Function::Base64 => (
+                super::nested::from_base64(&self.evaluate(*first, fuel, depth)?.0)?,
+                false,
+            ),
+            Function::Hex => (
+                super::nested::from_hex(&self.evaluate(*first, fuel, depth)?.0)?,
+                false,
+            ),
+            Function::Inflate => (inflate(&self.evaluate(*first, fuel, depth)?.0)?, false),
+            _ => return None,
+        };
+        (out.0.len() <= LONGEST).then_some(out)
+    }
+
+    /// The call of a string's method that `getattr` or `methodcaller` returned.
+    fn evaluate_method(&self, of: NodeRef, args: &[Value], fuel: &mut u32, depth: u32) -> Option<Text> {
+        let made = *self.nodes.get(of)?;
+        let held = self.items_of(made.args)?;
+        let (first, rest) = held.split_first()?;
+        match self.function(made.callee)? {
+            Function::Getattr => {
+                let (name, _) = self.evaluate(*rest.first()?, fuel, depth)?;
+                let method = Method::of(std::str::from_utf8(&name).ok()?)?;
+                self.method(method, *first, args, fuel, depth)
+            }
+            Function::MethodCaller => {
+                let (name, _) = self.evaluate(*first, fuel, depth)?;
+                let method = Method::of(std::str::from_utf8(&name).ok()?)?;
+                self.method(method, *args.first()?, rest, fuel, depth)
+            }
+            _ => None,
+        }
+    }
+
+    fn item(&self, object: Value, key: Value, fuel: &mut u32, depth: u32) -> Option<Text> {
+        let (bytes, is_text) = self.evaluate(object, fuel, depth)?;
         let chars: Vec<char> = String::from_utf8_lossy(&bytes).chars().collect();
         let picked: String = match key.view() {
             View::Int(n) => {
@@ -356,56 +415,57 @@ impl Machine<'_> {
             }
             View::Node(n) => {
                 let node = *self.nodes.get(n)?;
-                let View::Import(id) = node.callee.view() else {
-                    return None;
-                };
-                if self.records.functions.get(id as usize)? != &Function::Slice {
+                if self.function(node.callee)? != Function::Slice {
                     return None;
                 }
-                let bounds = self.items_of(node.args)?;
-                slice(&chars, &bounds)?
+                slice(&chars, &self.items_of(node.args)?)?
             }
             _ => return None,
         };
-        Some(self.computed(picked.into_bytes(), is_text))
+        Some((picked.into_bytes(), is_text))
     }
 
     /// A method of strings, the string itself first.
-    fn method(&mut self, method: Method, this: Value, args: &[Value]) -> Option<Value> {
-        let (this, is_text) = self.string_of(this)?;
-        let arg = |m: &Self, i: usize| args.get(i).and_then(|v| m.string_of(*v)).map(|(b, _)| b);
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    fn method(
+        &self,
+        method: Method,
+        this: Value,
+        args: &[Value],
+        fuel: &mut u32,
+        depth: u32,
+    ) -> Option<Text> {
+        let (this, is_text) = self.evaluate(this, fuel, depth)?;
+        let text = String::from_utf8_lossy(&this).into_owned();
+        let mut given = |i: usize| {
+            let (bytes, _) = self.evaluate(*args.get(i)?, fuel, depth)?;
+            Some(String::from_utf8_lossy(&bytes).into_owned())
+        };
         let out = match method {
             Method::Join => {
                 let parts = self.items_of(*args.first()?)?;
-                let parts: Option<Vec<_>> =
-                    parts.iter().map(|p| self.string_of(*p).map(|(b, _)| b)).collect();
+                let parts: Option<Vec<_>> = parts
+                    .iter()
+                    .map(|p| self.evaluate(*p, fuel, depth).map(|(b, _)| b))
+                    .collect();
                 parts?.join(this.as_slice())
             }
-            Method::Decode => {
-                let encoding = arg(self, 0).map(|e| text(&e)).unwrap_or_default();
-                return self.decoded(&this, &encoding);
-            }
+            Method::Decode => return decoded(&this, &given(0).unwrap_or_default()),
             Method::Encode => {
-                let encoding = arg(self, 0).map(|e| text(&e)).unwrap_or_default();
-                let bytes = encoded(&this, &encoding);
-                return Some(self.computed(bytes, is_text && encoding.contains("rot")));
+                let encoding = given(0).unwrap_or_default();
+                return Some((encoded(&this, &encoding), encoding.contains("rot")));
             }
             Method::Format => {
-                let args: Option<Vec<_>> = (0..args.len()).map(|i| arg(self, i).map(|b| text(&b))).collect();
-                format_braces(&text(&this), &args?)?.into_bytes()
+                let args: Option<Vec<_>> = (0..args.len()).map(given).collect();
+                format_braces(&text, &args?)?.into_bytes()
             }
             Method::Modulo => {
                 let values = self.items_of(*args.first()?).unwrap_or_else(|| args.to_vec());
-                let values: Option<Vec<_>> = values
-                    .iter()
-                    .map(|v| self.string_of(*v).map(|(b, _)| text(&b)))
-                    .collect();
                 let mut out = String::new();
-                let mut values = values?.into_iter();
-                for (i, piece) in text(&this).split("%s").enumerate() {
+                let mut values = values.iter();
+                for (i, piece) in text.split("%s").enumerate() {
                     if i > 0 {
-                        out.push_str(&values.next()?);
+                        let (value, _) = self.evaluate(*values.next()?, fuel, depth)?;
+                        out.push_str(&String::from_utf8_lossy(&value));
                     }
                     out.push_str(piece);
                 }
@@ -420,50 +480,46 @@ impl Machine<'_> {
                     .filter(|n| n.saturating_mul(this.len()) <= 4096)?;
                 this.repeat(n)
             }
-            Method::Replace => text(&this)
-                .replace(&text(&arg(self, 0)?), &text(&arg(self, 1)?))
-                .into_bytes(),
+            Method::Replace => text.replace(&given(0)?, &given(1)?).into_bytes(),
             Method::Lower => this.to_ascii_lowercase(),
             Method::Upper => this.to_ascii_uppercase(),
-            Method::Strip => match arg(self, 0) {
-                Some(set) => text(&this)
-                    .trim_matches(|c| text(&set).contains(c))
-                    .as_bytes()
-                    .to_vec(),
+            Method::Strip => match given(0) {
+                Some(set) => text.trim_matches(|c| set.contains(c)).as_bytes().to_vec(),
                 None => this.trim_ascii().to_vec(),
             },
         };
-        (out.len() <= 1 << 20).then(|| self.computed(out, is_text))
+        Some((out, is_text))
     }
+}
 
-    fn decoded(&mut self, bytes: &[u8], encoding: &str) -> Option<Value> {
-        let name = encoding.to_ascii_lowercase().replace(['_', '-'], "");
-        let out = match name.as_str() {
-            "hex" | "hexcodec" => return super::nested::from_hex(bytes).map(|b| self.computed(b, false)),
-            "base64" | "base64codec" => {
-                return super::nested::from_base64(bytes).map(|b| self.computed(b, false));
-            }
-            "zlib" | "zip" | "zlibcodec" => {
-                let mut out = Vec::new();
-                let mut inflate = flate2::read::ZlibDecoder::new(bytes).take(1 << 20);
-                inflate.read_to_end(&mut out).ok()?;
-                return Some(self.computed(out, false));
-            }
-            "rot13" => rot13(bytes),
-            "latin1" | "iso88591" => super::literal::latin(bytes).into_bytes(),
-            "utf16" | "utf16le" => {
-                let units: Vec<u16> = bytes
-                    .chunks_exact(2)
-                    .filter_map(|c| Some(u16::from_le_bytes([*c.first()?, *c.get(1)?])))
-                    .filter(|u| *u != 0xfeff)
-                    .collect();
-                String::from_utf16_lossy(&units).into_bytes()
-            }
-            "unicodeescape" | "rawunicodeescape" => super::literal::raw_unicode(bytes).into_bytes(),
-            _ => bytes.to_vec(),
-        };
-        Some(self.computed(out, true))
-    }
+fn inflate(packed: &[u8]) -> Option<Vec<u8>> {
+    let mut out = Vec::new();
+    let mut inflate = flate2::read::ZlibDecoder::new(packed).take(LONGEST as u64);
+    inflate.read_to_end(&mut out).ok()?;
+    Some(out)
+}
+
+/// What a codec makes of bytes.
+fn decoded(bytes: &[u8], encoding: &str) -> Option<Text> {
+    let name = encoding.to_ascii_lowercase().replace(['_', '-'], "");
+    let out = match name.as_str() {
+        "hex" | "hexcodec" => return Some((super::nested::from_hex(bytes)?, false)),
+        "base64" | "base64codec" => return Some((super::nested::from_base64(bytes)?, false)),
+        "zlib" | "zip" | "zlibcodec" => return Some((inflate(bytes)?, false)),
+        "rot13" => rot13(bytes),
+        "latin1" | "iso88591" => super::literal::latin(bytes).into_bytes(),
+        "utf16" | "utf16le" => {
+            let units: Vec<u16> = bytes
+                .chunks_exact(2)
+                .filter_map(|c| Some(u16::from_le_bytes([*c.first()?, *c.get(1)?])))
+                .filter(|u| *u != 0xfeff)
+                .collect();
+            String::from_utf16_lossy(&units).into_bytes()
+        }
+        "unicodeescape" | "rawunicodeescape" => super::literal::raw_unicode(bytes).into_bytes(),
+        _ => bytes.to_vec(),
+    };
+    Some((out, true))
 }
 
 fn rot13(bytes: &[u8]) -> Vec<u8> {

@@ -35,18 +35,10 @@ const PAY: usize = 64 << 10;
 const EMBEDDED: u32 = 8;
 /// How many streams are listed one by one.
 const STREAMS: usize = 4096;
-/// How many bytes of computed texts are kept.
-const COMPUTED: usize = 4 << 20;
 /// How many places of one sort a program lists.
 pub(super) const LISTED: usize = 64;
 /// Where no frame is open.
 const NO_FRAME: u64 = u64::MAX;
-
-/// A text, or bytes, that the pickle computes.
-pub(super) struct Computed {
-    pub(super) bytes: Vec<u8>,
-    pub(super) is_text: bool,
-}
 
 /// What belongs to one stream and is forgotten with it.
 #[derive(Default)]
@@ -71,8 +63,6 @@ pub(super) struct Machine<'b> {
     pub(super) f: Frame,
     pub(super) nodes: Nodes,
     pub(super) long: Vec<(u64, u64)>,
-    pub(super) texts: Vec<Computed>,
-    pub(super) text_bytes: usize,
     pub(super) records: Records,
     pub(super) index: u64,
     /// Offsets of the last instructions, by their number modulo the length.
@@ -101,8 +91,6 @@ impl<'b> Machine<'b> {
             f: Frame::default(),
             nodes: Nodes::new(),
             long: Vec::new(),
-            texts: Vec::new(),
-            text_bytes: 0,
             records: Records::default(),
             index: 0,
             recent: [0; 8],
@@ -505,9 +493,6 @@ impl<'b> Machine<'b> {
 
     /// A string constant's bytes as the loader would hold them, at most `max`.
     pub(super) fn bytes_of(&self, v: Value, max: usize) -> Option<Vec<u8>> {
-        if let View::Text(i) = v.view() {
-            return self.texts.get(i as usize).map(|t| t.bytes.clone());
-        }
         let (kind, offset, len) = self.place(v)?;
         let raw = self
             .reader
@@ -521,13 +506,6 @@ impl<'b> Machine<'b> {
 
     /// The text of a value that is text, at most 4 KiB of it.
     pub(super) fn text_of(&self, v: Value) -> Option<String> {
-        if let View::Text(i) = v.view() {
-            return self
-                .texts
-                .get(i as usize)
-                .filter(|t| t.is_text)
-                .map(|t| literal::utf8(&t.bytes).into_owned());
-        }
         let (kind, offset, len) = self.place(v)?;
         let raw = self
             .reader
@@ -539,18 +517,6 @@ impl<'b> Machine<'b> {
             StrKind::Quoted => Some(literal::latin(&literal::unescape(&raw))),
             _ => None,
         }
-    }
-
-    /// A value that the pickle computes, kept where there is room for it.
-    pub(super) fn computed(&mut self, bytes: Vec<u8>, is_text: bool) -> Value {
-        let total = self.text_bytes.saturating_add(bytes.len());
-        if self.texts.len() >= 1 << 16 || total > COMPUTED {
-            return Value::UNKNOWN;
-        }
-        self.text_bytes = total;
-        let id = self.texts.len() as u32;
-        self.texts.push(Computed { bytes, is_text });
-        Value::text(id)
     }
 
     pub(super) fn line(&mut self) -> Result<Line, Halt> {

@@ -75,7 +75,7 @@ impl Machine<'_> {
     pub(super) fn loads(&mut self, v: Value, by: Option<u32>) {
         let by = by.map(ImportId);
         let Some((kind, offset, len)) = self.place(v) else {
-            if let Some(bytes) = self.bytes_of(v, DECODED) {
+            if let Some((bytes, _)) = self.string_of(v) {
                 self.enter(self.at, &Blob::from_bytes(bytes), "computed".to_owned(), by);
             }
             return;

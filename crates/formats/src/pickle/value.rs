@@ -108,8 +108,6 @@ pub(crate) enum View {
     Long(StrKind, u32),
     Import(u32),
     Node(NodeRef),
-    /// A text that the pickle computes, as an index into the table of them.
-    Text(u32),
     /// A numpy dtype, as an index into the table of them.
     Dtype(u32),
 }
@@ -124,8 +122,7 @@ const STR: u64 = 3;
 const LONG: u64 = 4;
 const IMPORT: u64 = 5;
 const NODE: u64 = 6;
-const TEXT: u64 = 7;
-const DTYPE: u64 = 8;
+const DTYPE: u64 = 7;
 const PAYLOAD: u64 = (1 << 60) - 1;
 const NO_IMPORT: u64 = 0xf_ffff;
 pub(crate) const LONG_STRING: u64 = 0x7fff;
@@ -182,10 +179,6 @@ impl Value {
         )
     }
 
-    pub(crate) fn text(id: u32) -> Self {
-        pack(TEXT, u64::from(id))
-    }
-
     pub(crate) fn dtype(id: u32) -> Self {
         pack(DTYPE, u64::from(id))
     }
@@ -220,7 +213,6 @@ impl Value {
                     seq: low,
                 })
             }
-            TEXT => View::Text(low),
             DTYPE => View::Dtype(low),
             _ => View::Unknown,
         }
