@@ -296,3 +296,38 @@ fn runs_code_by_name(identity: &Identity) -> bool {
 fn is_model_file(format: &Format) -> bool {
     format.family == Family::Model
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wellhead_sources::Content;
+
+    struct Broken;
+
+    impl Visitor for Broken {
+        fn visit(&mut self, input: &subjects::Input<'_>, _: &mut Budget) {
+            assert!(input.path.top() != "b.txt", "a bug in a parser");
+        }
+    }
+
+    #[test]
+    fn a_bug_in_a_parser_costs_one_artifact() {
+        let entry = Entry {
+            path: "b.txt".to_owned(),
+            content: Content::Blob(Blob::from_bytes(*b"x")),
+        };
+        let result = visit("b.txt", &entry, &Options::default(), &mut Broken);
+        assert_eq!(
+            result
+                .findings
+                .iter()
+                .map(|f| f.rule.as_ref())
+                .collect::<Vec<_>>(),
+            ["internal-error"]
+        );
+        assert_eq!(
+            result.coverage.last().and_then(|c| c.outcome.why()),
+            Some("internal error")
+        );
+    }
+}

@@ -1,0 +1,213 @@
+//! `wellhead audit`.
+
+use crate::{
+    Exit,
+    args::{Audit, FailOn, Global, LimitFlags},
+    db,
+    environment::Environment,
+    failure::Failure,
+    output,
+    progress::Progress,
+    render::render,
+};
+use std::{
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+use wellhead_core::{Depth, Limits, Measure, Report};
+use wellhead_engine::{Config, Listing, Options, Selection};
+use wellhead_sources::{Target, WalkOptions};
+
+/// Largest configuration that is read.
+const MAX_CONFIG: u64 = 1 << 20;
+
+pub(crate) fn run(args: &Audit, global: &Global, environment: &Environment) -> Result<Exit, Failure> {
+    let config = configuration(args, environment)?;
+    let selection = selection(args)?;
+    let listings = listings(args)?;
+    let database = db::open(environment)?;
+    let progress = Progress::new(environment.stderr_is_terminal && !global.no_progress && !global.quiet);
+    let cancelled = on_interrupt();
+    let options = Options {
+        depth: depth(&args.limits),
+        limits: limits(&args.limits),
+        config,
+        fail_on: if args.exit_zero {
+            Some(None)
+        } else {
+            args.fail_on.map(|FailOn(s)| s)
+        },
+        selection,
+        min_severity: args.min_severity,
+        min_confidence: args.min_confidence,
+        today: environment.today.clone(),
+        database: database.as_ref(),
+        cancelled: Arc::clone(&cancelled),
+        observer: &progress,
+    };
+    let report = wellhead_engine::run(listings, &options);
+    progress.clear();
+    if cancelled.load(Ordering::Relaxed) {
+        output::to_stderr("error: interrupted, nothing was reported\n");
+        return Ok(Exit::Interrupted);
+    }
+    for (format, file) in &args.export {
+        output::deliver(&render(&report, *format, global, environment, true), Some(file))?;
+    }
+    let text = render(&report, args.format, global, environment, args.output.is_some());
+    output::deliver(&text, args.output.as_deref())?;
+    Ok(exit(&report, args.strict))
+}
+
+/// The exit code depends on the report alone, never on the format.
+fn exit(report: &Report, strict: bool) -> Exit {
+    if report.stats.files == 0 {
+        output::to_stderr(
+            "error: there is nothing to audit here\n\nhint: name a folder or file that holds something\n",
+        );
+        return Exit::Incomplete;
+    }
+    if !report.verdict.allowed {
+        return Exit::Failed;
+    }
+    let incomplete = report.unseen().next().is_some() || !report.not_assessed.is_empty();
+    if strict && incomplete {
+        Exit::Incomplete
+    } else {
+        Exit::Passed
+    }
+}
+
+fn listings(args: &Audit) -> Result<Vec<Listing>, Failure> {
+    let options = WalkOptions {
+        no_ignore: args.no_ignore,
+    };
+    let several = args.targets.len() > 1;
+    args.targets
+        .iter()
+        .map(|text| {
+            let entries = wellhead_sources::list(&Target::parse(text)?, options)?;
+            // With one target a path is relative to it; with several the target's own words tell them apart.
+            let is_file = !Path::new(text).is_dir();
+            let folder = if is_file {
+                Path::new(text).parent()
+            } else {
+                Some(Path::new(text))
+            };
+            let prefix = folder
+                .filter(|_| several)
+                .map(|p| p.to_string_lossy().trim_end_matches('/').to_owned());
+            Ok(Listing {
+                target: text.clone(),
+                prefix: prefix.filter(|p| !p.is_empty() && p != "."),
+                entries,
+            })
+        })
+        .collect()
+}
+
+pub(crate) fn depth(flags: &LimitFlags) -> Depth {
+    if flags.full { Depth::Full } else { Depth::Headers }
+}
+
+pub(crate) fn limits(flags: &LimitFlags) -> Limits {
+    let mut limits = Limits::default();
+    if let Some(depth) = flags.max_depth {
+        limits.depth = depth;
+    }
+    if let Some(size) = flags.max_size {
+        limits.expanded_bytes = size;
+    }
+    if let Some(timeout) = flags.timeout {
+        limits.time = timeout;
+    }
+    limits
+}
+
+/// A flag that Ctrl-C sets. The second Ctrl-C ends the program at once.
+fn on_interrupt() -> Arc<AtomicBool> {
+    let cancelled = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&cancelled);
+    // Without the handler Ctrl-C still works, only less politely.
+    let _ = ctrlc::set_handler(move || {
+        if flag.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+    });
+    cancelled
+}
+
+fn selection(args: &Audit) -> Result<Selection, Failure> {
+    let rules = wellhead_rules::rules();
+    for name in args.select.iter().chain(&args.ignore) {
+        let known = rules.iter().any(|r| r.id == name) || name.parse::<Measure>().is_ok();
+        if !known {
+            let names = rules
+                .iter()
+                .map(|r| r.id)
+                .chain(Measure::ALL.iter().map(|m| m.name()));
+            let failure = Failure::new(format!(
+                "there is no rule or measure {}",
+                wellhead_core::code(name)
+            ));
+            let hint = wellhead_engine::did_you_mean(name, names);
+            return Err(failure.hint(hint.unwrap_or_else(|| "`wellhead rules` lists them".to_owned())));
+        }
+    }
+    Ok(Selection {
+        select: args.select.clone(),
+        ignore: args.ignore.clone(),
+        preview: args.preview,
+    })
+}
+
+/// The configuration that was named, else the nearest one from the current folder up to the root of the repository.
+///
+/// Never one inside the target: whoever wrote the model that is audited does not write the policy.
+fn configuration(args: &Audit, environment: &Environment) -> Result<Config, Failure> {
+    if args.isolated {
+        return Ok(Config::default());
+    }
+    let path = match &args.config {
+        Some(path) => Some(path.clone()),
+        None => nearest(&environment.current)?,
+    };
+    let Some(path) = path else {
+        return Ok(Config::default());
+    };
+    let text = read_config(&path)?;
+    let name = path
+        .strip_prefix(&environment.current)
+        .unwrap_or(&path)
+        .to_string_lossy()
+        .into_owned();
+    Ok(Config::parse(&name, &text, &wellhead_rules::rules())?)
+}
+
+fn read_config(path: &Path) -> Result<String, Failure> {
+    let bytes = wellhead_sources::read_bounded(path, MAX_CONFIG)?;
+    String::from_utf8(bytes).map_err(|_| {
+        let shown = wellhead_core::escape(&path.to_string_lossy());
+        Failure::new(format!("the configuration `{shown}` is not UTF-8"))
+    })
+}
+
+fn nearest(current: &Path) -> Result<Option<PathBuf>, Failure> {
+    for folder in current.ancestors() {
+        let own = folder.join("wellhead.toml");
+        if own.is_file() {
+            return Ok(Some(own));
+        }
+        let project = folder.join("pyproject.toml");
+        if project.is_file() && read_config(&project)?.contains("[tool.wellhead") {
+            return Ok(Some(project));
+        }
+        if folder.join(".git").exists() {
+            break;
+        }
+    }
+    Ok(None)
+}

@@ -1,0 +1,22 @@
+//! Whole runs over entries in memory.
+
+#![allow(clippy::panic, clippy::unwrap_used, reason = "tests may fail loudly")]
+
+mod pages;
+mod runs;
+
+use wellhead_core::Report;
+use wellhead_engine::{Listing, Options, run};
+
+/// Audits files that are in memory.
+fn audit(files: &[(&str, &[u8])], options: &Options<'_>) -> Report {
+    let entries = wellhead_sources::from_memory(files.iter().map(|(path, bytes)| (*path, bytes.to_vec())));
+    run(
+        vec![Listing {
+            target: ".".to_owned(),
+            prefix: None,
+            entries,
+        }],
+        options,
+    )
+}

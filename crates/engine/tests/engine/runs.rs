@@ -1,0 +1,103 @@
+//! What holds of every run.
+
+use crate::audit;
+use std::sync::{Arc, atomic::AtomicBool};
+use wellhead_core::{Limits, Outcome, Report};
+use wellhead_engine::{Listing, Options, Selection, run};
+
+/// A pickle that would run a command when it is loaded, assembled.
+fn harmful() -> Vec<u8> {
+    let listing = "PROTO 2\nGLOBAL 'posix system'\nBINUNICODE 'echo wellhead'\nTUPLE1\nREDUCE\nSTOP\n";
+    wellhead_formats::pickle::assemble::assemble(listing).unwrap()
+}
+
+fn said(report: &Report) -> Vec<String> {
+    let findings = report.reported();
+    findings
+        .map(|f| format!("{} {}", f.rule, f.primary().unwrap().artifact))
+        .collect()
+}
+
+#[test]
+fn the_order_of_work_changes_nothing() {
+    let files: Vec<(String, Vec<u8>)> = (0..200)
+        .map(|i| (format!("d{}/m{i}.pkl", i % 7), harmful()))
+        .collect();
+    let listing = |files: &[(String, Vec<u8>)]| {
+        vec![Listing {
+            target: ".".to_owned(),
+            prefix: None,
+            entries: wellhead_sources::from_memory(files.to_vec()),
+        }]
+    };
+    let pool = |threads| {
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .unwrap()
+    };
+    let one = pool(1).install(|| run(listing(&files), &Options::default()));
+    let mut turned = files;
+    turned.reverse();
+    let many = pool(8).install(|| run(listing(&turned), &Options::default()));
+    assert_eq!(one, many);
+    assert_eq!(one.reported().count(), 200);
+}
+
+#[test]
+fn a_cancelled_run_ends_and_calls_nothing_clean() {
+    let options = Options {
+        cancelled: Arc::new(AtomicBool::new(true)),
+        ..Options::default()
+    };
+    let big = b"K\x01".repeat(200_000);
+    let report = audit(&[("a.pkl", &big)], &options);
+    assert!(report.unseen().next().is_some());
+}
+
+#[test]
+fn running_out_is_said_for_what_could_run_code() {
+    let limits = Limits {
+        steps: 1_000,
+        ..Limits::default()
+    };
+    let mut long = b"\x80\x02".to_vec();
+    long.extend(b"K\x010".repeat(100_000));
+    long.extend(b"N.");
+    let report = audit(
+        &[("a.pkl", &long)],
+        &Options {
+            limits,
+            ..Options::default()
+        },
+    );
+    assert_eq!(said(&report), ["not-fully-analysed a.pkl"]);
+    assert!(
+        matches!(report.coverage[0].outcome, Outcome::Partly { .. }),
+        "{:?}",
+        report.coverage
+    );
+}
+
+#[test]
+fn only_selected_rules_are_asked() {
+    let selection = Selection {
+        select: vec!["updates".to_owned()],
+        ..Selection::default()
+    };
+    let report = audit(
+        &[("a.pkl", &harmful())],
+        &Options {
+            selection,
+            ..Options::default()
+        },
+    );
+    assert_eq!(said(&report), [""; 0]);
+}
+
+#[test]
+fn an_empty_listing_is_an_empty_report() {
+    let report = audit(&[], &Options::default());
+    assert_eq!((report.stats.files, report.verdict.allowed), (0, true));
+    assert!(report.measures.iter().all(|m| !m.is_assessed()));
+}
