@@ -90,7 +90,7 @@ fn layer_member(layer: &Layer, blob: &Blob) -> Member {
 
 fn unread(format: &Format) -> String {
     match format.name {
-        "unknown" => "its format is not known".to_owned(),
+        "unknown" => "unknown format".to_owned(),
         "lfs-pointer" => "a Git LFS pointer; the file itself is not here".to_owned(),
         _ => format!("recognised as {}, which is not read yet", format.with_article()),
     }
