@@ -53,6 +53,10 @@ pub fn assemble(kind: &str, text: &str) -> Result<Vec<u8>, AssembleError> {
         "gzip" => gzip::gzip(&listing::parse(text)?),
         "safetensors" => arrays::safetensors(&listing::parse(text)?),
         "npy" => arrays::npy(&listing::parse(text)?),
+        "pickle" => crate::pickle::assemble::assemble(text).map_err(|e| AssembleError {
+            line: e.line,
+            message: e.why,
+        }),
         "hex" => hex(text),
         "text" => Ok(text.as_bytes().to_vec()),
         _ => Err(AssembleError {

@@ -34,6 +34,8 @@ pub enum Role {
     Plain,
     /// Unpickles it, whatever it looks like.
     Pickle,
+    /// Unpickles it if it is allowed to: the elements of a NumPy array of objects.
+    Objects,
     /// Takes it for raw numbers. Random bytes look like anything, so it is only taken for something else when that
     /// something is whole.
     Tensor,

@@ -49,10 +49,10 @@ pub struct Layer {
 }
 
 /// How much of the beginning is looked at.
-const HEAD: usize = 4096;
+const HEAD: usize = 16 << 10;
 
 /// Says which format `blob` has. `name` is the file's path or the member's name, `role` what the container said.
-pub fn identify(name: &str, role: Role, blob: &Blob, _budget: &mut Budget) -> Identity {
+pub fn identify(name: &str, role: Role, blob: &Blob, budget: &mut Budget) -> Identity {
     let by_name = promised(name);
     let identity = |format| Identity {
         format,
@@ -67,10 +67,10 @@ pub fn identify(name: &str, role: Role, blob: &Blob, _budget: &mut Budget) -> Id
         return identity(&table::EMPTY);
     }
     let (format, polyglot) = match role {
-        Role::Pickle => (&table::PICKLE, structure::layers(&table::PICKLE, &head, blob)),
+        Role::Pickle | Role::Objects => (&table::PICKLE, structure::layers(&table::PICKLE, &head, blob)),
         Role::As(format) => (format, Vec::new()),
         Role::TorchScript => (&table::PLAIN_TEXT, Vec::new()),
-        Role::Tensor => structure::tensor(&head, blob),
+        Role::Tensor => structure::tensor(&head, blob, budget),
         Role::Plain => {
             let format = by_content(name, by_name, &head, blob);
             (format, structure::layers(format, &head, blob))
@@ -99,6 +99,20 @@ pub(crate) fn glance(blob: &Blob) -> Option<&'static Format> {
         .or_else(|| structure::pickle(&head))
 }
 
+/// What hides at the start of a page of raw numbers, if anything does that could run.
+pub(crate) fn hides(page: &[u8], rest: &Blob, budget: &mut Budget) -> Option<&'static Format> {
+    let first = *page.first()?;
+    // Nearly every page is dismissed by its first byte.
+    if !matches!(
+        first,
+        0x7f | b'M' | 0xca | 0xce | 0xcf | 0xfe | 0x80 | b'c' | b'(' | b'P'
+    ) {
+        return None;
+    }
+    let (format, _) = structure::tensor(page, rest, budget);
+    (*format != table::RAW_TENSOR).then_some(format)
+}
+
 fn by_content(name: &str, by_name: Option<&'static Format>, head: &[u8], blob: &Blob) -> &'static Format {
     if let Some(format) = structure::container(name, head, blob) {
         return format;
@@ -112,10 +126,12 @@ fn by_content(name: &str, by_name: Option<&'static Format>, head: &[u8], blob: &
     if let Some(format) = structure::pickle(head) {
         return format;
     }
-    if by_name == Some(&table::PICKLE) && structure::is_possibly_pickle(head) {
+    let text = structure::text(head, blob.len());
+    // Bytes that can be read as data only are a pickle by their name, or where they are nothing else.
+    if structure::is_possibly_pickle(head) && (text.is_none() || by_name == Some(&table::PICKLE)) {
         return &table::PICKLE;
     }
-    if let Some(format) = structure::text(head, blob.len()) {
+    if let Some(format) = text {
         // Any text may be meant as what its name says; a binary format it is not.
         return by_name.filter(|f| is_textual(f)).unwrap_or(format);
     }

@@ -104,7 +104,7 @@ fn read(
     match described {
         Ok(_) if array.objects => {
             array.tensor.bytes = data..blob.len();
-            member("objects".to_owned(), Role::Pickle, rest);
+            member("objects".to_owned(), Role::Objects, rest);
             Ok(())
         }
         Ok(size) => {
@@ -313,22 +313,22 @@ mod tests {
                 1,
                 h("'|O'", "(2,)"),
                 b"\x80\x04N.",
-                "'|O' [2]; member objects Pickle",
+                "'|O' [2]; member objects Objects",
             ),
             (
                 1,
                 h("[('a', '<i4'), ('b', '|O')]", "(1,)"),
                 b"\x80\x04N.",
-                "[('a', '<i4'), ('b', '|O')] [1]; member objects Pickle",
+                "[('a', '<i4'), ('b', '|O')] [1]; member objects Objects",
             ),
             (
                 1,
                 h("[('a', [('deep', 'O8')])]", "(1,)"),
                 b"",
-                "[('a', [('deep', 'O8')])] [1]; member objects Pickle",
+                "[('a', [('deep', 'O8')])] [1]; member objects Objects",
             ),
             (1, h("[('Own', '<i4')]", "(1,)"), &[0; 4], "[('Own', '<i4')] [1]"),
-            (1, h("'i4,O'", "(1,)"), b"", "'i4,O' [1]; member objects Pickle"),
+            (1, h("'i4,O'", "(1,)"), b"", "'i4,O' [1]; member objects Objects"),
             (
                 1,
                 h("'<f4'", "(2,)"),
@@ -345,7 +345,7 @@ mod tests {
                 9,
                 h("'|O'", "(1,)"),
                 b"",
-                "'|O' [1]; its layout has the unknown version 9.0; member objects Pickle",
+                "'|O' [1]; its layout has the unknown version 9.0; member objects Objects",
             ),
             (
                 1,

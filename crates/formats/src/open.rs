@@ -4,11 +4,13 @@ use crate::{
     compressed,
     document::{DataFile, Document, Encoding, Member, MemberSource, OpenOptions, Opened, Role, TextFile},
     format::{Format, Support, table as t},
-    identify::{Identity, Layer, is_zip},
-    npy, pickle, safetensors, tar, text, zip,
+    identify::{Identity, Layer, glance, hides, is_zip},
+    npy,
+    pickle::{self, Hints, Loader},
+    safetensors, tar, text, zip,
 };
 use std::sync::Arc;
-use wellhead_core::{Blob, Budget, Outcome};
+use wellhead_core::{Blob, Budget, Depth, Outcome};
 
 /// Opens an artifact as what it was taken for. `name` is the file's path or the member's name.
 ///
@@ -46,34 +48,23 @@ pub fn open(
             "zlib" => compressed::zlib(name, blob, depth, budget),
             "safetensors" => safetensors::open(blob, depth, budget),
             "npy" => npy::open(blob, depth, budget),
-            "pickle" | "torch-legacy" => {
-                let program = pickle::analyse(blob, hints(name, format, options.role), budget);
-                let outcome = program.outcome.clone();
-                plain(Document::Pickle(Box::new(program)), outcome)
-            }
+            "pickle" | "torch-legacy" => pickles(name, format, blob, options, budget),
             _ => {
                 let (document, outcome) = read(format, blob, budget);
                 plain(document, outcome)
             }
         },
     };
+    if *format == t::RAW_TENSOR && depth == Depth::Full {
+        match probe(blob, budget) {
+            Ok(members) => opened.members.extend(members),
+            Err(why) => opened.outcome = Outcome::Partly { why },
+        }
+    }
     for layer in &identity.polyglot {
         opened.members.push(layer_member(layer, blob));
     }
     opened
-}
-
-/// Who will load a pickle.
-fn hints(name: &str, format: &Format, role: Role) -> pickle::Hints {
-    let lower = name.to_ascii_lowercase();
-    let loader = if *format == t::TORCH_LEGACY || (role == Role::Pickle && lower.ends_with("data.pkl")) {
-        pickle::Loader::Torch
-    } else if lower.contains(".joblib") {
-        pickle::Loader::Joblib
-    } else {
-        pickle::Loader::Any
-    };
-    pickle::Hints { loader }
 }
 
 /// The second reading of a file goes back to the queue as a member of the first.
@@ -86,6 +77,75 @@ fn layer_member(layer: &Layer, blob: &Blob) -> Member {
         hidden: true,
         source: MemberSource::Stored(blob.clone()),
     }
+}
+
+/// Runs the pickle machine; what stands behind the last pickle is handed back if it is something.
+fn pickles(
+    name: &str,
+    format: &'static Format,
+    blob: &Blob,
+    options: OpenOptions,
+    budget: &mut Budget,
+) -> Opened {
+    let loader = match options.role {
+        Role::Pickle => Loader::Torch,
+        Role::Objects => Loader::Numpy,
+        _ if *format == t::TORCH_LEGACY => Loader::Torch,
+        _ if name.to_lowercase().contains(".joblib") => Loader::Joblib,
+        _ => Loader::Any,
+    };
+    let program = pickle::analyse(blob, Hints { loader }, budget);
+    let mut members = Vec::new();
+    if let Some(rest) = program.trailing.filter(|t| !t.storages) {
+        let rest_blob = blob.slice(rest.offset, rest.length);
+        if glance(&rest_blob).is_some_and(|f| *f != t::PICKLE) {
+            members.push(Member {
+                name: format!("bytes at {:#x}", rest.offset),
+                role: Role::Plain,
+                size: rest.length,
+                stored: rest.length,
+                hidden: true,
+                source: MemberSource::Stored(rest_blob),
+            });
+        }
+    }
+    Opened {
+        outcome: program.outcome.clone(),
+        document: Document::Pickle(Box::new(program)),
+        members,
+        depth: options.depth,
+    }
+}
+
+/// How far apart the places are at which raw numbers are probed.
+const PROBE: usize = 4096;
+
+/// Looks into raw numbers for programs and pickles that hide in them, at the start of every page.
+fn probe(blob: &Blob, budget: &mut Budget) -> Result<Vec<Member>, String> {
+    let mut members = Vec::new();
+    let mut at = PROBE as u64;
+    while at < blob.len() {
+        budget.steps(256).map_err(|e| e.to_string())?;
+        let window = blob
+            .bytes(at, 64 * PROBE)
+            .map_err(|e| format!("could not be read: {e}"))?;
+        for (i, page) in window.chunks(PROBE).enumerate() {
+            let here = at.saturating_add((i as u64).saturating_mul(PROBE as u64));
+            if let Some(format) = hides(page, &blob.slice(here, u64::MAX), budget) {
+                let rest = blob.slice(here, u64::MAX);
+                members.push(Member {
+                    name: format!("bytes at {here:#x}"),
+                    role: Role::As(format),
+                    size: rest.len(),
+                    stored: rest.len(),
+                    hidden: true,
+                    source: MemberSource::Stored(rest),
+                });
+            }
+        }
+        at = at.saturating_add(window.len().max(1) as u64);
+    }
+    Ok(members)
 }
 
 fn unread(format: &Format) -> String {

@@ -8,7 +8,6 @@ use crate::format::{
 /// Offset, bytes, format. The first that fits wins, so longer ones stand before their prefixes.
 static MAGIC: &[(usize, &[u8], &Format)] = &[
     (0, b"\x93NUMPY", &t::NPY),
-    (0, b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.", &t::TORCH_LEGACY),
     (0, b"\x89HDF\r\n\x1a\n", &t::HDF5),
     (0, b"GGUF", &t::GGUF),
     (0, b"FUGG", &t::GGUF),
@@ -93,6 +92,23 @@ pub(super) fn of(head: &[u8]) -> Option<&'static Format> {
         .iter()
         .find(|(at, magic, _)| head.get(*at..).is_some_and(|rest| rest.starts_with(magic)));
     plain.map(|(_, _, format)| *format).or_else(|| checked(head))
+}
+
+/// Whether `head` is the sound header of a native program, beyond its magic number.
+pub(super) fn is_program(format: &Format, head: &[u8]) -> bool {
+    let at = |i: usize| head.get(i).copied().unwrap_or(0xff);
+    match format.name {
+        // Class, byte order, version; then a type of object file.
+        "elf" => matches!((at(4), at(5), at(6)), (1 | 2, 1 | 2, 1)),
+        "pe" | "ape" => true,
+        // A known kind of processor and of file.
+        "mach-o" => {
+            let little = matches!(at(0), 0xce | 0xcf);
+            let kind = if little { at(12) } else { at(15) };
+            at(0) == 0xca || (1..=12).contains(&kind)
+        }
+        _ => false,
+    }
 }
 
 /// Formats whose magic number is so short that more has to fit.

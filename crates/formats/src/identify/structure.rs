@@ -2,9 +2,9 @@
 
 use super::Layer;
 use crate::{
-    format::{Format, Support, table as t},
+    format::{Format, table as t},
     inflate::{self, inflate},
-    pickle::{Likelihood, looks_like_pickle},
+    pickle::{self, Hints, Likelihood, looks_like_pickle},
     tar, zip,
 };
 use miniz_oxide::DataFormat;
@@ -118,11 +118,27 @@ pub(super) fn text(head: &[u8], len: u64) -> Option<&'static Format> {
 }
 
 /// What a member that is taken for raw numbers is.
-pub(super) fn tensor(head: &[u8], _blob: &Blob) -> (&'static Format, Vec<Layer>) {
-    match super::magic::of(head) {
-        Some(f) if *f == t::ELF || *f == t::PE || *f == t::MACH_O => (f, Vec::new()),
-        _ => (&t::RAW_TENSOR, Vec::new()),
+///
+/// Among millions of numbers any four bytes occur, so a magic number alone proves nothing here: an executable has a
+/// sound header, an archive its directory, and a pickle is one only if it calls or imports something.
+pub(super) fn tensor(head: &[u8], blob: &Blob, budget: &mut Budget) -> (&'static Format, Vec<Layer>) {
+    let format = match super::magic::of(head) {
+        Some(f) if super::magic::is_program(f, head) => f,
+        _ if head.starts_with(b"PK\x03\x04") && !zip::names(blob, 1).is_empty() => &t::ZIP,
+        _ if runs(head, blob, budget) => &t::PICKLE,
+        _ => &t::RAW_TENSOR,
+    };
+    (format, Vec::new())
+}
+
+/// Whether the bytes are a pickle that does something.
+pub(crate) fn runs(head: &[u8], blob: &Blob, budget: &mut Budget) -> bool {
+    if looks_like_pickle(head) != Likelihood::Certain {
+        return false;
     }
+    // What a pickle does, it does within its first megabytes or not at all.
+    let program = pickle::analyse(&blob.slice(0, 4 << 20), Hints::default(), budget);
+    !program.calls.is_empty() || !program.imports.is_empty()
 }
 
 /// Where the zip archive begins whose directory ends the file, if there is one.
@@ -131,17 +147,27 @@ pub(super) fn zip_at_end(blob: &Blob) -> Option<u64> {
 }
 
 /// Further readings of the same bytes.
+///
+/// A pickle may begin with the magic number of a picture (`GIF89a` is a number to the unpickler), a zip archive may end
+/// any file. A zip itself begins with an opcode that only loaders with persistent ids survive.
 pub(super) fn layers(format: &'static Format, head: &[u8], blob: &Blob) -> Vec<Layer> {
     let mut layers = Vec::new();
-    if format.support != Support::Opened && pickle(head).is_some() {
+    let zip = super::names::is_zip(format);
+    let known = zip || matches!(format.name, "pickle" | "torch-legacy");
+    let likelihood = if known {
+        Likelihood::No
+    } else {
+        looks_like_pickle(head)
+    };
+    // Text that can be read as a pickle of data may go on with a call further on.
+    if likelihood == Likelihood::Certain || (likelihood == Likelihood::Possible && super::is_textual(format))
+    {
         layers.push(Layer {
             format: &t::PICKLE,
             offset: 0,
         });
     }
-    if !super::names::is_zip(format)
-        && let Some(offset) = zip_at_end(blob)
-    {
+    if !zip && let Some(offset) = zip_at_end(blob) {
         layers.push(Layer {
             format: &t::ZIP,
             offset,
