@@ -37,4 +37,6 @@ mod text;
 mod versions;
 
 #[cfg(test)]
+mod docs;
+#[cfg(test)]
 mod samples;

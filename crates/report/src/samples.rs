@@ -80,12 +80,13 @@ pub(crate) static PICKLE: Rule = rule(
         Reference::Owasp("ML06:2023"),
     ],
 );
-pub(crate) static REMOTE: Rule = rule(
+pub(crate) const REMOTE_VALUE: Rule = rule(
     "trust-remote-code",
     Severity::Medium,
     Measure::Sources,
     &[Reference::Cwe(829)],
 );
+pub(crate) static REMOTE: Rule = REMOTE_VALUE;
 pub(crate) static VULNERABLE: Rule = Rule {
     needs: &[Need::Advisories],
     ..rule(
