@@ -6,6 +6,7 @@ use crate::{
     manifest::{ManifestKind, specifiers},
     version::PyVersion,
 };
+use std::collections::BTreeSet;
 use wellhead_core::{Budget, Component, Ecosystem};
 
 /// Affected versions that a range still lets in.
@@ -15,6 +16,8 @@ pub struct Admitted {
     pub version: String,
     /// What is wrong with it.
     pub flaws: Vec<Flaw>,
+    /// Those of them that no admitted version escapes: they are fixed only above the range.
+    pub inescapable: Vec<Flaw>,
     /// The smallest version that the range admits and no advisory touches.
     pub lowest_clean: Option<String>,
 }
@@ -37,6 +40,8 @@ pub struct Dependency {
     pub lowest_clean: Option<String>,
     /// For a range: the affected versions that it lets in.
     pub admitted: Option<Admitted>,
+    /// Whether something else says which version is installed: a lock, a constraint, or the installer of a library.
+    pub settled_elsewhere: bool,
 }
 
 impl Dependency {
@@ -57,6 +62,7 @@ impl Dependency {
             incidents: Vec::new(),
             lowest_clean: None,
             admitted: None,
+            settled_elsewhere: false,
             component,
         };
         if out.component.ecosystem != Ecosystem::PyPI {
@@ -77,8 +83,12 @@ impl Dependency {
             match &version {
                 Some(v) => {
                     let v = PyVersion::new(v);
-                    let (malicious, matches): (Vec<_>, Vec<_>) =
-                        known.matches(&v).into_iter().partition(|m| m.malicious);
+                    // Advisories report some attacks as if they were flaws; the incident list knows better.
+                    let guilty: BTreeSet<String> = attacks.iter().flat_map(ids).map(str::to_owned).collect();
+                    let (malicious, matches): (Vec<_>, Vec<_>) = known
+                        .matches(&v)
+                        .into_iter()
+                        .partition(|m| m.malicious || ids(m).any(|id| guilty.contains(id)));
                     attacks.extend(malicious);
                     let flaws = flaws(matches);
                     // The advisory says more than the list, so the list's entry gives way.
@@ -103,13 +113,29 @@ impl Dependency {
     }
 }
 
+/// All identifiers of a match.
+fn ids(m: &Match) -> impl Iterator<Item = &str> {
+    std::iter::once(m.id.as_str()).chain(m.aliases.iter().map(String::as_str))
+}
+
 fn admitted(known: &crate::advisory::PackageAdvisories, written: Option<&str>) -> Option<Admitted> {
     let wanted = specifiers(written.unwrap_or_default())?;
     let (version, matches) = known.admitted(&wanted)?;
     let lowest_clean = known.lowest_clean(&PyVersion::new("0"), Some(&wanted));
+    let flaws = flaws(matches.into_iter().filter(|m| !m.malicious).collect());
+    if flaws.is_empty() {
+        return None;
+    }
+    let above = |fix: &str| PyVersion::new(fix).public().is_some_and(|v| !wanted.contains(v));
+    let inescapable = flaws
+        .iter()
+        .filter(|f| lowest_clean.is_none() && f.fixed_in().is_some_and(above))
+        .cloned()
+        .collect();
     Some(Admitted {
         version,
-        flaws: flaws(matches.into_iter().filter(|m| !m.malicious).collect()),
+        flaws,
+        inescapable,
         lowest_clean,
     })
 }

@@ -26,6 +26,7 @@ pub mod advisory;
 mod dependency;
 pub mod incident;
 pub mod index;
+mod lookalike;
 pub mod manifest;
 mod name;
 mod version;
@@ -33,6 +34,7 @@ mod well_known;
 
 pub use advisory::{Advisory, Database, Flaw, Match, MatchedBy};
 pub use dependency::{Admitted, Dependency};
+pub use lookalike::{LookAlike, Resemblance, look_alike};
 pub use manifest::{Manifest, ManifestKind, identify_manifest, read_manifest};
 pub use name::normalise;
 pub use version::PyVersion;

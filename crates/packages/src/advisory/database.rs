@@ -332,8 +332,16 @@ impl PackageAdvisories {
 }
 
 impl Record {
+    /// Whether it condemns the package as a whole: a report of malicious code without a list of versions, and without
+    /// a range that ends.
     fn by_name(&self) -> bool {
-        self.matched.malicious && self.runs.is_empty()
+        let from_the_beginning = |e: &Event| e.kind == EventKind::Introduced && e.version == "0";
+        self.matched.malicious
+            && self.runs.is_empty()
+            && self
+                .ranges
+                .iter()
+                .all(|r| r.events.iter().all(from_the_beginning))
     }
 
     fn applies(&self, version: &PyVersion, place: Option<usize>) -> Option<MatchedBy> {

@@ -119,6 +119,7 @@ pub fn read_osv(bytes: &[u8], budget: &mut Budget) -> Result<Advisory, OsvError>
     if record.id.trim().is_empty() {
         return Err(OsvError::NoId);
     }
+    let malicious = is_malicious(&record);
     let affected = record.affected.unwrap_or_default();
     let mut rated = rate(record.severity.as_deref().unwrap_or_default());
     for a in &affected {
@@ -129,7 +130,6 @@ pub fn read_osv(bytes: &[u8], budget: &mut Budget) -> Result<Advisory, OsvError>
     rated.word = std::iter::once(&record.database_specific)
         .chain(affected.iter().map(|a| &a.database_specific))
         .find_map(|v| word(v.as_ref()?.get("severity")?.as_str()?));
-    let malicious = record.id.starts_with("MAL-");
     let affected = affected
         .into_iter()
         .filter_map(|a| package(a, malicious))
@@ -145,6 +145,17 @@ pub fn read_osv(bytes: &[u8], budget: &mut Budget) -> Result<Advisory, OsvError>
         affected,
         id: record.id,
     })
+}
+
+/// Whether the record reports an attack: those of the malicious-packages project, their twins in other databases, and
+/// what calls itself one.
+fn is_malicious(record: &Record) -> bool {
+    let aliases = record.aliases.as_deref().unwrap_or_default();
+    let summary = record.summary.as_deref().unwrap_or_default().trim_start();
+    record.id.starts_with("MAL-")
+        || aliases.iter().any(|a| a.starts_with("MAL-"))
+        || summary.starts_with("Malicious code in ")
+        || summary.starts_with("Compromise of ")
 }
 
 fn package(a: RecordAffected, malicious: bool) -> Option<Affected> {

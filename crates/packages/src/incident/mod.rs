@@ -154,20 +154,6 @@ pub fn incidents(name: &str, version: Option<&str>) -> Vec<KnownIncident> {
         .collect()
 }
 
-/// The guilty versions of a package that a specifier lets in.
-pub fn admitted(name: &str, wanted: &VersionSpecifiers) -> Vec<KnownIncident> {
-    let entries = list().get(name).map(Vec::as_slice).unwrap_or_default();
-    entries
-        .iter()
-        .filter(|e| e.incident.kind == IncidentKind::Compromised)
-        .filter(|e| {
-            let mut guilty = e.incident.versions.iter().map(|v| PyVersion::new(v));
-            guilty.any(|v| v.public().is_some_and(|v| wanted.contains(v)))
-        })
-        .map(|e| e.incident.known(MatchedBy::Range))
-        .collect()
-}
-
 /// What the list is, for the report.
 pub fn info() -> DatabaseInfo {
     let all = list().values().flatten();
@@ -176,5 +162,69 @@ pub fn info() -> DatabaseInfo {
         records: all.clone().count() as u64,
         date: all.map(|e| e.incident.date.clone()).max().unwrap_or_default(),
         digest: Digest::sha256(TEXT.as_bytes()).to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::normalise;
+
+    #[test]
+    fn every_entry_is_whole() {
+        let all = toml::from_str::<List>(TEXT).unwrap().incident;
+        assert!(all.len() > 60);
+        for i in &all {
+            let what = format!("{} {:?}", i.package, i.ids);
+            assert_eq!(normalise(&i.package), i.package);
+            assert!(i.severity.parse::<Severity>().is_ok(), "{what}: severity");
+            assert!(
+                i.range.is_empty() || specifiers(&i.range).is_some(),
+                "{what}: range"
+            );
+            assert!(
+                i.versions.iter().all(|v| PyVersion::new(v).public().is_some()),
+                "{what}: versions"
+            );
+            assert!(
+                i.harm.starts_with(|c: char| c.is_ascii_lowercase()) && !i.harm.ends_with('.'),
+                "{what}: harm"
+            );
+            assert!(i.date.starts_with("20"), "{what}: date");
+            let whole = i.versions.is_empty() && i.range.is_empty();
+            assert_eq!(
+                whole,
+                i.kind == IncidentKind::Malicious,
+                "{what}: a package as a whole"
+            );
+            assert!(i.kind != IncidentKind::Flaw || !i.ids.is_empty(), "{what}: ids");
+        }
+    }
+
+    #[test]
+    fn versions_and_names_are_told_apart() {
+        let ids = |name: &str, version: Option<&str>| -> Vec<String> {
+            incidents(name, version)
+                .into_iter()
+                .map(|i| i.matched.id)
+                .collect()
+        };
+        for (name, version, expected) in [
+            ("litellm", Some("1.82.8"), vec!["MAL-2026-2144"]),
+            ("litellm", Some("1.82.6"), vec![]),
+            ("litellm", None, vec![]),
+            ("torch", Some("2.5.1+cu124"), vec!["CVE-2025-32434"]),
+            ("torch", Some("2.6.0"), vec![]),
+            ("torch", Some("no version"), vec![]),
+            ("torchtriton", Some("3.0.0"), vec!["torchtriton-2022-12-30"]),
+            ("ppytorch", None, vec!["any"]),
+            ("numpy", Some("1.26.4"), vec![]),
+        ] {
+            let got = ids(name, version);
+            assert_eq!(got.len(), expected.len(), "{name} {version:?}: {got:?}");
+            if name != "ppytorch" {
+                assert_eq!(got, expected);
+            }
+        }
     }
 }

@@ -2,8 +2,14 @@
 
 use crate::shared;
 use std::{collections::BTreeSet, sync::OnceLock};
-use wellhead_core::{Blob, Budget};
-use wellhead_packages::advisory::{Database, ImportSummary, MatchedBy, PyVersion, build};
+use wellhead_core::{ArtifactPath, Blob, Bucket, Budget};
+use wellhead_packages::{
+    Dependency, ManifestKind,
+    advisory::{Database, ImportSummary, MatchedBy, PyVersion, build},
+    identify_manifest, look_alike,
+    manifest::LineUse,
+    read_manifest,
+};
 
 type Built = Option<(Vec<u8>, ImportSummary)>;
 
@@ -101,4 +107,164 @@ fn the_reference_project_has_exactly_the_expected_findings() {
     }
     assert_eq!(got.len(), 259);
     assert_eq!(got, want);
+}
+
+#[test]
+fn every_lock_of_the_reference_project_says_the_same() {
+    let Some((bytes, _)) = pysec() else { return };
+    let db = open(bytes);
+    let mut budget = Budget::default();
+    for name in ["uv.lock", "requirements.txt", "pylock.toml"] {
+        let Some(text) = shared::text(&format!("dependencies/mlproj/{name}")) else {
+            return;
+        };
+        let kind = identify_manifest(name, &text).unwrap();
+        let m = read_manifest(kind, &ArtifactPath::file(name), &text, &mut budget);
+        assert!(m.problems.is_empty(), "{name}: {:?}", m.problems);
+        let (mut records, mut flaws, mut extra) = (0, 0, Vec::new());
+        for component in &m.components {
+            let d = Dependency::new(component.clone(), kind, Some(&db), &mut budget).unwrap();
+            let found = d.flaws.unwrap();
+            records += found.iter().map(|f| f.advisories.len()).sum::<usize>();
+            flaws += found.len();
+            extra.extend(d.incidents.into_iter().map(|i| i.matched.id));
+            assert!(d.attacks.is_empty(), "{name}: {:?}", d.attacks);
+            assert!(look_alike(&d.component.name).is_none(), "{}", d.component.name);
+        }
+        // The 345th package of the project is the project.
+        assert_eq!((m.components.len(), records), (344, 259), "{name}");
+        assert!(flaws <= records && flaws > 200, "{name}: {flaws} flaws");
+        assert_eq!(
+            extra,
+            Vec::<String>::new(),
+            "{name}: the list knows nothing that the database does not"
+        );
+    }
+}
+
+#[test]
+fn every_line_of_the_tricky_corpus_has_its_bucket() {
+    let Some(text) = shared::text("dependencies/tricky/req/requirements.txt") else {
+        return;
+    };
+    let m = read_manifest(
+        ManifestKind::Requirements,
+        &ArtifactPath::file("requirements.txt"),
+        &text,
+        &mut Budget::default(),
+    );
+    let rows: Vec<String> = m
+        .lines
+        .iter()
+        .map(|l| {
+            let first = text[l.span.clone()].lines().next().unwrap_or_default();
+            let is = match &l.is {
+                LineUse::Component(i) => {
+                    let c = &m.components[*i];
+                    match &c.bucket {
+                        Bucket::Exact => format!("audited as {} {}", c.name, c.version.as_deref().unwrap()),
+                        Bucket::Unpinned => format!("unpinned {}", c.name),
+                        Bucket::Unauditable { why } => format!("unauditable {}: {why}", c.name),
+                    }
+                }
+                other => format!("{other:?}"),
+            };
+            format!("{first}\n    {is}")
+        })
+        .collect();
+    insta::assert_snapshot!(rows.join("\n"), @r#"
+    --index-url http://pypi.internal.example/simple
+        Setting
+    --extra-index-url https://download.pytorch.org/whl/cu121
+        Setting
+    --trusted-host pypi.internal.example
+        Setting
+    --find-links ./wheels
+        Setting
+    -r base.txt
+        Include(0)
+    -c constraints.txt
+        Include(1)
+    torch==2.2.0+cu121 ; sys_platform == "linux"
+        audited as torch 2.2.0+cu121
+    transformers[torch,sentencepiece]==4.38.0
+        audited as transformers 4.38.0
+    numpy>=1.24,<2
+        unpinned numpy
+    Pillow == 10.0.0  # comment
+        audited as pillow 10.0.0
+    scikit_learn===1.3.0
+        audited as scikit-learn 1.3.0
+    ray[default] @ https://files.example.org/ray-2.9.0-cp311-cp311-manylinux2014_x86_64.whl
+        audited as ray 2.9.0
+    git+https://github.com/huggingface/peft.git@main#egg=peft
+        unauditable peft: a branch or tag of a repository, which can move
+    accelerate @ git+https://github.com/huggingface/accelerate@v0.27.0
+        unauditable accelerate: a branch or tag of a repository, which can move
+    mlflow==2.10.*
+        unpinned mlflow
+    gradio~=4.16.0
+        unpinned gradio
+    keras
+        unpinned keras
+    ./local_pkg
+        unauditable local-pkg: a path of the project
+    -e ../other
+        unauditable other: a path of the project
+    jinja2==3.1.2 \
+        audited as jinja2 3.1.2
+    aiohttp \
+        audited as aiohttp 3.9.1
+    langchain==0.1.0; python_version < "3.9"
+        audited as langchain 0.1.0
+    pkg!=1.0,==1!2.0
+        audited as pkg 1!2.0
+    "#);
+}
+
+#[test]
+fn malicious_packages_are_condemned_by_name_and_innocent_ones_by_version() {
+    let Some(zip) = shared::file("advisories/PyPI-mal-all.zip") else {
+        return;
+    };
+    let (bytes, summary) = build("2026-07-23", shared::unzip(&zip), &mut Budget::default()).unwrap();
+    assert_eq!((summary.records, summary.malicious), (11_154, 11_154));
+    let db = open(&bytes);
+    for (name, version, guilty) in [
+        ("litellm", "1.82.8", true),
+        ("litellm", "1.82.6", false),
+        ("num2words", "0.5.14", false),
+        ("tensorflwo", "0.0.1", true),
+    ] {
+        assert_eq!(!ids(&db, name, version).is_empty(), guilty, "{name} {version}");
+    }
+    let condemned = |name: &str| {
+        db.package(name, &mut Budget::default())
+            .unwrap()
+            .unwrap()
+            .condemned()
+            .len()
+    };
+    assert_eq!((condemned("litellm"), condemned("tensorflwo")), (0, 1));
+}
+
+#[test]
+fn a_damaged_database_says_so_and_never_panics() {
+    let record = br#"{"id": "PYSEC-1", "affected": [{"package": {"ecosystem": "PyPI", "name": "a"}, "versions": ["1"]}]}"#;
+    let (good, _) = build("2026-07-23", [("a", record)], &mut Budget::default()).unwrap();
+    assert_eq!(ids(&open(&good), "a", "1.0").len(), 1);
+    for at in 0..good.len() {
+        let mut bad = good.clone();
+        bad[at] ^= 0x41;
+        let mut budget = Budget::default();
+        let found =
+            Database::open(&Blob::from_bytes(bad), &mut budget).and_then(|db| db.package("a", &mut budget));
+        assert!(found.is_err(), "byte {at} changed and nobody noticed");
+    }
+    for len in 0..good.len() {
+        let mut budget = Budget::default();
+        let cut = Blob::from_bytes(&good[..len]);
+        let found = Database::open(&cut, &mut budget).and_then(|db| db.package("a", &mut budget));
+        assert!(found.is_err(), "cut at {len} and nobody noticed");
+    }
 }
