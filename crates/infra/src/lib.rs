@@ -37,3 +37,4 @@ pub use products::{
 };
 pub use resource::{Command, Configuration, ConfigurationKind, Port, Resource, Variable, Word};
 pub use service::{Exchange, ServiceDocument, ServiceError, service_document};
+pub use shell::script;

@@ -17,6 +17,12 @@ const LONGEST: usize = 64 << 10;
 /// How deep `sh -c` in `sh -c` is followed.
 const DEEPEST: usize = 4;
 
+/// Splits a shell script that stands at byte `at` of a file into simple commands, wrappers such as `sudo` and `sh -c`
+/// taken away.
+pub fn script(text: &str, at: usize) -> Vec<Command> {
+    split(&Mapped::at(text, at), &|_| None)
+}
+
 /// Splits a script into simple commands, in order.
 pub(crate) fn split(script: &Mapped, lookup: Lookup<'_>) -> Vec<Command> {
     split_at(script, lookup, 0)

@@ -32,6 +32,8 @@ mod python;
 
 pub use capability::Capability;
 pub use compare::{Behaviour, Change, Comparison, compare};
-pub use module::{Argument, Call, Command, EnvironmentWrite, Import, Issue, Keyword, Module, Use, Value};
+pub use module::{
+    Argument, AttributeWrite, Call, Command, EnvironmentWrite, Import, Issue, Keyword, Module, Use, Value,
+};
 pub use notebook::notebook;
 pub use python::parse;

@@ -15,6 +15,8 @@ pub struct Module {
     pub imports: Vec<Import>,
     /// Every call, in the order of the text.
     pub calls: Vec<Call>,
+    /// Attributes that are set, such as `session.verify = False`.
+    pub attributes: Vec<AttributeWrite>,
     /// Environment variables that the module sets.
     pub environment: Vec<EnvironmentWrite>,
     /// Shell commands and magics of notebook cells.
@@ -102,6 +104,17 @@ pub enum Value {
     Path(String),
     /// One of several, depending on what happens at run time; never nested, at least two.
     OneOf(Vec<Self>),
+}
+
+/// `owner.name = value`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AttributeWrite {
+    /// What is set, by full dotted name as in [`Call::callees`]: `requests.Session().verify`.
+    pub target: String,
+    /// What it is set to.
+    pub value: Value,
+    /// The whole statement.
+    pub range: Range<usize>,
 }
 
 /// `os.environ["NAME"] = value` and its like.
@@ -269,6 +282,7 @@ impl Module {
             outcome: Outcome::Analysed,
             imports: Vec::new(),
             calls: Vec::new(),
+            attributes: Vec::new(),
             environment: Vec::new(),
             commands: Vec::new(),
             uses: Vec::new(),

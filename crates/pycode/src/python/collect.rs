@@ -7,7 +7,9 @@ use super::{
 };
 use crate::{
     capability::{self, Capability},
-    module::{Argument, Call, Command, EnvironmentWrite, Import, Keyword, Module, Use, Value},
+    module::{
+        Argument, AttributeWrite, Call, Command, EnvironmentWrite, Import, Keyword, Module, Use, Value,
+    },
 };
 use ruff_python_ast::{
     Expr, ExprCall, ExprContext, IpyEscapeKind, ModModule, Stmt,
@@ -267,6 +269,22 @@ impl Collector<'_, '_, '_, '_> {
         }
     }
 
+    /// `owner.name = value`
+    fn attribute_write(&mut self, target: &Expr, value: &Expr, range: impl Ranged) {
+        let Expr::Attribute(attribute) = target else {
+            return;
+        };
+        let value = self.folder.value(value, self.now.scope);
+        let range = self.place(range);
+        for owner in self.folder.paths(&attribute.value, self.now.scope) {
+            self.module.attributes.push(AttributeWrite {
+                target: format!("{owner}.{}", attribute.attr),
+                value: value.clone(),
+                range: range.clone(),
+            });
+        }
+    }
+
     /// `os.environ["NAME"] = value`
     fn environment_write(&mut self, target: &Expr, value: &Expr, range: impl Ranged) {
         let Expr::Subscript(subscript) = target else {
@@ -478,6 +496,7 @@ impl<'a> Visitor<'a> for Collector<'_, '_, '_, '_> {
             Stmt::Assign(assign) => {
                 for target in &assign.targets {
                     self.environment_write(target, &assign.value, assign.range);
+                    self.attribute_write(target, &assign.value, assign.range);
                 }
             }
             Stmt::IpyEscapeCommand(command) => {

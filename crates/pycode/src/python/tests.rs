@@ -265,6 +265,17 @@ map(os.system, ["ls"])
 }
 
 #[test]
+fn attributes_that_are_set_are_found() {
+    let module = read("import requests, ssl as t\ns = requests.Session()\ns.verify = False\nt._a = t._b\n");
+    let written: Vec<_> = module
+        .attributes
+        .iter()
+        .map(|w| format!("{} = {}", w.target, show(&w.value)))
+        .collect();
+    assert_eq!(written, ["requests.Session().verify = false", "ssl._a = ssl._b"]);
+}
+
+#[test]
 fn broken_source_is_understood_as_far_as_it_goes() {
     let module = read("import torch\nprint 'two'\ntorch.load('a')\ndef f(:\n    pass\ntorch.load('b')\n");
     let loads = module.calls.iter().filter(|c| c.may_be("torch.load")).count();
