@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use wellhead_core::ArtifactPath;
 use wellhead_packages::Manifest;
 use wellhead_pycode::{Capability, Module};
+use wellhead_trust::Attestations;
 
 /// Something that is kept of a file until all files are read.
 #[derive(Debug)]
@@ -12,6 +13,8 @@ pub(crate) enum Fact {
     Module(ArtifactPath, BTreeSet<Capability>),
     /// A file that declares dependencies.
     Manifest(ArtifactPath, Box<Manifest>),
+    /// Attestations of the file beside them.
+    Attestation(ArtifactPath, Box<Attestations>),
 }
 
 impl Fact {

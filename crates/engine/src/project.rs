@@ -1,14 +1,19 @@
 //! The project as a whole: inventory, enrichment, and the rules that need all of it.
 
 use crate::{facts::Fact, run::Options, scoreboard::Scoreboard};
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use sha2::{Digest as _, Sha256};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 use wellhead_core::{
-    ArtifactPath, Blob, Bucket, Budget, Component, Coverage, DatabaseInfo, Finding, Measure, Need, Sink,
+    ArtifactPath, Blob, Bucket, Budget, Component, Coverage, DatabaseInfo, Digest, DigestAlgorithm, Finding,
+    Measure, Need, Sink,
 };
 use wellhead_packages::{Dependency, Manifest, incident, read_manifest};
 use wellhead_rules::Subject;
 use wellhead_sources::Entry;
+use wellhead_trust::{Attestations, Attested, attested_file};
 
 /// What the project as a whole came to.
 #[derive(Debug, Default)]
@@ -42,6 +47,7 @@ pub(crate) fn judge(
             Fact::Manifest(path, manifest) => {
                 manifests.insert(path, *manifest);
             }
+            Fact::Attestation(path, document) => stage.attestation(&path, *document, files),
             Fact::Module(..) => {}
         }
     }
@@ -111,6 +117,45 @@ impl Stage<'_, '_> {
         self.scoreboard
             .not_assessed(Measure::Updates, missing.len() as u64);
         self.result.not_assessed.extend(missing);
+    }
+
+    /// Compares attestations with the file beside them.
+    fn attestation(&mut self, path: &ArtifactPath, document: Attestations, files: &[(String, Entry)]) {
+        let Some(target) = attested_file(path.top()).filter(|_| path.nesting() == 0) else {
+            return;
+        };
+        let beside = files.iter().find(|(name, _)| name == target);
+        let digest = beside
+            .and_then(|(_, entry)| entry.open().ok())
+            .and_then(|blob| self.digest(&blob));
+        let file_name = target.rsplit('/').next().unwrap_or(target).to_owned();
+        let attested = Attested {
+            document,
+            file_name,
+            digest,
+        };
+        self.subject(path, Subject::Attestation(&attested), None);
+    }
+
+    /// The SHA-256 of all bytes of a blob; `None` where they cannot be read within the budget.
+    fn digest(&mut self, blob: &Blob) -> Option<Digest> {
+        let mut hash = Sha256::new();
+        let mut buffer = vec![0; 1 << 16];
+        let mut at = 0_u64;
+        loop {
+            self.budget.check_clock().ok()?;
+            let n = blob.fill_at(at, &mut buffer).ok()?;
+            if n == 0 {
+                break;
+            }
+            hash.update(buffer.get(..n)?);
+            at = at.saturating_add(n as u64);
+        }
+        let hex: String = hash.finalize().iter().map(|b| format!("{b:02x}")).collect();
+        Some(Digest {
+            algorithm: DigestAlgorithm::Sha256,
+            hex,
+        })
     }
 
     fn dependencies(&mut self, manifests: BTreeMap<ArtifactPath, Manifest>) {

@@ -3,9 +3,11 @@
 use crate::{artifact::Judge, facts::Fact};
 use wellhead_core::{ArtifactPath, Blob, Budget, Outcome};
 use wellhead_formats::{Document, Identity, Opened, Role, document::TextFile};
+use wellhead_infra::{Configuration, ServiceDocument};
 use wellhead_packages::{identify_manifest, read_manifest};
 use wellhead_pycode::Module;
 use wellhead_rules::Subject;
+use wellhead_trust::{Attestations, attested_file};
 
 /// An opened artifact.
 pub(crate) struct Input<'a> {
@@ -53,12 +55,63 @@ pub(crate) fn judge(input: &Input<'_>, judge: &mut Judge<'_, '_>, budget: &mut B
             .facts
             .push(Fact::Manifest(input.path.clone(), Box::new(manifest)));
     }
+    if let Some(configuration) = configuration(input, budget) {
+        outcome = outcome.and(configuration.outcome.clone());
+        judge.subject(Subject::Configuration(&configuration), true);
+    }
+    outcome = outcome.and(documents(input, judge, budget));
     if let Some(module) = python(input, budget) {
         judge.subject(Subject::Python(&module), true);
         outcome = outcome.and(module.outcome.clone());
         judge.result.facts.push(Fact::of_module(input.path, &module));
     }
     outcome
+}
+
+/// The artifact as a file that says how something is run, where it is one.
+fn configuration(input: &Input<'_>, budget: &mut Budget) -> Option<Configuration> {
+    match &input.opened.document {
+        Document::Text(text) if input.identity.format.name == "dockerfile" => {
+            Some(wellhead_infra::dockerfile(&text.text, budget))
+        }
+        Document::Data(data) if input.identity.format.name == "yaml" => {
+            wellhead_infra::compose(&data.text.text, data.root.as_ref().ok()?, budget)
+        }
+        _ => None,
+    }
+}
+
+/// JSON documents that say of themselves what they are.
+fn documents(input: &Input<'_>, judge: &mut Judge<'_, '_>, budget: &mut Budget) -> Outcome {
+    let Document::Data(data) = &input.opened.document else {
+        return Outcome::Analysed;
+    };
+    let Ok(root) = &data.root else {
+        return Outcome::Analysed;
+    };
+    let partly = |why: String| Outcome::Partly { why };
+    if ServiceDocument::is_one(root) {
+        return match wellhead_infra::service_document(&data.text.text, budget) {
+            Ok(document) => {
+                judge.subject(Subject::Service(&document), true);
+                Outcome::Analysed
+            }
+            Err(e) => partly(format!("not a service document: {e}")),
+        };
+    }
+    if attested_file(input.path.leaf()).is_some() && Attestations::is_one(root) {
+        return match wellhead_trust::attestations(&data.text.text, budget) {
+            Ok(attestations) => {
+                judge
+                    .result
+                    .facts
+                    .push(Fact::Attestation(input.path.clone(), Box::new(attestations)));
+                Outcome::Analysed
+            }
+            Err(e) => partly(format!("not an attestation: {e}")),
+        };
+    }
+    Outcome::Analysed
 }
 
 /// The artifact as Python, where it is.
