@@ -86,13 +86,11 @@ impl Format {
 
     /// The title with its article, for sentences: "an ELF program", "a Python pickle".
     pub fn with_article(&self) -> String {
-        // By sound: "an ELF" and "an ONNX model", but "a Unix archive".
+        // By sound: "an ELF program" and "an ONNX model", but "a Unix archive".
         let first = self.title.chars().next().unwrap_or(' ');
-        let spelled = ["ELF", "XML", "HDF5", "MP3", "MP4"]
-            .iter()
-            .any(|p| self.title.starts_with(p));
+        let spelled = ["ELF", "XML", "XZ", "HDF5", "MP3", "MP4", "LZ", "R data"];
         let vowel = matches!(first.to_ascii_lowercase(), 'a' | 'e' | 'i' | 'o')
-            || (spelled && !self.title.starts_with("XZ"));
+            || spelled.iter().any(|p| self.title.starts_with(p));
         format!("{} {}", if vowel { "an" } else { "a" }, self.title)
     }
 }

@@ -140,7 +140,7 @@ fn by_content(name: &str, by_name: Option<&'static Format>, head: &[u8], blob: &
         Some(f) if *f == table::PICKLE => f,
         // Formats without a magic number of their own.
         Some(f) if magic::has_none(f) => f,
-        _ if structure::zip_at_end(blob).is_some() => &table::ZIP,
+        _ if crate::zip::at_end(blob, false).is_some() => &table::ZIP,
         _ => &table::UNKNOWN,
     }
 }

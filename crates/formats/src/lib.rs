@@ -43,3 +43,6 @@ pub use document::{Document, Member, OpenOptions, Opened, Role};
 pub use format::{FORMATS, Family, Format, Support};
 pub use identify::{Identity, identify};
 pub use open::open;
+
+#[cfg(test)]
+mod tests;

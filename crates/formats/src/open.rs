@@ -48,7 +48,7 @@ pub fn open(
             "zlib" => compressed::zlib(name, blob, depth, budget),
             "safetensors" => safetensors::open(blob, depth, budget),
             "npy" => npy::open(blob, depth, budget),
-            "pickle" | "torch-legacy" => pickles(name, format, blob, options, budget),
+            "pickle" | "torch-legacy" => pickles(name, identity, blob, options, budget),
             _ => {
                 let (document, outcome) = read(format, blob, budget);
                 plain(document, outcome)
@@ -82,7 +82,7 @@ fn layer_member(layer: &Layer, blob: &Blob) -> Member {
 /// Runs the pickle machine; what stands behind the last pickle is handed back if it is something.
 fn pickles(
     name: &str,
-    format: &'static Format,
+    identity: &Identity,
     blob: &Blob,
     options: OpenOptions,
     budget: &mut Budget,
@@ -90,13 +90,15 @@ fn pickles(
     let loader = match options.role {
         Role::Pickle => Loader::Torch,
         Role::Objects => Loader::Numpy,
-        _ if *format == t::TORCH_LEGACY => Loader::Torch,
+        _ if *identity.format == t::TORCH_LEGACY => Loader::Torch,
         _ if name.to_lowercase().contains(".joblib") => Loader::Joblib,
         _ => Loader::Any,
     };
     let program = pickle::analyse(blob, Hints { loader }, budget);
     let mut members = Vec::new();
-    if let Some(rest) = program.trailing.filter(|t| !t.storages) {
+    // A zip archive behind the pickles is a layer of its own already.
+    let known = identity.polyglot.iter().any(|l| is_zip(l.format));
+    if let Some(rest) = program.trailing.filter(|t| !t.storages && !known) {
         let rest_blob = blob.slice(rest.offset, rest.length);
         if glance(&rest_blob).is_some_and(|f| *f != t::PICKLE) {
             members.push(Member {

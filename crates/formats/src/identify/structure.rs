@@ -8,6 +8,7 @@ use crate::{
     tar, zip,
 };
 use miniz_oxide::DataFormat;
+use std::borrow::Cow;
 use wellhead_core::{Blob, Budget};
 
 /// How many names are looked at to tell what an archive is.
@@ -82,18 +83,42 @@ pub(super) fn pickle_layout(head: &[u8]) -> &'static Format {
     if legacy { &t::TORCH_LEGACY } else { &t::PICKLE }
 }
 
+/// Whether the words are characters, most of them of the Latin script or marks between words.
+fn is_utf16(rest: &[u8], word: fn([u8; 2]) -> u16) -> bool {
+    let words = rest.chunks_exact(2).filter_map(|c| c.try_into().ok().map(word));
+    let (mut all, mut plain) = (0_usize, 0_usize);
+    for c in char::decode_utf16(words) {
+        all = all.saturating_add(1);
+        let is_text = matches!(c, Ok(c) if (c as u32) < 0x250 && (!c.is_control() || c.is_whitespace()));
+        plain = plain.saturating_add(usize::from(is_text));
+    }
+    plain.saturating_mul(2) >= all
+}
+
 /// Text, and what kind where its first line says so.
 pub(super) fn text(head: &[u8], len: u64) -> Option<&'static Format> {
-    if head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff") {
+    let utf16 = match head {
+        [0xff, 0xfe, rest @ ..] => is_utf16(rest, u16::from_le_bytes),
+        [0xfe, 0xff, rest @ ..] => is_utf16(rest, u16::from_be_bytes),
+        _ => false,
+    };
+    if utf16 {
         return Some(&t::PLAIN_TEXT);
     }
     let valid = match std::str::from_utf8(head) {
-        Ok(text) => text,
+        Ok(text) => Cow::Borrowed(text),
         // A character may be cut at the end of the head.
         Err(e) if e.error_len().is_none() && (head.len() as u64) < len => {
-            std::str::from_utf8(head.get(..e.valid_up_to())?).ok()?
+            Cow::Borrowed(std::str::from_utf8(head.get(..e.valid_up_to())?).ok()?)
         }
-        Err(_) => return None,
+        // Text in an older encoding is mostly ASCII.
+        Err(_) => {
+            let odd = head.iter().filter(|b| !b.is_ascii()).count();
+            if odd.saturating_mul(10) > head.len() {
+                return None;
+            }
+            String::from_utf8_lossy(head)
+        }
     };
     let binary = |c: char| matches!(c as u32, 0..=8 | 0xb | 0xe..=0x1a | 0x1c..=0x1f | 0x7f);
     if valid.chars().any(binary) {
@@ -141,11 +166,6 @@ pub(crate) fn runs(head: &[u8], blob: &Blob, budget: &mut Budget) -> bool {
     !program.calls.is_empty() || !program.imports.is_empty()
 }
 
-/// Where the zip archive begins whose directory ends the file, if there is one.
-pub(super) fn zip_at_end(blob: &Blob) -> Option<u64> {
-    zip::at_end(blob)
-}
-
 /// Further readings of the same bytes.
 ///
 /// A pickle may begin with the magic number of a picture (`GIF89a` is a number to the unpickler), a zip archive may end
@@ -167,9 +187,11 @@ pub(super) fn layers(format: &'static Format, head: &[u8], blob: &Blob) -> Vec<L
             offset: 0,
         });
     }
-    if !zip && let Some(offset) = zip_at_end(blob) {
+    // An archive that is a member of a tar is followed by the tar's own end.
+    let flush = *format == t::TAR;
+    if !zip && let Some(offset) = zip::at_end(blob, flush) {
         layers.push(Layer {
-            format: &t::ZIP,
+            format: zip::refine("", &zip::names(blob, NAMES)),
             offset,
         });
     }

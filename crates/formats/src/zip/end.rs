@@ -222,8 +222,8 @@ pub(super) fn first(source: &mut Source<'_>) -> Option<View> {
 }
 
 /// Where the archive begins that ends the blob.
-pub(super) fn begins_at(source: &mut Source<'_>) -> Option<u64> {
-    for record in records(source) {
+pub(super) fn begins_at(source: &mut Source<'_>, flush: bool) -> Option<u64> {
+    for record in records(source).into_iter().filter(|r| r.fits || !flush) {
         for view in lead(source, &record, record.wide.is_some()) {
             if view.count == 0 {
                 continue;

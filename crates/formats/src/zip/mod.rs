@@ -222,9 +222,10 @@ pub(crate) fn names(blob: &Blob, max: usize) -> Vec<String> {
     directory::names(&mut source, max)
 }
 
-/// Where the archive begins whose end record ends `blob`, if there is one with a directory.
-pub(crate) fn at_end(blob: &Blob) -> Option<u64> {
-    end::begins_at(&mut Source::new(blob))
+/// Where the archive begins whose end record stands in the tail of `blob`, if there is one with a directory; with
+/// `flush` only one that ends where the blob does.
+pub(crate) fn at_end(blob: &Blob, flush: bool) -> Option<u64> {
+    end::begins_at(&mut Source::new(blob), flush)
 }
 
 /// A name out of its bytes: UTF-8 where it is, else one character a byte, so that different names stay different.
