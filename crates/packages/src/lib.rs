@@ -29,6 +29,7 @@ pub mod index;
 mod lookalike;
 pub mod manifest;
 mod name;
+mod project;
 mod version;
 mod well_known;
 
@@ -37,4 +38,5 @@ pub use dependency::{Admitted, Dependency};
 pub use lookalike::{LookAlike, Resemblance, look_alike};
 pub use manifest::{Manifest, ManifestKind, identify_manifest, read_manifest};
 pub use name::normalise;
+pub use project::{Exposure, Project, Rivalry};
 pub use version::PyVersion;

@@ -93,7 +93,12 @@ impl<'a> Reader<'a> {
                 self.list(Some(&group.node));
             }
         }
+        // What builds the project is not what it runs with: nobody pins it, and every build asks anew.
+        let before = self.out.components.len();
         self.list(self.get(&["build-system", "requires"]));
+        for component in self.out.components.iter_mut().skip(before) {
+            component.direct = None;
+        }
         for key in [
             "dev-dependencies",
             "constraint-dependencies",
