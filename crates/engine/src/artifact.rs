@@ -13,7 +13,7 @@ use wellhead_core::{
     ArtifactPath, Blob, Budget, Coverage, Depth, Exhausted, Finding, Location, Outcome, Resource, Sink,
 };
 use wellhead_formats::{
-    Family, Format, Identity, Member, OpenOptions, Opened, Role, Support, identify, open,
+    Document, Family, Format, Identity, Member, OpenOptions, Opened, Role, Support, identify, open,
 };
 use wellhead_rules::{INTERNAL_ERROR, NOT_FULLY_ANALYSED, Subject};
 use wellhead_sources::Entry;
@@ -131,10 +131,20 @@ impl Analysis<'_> {
     }
 
     fn cover(&mut self, artifact: ArtifactPath, outcome: Outcome, format: Option<&'static Format>) {
+        self.cover_to(artifact, outcome, format, self.options.depth);
+    }
+
+    fn cover_to(
+        &mut self,
+        artifact: ArtifactPath,
+        outcome: Outcome,
+        format: Option<&'static Format>,
+        depth: Depth,
+    ) {
         self.result.coverage.push(Coverage {
             artifact,
             outcome,
-            depth: self.options.depth,
+            depth,
             format: format.map(|f| Cow::Borrowed(f.name)),
         });
     }
@@ -175,7 +185,12 @@ impl Analysis<'_> {
         let outcome = self.judge(&path, &identity, &opened, &blob, role, outcome);
         let outcome = self.enqueue(&path, members, is_model, outcome);
         self.unseen(&path, &outcome, role, is_model);
-        self.cover(path, outcome, Some(format));
+        let read = if reads_all(&opened.document) {
+            Depth::Full
+        } else {
+            depth
+        };
+        self.cover_to(path, outcome, Some(format), read);
     }
 
     fn depth_for(&self, role: Role) -> Depth {
@@ -280,6 +295,18 @@ impl Judge<'_, '_> {
             }
         }
         self.result.findings.extend(sink.into_findings());
+    }
+}
+
+/// Whether a document of this kind is always read to its last byte; of the others only what decides is.
+fn reads_all(document: &Document) -> bool {
+    match document {
+        Document::Pickle(_) | Document::Compressed(_) | Document::Data(_) | Document::Text(_) => true,
+        Document::Zip(_)
+        | Document::Tar(_)
+        | Document::Safetensors(_)
+        | Document::Npy(_)
+        | Document::Opaque => false,
     }
 }
 
