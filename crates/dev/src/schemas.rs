@@ -1,4 +1,4 @@
-//! JSON schemas: of the configuration, from its table of keys and the rule slice.
+//! JSON schemas: of the configuration, from its table of keys and the rule slice; of the report, from its layout.
 
 use crate::generated::Made;
 use anyhow::Result;
@@ -11,10 +11,14 @@ use wellhead_engine::{IGNORE_KEYS, KEYS};
 /// # Errors
 /// If one cannot be written as JSON.
 pub fn all() -> Result<Vec<Made>> {
-    Ok(vec![pretty(
-        "docs/schema/wellhead.toml.schema.json",
-        &configuration(),
-    )?])
+    let report = format!(
+        "docs/schema/report-{}.schema.json",
+        wellhead_report::json::SCHEMA_VERSION
+    );
+    Ok(vec![
+        pretty("docs/schema/wellhead.toml.schema.json", &configuration())?,
+        Made::text(report, wellhead_report::json::schema()),
+    ])
 }
 
 fn pretty(path: &str, schema: &Value) -> Result<Made> {

@@ -132,8 +132,19 @@ fn finding(finding: &Finding) -> v1::Finding {
         notes: finding.notes.clone(),
         help: finding.help.clone(),
         fixes: finding.fixes.iter().map(fix).collect(),
-        properties: finding.properties.clone(),
+        properties: finding
+            .properties
+            .iter()
+            .map(|(k, v)| (k.clone(), sorted(v)))
+            .collect(),
     }
+}
+
+/// The value with the keys of its objects in order, however it was put together.
+fn sorted(value: &serde_json::Value) -> serde_json::Value {
+    let mut value = value.clone();
+    value.sort_all_objects();
+    value
 }
 
 fn location(location: &Location) -> v1::Location {

@@ -26,19 +26,25 @@ pub enum ReadError {
     #[error("not a report of wellhead: {}", escape(.0))]
     Malformed(String),
     /// It is JSON, but of something else.
-    #[error("this is {}, not `{SCHEMA_NAME}`; hint: save one with `wellhead audit --format json`", shown(.0))]
+    #[error("this is {}, not `{SCHEMA_NAME}`", shown(.0.as_deref()))]
     OtherSchema(Option<String>),
     /// A later version of wellhead wrote it.
-    #[error(
-        "schema version {} is not understood, only {MAJOR}.x; hint: use the version of wellhead that wrote it",
-        shown(&Some(.0.clone()))
-    )]
+    #[error("schema version {} is not understood, only {MAJOR}.x", shown(Some(.0)))]
     OtherVersion(String),
 }
 
-fn shown(name: &Option<String>) -> String {
-    name.as_deref()
-        .map_or("JSON without a schema name".to_owned(), wellhead_core::code)
+impl ReadError {
+    /// What to do about it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Malformed(_) | Self::OtherSchema(_) => "save one with `wellhead audit --format json`",
+            Self::OtherVersion(_) => "use the version of wellhead that wrote it",
+        }
+    }
+}
+
+fn shown(name: Option<&str>) -> String {
+    name.map_or("JSON without a schema name".to_owned(), wellhead_core::code)
 }
 
 /// The report as JSON: sorted, indented, byte-identical for identical input, with a final line break. Characters that
@@ -88,6 +94,9 @@ pub fn schema() -> String {
         "title".to_owned(),
         format!("{SCHEMA_NAME} {SCHEMA_VERSION}").into(),
     );
+    let mut schema = schema.to_value();
+    // Sorted whether or not some dependency makes serde_json keep the order of insertion.
+    schema.sort_all_objects();
     escaped::to_string(&schema)
 }
 

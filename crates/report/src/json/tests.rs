@@ -116,27 +116,33 @@ fn what_is_no_report_is_refused_with_a_hint() {
         (
             "",
             "not a report of wellhead: EOF while parsing a value at line 1 column 0",
+            "save one",
         ),
         (
             "{}",
-            "this is JSON without a schema name, not `wellhead-report`; hint: save one with `wellhead audit --format \
-             json`",
+            "this is JSON without a schema name, not `wellhead-report`",
+            "save one",
         ),
         (
             r#"{"schema": {"name": "other\u001b[2J", "version": "1.0"}}"#,
-            "this is `other\\x1b[2J`, not `wellhead-report`; hint: save one with `wellhead audit --format json`",
+            "this is `other\\x1b[2J`, not `wellhead-report`",
+            "save one",
         ),
         (
             r#"{"schema": {"name": "wellhead-report", "version": "2.0"}}"#,
-            "schema version `2.0` is not understood, only 1.x; hint: use the version of wellhead that wrote it",
+            "schema version `2.0` is not understood, only 1.x",
+            "use the version",
         ),
         (
             r#"{"schema": {"name": "wellhead-report", "version": "1.7"}}"#,
             "not a report of wellhead: missing field `tool` at line 1 column 57",
+            "save one",
         ),
     ];
-    for (text, message) in cases {
-        assert_eq!(read(text).unwrap_err().to_string(), message);
+    for (text, message, hint) in cases {
+        let error = read(text).unwrap_err();
+        assert_eq!(error.to_string(), message);
+        assert!(error.hint().starts_with(hint), "{error}");
     }
     assert!(read(&"[".repeat(1_000_000)).is_err());
 }
