@@ -1,6 +1,6 @@
 //! What is made, what is there, and the difference.
 
-use crate::{docs, fuzz, regions, schemas};
+use crate::{docs, examples, fuzz, regions, schemas};
 use anyhow::{Context, Result};
 use std::{
     collections::BTreeSet,
@@ -32,6 +32,8 @@ impl Made {
 pub enum Kind {
     /// The reference, and the outputs that pages show.
     Docs,
+    /// The model files of the examples.
+    Examples,
     /// The manifest of the fuzz crate.
     Fuzz,
     /// The schemas of the configuration and the report.
@@ -40,12 +42,13 @@ pub enum Kind {
 
 impl Kind {
     /// All of them, in the order in which they depend on one another.
-    pub const ALL: &'static [Self] = &[Self::Fuzz, Self::Schemas, Self::Docs];
+    pub const ALL: &'static [Self] = &[Self::Fuzz, Self::Schemas, Self::Examples, Self::Docs];
 
     /// The name on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Self::Docs => "docs",
+            Self::Examples => "examples",
             Self::Fuzz => "fuzz",
             Self::Schemas => "schemas",
         }
@@ -55,13 +58,14 @@ impl Kind {
     ///
     /// # Errors
     /// If something that it is derived from cannot be read.
-    pub fn made(self, root: &Path) -> Result<Vec<Made>> {
+    pub fn made(self, root: &Path, program: &Path) -> Result<Vec<Made>> {
         match self {
             Self::Docs => {
                 let mut made = docs::rules();
-                made.extend(regions::pages(root)?);
+                made.extend(regions::pages(root, program)?);
                 Ok(made)
             }
+            Self::Examples => examples::all(),
             Self::Fuzz => Ok(vec![fuzz::manifest(root)?]),
             Self::Schemas => schemas::all(),
         }
@@ -72,7 +76,7 @@ impl Kind {
         match self {
             Self::Docs => &["docs/reference/rules"],
             Self::Schemas => &["docs/schema"],
-            Self::Fuzz => &[],
+            Self::Examples | Self::Fuzz => &[],
         }
     }
 }
@@ -114,12 +118,12 @@ pub fn root() -> PathBuf {
     root
 }
 
-/// What has to change for everything of `kind` to be as it should.
+/// What has to change for everything of `kind` to be as it should; `program` is this tool's binary.
 ///
 /// # Errors
 /// If something that it is derived from cannot be read.
-pub fn changes(root: &Path, kind: Kind) -> Result<Vec<Change>> {
-    let made = kind.made(root)?;
+pub fn changes(root: &Path, program: &Path, kind: Kind) -> Result<Vec<Change>> {
+    let made = kind.made(root, program)?;
     let mut changes = Vec::new();
     for file in &made {
         let there = fs::read(root.join(&file.path)).ok();

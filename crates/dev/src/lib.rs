@@ -11,6 +11,7 @@
 )]
 
 pub mod docs;
+pub mod examples;
 pub mod fuzz;
 pub mod generated;
 pub mod layers;

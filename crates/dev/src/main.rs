@@ -66,9 +66,10 @@ fn run() -> Result<ExitCode> {
         None => bail!("what is to be made?\n{USAGE}"),
     };
     let root = generated::root();
+    let program = std::env::current_exe()?;
     let mut stale = 0_usize;
     for kind in kinds {
-        for change in generated::changes(&root, kind)? {
+        for change in generated::changes(&root, &program, kind)? {
             stale += 1;
             println!("{} {}", if check { "stale:" } else { "wrote" }, change.path);
             if !check {

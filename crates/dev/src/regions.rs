@@ -5,7 +5,12 @@
 
 use crate::generated::Made;
 use anyhow::{Context, Result, bail};
-use std::{fmt::Write as _, fs, path::Path};
+use std::{
+    fmt::Write as _,
+    fs,
+    path::Path,
+    process::{Command, Stdio},
+};
 use wellhead_engine::{IGNORE_KEYS, KEYS};
 
 /// The pages that have such parts.
@@ -18,14 +23,17 @@ const PAGES: &[&str] = &[
     "examples/poisoned-library/README.md",
 ];
 
+/// The argument that turns this tool into wellhead.
+pub const AS_WELLHEAD: &str = "as-wellhead";
+
 const BEGIN: &str = "<!-- made: ";
 const END: &str = "<!-- end -->";
 
-/// All pages with their parts made again.
+/// All pages with their parts made again. `program` is this tool itself, which can be wellhead too.
 ///
 /// # Errors
 /// If a page cannot be read, or names something that cannot be made.
-pub fn pages(root: &Path) -> Result<Vec<Made>> {
+pub fn pages(root: &Path, program: &Path) -> Result<Vec<Made>> {
     let mut made = Vec::new();
     for page in PAGES {
         let path = root.join(page);
@@ -33,7 +41,8 @@ pub fn pages(root: &Path) -> Result<Vec<Made>> {
             continue;
         }
         let text = fs::read_to_string(&path).with_context(|| (*page).to_owned())?;
-        let content = remake(&text, &mut |what| make(root, what)).with_context(|| (*page).to_owned())?;
+        let content =
+            remake(&text, &mut |what| make(root, program, what)).with_context(|| (*page).to_owned())?;
         made.push(Made::text(*page, content));
     }
     Ok(made)
@@ -66,12 +75,48 @@ pub fn remake(text: &str, make: &mut dyn FnMut(&str) -> Result<String>) -> Resul
     Ok(out)
 }
 
-fn make(_root: &Path, what: &str) -> Result<String> {
+fn make(root: &Path, program: &Path, what: &str) -> Result<String> {
+    if let Some(args) = what.strip_prefix("wellhead ") {
+        return console(root, program, args);
+    }
     Ok(match what {
         "keys" => table(&KEYS),
         "ignore-keys" => table(&IGNORE_KEYS),
         _ => bail!("nobody makes `{what}`"),
     })
+}
+
+/// What a person sees who types it: both streams, and the exit code where it is not 0.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "runs this tool itself as wellhead; nothing audited is executed"
+)]
+fn console(root: &Path, program: &Path, args: &str) -> Result<String> {
+    let output = Command::new(program)
+        .arg(AS_WELLHEAD)
+        .args(args.split_whitespace())
+        .current_dir(root)
+        // Whatever a person has set must not show in a page.
+        .env_clear()
+        .env("WELLHEAD_DATA_DIR", "/nonexistent")
+        .stdin(Stdio::null())
+        .output()
+        .context("the program cannot be started")?;
+    let stdout = String::from_utf8(output.stdout)?;
+    let stderr = String::from_utf8(output.stderr)?;
+    let code = output
+        .status
+        .code()
+        .context("the program was ended by a signal")?;
+    let mut out = format!("```console\n$ wellhead {args}\n{stdout}{stderr}");
+    if !out.ends_with('\n') {
+        out.push('\n');
+    }
+    if code != 0 {
+        let _ = writeln!(out, "\n$ echo $?\n{code}");
+    }
+    out.push_str("```\n");
+    Ok(out)
 }
 
 fn table(keys: &[(&str, &str)]) -> String {

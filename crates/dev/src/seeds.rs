@@ -6,6 +6,7 @@ use crate::pages;
 use anyhow::{Context, Result};
 use std::{collections::BTreeMap, fs, path::Path};
 use wellhead_core::Digest;
+use wellhead_formats::assemble::{KINDS, assemble};
 
 /// Which targets read a file of that name.
 fn targets_of(path: &str) -> Vec<&'static str> {
@@ -47,18 +48,17 @@ pub fn write(root: &Path, corpus: &Path) -> Result<usize> {
     let mut seeds: BTreeMap<String, Vec<u8>> = BTreeMap::new();
     let mut add = |path: &str, content: &[u8]| {
         for target in targets_of(path) {
-            let digest = Digest::sha256(content).to_string();
-            let name = digest.rsplit(':').next().unwrap_or_default();
-            seeds.insert(
-                format!("{target}/seed-{}", name.get(..16).unwrap_or(name)),
-                content.to_vec(),
-            );
+            seeds.insert(format!("{target}/{}", name_of(content)), content.to_vec());
         }
+        // The target that goes the whole way wants the file's name in front.
+        let named = [path.as_bytes(), b"\n", content].concat();
+        seeds.insert(format!("audit/{}", name_of(&named)), named);
     };
     for rule in wellhead_rules::rules() {
         for block in pages::blocks(rule.page) {
             if let Some(file) = block.file {
-                add(file, block.body.as_bytes());
+                let bytes = bytes(block.language, block.body);
+                add(file, &bytes.with_context(|| format!("{}: {file}", rule.id))?);
             }
         }
     }
@@ -73,6 +73,21 @@ pub fn write(root: &Path, corpus: &Path) -> Result<usize> {
         fs::write(&path, content).with_context(|| path.display().to_string())?;
     }
     Ok(seeds.len())
+}
+
+/// A block's bytes: assembled if its language is a kind of listing, else its text.
+fn bytes(language: &str, body: &str) -> Result<Vec<u8>> {
+    if KINDS.contains(&language) {
+        return Ok(assemble(language, body)?);
+    }
+    Ok(body.as_bytes().to_vec())
+}
+
+/// By content, so that writing the seeds twice leaves one of each.
+fn name_of(seed: &[u8]) -> String {
+    let digest = Digest::sha256(seed).to_string();
+    let hex = digest.rsplit(':').next().unwrap_or_default();
+    format!("seed-{}", hex.get(..16).unwrap_or(hex))
 }
 
 /// All files below a folder, as paths relative to it; none if there is no such folder.

@@ -1,6 +1,7 @@
 //! What holds for the repository as a whole.
 
 use anyhow::Result;
+use std::path::Path;
 use wellhead_dev::{
     generated::{self, Kind},
     layers, tidy,
@@ -16,7 +17,7 @@ fn crates_know_only_what_lies_below_them() -> Result<()> {
 /// `UPDATE=1` writes instead of failing.
 fn fresh(kind: Kind) -> Result<()> {
     let root = generated::root();
-    let changes = generated::changes(&root, kind)?;
+    let changes = generated::changes(&root, Path::new(env!("CARGO_BIN_EXE_wellhead-dev")), kind)?;
     if std::env::var_os("UPDATE").is_some() {
         for change in changes {
             change.apply(&root)?;
@@ -59,4 +60,9 @@ fn every_link_leads_somewhere() -> Result<()> {
     let found = tidy::broken_links(&generated::root())?;
     assert!(found.is_empty(), "{}", found.join("\n"));
     Ok(())
+}
+
+#[test]
+fn the_models_of_the_examples_are_fresh() -> Result<()> {
+    fresh(Kind::Examples)
 }
