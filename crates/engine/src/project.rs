@@ -10,7 +10,7 @@ use wellhead_core::{
     ArtifactPath, Blob, Bucket, Budget, Component, Coverage, DatabaseInfo, Digest, DigestAlgorithm, Finding,
     Measure, Need, Sink,
 };
-use wellhead_packages::{Dependency, Manifest, incident, read_manifest};
+use wellhead_packages::{Dependency, Manifest, Project, incident, read_manifest};
 use wellhead_rules::Subject;
 use wellhead_sources::Entry;
 use wellhead_trust::{Attestations, Attested, attested_file};
@@ -41,21 +41,19 @@ pub(crate) fn judge(
         budget: Budget::new(options.limits.clone(), Arc::clone(&options.cancelled)),
         result: ProjectResult::default(),
     };
-    let mut manifests = BTreeMap::new();
+    let mut project = Project::default();
     for fact in facts {
         match fact {
             Fact::Manifest(path, manifest) => {
-                manifests.insert(path, *manifest);
+                project.files.insert(path, *manifest);
             }
             Fact::Attestation(path, document) => stage.attestation(&path, *document, files),
             Fact::Module(..) => {}
         }
     }
-    stage.include(&mut manifests, files);
-    for (path, manifest) in &manifests {
-        stage.subject(path, Subject::Manifest(manifest), None);
-    }
-    stage.dependencies(manifests);
+    stage.include(&mut project.files, files);
+    stage.manifests(&project);
+    stage.dependencies(project.files);
     stage.result
 }
 
@@ -73,6 +71,24 @@ impl Stage<'_, '_> {
         for measure in wellhead_rules::judge(subject, &enabled, &mut sink) {
             let name = purl.map_or_else(|| path.to_string(), str::to_owned);
             self.scoreboard.judged(measure, name);
+        }
+        self.result.findings.extend(sink.into_findings());
+    }
+
+    fn manifests(&mut self, project: &Project) {
+        for (path, manifest) in &project.files {
+            self.subject(path, Subject::Manifest(manifest), None);
+        }
+        let Some(first) = project.files.keys().next() else {
+            return;
+        };
+        // What is said of the project is said at the places it names; that it was judged counts for each file.
+        let mut sink = Sink::new(first.clone());
+        let enabled = |rule: &wellhead_core::Rule| self.options.enables(rule);
+        for measure in wellhead_rules::judge(Subject::Project(project), &enabled, &mut sink) {
+            for path in project.files.keys() {
+                self.scoreboard.judged(measure, path.to_string());
+            }
         }
         self.result.findings.extend(sink.into_findings());
     }

@@ -75,6 +75,8 @@ subjects! {
     Python(wellhead_pycode::Module),
     /// A file that declares dependencies, or where they come from.
     Manifest(wellhead_packages::Manifest),
+    /// All files of a project that declare dependencies, together.
+    Project(wellhead_packages::Project),
     /// A declared component with what is known against it.
     Dependency(wellhead_packages::Dependency),
     /// A file that says how something is run.
