@@ -28,6 +28,8 @@ pub struct Identity {
     pub mismatch: Option<Mismatch>,
     /// Further formats that the same bytes can be read as.
     pub polyglot: Vec<Layer>,
+    /// The format of the container it is a member of; whoever unpacks the container sets it.
+    pub inside: Option<&'static Format>,
 }
 
 /// The name says one thing and the content another.
@@ -59,6 +61,7 @@ pub fn identify(name: &str, role: Role, blob: &Blob, budget: &mut Budget) -> Ide
         by_name,
         mismatch: None,
         polyglot: Vec::new(),
+        inside: None,
     };
     let Ok(head) = blob.bytes(0, HEAD) else {
         return identity(&table::UNKNOWN);
@@ -87,6 +90,7 @@ pub fn identify(name: &str, role: Role, blob: &Blob, budget: &mut Budget) -> Ide
         by_name,
         mismatch,
         polyglot,
+        inside: None,
     }
 }
 

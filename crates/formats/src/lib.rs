@@ -30,6 +30,7 @@ pub mod document;
 pub mod format;
 pub mod identify;
 mod inflate;
+pub mod listing;
 pub mod npy;
 mod open;
 pub mod pickle;

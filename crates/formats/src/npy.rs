@@ -6,7 +6,7 @@ use crate::{
     bytes::{Source, is_zero, u16_at, u32_at},
     document::{Document, Member, MemberSource, Opened, Role},
     identify,
-    tensors::{Defect, Tensor, defect},
+    tensors::{Defect, DefectKind, Tensor, defect, defect_of},
 };
 use literal::Literal;
 use wellhead_core::{Blob, Budget, Depth, Outcome, code};
@@ -120,11 +120,13 @@ fn read(
                     let next = identify::glance(&extra);
                     if next != Some(&crate::format::table::NPY) {
                         let kind = if zero { " (zeros)" } else { "" };
-                        defect(
-                            &mut array.defects,
-                            end..blob.len(),
-                            format!("{} bytes{kind} follow its data", extra.len()),
-                        );
+                        let what = if zero {
+                            DefectKind::Broken
+                        } else {
+                            DefectKind::Smuggled
+                        };
+                        let words = format!("{} bytes{kind} follow its data", extra.len());
+                        defect_of(&mut array.defects, what, end..blob.len(), words);
                     }
                     if next.is_some() {
                         member(format!("bytes at {end:#x}"), Role::Plain, extra);

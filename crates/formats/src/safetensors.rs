@@ -7,7 +7,7 @@ use crate::{
     bytes::{Source, is_zero, u64_at},
     document::{Document, Member, MemberSource, Opened, Role},
     identify,
-    tensors::{Defect, Tensor, defect},
+    tensors::{Defect, DefectKind, Tensor, defect, defect_of},
     text::{self, Node, Value},
 };
 use std::{collections::BTreeSet, ops::Range};
@@ -126,7 +126,7 @@ fn take_header(file: &mut File, root: &Node, data: u64, len: u64) {
         let at = place(&entry.key_span);
         if !seen.insert(entry.key.as_str()) {
             let words = format!("the key {} stands twice in its header", code(&entry.key));
-            defect(&mut file.defects, at.clone(), words);
+            defect_of(&mut file.defects, DefectKind::Ambiguous, at.clone(), words);
         }
         if entry.key == "__metadata__" {
             take_metadata(file, &entry.node);
@@ -253,7 +253,12 @@ fn account(file: &mut File, members: &mut Vec<Member>, data: u64, blob: &Blob) {
     for (bytes, name) in order {
         if bytes.start < at && bytes.end > bytes.start {
             let words = format!("tensors {} and {} share bytes", code(&last), code(&name));
-            defect(&mut file.defects, bytes.start..at.min(bytes.end), words);
+            defect_of(
+                &mut file.defects,
+                DefectKind::Ambiguous,
+                bytes.start..at.min(bytes.end),
+                words,
+            );
         } else if bytes.start > at {
             loose.push((at..bytes.start.min(blob.len()), "between its tensors"));
         }
@@ -269,8 +274,13 @@ fn account(file: &mut File, members: &mut Vec<Member>, data: u64, blob: &Blob) {
         let size = bytes.end.saturating_sub(bytes.start);
         let zero = is_zero(&mut Source::new(blob), bytes.start, bytes.end, 1 << 20);
         let kind = if zero { " (zeros)" } else { "" };
-        defect(
+        defect_of(
             &mut file.defects,
+            if zero {
+                DefectKind::Broken
+            } else {
+                DefectKind::Smuggled
+            },
             bytes.clone(),
             format!("{size} bytes{kind} {place} belong to none"),
         );

@@ -31,18 +31,42 @@ pub struct Defect {
     pub length: u64,
     /// What is wrong, a phrase; text from the artifact is escaped in it.
     pub words: String,
+    /// What it comes to.
+    pub kind: DefectKind,
+}
+
+/// What a defect comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DefectKind {
+    /// A careful reader refuses the file.
+    Broken,
+    /// Bytes that no tensor accounts for.
+    Smuggled,
+    /// Readers take different values.
+    Ambiguous,
 }
 
 /// How many defects are kept of one artifact.
 const MAX_DEFECTS: usize = 64;
 
-/// Adds a defect unless there are many already.
+/// Adds a defect for which a careful reader refuses the file, unless there are many already.
 pub(crate) fn defect(defects: &mut Vec<Defect>, at: Range<u64>, words: impl Into<String>) {
+    defect_of(defects, DefectKind::Broken, at, words);
+}
+
+/// Adds a defect unless there are many already.
+pub(crate) fn defect_of(
+    defects: &mut Vec<Defect>,
+    kind: DefectKind,
+    at: Range<u64>,
+    words: impl Into<String>,
+) {
     if defects.len() < MAX_DEFECTS {
         defects.push(Defect {
             offset: at.start,
             length: at.end.saturating_sub(at.start),
             words: words.into(),
+            kind,
         });
     }
 }

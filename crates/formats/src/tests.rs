@@ -48,7 +48,7 @@ fn tree_at(name: &str, bytes: Vec<u8>, depth: Depth) -> String {
             }
             Document::Tar(a) if !a.damage.is_empty() => line += &format!(" {:?}", a.damage[0].1),
             Document::Safetensors(f) if !f.defects.is_empty() => {
-                line += &format!(" {:?}", f.defects[0].words)
+                line += &format!(" {:?}", f.defects[0].words);
             }
             Document::Npy(a) if !a.defects.is_empty() => line += &format!(" {:?}", a.defects[0].words),
             Document::Compressed(c) if !c.damage.is_empty() || c.trailing > 0 => {

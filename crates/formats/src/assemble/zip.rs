@@ -28,7 +28,11 @@ impl Fields {
         };
         Ok(Self {
             flags: narrow(get("flags", self.flags.into())?),
-            method: narrow(get("method", self.method.into())?),
+            method: match item.option("method") {
+                Some("stored") => 0,
+                Some("deflate") => 8,
+                _ => narrow(get("method", self.method.into())?),
+            },
             crc: u32::try_from(get("crc", self.crc.into())?).unwrap_or(u32::MAX),
             stored: get("stored", self.stored)?,
             size: get("size", self.size)?,
@@ -91,7 +95,7 @@ fn member(
     last: &mut u64,
 ) -> Result<(), AssembleError> {
     let plain = item.content()?;
-    let deflate = item.has("deflate");
+    let deflate = item.has("deflate") || item.option("method") == Some("deflate");
     let packed = if deflate {
         miniz_oxide::deflate::compress_to_vec(&plain, 6)
     } else {

@@ -74,6 +74,36 @@ pub struct Entry {
     pub(crate) aes: bool,
 }
 
+impl Entry {
+    /// What the directory and the header say of it, a line each, for excerpts.
+    pub fn views(&self) -> Vec<String> {
+        let line = |view: &str, name: &str, flags: u16, method: u16, crc: u32, stored: u64, size: u64| {
+            let method = local::method_name(method);
+            format!(
+                "{view:<9}  {name}  {method}  flags {flags:#06x}  crc {crc:08x}  {stored} of {size} bytes"
+            )
+        };
+        let mut lines = Vec::new();
+        if !self.hidden {
+            let e = self;
+            lines.push(line(
+                "directory",
+                &e.name,
+                e.flags,
+                e.method,
+                e.crc,
+                e.stored,
+                e.size,
+            ));
+        }
+        if let Some(h) = &self.local {
+            let name = name_of(&h.name);
+            lines.push(line("header", &name, h.flags, h.method, h.crc, h.stored, h.size));
+        }
+        lines
+    }
+}
+
 /// A place where two readings of the archive differ, or where it is unusual enough to matter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
