@@ -5,7 +5,7 @@
 use crate::{
     json::to_text,
     page::plain,
-    text::{cut, pad, thousands, width, wrap},
+    text::{pad, thousands, width, wrap},
 };
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
@@ -53,7 +53,10 @@ impl ExplainOptions {
 
 /// The explanation of a rule; `rules` are those it may point to. Ends with the exact lines that ignore it.
 pub fn explain(rule: &Rule, rules: &[&'static Rule], options: &ExplainOptions) -> String {
-    let mut out = format!("{}: {}\n\n", options.bold(rule.id), rule.summary);
+    let indent = width(rule.id).saturating_add(2);
+    let summary = wrap(rule.summary, options.columns().saturating_sub(indent));
+    let summary = summary.join(&format!("\n{}", " ".repeat(indent)));
+    let mut out = format!("{}: {summary}\n\n", options.bold(rule.id));
     out.push_str(&facts(rule, options));
     out.push('\n');
     out.push_str(&page(rule.page, options));
@@ -273,8 +276,13 @@ fn text_table(rules: &[&'static Rule], options: &ExplainOptions) -> String {
             } else {
                 " (preview)"
             };
-            let room = options.columns().saturating_sub(widest).saturating_sub(14);
-            let summary = cut(&format!("{}{preview}", rule.summary), room);
+            // Two blanks at the margin and between columns; a severity has eight letters at most.
+            let indent = widest.saturating_add(14);
+            let summary = wrap(
+                &format!("{}{preview}", rule.summary),
+                options.columns().saturating_sub(indent),
+            );
+            let summary = summary.join(&format!("\n{}", " ".repeat(indent)));
             out.push_str(&format!(
                 "  {}  {:<8}  {summary}\n",
                 pad(rule.id, widest),

@@ -162,8 +162,14 @@ pub fn render(report: &Report, rules: &[&'static Rule], options: &TerminalOption
 
 /// How often the same message is shown as a snippet before it is folded.
 const SAME_MESSAGE: usize = 3;
-/// How many findings of one rule are shown as snippets before the rest become lines.
-const SAME_RULE: usize = 8;
+/// How many findings of one rule are shown as snippets before the rest become lines: what fails the run is worth more.
+fn same_rule(class: Class) -> usize {
+    match class {
+        Class::Error => 8,
+        Class::Warning => 4,
+        Class::Note => 2,
+    }
+}
 /// How many folded findings are listed.
 const LISTED: usize = 10;
 
@@ -175,7 +181,7 @@ fn snippets(context: &Context<'_>, class: Class, findings: &[&Finding], out: &mu
     for finding in findings {
         let same = seen.entry(&finding.message).or_default();
         *same = same.saturating_add(1);
-        if context.is_verbose() || (*same <= SAME_MESSAGE && shown < SAME_RULE) {
+        if context.is_verbose() || (*same <= SAME_MESSAGE && shown < same_rule(class)) {
             shown = shown.saturating_add(1);
             out.push_str(&finding::render(context, class, finding));
             out.push_str("\n\n");
