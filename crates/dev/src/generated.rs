@@ -1,6 +1,6 @@
 //! What is made, what is there, and the difference.
 
-use crate::{docs, examples, fuzz, regions, schemas};
+use crate::{cli, docs, examples, fuzz, regions, schemas};
 use anyhow::{Context, Result};
 use std::{
     collections::BTreeSet,
@@ -62,6 +62,10 @@ impl Kind {
         match self {
             Self::Docs => {
                 let mut made = docs::rules();
+                made.push(Made::text(
+                    "docs/reference/cli.md",
+                    cli::reference(wellhead::command()),
+                ));
                 made.extend(regions::pages(root, program)?);
                 Ok(made)
             }

@@ -10,6 +10,7 @@
     reason = "reads and writes the repository's own files, never an audited one"
 )]
 
+pub mod cli;
 pub mod docs;
 pub mod examples;
 pub mod fuzz;

@@ -10,7 +10,7 @@ use anyhow::{Result, bail};
 use std::{path::Path, process::ExitCode};
 use wellhead_dev::{
     generated::{self, Kind},
-    seeds,
+    regions, seeds,
 };
 
 const USAGE: &str = "\
@@ -25,6 +25,11 @@ usage: wellhead-dev examples|docs|schemas|fuzz|all [--check]
   --check    write nothing; exit 1 and name what is stale";
 
 fn main() -> ExitCode {
+    // Pages show what the program prints. It is linked in, so that there is nothing to be built and found first.
+    if std::env::args().nth(1).as_deref() == Some(regions::AS_WELLHEAD) {
+        let args = std::env::args_os().skip(2);
+        return wellhead::run(std::iter::once("wellhead".into()).chain(args));
+    }
     match run() {
         Ok(code) => code,
         Err(error) => {
