@@ -25,12 +25,12 @@ use wellhead_sources::{Target, WalkOptions};
 const MAX_CONFIG: u64 = 1 << 20;
 
 pub(crate) fn run(args: &Audit, global: &Global, environment: &Environment) -> Result<Exit, Failure> {
+    let cancelled = on_interrupt();
     let config = configuration(args, environment)?;
     let selection = selection(args)?;
     let listings = listings(args)?;
     let database = db::open(environment)?;
     let progress = Progress::new(environment.stderr_is_terminal && !global.no_progress && !global.quiet);
-    let cancelled = on_interrupt();
     let options = Options {
         depth: depth(&args.limits),
         limits: limits(&args.limits),
