@@ -9,6 +9,7 @@ mod config;
 mod diff;
 mod facts;
 mod inspect;
+mod own_source;
 mod policy;
 mod project;
 mod run;

@@ -3,7 +3,7 @@
 use crate::{
     Config, Selection,
     artifact::{FileResult, analyse},
-    policy, project,
+    own_source, policy, project,
     scoreboard::Scoreboard,
 };
 use rayon::prelude::*;
@@ -162,6 +162,7 @@ pub(crate) fn assemble(
         scoreboard.merge(result.scoreboard);
         facts.extend(result.facts);
     }
+    own_source::judge(&mut findings, &facts);
     let project = project::judge(facts, files, options, &mut scoreboard);
     findings.extend(project.findings);
     coverage.extend(project.coverage);
