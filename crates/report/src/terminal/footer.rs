@@ -241,7 +241,7 @@ fn unseen(context: &Context<'_>) -> String {
             _ if report.coverage.is_empty() => "Nothing was analysed: there was no input".to_owned(),
             0 => "Everything was analysed".to_owned(),
             n => format!(
-                "Everything was analysed, of {} only headers and code (`--full`: all bytes)",
+                "Everything was analysed, {} by headers and code (`--full` reads all)",
                 plural(n, "artifact", "artifacts")
             ),
         };

@@ -239,6 +239,14 @@ Everything was analysed
 }
 
 #[test]
+fn what_was_read_in_part_by_design_is_said() {
+    let mut report = samples::report(Vec::new());
+    report.coverage[0].depth = Depth::Headers;
+    let shown = shown(&report);
+    assert_snapshot!(shown.lines().last().unwrap(), @"Everything was analysed, 1 artifact by headers and code (`--full` reads all)");
+}
+
+#[test]
 fn nothing_analysed() {
     let mut report = samples::report(Vec::new());
     report.coverage.clear();
