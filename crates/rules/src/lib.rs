@@ -4,7 +4,11 @@
 //! slice of its family. Checks are pure: they get facts and never clients, so each is tested without a network and a
 //! saved run can be judged again. A new rule touches three places: its `.rs`, its `.md`, one line in its family.
 
+mod infra;
 mod policy;
+mod python;
+mod secrets;
+mod trust;
 
 use std::collections::BTreeSet;
 use wellhead_core::{Measure, Rule, Sink};
@@ -12,6 +16,7 @@ use wellhead_core::{Measure, Rule, Sink};
 pub use policy::{
     EXPIRED_IGNORE, INTERNAL_ERROR, NOT_FULLY_ANALYSED, UNKNOWN_CONFIGURATION_KEY, UNUSED_IGNORE,
 };
+pub use secrets::{redact, redact_finding};
 
 /// Declares the kinds of subject once: what a rule can look at, and the function type that looks at it.
 macro_rules! subjects {
@@ -99,7 +104,13 @@ pub struct Registered {
 }
 
 /// One line a family.
-static FAMILIES: &[&[Registered]] = &[policy::RULES];
+static FAMILIES: &[&[Registered]] = &[
+    infra::RULES,
+    policy::RULES,
+    python::RULES,
+    secrets::RULES,
+    trust::RULES,
+];
 
 /// All rules, in the order of their families.
 pub fn registered() -> impl Iterator<Item = Registered> {
@@ -131,6 +142,28 @@ pub fn judge(subject: Subject<'_>, enabled: &dyn Fn(&Rule) -> bool, sink: &mut S
         }
     }
     measures
+}
+
+#[cfg(test)]
+pub(crate) mod testing {
+    use super::*;
+    use wellhead_core::{ArtifactPath, Finding};
+
+    /// What all rules find in a subject that is called `name`.
+    pub(crate) fn findings(name: &str, subject: Subject<'_>) -> Vec<Finding> {
+        let mut sink = Sink::new(ArtifactPath::file(name));
+        judge(subject, &|_| true, &mut sink);
+        sink.into_findings()
+    }
+
+    /// `rule severity` of each, in the order they were found.
+    pub(crate) fn told(findings: &[Finding]) -> String {
+        let all: Vec<_> = findings
+            .iter()
+            .map(|f| format!("{} {}", f.rule, f.severity))
+            .collect();
+        all.join(", ")
+    }
 }
 
 #[cfg(test)]

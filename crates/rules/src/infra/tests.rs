@@ -1,0 +1,224 @@
+//! What configurations and answers raise, and their innocent twins.
+
+use crate::{
+    Subject,
+    testing::{findings, told},
+};
+use wellhead_core::{Budget, Finding};
+use wellhead_formats::text::yaml;
+
+fn in_compose(text: &str) -> Vec<Finding> {
+    let mut budget = Budget::default();
+    let root = yaml(text, &mut budget).unwrap();
+    let configuration = wellhead_infra::compose(text, &root, &mut budget).unwrap();
+    findings("compose.yaml", Subject::Configuration(&configuration))
+}
+
+fn in_dockerfile(text: &str) -> Vec<Finding> {
+    let configuration = wellhead_infra::dockerfile(text, &mut Budget::default());
+    findings("Dockerfile", Subject::Configuration(&configuration))
+}
+
+fn in_python(source: &str) -> Vec<Finding> {
+    let module = wellhead_pycode::parse(source, &mut Budget::default());
+    findings("a.py", Subject::Python(&module))
+}
+
+const DIGEST: &str = "@sha256:0000000000000000000000000000000000000000000000000000000000000000";
+
+fn service(lines: &str) -> String {
+    let lines: Vec<_> = lines.split(" / ").map(|l| format!("    {l}\n")).collect();
+    format!("services:\n  s:\n    image: i{DIGEST}\n{}", lines.concat())
+}
+
+#[test]
+fn dashboards_in_compose_files() {
+    let cases = [
+        (
+            "command: jupyter lab --ip=0.0.0.0 --ServerApp.token='' / ports: ['8888:8888']",
+            "open-dashboard-config critical",
+        ),
+        (
+            "command: mlflow server --host 0.0.0.0 / ports: ['5000:5000']",
+            "open-dashboard-config high",
+        ),
+        (
+            "command: ray start --head --dashboard-host 0.0.0.0 / ports: ['8265:8265']",
+            "open-dashboard-config critical",
+        ),
+        (
+            "command: tensorboard --logdir x --bind_all / ports: ['6006:6006']",
+            "open-dashboard-config medium",
+        ),
+        (
+            "command: mlflow server --host 0.0.0.0 / ports: ['127.0.0.1:5000:5000']",
+            "",
+        ),
+        (
+            "command: mlflow server --host 0.0.0.0 --app-name basic-auth / ports: ['5000:5000']",
+            "",
+        ),
+        ("command: jupyter lab --ip=0.0.0.0 / ports: ['8888:8888']", ""),
+        (
+            "environment: {HF_ENDPOINT: 'https://hub.example'}",
+            "hub-endpoint-override medium",
+        ),
+    ];
+    for (lines, expected) in cases {
+        assert_eq!(told(&in_compose(&service(lines))), expected, "{lines}");
+    }
+}
+
+#[test]
+fn dashboards_in_dockerfiles_and_python() {
+    let from = format!("FROM a{DIGEST}\n");
+    let cases = [
+        (
+            "CMD mlflow server --host 0.0.0.0\n",
+            "open-dashboard-config medium",
+        ),
+        (
+            "EXPOSE 5000\nCMD mlflow server --host 0.0.0.0\n",
+            "open-dashboard-config high",
+        ),
+        (
+            "CMD [\"jupyter\", \"lab\", \"--ip=0.0.0.0\", \"--NotebookApp.token=''\"]\n",
+            "open-dashboard-config high",
+        ),
+        ("CMD mlflow server --host 127.0.0.1\n", ""),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(told(&in_dockerfile(&format!("{from}{text}"))), expected, "{text}");
+    }
+    let cases = [
+        (
+            "import ray\nray.init(dashboard_host='0.0.0.0')",
+            "open-dashboard-config high",
+        ),
+        (
+            "c.ServerApp.token = ''\nc.ServerApp.ip = '0.0.0.0'",
+            "open-dashboard-config high",
+        ),
+        (
+            "c = get_config()\nc.IdentityProvider.token = ''",
+            "open-dashboard-config medium",
+        ),
+        (
+            "import gradio as gr\ngr.Interface(f).launch(share=True)",
+            "open-dashboard-config medium",
+        ),
+        ("import ray\nray.init()", ""),
+        ("c.ServerApp.token = ''\nc.ServerApp.ip = '127.0.0.1'", ""),
+        (
+            "c.ServerApp.token = ''\nc.PasswordIdentityProvider.hashed_password = 'argon2:x'",
+            "",
+        ),
+        (
+            "import gradio as gr\ngr.Interface(f).launch(share=True, auth=('a', pw))",
+            "",
+        ),
+        ("rocket.launch(share=True)", ""),
+    ];
+    for (source, expected) in cases {
+        assert_eq!(told(&in_python(source)), expected, "{source}");
+    }
+}
+
+#[test]
+fn the_finding_shows_why_it_is_open_and_from_where() {
+    let text = service("command: mlflow server --host 0.0.0.0 / ports: ['5000:5000']");
+    let all = in_compose(&text);
+    let excerpt = all[0].locations[0].excerpt.as_ref().unwrap();
+    let marks: Vec<_> = excerpt
+        .marks
+        .iter()
+        .map(|m| {
+            let line = excerpt.lines.iter().find(|l| l.number == m.line).unwrap();
+            format!("{} | {}", &line.text[m.range.clone()], m.label)
+        })
+        .collect();
+    insta::assert_snapshot!(marks.join("\n"), @r#"
+    --host 0.0.0.0 | listens on every address, without `--app-name basic-auth`
+    '5000:5000' | published on all addresses of the host
+    "#);
+    insta::assert_snapshot!(all[0].message, @"anyone who reaches MLflow can read and replace models and results");
+}
+
+#[test]
+fn images_and_scripts() {
+    let cases = [
+        ("FROM python\n".to_owned(), "unpinned-image medium"),
+        ("FROM python:latest\n".to_owned(), "unpinned-image medium"),
+        ("FROM python:3.12-slim\n".to_owned(), "unpinned-image low"),
+        (format!("FROM python:3.12{DIGEST}\n"), ""),
+        ("FROM scratch\n".to_owned(), ""),
+        ("ARG BASE\nFROM ${BASE}\n".to_owned(), ""),
+        (format!("FROM python{DIGEST} AS base\nFROM base\n"), ""),
+        (
+            format!("FROM python{DIGEST}\nRUN curl -sSf https://a.example/i.sh | sh\n"),
+            "remote-script-piped-to-shell medium",
+        ),
+        (
+            format!("FROM python{DIGEST}\nRUN wget -qO- http://a.example/i.sh | bash\n"),
+            "remote-script-piped-to-shell high",
+        ),
+        (
+            format!("FROM python{DIGEST}\nRUN curl https://a.example/x.tgz | tar xz\n"),
+            "",
+        ),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(told(&in_dockerfile(&text)), expected, "{text}");
+    }
+    assert_eq!(
+        told(&in_compose("services:\n  a:\n    build: .\n    image: own\n")),
+        ""
+    );
+    assert_eq!(
+        told(&in_python(
+            "import os\nos.system('curl https://a.example/i.sh | sh')"
+        )),
+        "remote-script-piped-to-shell medium"
+    );
+}
+
+#[test]
+fn answers_of_services() {
+    let document = |path: &str, status: u16, body: &str| {
+        format!(
+            r#"{{"schema":{{"name":"wellhead-service","version":"1.0-draft"}},"service":"http://203.0.113.7:8888","exchanges":[
+            {{"request":{{"method":"GET","path":"{path}"}},"response":{{"status":{status},"body":{body:?}}}}}]}}"#
+        )
+    };
+    let judged = |json: &str| {
+        let parsed = wellhead_infra::service_document(json, &mut Budget::default()).unwrap();
+        findings("s.json", Subject::Service(&parsed))
+    };
+    let open = judged(&document(
+        "/api/status",
+        200,
+        r#"{"started": 1, "kernels": 0, "connections": 0}"#,
+    ));
+    assert_eq!(told(&open), "open-service critical");
+    assert_eq!(open[0].properties["state"], "OPEN");
+    let excerpt = open[0].locations[0].excerpt.as_ref().unwrap();
+    let lines: Vec<_> = excerpt.lines.iter().map(|l| l.text.as_str()).collect();
+    assert_eq!(
+        lines,
+        [
+            "> GET /api/status",
+            "< 200",
+            r#"{"started": 1, "kernels": 0, "connections": 0}"#
+        ]
+    );
+    let guarded = judged(&document(
+        "/api/2.0/mlflow/experiments/search",
+        403,
+        "Invalid Host header - possible DNS rebinding attack detected",
+    ));
+    assert_eq!(told(&guarded), "open-service high");
+    let closed = judged(&document("/api/status", 403, r#"{"message": "Forbidden"}"#));
+    assert_eq!(told(&closed), "");
+    let other = judged(&document("/api/status", 200, r#"{"ok": true}"#));
+    assert_eq!(told(&other), "");
+}
