@@ -62,7 +62,7 @@ fn every_loading_call_of_the_sample_raises_what_it_should() {
     n=pickle.load(open("m.pkl","rb")) => unsafe-deserialization medium
     o=joblib.load("m.joblib") => unsafe-deserialization medium
     p=np.load("x.npy", allow_pickle=True) => unsafe-deserialization medium
-    q=keras.models.load_model("m.keras", safe_mode=False) => unsafe-deserialization medium
+    q=keras.models.load_model("m.keras", safe_mode=False) => unsafe-deserialization high
     r=pipeline("text-generation", model="org/model") => unpinned-revision medium
     s=yaml.load(open("c.yaml"), Loader=yaml.Loader) => unsafe-deserialization medium
     t=requests.get("https://x", verify=False, timeout=3) => disabled-tls-verification medium
@@ -282,7 +282,7 @@ fn other_formats_that_run_code() {
         ("import yaml\nyaml.load(f)", "unsafe-deserialization medium"),
         (
             "import keras\nkeras.models.load_model('m', safe_mode=False)",
-            "unsafe-deserialization medium",
+            "unsafe-deserialization high",
         ),
         (
             "import pandas as pd\npd.read_pickle('x')",
