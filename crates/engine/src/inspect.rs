@@ -99,7 +99,7 @@ impl Visitor for Inspector {
 
 impl Inspected {
     fn fact(&mut self, name: &str, value: &str) {
-        self.facts.push((name.to_owned(), escape(value)));
+        self.facts.push((name.to_owned(), shown(value)));
     }
 
     fn tensors(&mut self, tensors: &[Tensor]) {
@@ -111,6 +111,11 @@ impl Inspected {
                 bytes: t.bytes.end.saturating_sub(t.bytes.start),
             }));
     }
+}
+
+/// Text from outside, escaped and without the secrets in it.
+fn shown(text: &str) -> String {
+    escape(&wellhead_rules::redact(text))
 }
 
 fn describe(input: &Input<'_>, out: &mut Inspected, budget: &mut Budget) {
@@ -191,8 +196,8 @@ fn describe_pickle(program: &pickle::Program, input: &Input<'_>, out: &mut Inspe
             &format!("{} at 0x{:x}", difference.words, difference.site.offset),
         );
     }
-    out.code = program.pseudo_code().lines().map(escape).collect();
+    out.code = program.pseudo_code().lines().map(shown).collect();
     for instruction in pickle::disassemble(input.blob, 0..MAX_DISASSEMBLED, budget) {
-        out.disassembly.push(escape(&instruction.to_string()));
+        out.disassembly.push(shown(&instruction.to_string()));
     }
 }

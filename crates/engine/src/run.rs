@@ -172,6 +172,8 @@ pub(crate) fn assemble(
         options.min_severity.is_none_or(|least| f.severity >= least)
             && options.min_confidence.is_none_or(|least| f.confidence >= least)
     });
+    // A line may show a secret whatever the finding on it is about.
+    findings.iter_mut().for_each(wellhead_rules::redact_finding);
     let mut findings = policy::apply(&options.config, findings, &options.today);
     sort(&mut findings);
     findings.dedup();

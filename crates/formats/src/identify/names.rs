@@ -90,6 +90,13 @@ fn split(path: &str) -> (String, Option<String>) {
     (name, ext)
 }
 
+/// Extensions of texts that are written about other files.
+static PROGRAMS: &[&str] = &[
+    "rs", "go", "py", "js", "mjs", "ts", "tsx", "java", "kt", "rb", "php", "c", "h", "cc", "cpp", "cs",
+    "swift", "scala", "lua", "sh", "md", "rst", "txt", "html", "json", "yaml", "yml", "toml", "j2", "tmpl",
+    "tpl", "erb", "snap",
+];
+
 /// The format that the name of `path` promises.
 pub fn promised(path: &str) -> Option<&'static Format> {
     let (name, ext) = split(path);
@@ -97,10 +104,12 @@ pub fn promised(path: &str) -> Option<&'static Format> {
     if let Some(f) = FORMATS.iter().find(|f| f.names.contains(&name.as_str())) {
         return Some(f);
     }
-    if matches!(bare, "dockerfile" | "containerfile") {
+    let ext = ext.as_deref();
+    // `Dockerfile.gpu` is one, `dockerfile.rs` is a program about them.
+    let is_program = ext.is_some_and(|e| PROGRAMS.contains(&e));
+    if matches!(bare, "dockerfile" | "containerfile") && !is_program {
         return Some(&t::DOCKERFILE);
     }
-    let ext = ext.as_deref();
     if let Some("txt" | "in") = ext
         && (name.contains("requirements") || name.contains("constraints") || path.contains("requirements/"))
     {
