@@ -5,6 +5,7 @@
 //! saved run can be judged again. A new rule touches three places: its `.rs`, its `.md`, one line in its family.
 
 mod infra;
+mod packages;
 mod policy;
 mod python;
 mod secrets;
@@ -106,6 +107,7 @@ pub struct Registered {
 /// One line a family.
 static FAMILIES: &[&[Registered]] = &[
     infra::RULES,
+    packages::RULES,
     policy::RULES,
     python::RULES,
     secrets::RULES,

@@ -20,6 +20,7 @@ pub use pyproject::read_pyproject;
 pub(crate) use requirement::specifiers;
 pub use requirement::{Requirement, RequirementError, Wanted};
 pub use requirements::read_requirements;
+pub use source::is_commit;
 
 use crate::index::IndexSettings;
 use std::ops::Range;

@@ -125,7 +125,7 @@ fn repository(_scheme: &str, rest: &str, name: Option<String>, hashes: Vec<Diges
 }
 
 /// Whether a revision is a whole commit and so cannot move.
-pub(crate) fn is_commit(revision: &str) -> bool {
+pub fn is_commit(revision: &str) -> bool {
     matches!(revision.len(), 40 | 64) && revision.bytes().all(|b| b.is_ascii_hexdigit())
 }
 

@@ -1,0 +1,111 @@
+use super::{escaped, labelled, shown, via};
+use wellhead_core::{
+    Confidence, Finding, Measure, Reference, Risk, Rule, RuleStatus, Scenario, Severity, Sink, ThreatProfile,
+    Untrusted, code,
+};
+use wellhead_packages::{Dependency, MatchedBy};
+
+/// A version, or a package as a whole, that was made by an attacker.
+pub(crate) static COMPROMISED_RELEASE: Rule = Rule {
+    id: "compromised-release",
+    summary: "a release is known to carry an attacker's code",
+    severity: Severity::Critical,
+    confidence: Confidence::High,
+    measure: Measure::Integrity,
+    scenario: Some(Scenario::PoisonedLibrary),
+    risk: Risk {
+        exploitability: 5,
+        detectability: 4,
+        technical_impact: 5,
+        ml_application: 5,
+        ml_operations: 4,
+    },
+    threat: ThreatProfile {
+        agent: "whoever took over the account or the build of a package",
+        vector: "an ordinary install or update",
+        weakness: "nobody compares what is installed with what is known",
+        impact: "the attacker's code runs on the machine that installs or imports it",
+    },
+    needs: &[],
+    status: RuleStatus::Stable,
+    references: &[
+        Reference::Owasp("ML06:2023"),
+        Reference::Cwe(506),
+        Reference::Atlas("AML.T0010"),
+    ],
+    page: include_str!("compromised_release.md"),
+    file: file!(),
+};
+
+pub(crate) fn check(dependency: &Dependency, sink: &mut Sink) {
+    let c = &dependency.component;
+    for attack in &dependency.attacks {
+        let name = Untrusted::from(attack.name.as_str()).shown(40);
+        let summary = Untrusted::from(attack.summary()).shown(140);
+        let version = c
+            .version
+            .as_deref()
+            .map(|v| format!(" {}", shown(v)))
+            .unwrap_or_default();
+        let whole = attack.matches.iter().all(|m| m.matched_by == MatchedBy::Name);
+        let message = if summary.is_empty() || summary.starts_with("Malicious code in ") {
+            format!(
+                "installing {}{version} runs an attacker's code ({name})",
+                code(&c.written)
+            )
+        } else {
+            format!(
+                "installing {}{version} runs an attacker's code: {summary} ({name})",
+                code(&c.written)
+            )
+        };
+        let label = if whole {
+            "malicious package"
+        } else {
+            "compromised release"
+        };
+        let mut finding = via(
+            Finding::new(&COMPROMISED_RELEASE, message, labelled(&c.declared, label)),
+            dependency,
+        )
+        .subject(format!("{} {name}", c.name))
+        .note("whatever the machine could reach when it was installed must be taken as known to the attacker")
+        .property("package", c.name.as_str())
+        .property("version", c.version.as_deref().map(shown).unwrap_or_default())
+        .property("advisory", name)
+        .property("advisories", escaped(&attack.advisories))
+        .property("aliases", escaped(&attack.aliases))
+        .property("purl", c.purl());
+        finding = match attack.fixed_in() {
+            _ if whole => finding.help(format!("remove {}", code(&c.written))),
+            Some(fixed) => finding
+                .help(format!("pin {} to {} or newer", code(&c.written), shown(fixed)))
+                .property("fixed_in", shown(fixed)),
+            None => finding.help(format!(
+                "pin {} to a release before or after the attack",
+                code(&c.written)
+            )),
+        };
+        sink.push(finding.help("rotate every credential that machines with this release could read"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{dependency, messages};
+    use super::*;
+
+    #[test]
+    fn guilty_releases_are_named() {
+        for (text, guilty) in [
+            ("ultralytics==8.3.41\n", true),
+            ("ultralytics==8.3.47\n", false),
+            ("litellm==1.82.8\n", true),
+            ("litellm\n", false),
+            ("tensorflwo\n", true),
+        ] {
+            assert_eq!(!messages(check, &dependency(text)).is_empty(), guilty, "{text}");
+        }
+        insta::assert_snapshot!(messages(check, &dependency("litellm==1.82.8\n")), @"critical: installing `litellm` 1.82.8 runs an attacker's code: steals credentials each time Python starts (MAL-2026-2144)");
+    }
+}

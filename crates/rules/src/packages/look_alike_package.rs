@@ -1,0 +1,95 @@
+use super::{labelled, via};
+use wellhead_core::{
+    Confidence, Finding, Measure, Reference, Risk, Rule, RuleStatus, Scenario, Severity, Sink, Source,
+    ThreatProfile, code,
+};
+use wellhead_packages::{Dependency, Resemblance, look_alike};
+
+/// A name one slip away from one that everybody installs.
+pub(crate) static LOOK_ALIKE_PACKAGE: Rule = Rule {
+    id: "look-alike-package",
+    summary: "a package has the name of another with a slip",
+    severity: Severity::High,
+    confidence: Confidence::Medium,
+    measure: Measure::Sources,
+    scenario: Some(Scenario::PoisonedLibrary),
+    risk: Risk {
+        exploitability: 5,
+        detectability: 4,
+        technical_impact: 5,
+        ml_application: 4,
+        ml_operations: 3,
+    },
+    threat: ThreatProfile {
+        agent: "whoever registers names that people mistype",
+        vector: "a slip of the finger, or a name that a model made up",
+        weakness: "nobody reads a name twice",
+        impact: "a stranger's code is installed in place of the package that was meant",
+    },
+    needs: &[],
+    status: RuleStatus::Stable,
+    references: &[
+        Reference::Owasp("ML06:2023"),
+        Reference::Cwe(1357),
+        Reference::Atlas("AML.T0010"),
+    ],
+    page: include_str!("look_alike_package.md"),
+    file: file!(),
+};
+
+pub(crate) fn check(dependency: &Dependency, sink: &mut Sink) {
+    let c = &dependency.component;
+    // A report of malicious code says more; what comes from elsewhere than an index has no name to mistake.
+    if !matches!(c.source, Source::Registry { .. }) || !dependency.attacks.is_empty() {
+        return;
+    }
+    let Some(alike) = look_alike(&c.name) else { return };
+    let certain = alike.is_certain();
+    let message = format!(
+        "{} is probably not the {} that was meant: {}",
+        code(&c.written),
+        code(alike.meant),
+        alike.how.describe()
+    );
+    let (severity, confidence) = match (certain, alike.how) {
+        (true, Resemblance::Homoglyph) => (Severity::High, Confidence::High),
+        (true, _) => (Severity::High, Confidence::Medium),
+        (false, _) => (Severity::Medium, Confidence::Medium),
+    };
+    let label = format!("did you mean {}?", code(alike.meant));
+    sink.push(
+        via(
+            Finding::new(&LOOK_ALIKE_PACKAGE, message, labelled(&c.declared, &label)),
+            dependency,
+        )
+        .severity(severity)
+        .confidence(confidence)
+        .subject(c.name.clone())
+        .help(format!("write {} if that is what you mean", code(alike.meant)))
+        .help("if the package is really this one, ignore the finding with the reason")
+        .property("package", c.name.as_str())
+        .property("meant", alike.meant)
+        .property("resemblance", alike.how.name()),
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{dependency, messages};
+    use super::*;
+
+    #[test]
+    fn imitations_are_accused_and_nobody_else() {
+        for (text, accused) in [
+            ("transfomers==4.1\n", true),
+            ("sklearn\n", true),
+            ("transformers==4.1\n", false),
+            ("acme-internal==1.0\n", false),
+            ("git+https://git.example/transfomers.git@v1\n", false),
+            // Known to be malicious: another rule has the word.
+            ("tensorflwo\n", false),
+        ] {
+            assert_eq!(!messages(check, &dependency(text)).is_empty(), accused, "{text}");
+        }
+    }
+}
