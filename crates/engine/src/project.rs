@@ -53,7 +53,7 @@ pub(crate) fn judge(
     }
     stage.include(&mut project.files, files);
     stage.manifests(&project);
-    stage.dependencies(project.files);
+    stage.dependencies(&project);
     stage.result
 }
 
@@ -174,11 +174,11 @@ impl Stage<'_, '_> {
         })
     }
 
-    fn dependencies(&mut self, manifests: BTreeMap<ArtifactPath, Manifest>) {
+    fn dependencies(&mut self, project: &Project) {
         let mut unasked = 0_u64;
         let mut damaged = None;
-        for (path, manifest) in manifests {
-            for component in manifest.components {
+        for (path, manifest) in &project.files {
+            for component in &manifest.components {
                 if matches!(component.bucket, Bucket::Unauditable { .. }) {
                     self.scoreboard.not_assessed(Measure::Updates, 1);
                 }
@@ -194,10 +194,12 @@ impl Stage<'_, '_> {
                         Dependency::new(component.clone(), manifest.kind, None, &mut self.budget).ok()
                     }
                 };
-                if let Some(dependency) = dependency {
-                    self.subject(&path, Subject::Dependency(&dependency), Some(&purl));
+                if let Some(mut dependency) = dependency {
+                    dependency.settled_elsewhere =
+                        component.bucket == Bucket::Unpinned && project.settles(path, component);
+                    self.subject(path, Subject::Dependency(&dependency), Some(&purl));
                 }
-                self.result.components.push(component);
+                self.result.components.push(component.clone());
             }
         }
         self.databases(unasked, damaged);
