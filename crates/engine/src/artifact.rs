@@ -10,12 +10,13 @@ use std::{
     sync::Arc,
 };
 use wellhead_core::{
-    ArtifactPath, Blob, Budget, Coverage, Depth, Exhausted, Finding, Location, Outcome, Resource, Sink,
+    ArtifactPath, Blob, Budget, Coverage, Depth, Exhausted, Finding, Location, Outcome, Resource, Severity,
+    Sink,
 };
 use wellhead_formats::{
     Document, Family, Format, Identity, Member, OpenOptions, Opened, Role, Support, identify, open,
 };
-use wellhead_rules::{INTERNAL_ERROR, NOT_FULLY_ANALYSED, Subject};
+use wellhead_rules::{ARCHIVE_BOMB, INTERNAL_ERROR, NOT_FULLY_ANALYSED, Subject};
 use wellhead_sources::Entry;
 
 /// What one file of the target came to.
@@ -35,6 +36,8 @@ struct Queued {
     content: Waiting,
     /// Whether something round it runs code when it is loaded, so that what cannot be seen of it matters.
     in_model: bool,
+    /// The format of the container it is a member of.
+    inside: Option<&'static Format>,
 }
 
 enum Waiting {
@@ -82,11 +85,13 @@ pub(crate) fn visit(
                 path: artifact,
                 content: Waiting::File(blob),
                 in_model: false,
+                inside: None,
             });
         }
         Err(why) => file.cover(artifact, Outcome::NotAnalysed { why }, None),
     }
     file.run();
+    file.bomb(path);
     file.result
 }
 
@@ -154,6 +159,7 @@ impl Analysis<'_> {
             path,
             content,
             in_model,
+            inside,
         } = next;
         let (blob, role, had) = match content {
             Waiting::File(blob) => (blob, Role::Plain, Outcome::Analysed),
@@ -163,7 +169,8 @@ impl Analysis<'_> {
             }
         };
         let name = path.leaf().to_owned();
-        let identity = identify(&name, role, &blob, &mut self.budget);
+        let mut identity = identify(&name, role, &blob, &mut self.budget);
+        identity.inside = inside;
         let format = identity.format;
         let is_model = in_model || runs_code(&identity);
         self.result.is_model |= is_model_file(format);
@@ -183,7 +190,7 @@ impl Analysis<'_> {
         let members = std::mem::take(&mut opened.members);
         let outcome = had.and(opened.outcome.clone());
         let outcome = self.judge(&path, &identity, &opened, &blob, role, outcome);
-        let outcome = self.enqueue(&path, members, is_model, outcome);
+        let outcome = self.enqueue(&path, members, is_model, format, outcome);
         self.unseen(&path, &outcome, role, is_model);
         let read = if reads_all(&opened.document) {
             Depth::Full
@@ -208,6 +215,7 @@ impl Analysis<'_> {
         path: &ArtifactPath,
         members: Vec<Member>,
         in_model: bool,
+        format: &'static Format,
         outcome: Outcome,
     ) -> Outcome {
         if members.is_empty() {
@@ -219,15 +227,49 @@ impl Analysis<'_> {
                 resource: Resource::Depth,
                 limit: depth.into(),
             };
+            self.bomb_at(path, why, Severity::High);
             return outcome.and(Outcome::Partly { why: why.to_string() });
         }
         let queued = members.into_iter().rev().map(|member| Queued {
             path: path.member(member.name.clone()),
             content: Waiting::Member(Box::new(member)),
             in_model,
+            inside: Some(format),
         });
         self.queue.extend(queued);
         outcome
+    }
+
+    /// A file whose members grew beyond the ceiling: one that is small for that was made to do so.
+    fn bomb(&mut self, path: &str) {
+        let Some(why) = self.budget.exhausted() else {
+            return;
+        };
+        let severity = match why.resource {
+            Resource::Ratio => Severity::High,
+            Resource::ExpandedBytes if why.limit / 100 > self.result.bytes => Severity::High,
+            Resource::ExpandedBytes => Severity::Medium,
+            _ => return,
+        };
+        self.bomb_at(&ArtifactPath::file(path), why, severity);
+    }
+
+    fn bomb_at(&mut self, path: &ArtifactPath, why: Exhausted, severity: Severity) {
+        if !self.options.enables(&ARCHIVE_BOMB) {
+            return;
+        }
+        let message =
+            format!("unpacking this may fill memory or disk, and it was not unpacked to its end: {why}");
+        self.result.findings.push(
+            Finding::new(
+                &ARCHIVE_BOMB,
+                message,
+                Location::whole(path, "not unpacked further"),
+            )
+            .severity(severity)
+            .help("do not unpack it; if it is your own, raise the ceiling or store it without compression")
+            .subject(format!("{:?}", why.resource)),
+        );
     }
 
     /// "Not looked at" is a finding of its own where what was not seen could run code.

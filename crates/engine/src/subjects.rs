@@ -41,6 +41,9 @@ pub(crate) fn judge(input: &Input<'_>, judge: &mut Judge<'_, '_>, budget: &mut B
         Document::Data(data) => judge.subject(Subject::Data(data), true),
         Document::Compressed(_) | Document::Text(_) | Document::Opaque => {}
     }
+    if let Some(listing) = input.opened.document.listing() {
+        judge.subject(Subject::Listing(&listing), false);
+    }
     let Some(text) = input.text() else {
         return Outcome::Analysed;
     };

@@ -88,7 +88,7 @@ impl Format {
     pub fn with_article(&self) -> String {
         // By sound: "an ELF program" and "an ONNX model", but "a Unix archive".
         let first = self.title.chars().next().unwrap_or(' ');
-        let spelled = ["ELF", "XML", "XZ", "HDF5", "MP3", "MP4", "LZ", "R data"];
+        let spelled = ["ELF", "HTML", "XML", "XZ", "HDF5", "MP3", "MP4", "LZ", "R data"];
         let vowel = matches!(first.to_ascii_lowercase(), 'a' | 'e' | 'i' | 'o')
             || spelled.iter().any(|p| self.title.starts_with(p));
         format!("{} {}", if vowel { "an" } else { "a" }, self.title)

@@ -52,6 +52,8 @@ pub struct Layer {
 
 /// How much of the beginning is looked at.
 const HEAD: usize = 16 << 10;
+/// The same of raw numbers, of which a checkpoint has thousands: one page.
+const TENSOR_HEAD: usize = 4 << 10;
 
 /// Says which format `blob` has. `name` is the file's path or the member's name, `role` what the container said.
 pub fn identify(name: &str, role: Role, blob: &Blob, budget: &mut Budget) -> Identity {
@@ -63,7 +65,8 @@ pub fn identify(name: &str, role: Role, blob: &Blob, budget: &mut Budget) -> Ide
         polyglot: Vec::new(),
         inside: None,
     };
-    let Ok(head) = blob.bytes(0, HEAD) else {
+    let wanted = if role == Role::Tensor { TENSOR_HEAD } else { HEAD };
+    let Ok(head) = blob.bytes(0, wanted) else {
         return identity(&table::UNKNOWN);
     };
     if head.is_empty() {

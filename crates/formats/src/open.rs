@@ -163,17 +163,16 @@ fn read(format: &'static Format, blob: &Blob, budget: &mut Budget) -> (Document,
         Ok(read) => read,
         Err(why) => return (Document::Opaque, Outcome::NotAnalysed { why }),
     };
-    let parse = match format {
-        f if *f == t::JSON || *f == t::NOTEBOOK => text::json,
-        f if *f == t::TOML => text::toml,
-        f if *f == t::YAML => text::yaml,
+    let (syntax, root) = match format.name {
+        "json" | "notebook" => ("JSON", text::json(&text.text, budget)),
+        "toml" => ("TOML", text::toml(&text.text, budget)),
+        "yaml" => ("YAML", text::yaml(&text.text, budget)),
         _ => return (Document::Text(text), outcome),
     };
-    let root = parse(&text.text, budget);
     let outcome = match &root {
         Ok(_) => outcome,
         Err(e) => outcome.and(Outcome::Partly {
-            why: format!("not valid {format}: {e}"),
+            why: format!("not valid {syntax}: {e}"),
         }),
     };
     (Document::Data(Box::new(DataFile { text, root })), outcome)

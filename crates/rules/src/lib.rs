@@ -4,6 +4,7 @@
 //! slice of its family. Checks are pure: they get facts and never clients, so each is tested without a network and a
 //! saved run can be judged again. A new rule touches three places: its `.rs`, its `.md`, one line in its family.
 
+mod formats;
 mod infra;
 mod packages;
 mod policy;
@@ -14,6 +15,7 @@ mod trust;
 use std::collections::BTreeSet;
 use wellhead_core::{Measure, Rule, Sink};
 
+pub use formats::ARCHIVE_BOMB;
 pub use policy::{
     EXPIRED_IGNORE, INTERNAL_ERROR, NOT_FULLY_ANALYSED, UNKNOWN_CONFIGURATION_KEY, UNUSED_IGNORE,
 };
@@ -69,6 +71,8 @@ subjects! {
     Zip(wellhead_formats::zip::Archive),
     /// A tar archive.
     Tar(wellhead_formats::tar::Archive),
+    /// The members of a container, whatever its format.
+    Listing(wellhead_formats::listing::Listing),
     /// A safetensors file.
     Safetensors(wellhead_formats::safetensors::File),
     /// A NumPy array.
@@ -106,6 +110,7 @@ pub struct Registered {
 
 /// One line a family.
 static FAMILIES: &[&[Registered]] = &[
+    formats::RULES,
     infra::RULES,
     packages::RULES,
     policy::RULES,

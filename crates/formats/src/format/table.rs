@@ -148,13 +148,13 @@ formats! {
         "Program text that a compiler reads.";
 
     // Text.
-    JSON = "json", "JSON", Text, Opened, false, ["json", "jsonl"], ["uv.lock.json"],
+    JSON = "json", "JSON file", Text, Opened, false, ["json", "jsonl"], ["uv.lock.json"],
         "Structured text.";
-    TOML = "toml", "TOML", Text, Opened, false, ["toml"], ["uv.lock", "poetry.lock", "pdm.lock", "cargo.lock", "pipfile"],
+    TOML = "toml", "TOML file", Text, Opened, false, ["toml"], ["uv.lock", "poetry.lock", "pdm.lock", "cargo.lock", "pipfile"],
         "Structured text.";
-    YAML = "yaml", "YAML", Text, Opened, false, ["yaml", "yml"], ["mlmodel", "conda.lock"],
+    YAML = "yaml", "YAML file", Text, Opened, false, ["yaml", "yml"], ["mlmodel", "conda.lock"],
         "Structured text. Unsafe loaders create the objects that tags name.";
-    XML = "xml", "XML", Text, Opened, false, ["xml", "pmml", "svg"], [],
+    XML = "xml", "XML file", Text, Opened, false, ["xml", "pmml", "svg"], [],
         "Structured text.";
     REQUIREMENTS = "requirements", "pip requirements", Text, Opened, false, [], ["requirements.txt", "constraints.txt"],
         "What pip is to install, and from where.";
@@ -164,15 +164,15 @@ formats! {
         "Infrastructure as text.";
     JINJA = "jinja", "Jinja template", Text, Opened, false, ["jinja", "jinja2", "j2"], [],
         "A template that runtimes evaluate.";
-    MARKDOWN = "markdown", "Markdown", Text, Opened, false, ["md", "markdown", "rst"], [],
+    MARKDOWN = "markdown", "Markdown file", Text, Opened, false, ["md", "markdown", "rst"], [],
         "Prose.";
-    HTML = "html", "HTML", Text, Opened, false, ["html", "htm", "css"], [],
+    HTML = "html", "HTML page", Text, Opened, false, ["html", "htm", "css"], [],
         "A page.";
     INI = "ini", "INI file", Text, Opened, false, ["ini", "cfg", "conf", "properties", "env"], [],
         "Settings as text.";
     PYTHON_PATH = "python-path", "Python path file", Text, Opened, true, [], [],
         "Directories to import from. Lines that begin with `import` run whenever Python starts in that environment.";
-    PLAIN_TEXT = "text", "text", Text, Opened, false, ["txt", "text", "log"], ["license", "readme", "notice", "changelog"],
+    PLAIN_TEXT = "text", "text file", Text, Opened, false, ["txt", "text", "log"], ["license", "readme", "notice", "changelog"],
         "Text without a structure that wellhead knows.";
     LFS_POINTER = "lfs-pointer", "Git LFS pointer", Text, Unread, false, [], [],
         "Three lines that stand for a large file; the file itself is not here.";

@@ -12,20 +12,25 @@ pub fn refine(file: &str, names: &[impl AsRef<str>]) -> &'static Format {
     let in_root = |name: &str| has(&|n| n == name);
     let one_deep = |name: &str| has(&|n| n.split_once('/').is_some_and(|(_, rest)| rest == name));
     let lower = file.to_lowercase();
+    let wheel = has(&|n| {
+        n.split_once('/')
+            .is_some_and(|(dir, rest)| dir.ends_with(".dist-info") && rest == "WHEEL")
+    });
+    // A wheel may ship a file of that name among its data.
+    if wheel && lower.ends_with(".whl") {
+        return &t::WHEEL;
+    }
     if one_deep(".data/extern_modules") || in_root(".data/extern_modules") {
         return &t::TORCH_PACKAGE;
     }
-    if has(&|n| n == "data.pkl" || n.ends_with("/data.pkl")) {
+    if !roots(names).is_empty() {
         let code = has(&|n| {
             n.split_once('/')
                 .is_some_and(|(_, rest)| rest.starts_with("code/"))
         });
         return if code { &t::TORCHSCRIPT } else { &t::TORCH_ZIP };
     }
-    if has(&|n| {
-        n.split_once('/')
-            .is_some_and(|(dir, rest)| dir.ends_with(".dist-info") && rest == "WHEEL")
-    }) {
+    if wheel {
         return &t::WHEEL;
     }
     if in_root("schema.json") && lower.ends_with(".skops") {
@@ -55,20 +60,47 @@ pub fn refine(file: &str, names: &[impl AsRef<str>]) -> &'static Format {
     &t::ZIP
 }
 
-/// Says of each member what `torch.load`, `torch.jit.load` or `torch.package` does with it.
-///
-/// The loader takes the folder of the archive's first member; every folder that holds a `data.pkl` counts here, for
-/// another view of the archive may have another first member.
-pub(super) fn assign_roles(entries: &mut [Entry]) {
-    let mut roots: Vec<String> = entries
+/// The folders that a PyTorch loader may take for the checkpoint's own: they hold a `data.pkl`, and either what else a
+/// checkpoint has, or the first member.
+fn roots(names: &[impl AsRef<str>]) -> Vec<String> {
+    let mut roots: Vec<String> = names
         .iter()
-        .filter_map(|e| {
-            let root = e.name.strip_suffix("data.pkl")?;
-            (root.is_empty() || root.ends_with('/')).then(|| root.to_owned())
+        .filter_map(|n| n.as_ref().strip_suffix("data.pkl"))
+        .filter(|root| root.is_empty() || root.ends_with('/'))
+        .filter(|root| {
+            let beside = |n: &str| {
+                n.strip_prefix(root).is_some_and(|rest| {
+                    matches!(rest, "version" | "constants.pkl" | "byteorder") || rest.starts_with("data/")
+                })
+            };
+            root.is_empty()
+                || names.iter().take(2).any(|n| n.as_ref().starts_with(root))
+                || names.iter().any(|n| beside(n.as_ref()))
         })
+        .map(str::to_owned)
         .collect();
     roots.sort();
     roots.dedup();
+    roots
+}
+
+/// Says of each member what `torch.load`, `torch.jit.load` or `torch.package` does with it.
+///
+/// The loader takes the folder of the archive's first member; others that look like a checkpoint's count here too, for
+/// another view of the archive may have another first member.
+pub(super) fn assign_roles(entries: &mut [Entry]) {
+    // The loader may believe the headers' names as well as the directory's.
+    let names: Vec<String> = entries
+        .iter()
+        .flat_map(|e| {
+            [
+                Some(e.name.clone()),
+                e.local.as_ref().map(|l| super::name_of(&l.name)),
+            ]
+        })
+        .flatten()
+        .collect();
+    let roots = roots(&names);
     let package: Vec<String> = entries
         .iter()
         .filter_map(|e| e.name.strip_suffix(".data/extern_modules").map(str::to_owned))
@@ -137,6 +169,13 @@ mod tests {
                 "m.pt",
                 &["m/.data/extern_modules", "m/model/model.pkl"],
                 "torch-package",
+            ),
+            ("a-1.whl", &["a/data.pkl", "a-1.dist-info/WHEEL"], "wheel"),
+            ("d.zip", &["readme.txt", "deep/data.pkl"], "zip"),
+            (
+                "d.zip",
+                &["readme.txt", "deep/data.pkl", "deep/version"],
+                "torch-zip",
             ),
             ("a.npz", &["x.npy", "y.npy"], "npz"),
             (

@@ -1,0 +1,73 @@
+//! What archives and arrays say of themselves, held against what they are.
+
+mod archive_bomb;
+mod archive_path_traversal;
+mod executable_in_model;
+mod extension_mismatch;
+mod npy_object_array;
+mod safetensors_malformed;
+mod zip_header_mismatch;
+
+pub use archive_bomb::ARCHIVE_BOMB;
+
+use crate::{Check, Registered};
+use wellhead_core::{Excerpt, ExcerptKind, Sink};
+use wellhead_formats::tensors::Defect;
+
+pub(crate) static RULES: &[Registered] = &[
+    Registered {
+        rule: &ARCHIVE_BOMB,
+        check: Check::Engine,
+    },
+    Registered {
+        rule: &archive_path_traversal::ARCHIVE_PATH_TRAVERSAL,
+        check: Check::Listing(archive_path_traversal::check),
+    },
+    Registered {
+        rule: &executable_in_model::EXECUTABLE_IN_MODEL,
+        check: Check::Identity(executable_in_model::check),
+    },
+    Registered {
+        rule: &extension_mismatch::EXTENSION_MISMATCH,
+        check: Check::Identity(extension_mismatch::check),
+    },
+    Registered {
+        rule: &npy_object_array::NPY_OBJECT_ARRAY,
+        check: Check::Npy(npy_object_array::check),
+    },
+    Registered {
+        rule: &safetensors_malformed::SAFETENSORS_MALFORMED,
+        check: Check::Safetensors(safetensors_malformed::check),
+    },
+    Registered {
+        rule: &zip_header_mismatch::ZIP_HEADER_MISMATCH,
+        check: Check::Zip(zip_header_mismatch::check),
+    },
+];
+
+/// How many lines an excerpt of a listing or of defects has.
+const MAX_LINES: usize = 6;
+
+/// Lines of a binary header, the first of which is marked.
+fn lines(kind: ExcerptKind, texts: &[String], label: &str) -> Excerpt {
+    let mut excerpt = Excerpt::new(kind);
+    for (number, text) in (1..).zip(texts.iter().take(MAX_LINES)) {
+        excerpt.push_line(number, text);
+    }
+    excerpt.mark(1, "", label, true);
+    excerpt
+}
+
+/// The place of the first defect, with all of them as the excerpt.
+fn defects(sink: &Sink, defects: &[&Defect], label: &str) -> wellhead_core::Location {
+    let texts: Vec<String> = defects
+        .iter()
+        .map(|d| format!("{:#08x}  {}", d.offset, d.words))
+        .collect();
+    let (offset, length) = defects.first().map_or((0, 0), |d| (d.offset, d.length));
+    sink.bytes(offset, length, label)
+        .with_excerpt(lines(ExcerptKind::Header, &texts, label))
+}
+
+#[cfg(test)]
+mod tests;
