@@ -101,6 +101,10 @@ impl Row<'_> {
     /// The smallest version that is free of all advisories, which is the greatest of the smallest fixes of each. With
     /// whether there are advisories that no version fixes.
     pub(crate) fn fixed(&self) -> (Option<String>, bool) {
+        // Where the advisories themselves were asked, their answer stands.
+        if let Some(clean_version) = self.findings.iter().find_map(|f| text(f, "lowest_clean")) {
+            return (Some(cut(&clean(clean_version), 16)), false);
+        }
         let mut greatest: Option<(Vec<i64>, &str)> = None;
         let mut unfixed = false;
         for finding in &self.findings {
@@ -137,7 +141,7 @@ pub(crate) fn advisory(finding: &Finding) -> String {
 
 /// The smallest fixed version above the one in use; if none can be compared, the first that is named.
 pub(crate) fn fix<'a>(finding: &'a Finding, version: &str) -> Option<(Vec<i64>, &'a str)> {
-    let fixes: Vec<&str> = match finding.properties.get("fixed")? {
+    let fixes: Vec<&str> = match finding.properties.get("fixed_in")? {
         serde_json::Value::String(one) => vec![one],
         serde_json::Value::Array(many) => many.iter().filter_map(serde_json::Value::as_str).collect(),
         _ => return None,

@@ -233,7 +233,7 @@ pub(crate) fn package(
     .property("package", name)
     .property("version", version)
     .property("advisory", advisory)
-    .property("fixed", fixed.to_vec())
+    .property("fixed_in", fixed.to_vec())
     .property(
         "summary",
         "Something in it can be made to do what it should not do when given certain input",

@@ -214,7 +214,7 @@ prop_compose! {
         }
         let mut f = Finding::new(samples::RULES[rule], message, location).severity(Severity::ALL[severity]);
         f = f.note(extra.clone()).help(label.clone()).property("package", name).property("version", extra.clone());
-        f = f.property("advisory", label).property("fixed", vec![extra.clone()]).at(Location::bytes(&path, 7, 1, ""));
+        f = f.property("advisory", label).property("fixed_in", vec![extra.clone()]).at(Location::bytes(&path, 7, 1, ""));
         if ignored {
             f.status = Status::Ignored(Box::new(Ignored { reason: extra, expires: None, by: None }));
         }

@@ -75,6 +75,7 @@ pub(crate) fn check(dependency: &Dependency, sink: &mut Sink) {
         .property("advisory", name)
         .property("advisories", escaped(&attack.advisories))
         .property("aliases", escaped(&attack.aliases))
+        .property("malicious", true)
         .property("purl", c.purl());
         finding = match attack.fixed_in() {
             _ if whole => finding.help(format!("remove {}", code(&c.written))),
