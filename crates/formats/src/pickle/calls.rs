@@ -177,7 +177,11 @@ impl Machine<'_> {
             Callee::Import(id) | Callee::Result(id) => (Some(id.0), matches!(who, Callee::Result(_))),
             _ => (None, true),
         };
-        match fold(self, callee, args) {
+        let folded = fold(self, callee, args);
+        if !matches!(folded, Fold::Value(_)) {
+            self.records.not_followed(at);
+        }
+        match folded {
             Fold::Value(v) => v,
             Fold::Opaque => self.returned(callee, args, of, opaque),
             Fold::Calls(inner, inner_args) => self
@@ -214,7 +218,11 @@ impl Machine<'_> {
             _ => None,
         };
         // Each round of `partial(partial(…))` is one call deeper, and the chain ends somewhere.
-        let further = match fold(self, callee, args) {
+        let folded = fold(self, callee, args);
+        if !matches!(folded, Fold::Value(_)) {
+            self.records.not_followed(at);
+        }
+        let further = match folded {
             Fold::Value(v) => return Some(v),
             Fold::Calls(c, a) if depth < 16 => {
                 self.indirect(CallKind::Indirect, c, a, depth.saturating_add(1))

@@ -371,6 +371,11 @@ impl Machine<'_> {
             return;
         }
         let items = self.f.stack.split_off(from);
+        if items.is_empty() {
+            // The C unpickler looks at the target only when there is something to put into it.
+            self.top();
+            return;
+        }
         self.add(opcode, kind, &items);
     }
 

@@ -33,6 +33,8 @@ const GAP: u64 = 64 << 10;
 const PAY: usize = 64 << 10;
 /// Streams in streams: arrays of objects in joblib files.
 const EMBEDDED: u32 = 8;
+/// How many places where other loaders go on are looked at.
+const ELSEWHERE: usize = 12;
 /// How many streams are listed one by one.
 const STREAMS: usize = 4096;
 /// How many places of one sort a program lists.
@@ -75,6 +77,8 @@ pub(super) struct Machine<'b> {
     pub(super) result: Value,
     /// The file is in torch's old layout.
     pub(super) legacy: bool,
+    /// Places where some loader goes on after an instruction that crosses the end of its frame.
+    pub(super) elsewhere: Vec<u64>,
     /// The last stream reached a STOP, damaged or not.
     pub(super) stopped: bool,
     /// The stream that runs, as an index into the program's.
@@ -101,6 +105,7 @@ impl<'b> Machine<'b> {
             depth,
             result: Value::UNKNOWN,
             legacy: false,
+            elsewhere: Vec::new(),
             stopped: false,
             slot: 0,
         }
@@ -259,13 +264,22 @@ impl<'b> Machine<'b> {
 
     #[cold]
     fn leave_frame(&mut self) {
-        if self.reader.offset() > self.f.frame_end && self.at < self.f.frame_end {
+        let (here, end) = (self.reader.offset(), self.f.frame_end);
+        if here > end && self.at < end {
             self.differs(
                 "an instruction crosses the end of its frame: the Python unpickler and new C ones refuse it, \
-                 older C ones run it"
+                 older C ones run it and go on elsewhere"
                     .to_owned(),
                 true,
             );
+            // Older C unpicklers that read from a file drop what is left of the frame and read the operand behind it.
+            let operand = here.saturating_sub(self.at).saturating_sub(1);
+            for n in [operand, operand.saturating_sub(1), operand.saturating_sub(4)] {
+                let at = end.saturating_add(n);
+                if at != here && self.elsewhere.len() < ELSEWHERE && !self.elsewhere.contains(&at) {
+                    self.elsewhere.push(at);
+                }
+            }
         }
         self.f.frame_end = NO_FRAME;
     }
@@ -361,11 +375,12 @@ impl<'b> Machine<'b> {
 
     #[inline]
     pub(super) fn weigh(&mut self, node: NodeRef) {
-        const HUGE: u64 = 1 << 40;
-        if self.records.expansion.is_none()
-            && self.nodes.get(node).is_some_and(|n| n.weight > HUGE)
-            && self.nodes.get(node).is_some_and(|n| n.weight / HUGE > self.index)
-        {
+        if self.records.expansion.is_some() {
+            return;
+        }
+        // A list of rows that share one part is larger than the file, too; a bomb is so by a factor of a million.
+        let weight = self.nodes.get(node).map_or(0, |n| n.weight);
+        if weight > 1 << 32 && (weight >> 20) > self.index {
             self.records.expansion = Some(self.site());
         }
     }

@@ -26,6 +26,8 @@ mod reader;
 mod record;
 mod resync;
 mod store;
+#[cfg(test)]
+mod tests;
 mod value;
 
 pub use disassemble::{Instruction, disassemble};
@@ -113,13 +115,23 @@ fn analyse_at(blob: &Blob, hints: Hints, depth: u32, budget: &mut Budget) -> Pro
                 searched = true;
             }
             None => {
-                trailing = trailing.or(Some(Trailing {
+                let only_zeros = m.reader.offset() >= m.reader.len();
+                trailing = trailing.or((!only_zeros).then_some(Trailing {
                     offset: here,
                     length: rest,
                     storages: false,
                 }));
                 break;
             }
+        }
+    }
+    let mut tried = 0_usize;
+    while let Some(at) = m.elsewhere.get(tried).copied() {
+        tried = tried.saturating_add(1);
+        let head = blob.bytes(at, HEAD).unwrap_or_default();
+        if resync::is_program(&head, false) && at < blob.len() {
+            m.reader.seek(at);
+            m.stream(true);
         }
     }
     let flavour = m.flavour();

@@ -183,6 +183,8 @@ pub struct Call {
     pub passes: Vec<ImportId>,
     /// Whether an argument could not be followed, so that it may be anything.
     pub passes_unknown: bool,
+    /// Whether every one of them was followed to the name or value it returns (`getattr` of known things).
+    pub followed: bool,
     /// Whether loaders fail before they reach it.
     pub after_damage: bool,
 }

@@ -171,6 +171,7 @@ impl Records {
             samples: Vec::new(),
             passes: Vec::new(),
             passes_unknown: false,
+            followed: true,
             after_damage,
         });
         (at, true)
@@ -221,6 +222,12 @@ impl Records {
     pub(super) fn passes(&mut self, at: usize, id: u32) {
         if let Some(call) = self.calls.get_mut(at) {
             note(&mut call.passes, id);
+        }
+    }
+
+    pub(super) fn not_followed(&mut self, at: usize) {
+        if let Some(call) = self.calls.get_mut(at) {
+            call.followed = false;
         }
     }
 
