@@ -118,8 +118,8 @@ fn names_and_numbers_that_differ() {
     Name at 0x0: `archive/data.pkl` in the directory is `archive/x.txt` in its header
     "#);
     insta::assert_snapshot!(show("member x.txt local-name=archive/data.pkl\n  x\nmember archive/data.pkl\n  y\n"), @r#"
-    x.txt: x\n
-    archive/data.pkl: y\n
+    x.txt Pickle: x\n
+    archive/data.pkl Pickle: y\n
     Name at 0x0: `x.txt` in the directory is `archive/data.pkl` in its header
     "#);
     insta::assert_snapshot!(show("member a local-crc=0x1\n  x\n"), @r#"

@@ -5,6 +5,7 @@ use crate::{
     document::Role,
     format::{Format, table as t},
 };
+use std::collections::BTreeSet;
 
 /// The format of an archive whose members bear these names, and whose own name is `file`.
 pub fn refine(file: &str, names: &[impl AsRef<str>]) -> &'static Format {
@@ -23,7 +24,7 @@ pub fn refine(file: &str, names: &[impl AsRef<str>]) -> &'static Format {
     if one_deep(".data/extern_modules") || in_root(".data/extern_modules") {
         return &t::TORCH_PACKAGE;
     }
-    if !roots(names).is_empty() {
+    if !roots(names, 1).is_empty() {
         let code = has(&|n| {
             n.split_once('/')
                 .is_some_and(|(_, rest)| rest.starts_with("code/"))
@@ -61,27 +62,32 @@ pub fn refine(file: &str, names: &[impl AsRef<str>]) -> &'static Format {
 }
 
 /// The folders that a PyTorch loader may take for the checkpoint's own: they hold a `data.pkl`, and either what else a
-/// checkpoint has, or the first member.
-fn roots(names: &[impl AsRef<str>]) -> Vec<String> {
-    let mut roots: Vec<String> = names
+/// checkpoint has, or one of the `first` members.
+fn roots(names: &[impl AsRef<str>], first: usize) -> BTreeSet<&str> {
+    let mut beside = BTreeSet::new();
+    for name in names.iter().map(AsRef::as_ref) {
+        for file in ["version", "constants.pkl", "byteorder"] {
+            beside.extend(name.strip_suffix(file));
+        }
+        beside.extend(before(name, "data"));
+    }
+    names
         .iter()
         .filter_map(|n| n.as_ref().strip_suffix("data.pkl"))
         .filter(|root| root.is_empty() || root.ends_with('/'))
         .filter(|root| {
-            let beside = |n: &str| {
-                n.strip_prefix(root).is_some_and(|rest| {
-                    matches!(rest, "version" | "constants.pkl" | "byteorder") || rest.starts_with("data/")
-                })
-            };
-            root.is_empty()
-                || names.iter().take(2).any(|n| n.as_ref().starts_with(root))
-                || names.iter().any(|n| beside(n.as_ref()))
+            let leads = || names.iter().take(first).any(|n| n.as_ref().starts_with(root));
+            root.is_empty() || beside.contains(root) || leads()
         })
-        .map(str::to_owned)
-        .collect();
-    roots.sort();
-    roots.dedup();
-    roots
+        .collect()
+}
+
+/// What stands before each folder of that name in a path, with the slash.
+fn before<'a>(path: &'a str, folder: &str) -> impl Iterator<Item = &'a str> {
+    path.match_indices('/').filter_map(move |(at, _)| {
+        let root = path.get(..at)?.strip_suffix(folder)?;
+        (root.is_empty() || root.ends_with('/')).then_some(root)
+    })
 }
 
 /// Says of each member what `torch.load`, `torch.jit.load` or `torch.package` does with it.
@@ -100,51 +106,49 @@ pub(super) fn assign_roles(entries: &mut [Entry]) {
         })
         .flatten()
         .collect();
-    let roots = roots(&names);
-    let package: Vec<String> = entries
+    let roots = roots(&names, 2);
+    let packages: BTreeSet<&str> = names
         .iter()
-        .filter_map(|e| e.name.strip_suffix(".data/extern_modules").map(str::to_owned))
+        .filter_map(|n| n.strip_suffix(".data/extern_modules"))
         .collect();
     for entry in entries {
-        entry.role = role(&entry.name, &roots, &package);
-        // The header may show another name than the directory; the loader may believe either.
+        entry.role = role(&entry.name, &roots, &packages);
         if let Some(local) = &entry.local
             && local.name != entry.raw_name
-            && role(&super::name_of(&local.name), &roots, &package) == Role::Pickle
+            && role(&super::name_of(&local.name), &roots, &packages) == Role::Pickle
         {
             entry.role = Role::Pickle;
         }
     }
 }
 
-fn role(name: &str, roots: &[String], packages: &[String]) -> Role {
-    let is_number = |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_digit());
-    for root in roots {
-        let Some(rest) = name.strip_prefix(root.as_str()) else {
-            continue;
-        };
-        let Some((folder, file)) = rest.split_once('/') else {
-            if matches!(rest, "data.pkl" | "constants.pkl" | "attributes.pkl") {
-                return Role::Pickle;
-            }
-            continue;
-        };
-        match folder {
-            "data" | "constants" | "tensors" if is_number(file) => return Role::Tensor,
-            "code" if file.ends_with(".debug_pkl") => return Role::Pickle,
-            "code" => return Role::TorchScript,
-            _ => {}
-        }
+fn role(name: &str, roots: &BTreeSet<&str>, packages: &BTreeSet<&str>) -> Role {
+    let is_root = |root: Option<&str>| root.is_some_and(|r| roots.contains(r));
+    if ["data.pkl", "constants.pkl", "attributes.pkl"]
+        .iter()
+        .any(|f| is_root(name.strip_suffix(f)))
+    {
+        return Role::Pickle;
     }
-    for root in packages {
-        let data = name
-            .strip_prefix(root.as_str())
-            .and_then(|n| n.strip_prefix(".data/"));
-        if data.is_some_and(|n| n.ends_with(".storage")) {
-            return Role::Tensor;
-        }
+    let (folder, file) = name.rsplit_once('/').unwrap_or(("", name));
+    let is_number = !file.is_empty() && file.bytes().all(|b| b.is_ascii_digit());
+    if is_number
+        && ["data", "constants", "tensors"]
+            .iter()
+            .any(|f| is_root(folder.strip_suffix(f)))
+    {
+        return Role::Tensor;
     }
-    Role::Plain
+    if before(name, "code").any(|root| roots.contains(root)) {
+        return if file.ends_with(".debug_pkl") {
+            Role::Pickle
+        } else {
+            Role::TorchScript
+        };
+    }
+    let stored =
+        file.ends_with(".storage") && folder.strip_suffix(".data").is_some_and(|r| packages.contains(r));
+    if stored { Role::Tensor } else { Role::Plain }
 }
 
 #[cfg(test)]
@@ -200,7 +204,7 @@ mod tests {
 
     #[test]
     fn the_loader_unpickles_some_members_and_takes_others_for_numbers() {
-        let roots = ["archive/".to_owned()];
+        let roots = BTreeSet::from(["archive/"]);
         for (name, expected) in [
             ("archive/data.pkl", Role::Pickle),
             ("archive/constants.pkl", Role::Pickle),
@@ -211,7 +215,7 @@ mod tests {
             ("archive/version", Role::Plain),
             ("other/data/0", Role::Plain),
         ] {
-            assert_eq!(role(name, &roots, &[]), expected, "{name}");
+            assert_eq!(role(name, &roots, &BTreeSet::new()), expected, "{name}");
         }
     }
 }
