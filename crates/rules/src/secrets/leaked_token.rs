@@ -1,6 +1,6 @@
 use super::{
     redact::{moved, without},
-    shapes::{Secret, find},
+    shapes::{MOST, Secret, find},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -8,7 +8,7 @@ use std::{
 };
 use wellhead_core::{
     Confidence, Digest, Excerpt, ExcerptKind, ExcerptLine, Finding, Location, Mark, Measure, Reference, Risk,
-    Rule, RuleStatus, Scenario, Severity, Sink, Span, ThreatProfile, escape,
+    Rule, RuleStatus, Scenario, Severity, Sink, Span, TextPosition, ThreatProfile, escape,
 };
 use wellhead_formats::document::TextFile;
 
@@ -53,7 +53,7 @@ pub(super) fn check(file: &TextFile, sink: &mut Sink) {
     let name = sink.artifact().name().to_ascii_lowercase();
     let bare = !SOURCE.iter().any(|ending| name.ends_with(ending));
     let text: &str = &file.text;
-    let secrets = find(text, bare);
+    let secrets = find(text, bare, MOST);
     // The same token twice is one token to revoke.
     let mut told: BTreeMap<&str, usize> = BTreeMap::new();
     for secret in &secrets {
@@ -61,8 +61,7 @@ pub(super) fn check(file: &TextFile, sink: &mut Sink) {
         let times = told.entry(value).or_default();
         *times = times.saturating_add(1);
     }
-    let lines = Lines::new(text, secrets.first().map_or(0, |s| s.range.start));
-    let mut lines = lines;
+    let mut lines = Lines::new();
     let mut seen = BTreeSet::new();
     for secret in &secrets {
         let value = text.get(secret.hidden.clone()).unwrap_or_default();
@@ -105,51 +104,51 @@ fn finding(
     finding
 }
 
+/// How many bytes on either side of a secret its excerpt is made from: minified files have one line of megabytes.
+const WINDOW: usize = 2_000;
+
 /// The place with an excerpt in which every secret of the line is hidden.
 fn place(text: &str, secret: &Secret, all: &[Secret], lines: &mut Lines, sink: &Sink) -> Location {
-    let (number, line) = lines.of(text, secret.range.start);
-    let content = text.get(line.clone()).unwrap_or_default();
+    let (start, line) = lines.of(text, secret.range.start);
+    let (end, _) = lines.of(text, secret.range.end);
+    let boundary = |mut at: usize| {
+        while !text.is_char_boundary(at) {
+            at = at.saturating_sub(1);
+        }
+        at
+    };
+    let from = boundary(secret.range.start.saturating_sub(WINDOW)).max(line);
+    let to = boundary(secret.range.end.saturating_add(WINDOW).min(text.len()));
+    let content = text.get(from..to).unwrap_or_default();
+    let after = content
+        .get(secret.range.start.saturating_sub(from)..)
+        .unwrap_or_default();
+    let rest = after.find('\n').unwrap_or(after.len());
+    let to = secret.range.start.saturating_add(rest);
+    let content = text.get(from..to).unwrap_or_default();
     let hidden: Vec<Range<usize>> = all
         .iter()
         .map(|s| s.hidden.clone())
-        .filter(|h| h.start < line.end && h.end > line.start)
-        .map(|h| h.start.saturating_sub(line.start)..h.end.min(line.end).saturating_sub(line.start))
+        .filter(|h| h.start < to && h.end > from)
+        .map(|h| h.start.saturating_sub(from)..h.end.min(to).saturating_sub(from))
         .collect();
-    let start = secret.range.start.saturating_sub(line.start);
-    let stop = secret.range.end.min(line.end).saturating_sub(line.start);
-    // Only the neighbourhood is shown: minified files have one line of megabytes.
-    let shown = shown(content, &hidden, start..stop);
-    let column = |at: usize| {
-        let chars = content.get(..at).unwrap_or_default().chars().count();
-        u32::try_from(chars).unwrap_or(u32::MAX).saturating_add(1)
-    };
-    let mut location = Location::bytes(sink.artifact(), 0, 0, secret.kind.what);
-    let (last, last_line) = lines.of(text, secret.range.end);
-    let end_column = text
-        .get(last_line.start..secret.range.end)
-        .unwrap_or_default()
-        .chars()
-        .count();
+    let mark = secret.range.start.saturating_sub(from)..secret.range.end.min(to).saturating_sub(from);
+    let (shown, mark) = shown(content, &hidden, mark);
+    let mut location = Location::whole(sink.artifact(), secret.kind.what);
     location.span = Span::Text {
-        start: wellhead_core::TextPosition {
-            line: number,
-            column: column(start),
-        },
-        end: wellhead_core::TextPosition {
-            line: last,
-            column: u32::try_from(end_column).unwrap_or(u32::MAX).saturating_add(1),
-        },
+        start,
+        end,
         offset: secret.range.start as u64,
         length: secret.range.len() as u64,
     };
     let mut excerpt = Excerpt::new(ExcerptKind::Source);
     excerpt.lines.push(ExcerptLine {
-        number,
-        text: shown.0,
+        number: start.line,
+        text: shown,
     });
     excerpt.marks.push(Mark {
-        line: number,
-        range: shown.1,
+        line: start.line,
+        range: mark,
         label: secret.kind.what.to_owned(),
         primary: true,
     });
@@ -184,42 +183,49 @@ fn shown(content: &str, hidden: &[Range<usize>], mark: Range<usize>) -> (String,
     (text, first..last)
 }
 
-/// Line numbers of ascending positions, counted once.
+/// Lines and columns of ascending positions, each byte counted once.
 struct Lines {
     at: usize,
-    number: u32,
+    line: usize,
+    number: usize,
+    column: usize,
 }
 
 impl Lines {
-    fn new(text: &str, first: usize) -> Self {
-        let mut lines = Self { at: 0, number: 1 };
-        lines.of(text, first);
-        lines
+    fn new() -> Self {
+        Self {
+            at: 0,
+            line: 0,
+            number: 1,
+            column: 1,
+        }
     }
 
-    /// The number and the range of the line that holds a position.
-    fn of(&mut self, text: &str, position: usize) -> (u32, Range<usize>) {
-        let bytes = text.as_bytes();
+    /// The position in lines and columns, and the first byte of its line.
+    fn of(&mut self, text: &str, position: usize) -> (TextPosition, usize) {
         if position < self.at {
-            *self = Self { at: 0, number: 1 };
+            *self = Self::new();
         }
-        let between = bytes.get(self.at..position.min(bytes.len())).unwrap_or_default();
-        let breaks = between.iter().filter(|b| **b == b'\n').count();
-        self.number = self
-            .number
-            .saturating_add(u32::try_from(breaks).unwrap_or(u32::MAX));
-        self.at = position.min(bytes.len());
-        let head = bytes.get(..self.at).unwrap_or_default();
-        let start = head
-            .iter()
-            .rposition(|b| *b == b'\n')
-            .map_or(0, |i| i.saturating_add(1));
-        let tail = bytes.get(self.at..).unwrap_or_default();
-        let end = tail
-            .iter()
-            .position(|b| *b == b'\n')
-            .map_or(bytes.len(), |i| self.at.saturating_add(i));
-        (self.number, start..end)
+        let end = position.min(text.len());
+        let between = text.as_bytes().get(self.at..end).unwrap_or_default();
+        let mut counted = between;
+        if let Some(last) = between.iter().rposition(|b| *b == b'\n') {
+            let breaks = between.iter().filter(|b| **b == b'\n').count();
+            self.number = self.number.saturating_add(breaks);
+            self.line = self.at.saturating_add(last).saturating_add(1);
+            self.column = 1;
+            counted = between.get(last.saturating_add(1)..).unwrap_or_default();
+        }
+        // Bytes that continue a character are no column of their own.
+        let chars = counted.iter().filter(|b| **b & 0xc0 != 0x80).count();
+        self.column = self.column.saturating_add(chars);
+        self.at = end;
+        let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        let position = TextPosition {
+            line: number(self.number),
+            column: number(self.column),
+        };
+        (position, self.line)
     }
 }
 
@@ -266,6 +272,27 @@ mod tests {
         let all = findings("a.txt", Subject::Text(&file(&text)));
         let line = &all[0].locations[0].excerpt.as_ref().unwrap().lines[0].text;
         assert!(line.len() < 400 && line.contains("hf_[redacted]"), "{line}");
+    }
+
+    #[test]
+    fn places_are_those_of_the_text() {
+        let text = format!("a\né é {0}\n\n  {1}", token(), token().replace('a', "b"));
+        let all = findings("a.txt", Subject::Text(&file(&text)));
+        let places: Vec<_> = all.iter().map(|f| f.locations[0].span.clone()).collect();
+        let expected: Vec<_> = [token(), token().replace('a', "b")]
+            .iter()
+            .map(|t| {
+                let start = text.find(t.as_str()).unwrap();
+                wellhead_core::Location::text(
+                    &wellhead_core::ArtifactPath::file("a"),
+                    &text,
+                    start..start + t.len(),
+                    "",
+                )
+                .span
+            })
+            .collect();
+        assert_eq!(places, expected);
     }
 
     #[test]

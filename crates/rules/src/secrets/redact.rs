@@ -9,11 +9,23 @@ const REDACTED: &str = "[redacted]";
 
 /// The text with every secret in it hidden; what tells its kind stays: `hf_[redacted]`.
 pub fn redact(text: &str) -> Cow<'_, str> {
-    let hidden: Vec<Range<usize>> = find(text, true).into_iter().map(|s| s.hidden).collect();
-    if hidden.is_empty() {
-        return Cow::Borrowed(text);
+    let mut out = Cow::Borrowed(text);
+    // What was hidden may have been what kept its neighbour from standing alone.
+    for _ in 0..4 {
+        let hidden = hidden(&out);
+        if hidden.is_empty() {
+            break;
+        }
+        out = Cow::Owned(without(&out, &hidden));
     }
-    Cow::Owned(without(text, &hidden))
+    out
+}
+
+fn hidden(text: &str) -> Vec<Range<usize>> {
+    find(text, true, usize::MAX)
+        .into_iter()
+        .map(|s| s.hidden)
+        .collect()
 }
 
 /// The text with ranges replaced; they ascend and do not overlap.
@@ -60,7 +72,7 @@ pub fn redact_finding(finding: &mut Finding) {
             continue;
         };
         for line in &mut excerpt.lines {
-            let hidden: Vec<Range<usize>> = find(&line.text, true).into_iter().map(|s| s.hidden).collect();
+            let hidden = hidden(&line.text);
             if hidden.is_empty() {
                 continue;
             }

@@ -157,11 +157,12 @@ static SEARCH: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
 });
 
 /// The most secrets that are told of one text.
-const MOST: usize = 200;
+pub(super) const MOST: usize = 200;
 
 /// Finds secrets, in the order of the text, none inside another. `bare` says whether a setting's value may stand
-/// without quotes, as in an environment file; in source code that would be a variable.
-pub(super) fn find(text: &str, bare: bool) -> Vec<Secret> {
+/// without quotes, as in an environment file; in source code that would be a variable. At most
+/// `most` are looked for.
+pub(super) fn find(text: &str, bare: bool, most: usize) -> Vec<Secret> {
     let Some(search) = SEARCH.as_ref() else {
         return Vec::new();
     };
@@ -182,7 +183,7 @@ pub(super) fn find(text: &str, bare: bool) -> Vec<Secret> {
         if let Some(secret) = secret {
             done = secret.range.end;
             found.push(secret);
-            if found.len() >= MOST {
+            if found.len() >= most {
                 break;
             }
         }
@@ -306,9 +307,15 @@ fn setting(text: &str, start: usize, name: &str, bare: bool) -> Option<Secret> {
 }
 
 fn is_env_instruction(text: &str, start: usize) -> bool {
-    let head = text.get(..start).unwrap_or_default();
-    let line = head.rsplit('\n').next().unwrap_or_default();
-    matches!(line.trim().to_ascii_uppercase().as_str(), "ENV" | "ARG")
+    // The words themselves and a little indentation; a line may be as long as the file.
+    let from = start.saturating_sub(16);
+    let head = text.as_bytes().get(from..start).unwrap_or_default();
+    let line = head
+        .rsplit(|b| *b == b'\n')
+        .next()
+        .unwrap_or_default()
+        .trim_ascii();
+    line.eq_ignore_ascii_case(b"ENV") || line.eq_ignore_ascii_case(b"ARG")
 }
 
 /// Whether the value of a setting is the secret itself and not the way to it.
@@ -328,9 +335,15 @@ fn is_secret_value(value: &str) -> bool {
 fn private_key(text: &str, start: usize) -> Option<Secret> {
     const LONGEST: usize = 16 << 10;
     let rest = text.get(start..)?;
-    let label_end = rest.get(PEM.len()..)?.find("-----")?.saturating_add(PEM.len());
+    const LABEL: usize = 48;
+    let head = rest.as_bytes().iter().take(PEM.len().saturating_add(LABEL));
+    let dashes = head.skip(PEM.len()).position(|b| *b == b'-')?;
+    let label_end = PEM.len().saturating_add(dashes);
     let label = rest.get(PEM.len()..label_end)?;
-    if label.len() > 40 || !label.contains("PRIVATE KEY") || label.contains("ENCRYPTED") {
+    if !rest.get(label_end..)?.starts_with("-----")
+        || !label.contains("PRIVATE KEY")
+        || label.contains("ENCRYPTED")
+    {
         return None;
     }
     let body = label_end.saturating_add(5);
@@ -421,7 +434,7 @@ mod tests {
     const BODY: &str = "aZ3kQ9vB7xT2mW8rL5nY4pD6cH1gJ0sFqE7uKbVtXoRi";
 
     fn found(text: &str, bare: bool) -> Vec<(&'static str, String)> {
-        find(text, bare)
+        find(text, bare, MOST)
             .iter()
             .map(|s| (s.kind.what, text[s.hidden.clone()].to_owned()))
             .collect()
