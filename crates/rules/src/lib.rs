@@ -7,6 +7,7 @@
 mod formats;
 mod infra;
 mod packages;
+mod pickle;
 mod policy;
 mod python;
 mod secrets;
@@ -113,6 +114,7 @@ static FAMILIES: &[&[Registered]] = &[
     formats::RULES,
     infra::RULES,
     packages::RULES,
+    pickle::RULES,
     policy::RULES,
     python::RULES,
     secrets::RULES,

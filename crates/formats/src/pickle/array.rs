@@ -4,7 +4,7 @@
 //! from the wrapper's shape and dtype, so dtypes are followed exactly.
 
 use super::{
-    machine::Machine,
+    machine::{Machine, NO_FRAME},
     program::Flavour,
     resync,
     value::{Kind, Value, View},
@@ -112,6 +112,20 @@ impl Machine<'_> {
             self.fail("holds an array whose size cannot be told");
             return;
         };
+        // Writers close the frame before the bytes. Where one is open, joblib reads the array behind it.
+        let here = self.reader.offset();
+        if self.f.frame_end <= here {
+            self.f.frame_end = NO_FRAME;
+        } else if self.f.frame_end != NO_FRAME {
+            self.differs(
+                "an array's bytes stand behind the frame that its wrapper is in: joblib reads them there, \
+                 other loaders read them as opcodes"
+                    .to_owned(),
+                true,
+            );
+            self.f.skip_behind_frame = count.saturating_mul(size);
+            return;
+        }
         if objects {
             self.embedded_stream();
             return;
@@ -120,8 +134,8 @@ impl Machine<'_> {
             let pad = self.reader.u8().unwrap_or(0);
             self.reader.skip(u64::from(pad));
         }
-        self.look_at_array();
         let bytes = count.saturating_mul(size);
+        self.look_at_array(bytes);
         if !self.reader.skip(bytes) {
             let end = self.reader.len();
             self.reader.seek(end);
@@ -139,8 +153,9 @@ impl Machine<'_> {
     }
 
     /// `pickle.load` does not skip the array: what is data for joblib are opcodes for it.
-    fn look_at_array(&mut self) {
-        let head = self.reader.peek_some(HEAD);
+    fn look_at_array(&mut self, bytes: u64) {
+        let own = usize::try_from(bytes).unwrap_or(HEAD).min(HEAD);
+        let head = self.reader.peek_some(own);
         if resync::looks_like_pickle(head) != resync::Likelihood::Certain {
             return;
         }

@@ -235,7 +235,8 @@ impl Program {
             let at = reader.offset();
             let Some(mut i) = next(&mut reader) else { break };
             // Between two instructions may stand an array; the place itself is always one.
-            if i.opcode == "INVALID" || i.length > site.offset.saturating_sub(at) && at < site.offset {
+            let behind = at.saturating_add(i.length) > site.offset;
+            if at < site.offset && (behind || i.opcode == "INVALID") {
                 reader.seek(site.offset);
                 index = site.index;
                 out.clear();

@@ -40,7 +40,7 @@ const STREAMS: usize = 4096;
 /// How many places of one sort a program lists.
 pub(super) const LISTED: usize = 64;
 /// Where no frame is open.
-const NO_FRAME: u64 = u64::MAX;
+pub(super) const NO_FRAME: u64 = u64::MAX;
 
 /// What belongs to one stream and is forgotten with it.
 #[derive(Default)]
@@ -52,6 +52,8 @@ pub(super) struct Frame {
     pub(super) memo_len: u64,
     pub(super) protocol: u8,
     pub(super) frame_end: u64,
+    /// Bytes of an array that joblib reads behind the open frame.
+    pub(super) skip_behind_frame: u64,
     pub(super) frame_too_long: Option<Site>,
     pub(super) damaged: Option<(u64, String)>,
     pub(super) paid: usize,
@@ -282,6 +284,10 @@ impl<'b> Machine<'b> {
             }
         }
         self.f.frame_end = NO_FRAME;
+        let bytes = std::mem::take(&mut self.f.skip_behind_frame);
+        if bytes > 0 {
+            self.reader.skip(bytes);
+        }
     }
 
     pub(super) fn enter_frame(&mut self, len: u64) {

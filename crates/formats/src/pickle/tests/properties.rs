@@ -28,6 +28,10 @@ proptest! {
         for c in &p.calls {
             let _ = p.excerpt(p.imports.first(), Some(c), "called");
         }
+        for s in &p.streams {
+            let site = Site { offset: s.offset + s.length, context_offset: s.offset, ..Site::default() };
+            let _ = p.excerpt_at(&site, "here");
+        }
         let _ = looks_like_pickle(&bytes);
         let listing = disassemble(&Blob::from_bytes(bytes), 0..u64::MAX, &mut Budget::default());
         for i in &listing {

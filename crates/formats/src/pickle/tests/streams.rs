@@ -25,7 +25,7 @@ fn the_call_is_seen_through_every_trick() {
         ("S11 frame beyond the end", format!("PROTO 4\nFRAME 100000\n{EVIL}STOP")),
         ("S12 empty frames, old protocol", format!("PROTO 2\nFRAME 0\nFRAME 0\n{EVIL}FRAME 0\nSTOP")),
         ("S13 PROTO twice and late", format!("NONE\nPOP\nPROTO 0\nPROTO 5\nPROTO 1\n{EVIL}STOP")),
-        ("S14 huge index", format!("GLOBAL 'posix system'\nLONG_BINPUT 4294967295\nPOP\nLONG_BINGET 4294967295\nBINUNICODE 'x'\nTUPLE1\nREDUCE\nSTOP")),
+        ("S14 huge index", "GLOBAL 'posix system'\nLONG_BINPUT 4294967295\nPOP\nLONG_BINGET 4294967295\nBINUNICODE 'x'\nTUPLE1\nREDUCE\nSTOP".to_owned()),
         ("S15 PUT of a result", "PROTO 4\nBINUNICODE 'posix'\nMEMOIZE\nBINUNICODE 'system'\nSTACK_GLOBAL\nMEMOIZE\nPOP\nBINGET 1\nBINUNICODE 'x'\nTUPLE1\nREDUCE\nSTOP".to_owned()),
         ("S16 slot overwritten after use", "PROTO 4\nBINUNICODE 'posix'\nBINPUT 0\nPOP\nBINUNICODE 'math'\nBINGET 0\nBINUNICODE 'system'\nSTACK_GLOBAL\nBINUNICODE 'math'\nBINPUT 0\nPOP\nBINUNICODE 'x'\nTUPLE1\nREDUCE\nSTOP".to_owned()),
         ("S17 noise between the operands", "PROTO 4\nBINUNICODE 'posix'\nDUP\nPOP\nMARK\nNONE\nPOP_MARK\nBINUNICODE 'system'\nMARK\nPOP\nSTACK_GLOBAL\nBINUNICODE 'x'\nTUPLE1\nREDUCE\nSTOP".to_owned()),
@@ -344,7 +344,7 @@ fn damage_is_told_and_what_stands_behind_it_is_marked() {
     let p = program(&format!("{EVIL}RAW hex:ff\n{EVIL}STOP"));
     assert_eq!(calls(&p), ["posix.system('x')"]);
     assert!(p.streams[1].found_by_search);
-    let p = program(&format!("NONE\nSTOP\nRAW hex:00 00 00"));
+    let p = program("NONE\nSTOP\nRAW hex:00 00 00");
     assert_eq!((p.trailing, p.streams.len()), (None, 1));
     let p = program("NONE\nSTOP\nRAW 'some text'");
     assert_eq!(p.trailing.unwrap().length, 9);
