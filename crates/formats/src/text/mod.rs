@@ -6,6 +6,7 @@
 mod json;
 mod node;
 mod toml;
+mod toml_plain;
 mod yaml;
 
 pub use json::json;

@@ -1,6 +1,6 @@
 //! TOML by the `toml` crate, with every key and value in its place.
 
-use super::{Entry, NODE_BYTES, Node, SyntaxError, Value};
+use super::{Entry, NODE_BYTES, Node, SyntaxError, Value, toml_plain};
 use ::toml::{
     Spanned,
     de::{DeTable, DeValue},
@@ -13,6 +13,13 @@ use wellhead_core::Budget;
 /// # Errors
 /// Where it is not TOML (the parser bounds nesting itself), or costs more than the budget has.
 pub fn toml(text: &str, budget: &mut Budget) -> Result<Node, SyntaxError> {
+    if let Some(node) = toml_plain::read(text, budget) {
+        return Ok(node);
+    }
+    full(text, budget)
+}
+
+fn full(text: &str, budget: &mut Budget) -> Result<Node, SyntaxError> {
     // The parser's own tree is paid for by the text's length before it is built.
     budget
         .memory(text.len() as u64)
@@ -105,10 +112,74 @@ mod tests {
         let _ = read(&format!("{} = 1", vec!["a"; 50_000].join(".")));
     }
 
+    /// Keys and values, and the bytes of what is no table that headers made.
+    fn flat(node: &Node) -> String {
+        match &node.value {
+            Value::Table(entries) => {
+                let all: Vec<_> = entries
+                    .iter()
+                    .map(|e| format!("{:?}={}", e.key, flat(&e.node)))
+                    .collect();
+                format!("{{{}}}", all.join(","))
+            }
+            Value::Array(items) => {
+                let all: Vec<_> = items.iter().map(flat).collect();
+                format!("[{}]", all.join(","))
+            }
+            leaf => format!("{leaf:?}@{:?}", node.span),
+        }
+    }
+
+    fn compare(text: &str) -> bool {
+        let plain = toml_plain::read(text, &mut Budget::default());
+        if let Some(plain) = &plain {
+            let full = full(text, &mut Budget::default()).unwrap_or_else(|e| panic!("{text}: {}", e.message));
+            assert_eq!(flat(plain), flat(&full), "{text}");
+        }
+        plain.is_some()
+    }
+
+    #[test]
+    fn plain_texts_are_read_in_one_pass_and_others_are_not() {
+        for (text, plain) in [
+            (
+                "a = 1\n[b]\nc = \"d\" # e\n[[f]]\ng = [\n  { h = \"i\" },\n]\n[f.j]\nk = true\n[[f]]\n",
+                true,
+            ),
+            ("[a.b]\nc = 1\n[a.d]\n", true),
+            ("", true),
+            ("# only\n", true),
+            ("a = \"\"\n", true),
+            ("a = 'b'\n", false),
+            ("a = \"\\n\"\n", false),
+            ("a = \"\"\"b\"\"\"\n", false),
+            ("a = 1.5\n", false),
+            ("a = 2026-11-23\n", false),
+            ("a.b = 1\n", false),
+            ("a = 1\na = 2\n", false),
+            ("[a]\n[a]\n", false),
+            ("[a.b]\n[a]\n", false),
+            ("a = { b = 1 }\n[a.c]\n", false),
+            ("a = [{ b = 1 }]\n[[a]]\n", false),
+            ("a = [{ b = 1 }]\n[a.c]\n", false),
+            ("[[a]]\n[a]\n", false),
+            ("a = 1 b = 2\n", false),
+            ("a = 1\r\n", false),
+        ] {
+            assert_eq!(compare(text), plain, "{text}");
+        }
+    }
+
     proptest! {
         #[test]
         fn never_panics(text in any::<String>()) {
             let _ = read(&text);
+            compare(&text);
+        }
+
+        #[test]
+        fn one_pass_reads_what_the_full_parser_reads(text in "([ab]|\"|=| = |\\[|\\]|\\{|\\}|,|\\.|1|true|#|\n|\\[a\\]\n|\\[\\[a\\]\\]\n|\\[a\\.b\\]\n|a = 1\n|b = \"x\"\n|a = \\{ b = 1 \\}\n){0,14}") {
+            compare(&text);
         }
     }
 }

@@ -1,6 +1,8 @@
 //! Numbers and texts as the database writes them. The reader trusts nothing: every length is checked against what is
 //! left before anything is allocated.
 
+use std::ops::Range;
+
 /// The bytes end too early, or say something that cannot be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Malformed;
@@ -61,6 +63,14 @@ impl<'a> Reader<'a> {
 
     pub(super) fn is_empty(&self) -> bool {
         self.rest.is_empty()
+    }
+
+    /// Where what is left lies in the bytes that it was taken from.
+    pub(super) fn place_in(&self, all: &[u8]) -> Range<usize> {
+        let start = (self.rest.as_ptr() as usize)
+            .saturating_sub(all.as_ptr() as usize)
+            .min(all.len());
+        start..start.saturating_add(self.rest.len())
     }
 
     pub(super) fn byte(&mut self) -> Result<u8, Malformed> {

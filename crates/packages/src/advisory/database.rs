@@ -7,13 +7,16 @@
 use super::{
     Match, MatchedBy, Rated,
     codec::{Malformed, Reader, u32_at},
-    range::{Event, EventKind, VersionRange, fixed_in},
+    range::{Event, EventKind, Line, VersionRange, fixed_in},
 };
 use crate::version::{PyVersion, parse};
 use flate2::read::DeflateDecoder;
 use pep440_rs::{Version, VersionSpecifiers};
 use sha2::{Digest as _, Sha256};
-use std::io::{self, Read as _};
+use std::{
+    io::{self, Read as _},
+    ops::Range,
+};
 use wellhead_core::{Blob, Budget, DatabaseInfo, Digest, DigestAlgorithm, Exhausted, Severity};
 
 pub(super) const MAGIC: &[u8; 8] = b"WHADVDB\x01";
@@ -180,14 +183,10 @@ impl Database {
             return Ok(None);
         };
         let raw = self.block(block, budget)?;
-        let mut rest = Reader::new(&raw);
-        while !rest.is_empty() {
-            let mut part = rest.part()?;
-            if part.text()? == name {
-                return Ok(Some(PackageAdvisories::read(part)?));
-            }
+        match PackageAdvisories::read(raw, name)? {
+            Some(known) => Ok(Some(known)),
+            None => Err(DatabaseError::Damaged("a package is not where the index says")),
         }
-        Err(DatabaseError::Damaged("a package is not where the index says"))
     }
 
     fn block(&self, i: usize, budget: &mut Budget) -> Result<Vec<u8>, DatabaseError> {
@@ -249,40 +248,60 @@ fn read(blob: &Blob, offset: u64, len: usize) -> io::Result<Vec<u8>> {
     Ok(out)
 }
 
+/// What decides whether a record applies. What it says is read only if it does.
 struct Record {
     runs: Vec<(usize, usize)>,
     ranges: Vec<VersionRange>,
-    matched: Match,
+    malicious: bool,
+    /// Where its texts lie in the block.
+    texts: Range<usize>,
 }
 
 /// All that the database knows about one package.
 pub struct PackageAdvisories {
+    raw: Vec<u8>,
     versions: Vec<String>,
     records: Vec<Record>,
 }
 
 impl PackageAdvisories {
-    fn read(mut from: Reader<'_>) -> Result<Self, Malformed> {
-        let versions = from.texts()?;
-        let n = from.count()?;
-        let records = (0..n)
-            .map(|_| read_record(from.part()?))
-            .collect::<Result<_, _>>()?;
-        Ok(Self { versions, records })
+    /// Finds the package in its block.
+    fn read(raw: Vec<u8>, name: &str) -> Result<Option<Self>, Malformed> {
+        let mut rest = Reader::new(&raw);
+        while !rest.is_empty() {
+            let mut part = rest.part()?;
+            if part.text()? != name {
+                continue;
+            }
+            let versions = part.texts()?;
+            let n = part.count()?;
+            let records = (0..n)
+                .map(|_| read_record(part.part()?, &raw))
+                .collect::<Result<_, _>>()?;
+            return Ok(Some(Self {
+                versions,
+                records,
+                raw,
+            }));
+        }
+        Ok(None)
+    }
+
+    /// The record's texts as a match. Records that do not decode say nothing, and the block's digest was right, so
+    /// only whoever built the database could have made one.
+    fn matched(&self, record: &Record, matched_by: MatchedBy, fixed_in: Option<String>) -> Option<Match> {
+        let texts = Reader::new(self.raw.get(record.texts.clone())?);
+        read_texts(texts, record.malicious, matched_by, fixed_in).ok()
     }
 
     /// The advisories that apply to a version, in the order of their identifiers.
     pub fn matches(&self, version: &PyVersion) -> Vec<Match> {
-        let place = self.versions.iter().position(|v| v == version.key());
+        let place = self.place(version);
         self.records
             .iter()
             .filter_map(|r| {
                 let matched_by = r.applies(version, place)?;
-                Some(Match {
-                    matched_by,
-                    fixed_in: fixed_in(&r.ranges, version),
-                    ..r.matched.clone()
-                })
+                self.matched(r, matched_by, fixed_in(&r.ranges, version))
             })
             .collect()
     }
@@ -292,14 +311,8 @@ impl PackageAdvisories {
         self.records
             .iter()
             .filter(|r| r.by_name())
-            .map(|r| r.matched.clone())
+            .filter_map(|r| self.matched(r, MatchedBy::Name, None))
             .collect()
-    }
-
-    fn clean(&self, version: &Version) -> bool {
-        let version = PyVersion::new(&version.to_string());
-        let place = self.versions.iter().position(|v| v == version.key());
-        self.records.iter().all(|r| r.applies(&version, place).is_none())
     }
 
     /// The smallest version at or above `from` that some advisory calls fixed and none calls affected.
@@ -314,7 +327,28 @@ impl PackageAdvisories {
             .collect();
         fixes.sort();
         fixes.dedup();
-        fixes.into_iter().find(|v| self.clean(v)).map(|v| v.to_string())
+        // Every candidate is held against every range, so each end is read only once.
+        let lines: Vec<Vec<Line>> = self
+            .records
+            .iter()
+            .map(|r| r.ranges.iter().map(VersionRange::line).collect())
+            .collect();
+        let clean = |version: &Version| {
+            let version = PyVersion::new(&version.to_string());
+            let place = self.place(&version);
+            self.records.iter().zip(&lines).all(|(record, lines)| {
+                !record.lists(place)
+                    && !record.by_name()
+                    && version
+                        .public()
+                        .is_some_and(|v| lines.iter().all(|l| !l.holds(v)))
+            })
+        };
+        fixes.into_iter().find(clean).map(|v| v.to_string())
+    }
+
+    fn place(&self, version: &PyVersion) -> Option<usize> {
+        self.versions.iter().position(|v| v == version.key())
     }
 
     /// The newest affected version that a specifier still lets in, with the advisories that apply to it, among the
@@ -336,7 +370,7 @@ impl Record {
     /// a range that ends.
     fn by_name(&self) -> bool {
         let from_the_beginning = |e: &Event| e.kind == EventKind::Introduced && e.version == "0";
-        self.matched.malicious
+        self.malicious
             && self.runs.is_empty()
             && self
                 .ranges
@@ -344,13 +378,16 @@ impl Record {
                 .all(|r| r.events.iter().all(from_the_beginning))
     }
 
-    fn applies(&self, version: &PyVersion, place: Option<usize>) -> Option<MatchedBy> {
-        let listed = place.is_some_and(|at| {
+    fn lists(&self, place: Option<usize>) -> bool {
+        place.is_some_and(|at| {
             self.runs
                 .iter()
                 .any(|(start, len)| at >= *start && at.saturating_sub(*start) < *len)
-        });
-        if listed {
+        })
+    }
+
+    fn applies(&self, version: &PyVersion, place: Option<usize>) -> Option<MatchedBy> {
+        if self.lists(place) {
             return Some(MatchedBy::Version);
         }
         if self.by_name() {
@@ -360,7 +397,7 @@ impl Record {
     }
 }
 
-fn read_record(mut from: Reader<'_>) -> Result<Record, Malformed> {
+fn read_record(mut from: Reader<'_>, raw: &[u8]) -> Result<Record, Malformed> {
     let n = from.count()?;
     let runs = (0..n)
         .map(|_| Ok((from.number()?, from.number()?)))
@@ -382,7 +419,21 @@ fn read_record(mut from: Reader<'_>) -> Result<Record, Malformed> {
         }
         ranges.push(VersionRange { events });
     }
-    let flags = from.byte()?;
+    let malicious = from.byte()? & FLAG_MALICIOUS != 0;
+    Ok(Record {
+        runs,
+        ranges,
+        malicious,
+        texts: from.place_in(raw),
+    })
+}
+
+fn read_texts(
+    mut from: Reader<'_>,
+    malicious: bool,
+    matched_by: MatchedBy,
+    fixed_in: Option<String>,
+) -> Result<Match, Malformed> {
     let tenths = Some(from.byte()?).filter(|t| *t <= 100);
     let word = match from.byte()? {
         0 => Some(Severity::Info),
@@ -397,19 +448,14 @@ fn read_record(mut from: Reader<'_>) -> Result<Record, Malformed> {
     let summary = from.text()?.to_owned();
     let vector = Some(from.text()?.to_owned()).filter(|v| !v.is_empty());
     let published = from.text()?.to_owned();
-    let _modified = from.text()?;
-    Ok(Record {
-        runs,
-        ranges,
-        matched: Match {
-            id,
-            aliases,
-            summary,
-            rated: Rated { tenths, word, vector },
-            published,
-            malicious: flags & FLAG_MALICIOUS != 0,
-            matched_by: MatchedBy::Name,
-            fixed_in: None,
-        },
+    Ok(Match {
+        id,
+        aliases,
+        summary,
+        rated: Rated { tenths, word, vector },
+        published,
+        malicious,
+        matched_by,
+        fixed_in,
     })
 }

@@ -31,35 +31,17 @@ pub struct VersionRange {
     pub events: Vec<Event>,
 }
 
-impl VersionRange {
-    /// Whether `version` lies in the range, and whether an end had to be repaired to say so.
-    ///
-    /// An `introduced` without any leading version counts as the beginning: a miss would cost more than a false alarm.
-    /// A `fixed` or `last_affected` without one is left out.
-    pub fn holds(&self, version: &PyVersion) -> Option<MatchedBy> {
-        let public = version.public()?;
-        let mut repaired = false;
-        let mut line: Vec<(Option<Version>, EventKind)> = Vec::with_capacity(self.events.len());
-        for event in &self.events {
-            if event.kind == EventKind::Introduced && event.version == "0" {
-                line.push((None, event.kind));
-                continue;
-            }
-            match (repair(&event.version), event.kind) {
-                (Some((at, cut)), kind) => {
-                    repaired |= cut;
-                    line.push((Some(at), kind));
-                }
-                (None, EventKind::Introduced) => {
-                    repaired = true;
-                    line.push((None, EventKind::Introduced));
-                }
-                (None, _) => repaired = true,
-            }
-        }
-        line.sort();
+/// A range whose ends were read, in order. No version is the beginning of time.
+pub(crate) struct Line {
+    events: Vec<(Option<Version>, EventKind)>,
+    repaired: bool,
+}
+
+impl Line {
+    /// Whether a version lies on it.
+    pub(crate) fn holds(&self, public: &Version) -> bool {
         let mut affected = false;
-        for (at, kind) in &line {
+        for (at, kind) in &self.events {
             let reached = at.as_ref().is_none_or(|at| match kind {
                 EventKind::LastAffected => public > at,
                 EventKind::Introduced | EventKind::Fixed => public >= at,
@@ -68,7 +50,44 @@ impl VersionRange {
                 affected = *kind == EventKind::Introduced;
             }
         }
-        affected.then_some(if repaired {
+        affected
+    }
+}
+
+impl VersionRange {
+    /// Reads and sorts the events.
+    ///
+    /// An `introduced` without any leading version counts as the beginning: a miss would cost more than a false alarm.
+    /// A `fixed` or `last_affected` without one is left out.
+    pub(crate) fn line(&self) -> Line {
+        let mut repaired = false;
+        let mut events: Vec<(Option<Version>, EventKind)> = Vec::with_capacity(self.events.len());
+        for event in &self.events {
+            if event.kind == EventKind::Introduced && event.version == "0" {
+                events.push((None, event.kind));
+                continue;
+            }
+            match (repair(&event.version), event.kind) {
+                (Some((at, cut)), kind) => {
+                    repaired |= cut;
+                    events.push((Some(at), kind));
+                }
+                (None, EventKind::Introduced) => {
+                    repaired = true;
+                    events.push((None, EventKind::Introduced));
+                }
+                (None, _) => repaired = true,
+            }
+        }
+        events.sort();
+        Line { events, repaired }
+    }
+
+    /// Whether `version` lies in the range, and whether an end had to be repaired to say so.
+    pub fn holds(&self, version: &PyVersion) -> Option<MatchedBy> {
+        let public = version.public()?;
+        let line = self.line();
+        line.holds(public).then_some(if line.repaired {
             MatchedBy::RepairedRange
         } else {
             MatchedBy::Range

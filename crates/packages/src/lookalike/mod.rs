@@ -179,7 +179,9 @@ fn one_slip(name: &str, popular: &[&'static str]) -> Option<LookAlike> {
     let mut best: Option<LookAlike> = None;
     for meant in popular.iter().copied().filter(|p| p.len() >= MIN_EDIT) {
         let theirs = meant.as_bytes();
-        if mine.len().abs_diff(theirs.len()) > 1 {
+        // One slip leaves the first letter or the last one in place.
+        let an_end_stays = mine.first() == theirs.first() || mine.last() == theirs.last();
+        if mine.len().abs_diff(theirs.len()) > 1 || !an_end_stays {
             continue;
         }
         let Some(how) = slip(mine, theirs) else {
