@@ -390,7 +390,8 @@ pub(crate) fn reference(text: &Mapped, start: usize, lookup: Lookup<'_>) -> Opti
 
 /// `${NAME:-default}` and its relatives, after the name.
 fn braced_value(rest: &str, value: Option<String>) -> Option<String> {
-    let default = |text: &str| (!text.contains('$')).then(|| text.to_owned());
+    // An empty default says that the value is to come from outside, not that there is none.
+    let default = |text: &str| (!text.contains('$') && !text.is_empty()).then(|| text.to_owned());
     if rest.is_empty() {
         return value;
     }

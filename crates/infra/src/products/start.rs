@@ -35,6 +35,8 @@ pub struct Exposure {
     pub access: Access,
     /// Who reaches it.
     pub reach: Reach,
+    /// Whether it is open for certain; otherwise it is only meant to be, and depends on the image.
+    pub certain: bool,
     /// The places, the first of which is the place itself, each with a few words.
     pub marks: Vec<(Range<usize>, String)>,
 }
@@ -53,6 +55,8 @@ pub(crate) enum Bind {
 pub(crate) struct Launch {
     pub access: Access,
     pub bind: Bind,
+    /// Whether it is open for certain.
+    pub certain: bool,
     /// The ports it is reached on.
     pub ports: Vec<u32>,
     pub marks: Vec<(Range<usize>, String)>,
@@ -65,7 +69,7 @@ pub fn exposures(configuration: &Configuration, resource: &Resource) -> Vec<Expo
         return Vec::new();
     }
     let mut out: Vec<Exposure> = Vec::new();
-    let more = notebook_arguments(resource);
+    let more = notebook_start(resource);
     for command in resource.start.iter().chain(&more) {
         for product in PRODUCTS {
             let Some(launch) = (product.launch)(resource, command) else {
@@ -84,6 +88,7 @@ pub fn exposures(configuration: &Configuration, resource: &Resource) -> Vec<Expo
                     product,
                     access: launch.access,
                     reach,
+                    certain: launch.certain,
                     marks,
                 });
             }
@@ -92,19 +97,29 @@ pub fn exposures(configuration: &Configuration, resource: &Resource) -> Vec<Expo
     out
 }
 
-/// The start that Jupyter's own images make of `NOTEBOOK_ARGS`.
-fn notebook_arguments(resource: &Resource) -> Option<Command> {
-    let (_, span) = env(resource, "NOTEBOOK_ARGS")?;
-    let value = resource.variable("NOTEBOOK_ARGS")?.value.as_ref()?;
-    let word = |text: &str| Word {
-        text: text.to_owned(),
-        span: span.clone(),
-        open: value.open,
+/// The start that Jupyter's own images make without being told one, with what `NOTEBOOK_ARGS` adds to it.
+fn notebook_start(resource: &Resource) -> Option<Command> {
+    let image = resource.image.as_ref().filter(|_| resource.start.is_empty());
+    let is_jupyter = |text: &str| {
+        let name = text.split(['@']).next().unwrap_or(text);
+        name.contains("jupyter") || name.contains("-notebook")
     };
-    let arguments = value.text.split_whitespace().map(word);
+    let image = image.filter(|i| is_jupyter(&i.text)).map(|i| i.span.clone());
+    let arguments = resource
+        .variable("NOTEBOOK_ARGS")
+        .and_then(|v| Some((v.value.as_ref()?, v.span.clone())));
+    let place = arguments.as_ref().map(|(_, span)| span.clone()).or(image)?;
+    let word = |text: &str, open: bool| Word {
+        text: text.to_owned(),
+        span: place.clone(),
+        open,
+    };
+    let more = arguments
+        .iter()
+        .flat_map(|(value, _)| value.text.split_whitespace().map(|t| word(t, value.open)));
     Some(Command {
-        words: std::iter::once(word("start-notebook.py"))
-            .chain(arguments)
+        words: std::iter::once(word("start-notebook.py", false))
+            .chain(more)
             .collect(),
         piped: false,
     })
@@ -251,7 +266,7 @@ fn jupyter_names(settings: &[&str]) -> Vec<String> {
         .collect()
 }
 
-pub(crate) fn jupyter(_: &Resource, command: &Command) -> Option<Launch> {
+pub(crate) fn jupyter(resource: &Resource, command: &Command) -> Option<Launch> {
     const PROGRAMS: &[&str] = &[
         "jupyter",
         "jupyter-lab",
@@ -285,13 +300,18 @@ pub(crate) fn jupyter(_: &Resource, command: &Command) -> Option<Launch> {
     let token = value(&names(&["token"], &[]));
     let password = value(&names(&["password", "hashed_password"], &[]));
     let has_password = password.as_ref().is_some_and(|(v, w, _)| !v.is_empty() || w.open);
-    // Only an explicit empty token opens it; an empty `JUPYTER_TOKEN` makes it generate one.
-    let (token_value, token_word, token_span) = token?;
-    let access = if token_value.is_empty() && !token_word.open && !has_password {
-        Access::SwitchedOff
-    } else {
-        Access::On
+    let (token_span, certain) = match token {
+        Some((value, word, span)) if value.is_empty() && !word.open => (span, true),
+        Some(_) => return None,
+        // Jupyter takes an empty variable for none and makes a token; scripts that hand it on as an option do not.
+        None => match env(resource, "JUPYTER_TOKEN") {
+            Some(("", span)) => (span, false),
+            _ => return None,
+        },
     };
+    if has_password {
+        return None;
+    }
     let ip = value(&names(&["ip"], &["--ip"]));
     // The images' own start scripts listen everywhere unless told otherwise.
     let (bind, ip_span) = match ip {
@@ -305,7 +325,8 @@ pub(crate) fn jupyter(_: &Resource, command: &Command) -> Option<Launch> {
     let mut marks = vec![(token_span, "asks nobody for a token".to_owned())];
     marks.extend(ip_span.map(|span| (span, "listens on every address".to_owned())));
     Some(Launch {
-        access,
+        certain,
+        access: Access::SwitchedOff,
         bind,
         ports: vec![port],
         marks,
@@ -330,6 +351,7 @@ pub(crate) fn mlflow(resource: &Resource, command: &Command) -> Option<Launch> {
         .and_then(|(v, _)| v.parse().ok())
         .unwrap_or(5000);
     Some(Launch {
+        certain: true,
         access: if protected {
             Access::On
         } else {
@@ -380,6 +402,7 @@ pub(crate) fn ray(resource: &Resource, command: &Command) -> Option<Launch> {
         marks.push((command.span(), "takes clients from every address".to_owned()));
     }
     Some(Launch {
+        certain: true,
         access,
         bind: Bind::All,
         ports,
@@ -396,6 +419,7 @@ pub(crate) fn tensorboard(_: &Resource, command: &Command) -> Option<Launch> {
         .map(|span| (Bind::All, span));
     let (bind, span) = all.or_else(|| flags.bind(&["--host"]))?;
     Some(Launch {
+        certain: true,
         access: Access::NoneByDefault,
         bind,
         ports: vec![flags.port(&["--port"], 6006)],
@@ -417,6 +441,7 @@ pub(crate) fn dask(_: &Resource, command: &Command) -> Option<Launch> {
     let secured = flags.has(&["--tls-ca-file", "--tls-cert"]).is_some();
     let bind = flags.bind(&["--host"]).map_or(Bind::All, |(bind, _)| bind);
     Some(Launch {
+        certain: true,
         access: if secured {
             Access::On
         } else {
@@ -446,6 +471,7 @@ pub(crate) fn prefect(resource: &Resource, command: &Command) -> Option<Launch> 
         .or_else(|| env(resource, "PREFECT_SERVER_API_HOST").map(|(v, span)| (bind_of(v, false), span)))
         .unwrap_or((Bind::Loopback, command.span()));
     Some(Launch {
+        certain: true,
         access: if protected {
             Access::On
         } else {
@@ -469,6 +495,7 @@ pub(crate) fn marimo(_: &Resource, command: &Command) -> Option<Launch> {
     let off = flags.has(&["--no-token"]).filter(|_| is_editor)?;
     let (bind, _) = flags.bind(&["--host"])?;
     Some(Launch {
+        certain: true,
         access: Access::SwitchedOff,
         bind,
         ports: vec![flags.port(&["--port", "-p"], 2718)],
@@ -484,6 +511,7 @@ pub(crate) fn torchserve(resource: &Resource, command: &Command) -> Option<Launc
         value.eq_ignore_ascii_case("true").then_some(span)
     })?;
     Some(Launch {
+        certain: true,
         access: Access::SwitchedOff,
         // Its addresses stand in a file of its own; in a container that is published they are not loopback.
         bind: Bind::All,
@@ -506,7 +534,8 @@ mod tests {
         let shown: Vec<_> = all
             .map(|e| {
                 let mark = &configuration.text[e.marks[0].0.clone()];
-                format!("{} {:?} {:?} {mark}", e.product.id, e.access, e.reach)
+                let doubt = if e.certain { "" } else { " perhaps" };
+                format!("{} {:?} {:?}{doubt} {mark}", e.product.id, e.access, e.reach)
             })
             .collect();
         shown.join("; ")
@@ -543,6 +572,30 @@ mod tests {
             (
                 "environment: {NOTEBOOK_ARGS: \"--NotebookApp.token=''\"} / ports: ['8888:8888']",
                 "jupyter SwitchedOff Everyone NOTEBOOK_ARGS: \"--NotebookApp.token=''\"",
+            ),
+            (
+                "environment: {JUPYTER_TOKEN: ''} / command: jupyter lab --ip 0.0.0.0 / ports: ['8888:8888']",
+                "jupyter SwitchedOff Everyone perhaps JUPYTER_TOKEN: ''",
+            ),
+            (
+                "environment: [JUPYTER_TOKEN=] / command: start-notebook.sh / ports: ['8888:8888']",
+                "jupyter SwitchedOff Everyone perhaps JUPYTER_TOKEN=",
+            ),
+            (
+                "environment: {JUPYTER_TOKEN: ''} / command: jupyter lab --ip 0.0.0.0 --ServerApp.token=$$JUPYTER_TOKEN / ports: ['8888:8888']",
+                "jupyter SwitchedOff Everyone --ServerApp.token=$$JUPYTER_TOKEN",
+            ),
+            (
+                "environment: [JUPYTER_TOKEN] / command: start-notebook.sh / ports: ['8888:8888']",
+                "",
+            ),
+            (
+                "environment: ['JUPYTER_TOKEN=${T}'] / command: start-notebook.sh / ports: ['8888:8888']",
+                "",
+            ),
+            (
+                "environment: {JUPYTER_TOKEN: abcdefgh} / command: start-notebook.sh / ports: ['8888:8888']",
+                "",
             ),
             ("command: jupyter lab --ip=0.0.0.0 / ports: ['8888:8888']", ""),
             (
@@ -632,6 +685,25 @@ mod tests {
         for (service, expected) in cases {
             assert_eq!(in_compose(service), expected, "{service}");
         }
+    }
+
+    #[test]
+    fn an_image_of_jupyter_starts_it_by_itself() {
+        let compose_of = |image: &str, token: &str| {
+            let text = format!(
+                "services:\n  s:\n    image: {image}\n    environment: {{JUPYTER_TOKEN: {token}}}\n    ports: ['8888:8888']\n"
+            );
+            let mut budget = Budget::default();
+            let root = yaml(&text, &mut budget).unwrap();
+            found(&compose(&text, &root, &mut budget).unwrap())
+        };
+        let open = "jupyter SwitchedOff Everyone perhaps JUPYTER_TOKEN: ''";
+        assert_eq!(compose_of("quay.io/jupyter/scipy-notebook:latest", "''"), open);
+        assert_eq!(
+            compose_of("quay.io/jupyter/scipy-notebook:latest", "'${T:-}'"),
+            ""
+        );
+        assert_eq!(compose_of("postgres:16", "''"), "");
     }
 
     #[test]

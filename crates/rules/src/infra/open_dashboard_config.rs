@@ -58,7 +58,11 @@ fn report(configuration: &Configuration, resource: &Resource, exposure: &Exposur
     for (range, label) in marks {
         place = place.and(text, range.clone(), label.clone());
     }
-    let message = format!("anyone who reaches {} {}", product.name, product.gain.verb());
+    let message = if exposure.certain {
+        format!("anyone who reaches {} {}", product.name, product.gain.verb())
+    } else {
+        format!("{} is meant to ask nobody for a token", product.name)
+    };
     let severity = match (exposure.reach, product.gain, exposure.access) {
         (Reach::Everyone, Gain::Code, _) => Severity::Critical,
         (Reach::Everyone, Gain::Write, _) | (Reach::Exposed, Gain::Code | Gain::Write, _) => Severity::High,
@@ -76,6 +80,12 @@ fn report(configuration: &Configuration, resource: &Resource, exposure: &Exposur
         .subject(subject)
         .property("product", product.id)
         .help(product.remedy);
+    if !exposure.certain {
+        finding = finding
+            .severity(Severity::Medium)
+            .confidence(Confidence::Low)
+            .note("Jupyter itself takes an empty variable for none and makes a token; a script that hands it on as an option does not");
+    }
     if exposure.reach == Reach::Everyone {
         finding = finding.help("publish the port on this machine only: `127.0.0.1:<port>:<port>`");
     } else {

@@ -47,6 +47,10 @@ fn dashboards_in_compose_files() {
             "open-dashboard-config critical",
         ),
         (
+            "environment: {JUPYTER_TOKEN: ''} / command: start-notebook.sh / ports: ['8888:8888']",
+            "open-dashboard-config medium",
+        ),
+        (
             "command: tensorboard --logdir x --bind_all / ports: ['6006:6006']",
             "open-dashboard-config medium",
         ),
