@@ -191,7 +191,10 @@ impl Analysis<'_> {
         let outcome = had.and(opened.outcome.clone());
         let outcome = self.judge(&path, &identity, &opened, &blob, role, outcome);
         let outcome = self.enqueue(&path, members, is_model, format, outcome);
-        self.unseen(&path, &outcome, role, is_model);
+        // A pickle of which a part was not seen has a rule of its own that says how far loaders get.
+        if !matches!(opened.document, Document::Pickle(_)) {
+            self.unseen(&path, &outcome, role, is_model);
+        }
         let read = if reads_all(&opened.document) {
             Depth::Full
         } else {

@@ -135,7 +135,9 @@ fn by_content(name: &str, by_name: Option<&'static Format>, head: &[u8], blob: &
     }
     let text = structure::text(head, blob.len());
     // Bytes that can be read as data only are a pickle by their name, or where they are nothing else.
-    if structure::is_possibly_pickle(head) && (text.is_none() || by_name == Some(&table::PICKLE)) {
+    if (structure::is_possibly_pickle(head) || structure::begins_like_pickle(head))
+        && (text.is_none() || by_name == Some(&table::PICKLE))
+    {
         return &table::PICKLE;
     }
     if let Some(format) = text {

@@ -71,7 +71,7 @@ fn running_out_is_said_for_what_could_run_code() {
             ..Options::default()
         },
     );
-    assert_eq!(said(&report), ["not-fully-analysed a.pkl"]);
+    assert_eq!(said(&report), ["pickle-damaged a.pkl"]);
     assert!(
         matches!(report.coverage[0].outcome, Outcome::Partly { .. }),
         "{:?}",

@@ -76,6 +76,19 @@ pub(super) fn is_possibly_pickle(head: &[u8]) -> bool {
     looks_like_pickle(head) != Likelihood::No
 }
 
+/// Whether the first byte is an opcode of protocol 0 that a stream can begin with: under a pickle's name that is enough,
+/// since whoever opens the file will unpickle it.
+pub(super) fn begins_like_pickle(head: &[u8]) -> bool {
+    matches!(
+        head,
+        [
+            b'(' | b'I' | b'L' | b'F' | b'N' | b'S' | b'V' | b'c' | b'P' | b']' | b'}' | b')',
+            _,
+            ..
+        ]
+    )
+}
+
 /// Torch's old layout begins with a pickle of its magic number.
 pub(super) fn pickle_layout(head: &[u8]) -> &'static Format {
     let magic = b"\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.";
