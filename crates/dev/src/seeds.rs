@@ -5,8 +5,40 @@
 use crate::pages;
 use anyhow::{Context, Result};
 use std::{collections::BTreeMap, fs, path::Path};
-use wellhead_core::Digest;
+use wellhead_core::{Budget, Digest};
 use wellhead_formats::assemble::{KINDS, assemble};
+
+/// Kinds of files that no rule page and no example has.
+const TEXTS: &[(&str, &str)] = &[
+    (
+        "pip.conf",
+        "[global]\nindex-url = https://mirror.acme.example/simple\nextra-index-url =\n    http://a.example/simple\n    \
+         https://b.example/simple\ntrusted-host = a.example\n[install]\nfind-links = wheels\n",
+    ),
+    (
+        "poetry.lock",
+        "[[package]]\nname = \"torch\"\nversion = \"2.5.1\"\noptional = false\nfiles = [{file = \"torch-2.5.1.whl\", hash = \
+         \"sha256:00\"}]\n[package.source]\ntype = \"legacy\"\nurl = \"https://mirror.acme.example/simple\"\n[metadata]\n\
+         lock-version = \"2.1\"\n",
+    ),
+    (
+        "pylock.toml",
+        "lock-version = \"1.0\"\ncreated-by = \"uv\"\n[[packages]]\nname = \"torch\"\nversion = \"2.5.1\"\nmarker = \
+         \"python_version >= '3.10'\"\n[[packages.wheels]]\nurl = \"https://mirror.acme.example/t.whl\"\n\
+         hashes = {sha256 = \"00\"}\n",
+    ),
+    (
+        "train.ipynb",
+        r#"{"cells":[{"cell_type":"code","metadata":{},"outputs":[],"source":["%pip install torch==2.5.1\n","import torch\n",
+        "torch.load('m.pt')"]}],"metadata":{"kernelspec":{"name":"python3"}},"nbformat":4,"nbformat_minor":5}"#,
+    ),
+    (
+        "osv.json",
+        r#"{"schema_version":"1.6.0","id":"PYSEC-0000-1","modified":"2026-01-01T00:00:00Z","aliases":["CVE-0000-1"],
+        "affected":[{"package":{"ecosystem":"PyPI","name":"torch"},"versions":["2.5.1"],
+        "ranges":[{"type":"ECOSYSTEM","events":[{"introduced":"0"},{"fixed":"2.6.0-NA"}]}]}]}"#,
+    ),
+];
 
 /// Which targets read a file of that name.
 fn targets_of(path: &str) -> Vec<&'static str> {
@@ -19,18 +51,22 @@ fn targets_of(path: &str) -> Vec<&'static str> {
         "pylock.toml" => &["pylock", "toml"],
         "pyproject.toml" => &["pyproject", "toml", "config"],
         "wellhead.toml" => &["config", "toml"],
+        "pip.conf" => &["pip_config"],
         "compose.yaml" | "docker-compose.yml" => &["compose", "yaml"],
-        _ if name.starts_with("Dockerfile") => &["dockerfile"],
+        ".env" => &["secrets"],
+        _ if name.starts_with("Dockerfile") => &["dockerfile", "secrets"],
         _ if name.starts_with("requirements") => &["requirements"],
+        _ if name.ends_with(".attestation") => &["attestation", "json"],
         _ => match extension {
-            "py" => &["python"],
+            "py" => &["python", "secrets"],
             "ipynb" => &["notebook", "json"],
-            "json" => &["json"],
+            // What a JSON text is can only be told from inside, so each of its readers gets it.
+            "json" => &["json", "attestation", "osv", "report_json", "service_document"],
             "toml" => &["toml"],
             "yaml" | "yml" => &["yaml"],
             "pkl" => &["pickle"],
             "pt" | "bin" | "zip" | "npz" | "whl" => &["zip"],
-            "tar" => &["tar"],
+            "tar" | "nemo" => &["tar"],
             "gz" => &["gzip"],
             "safetensors" => &["safetensors"],
             "npy" => &["npy"],
@@ -46,6 +82,10 @@ fn targets_of(path: &str) -> Vec<&'static str> {
 /// If the folder cannot be written.
 pub fn write(root: &Path, corpus: &Path) -> Result<usize> {
     let mut seeds: BTreeMap<String, Vec<u8>> = BTreeMap::new();
+    let records = TEXTS.iter().filter(|(path, _)| *path == "osv.json");
+    let records = records.map(|(_, text)| ("seed", text.as_bytes()));
+    let (database, _) = wellhead_packages::advisory::build("2026-11-03", records, &mut Budget::default())?;
+    seeds.insert("advisory_db/seed".to_owned(), database);
     let mut add = |path: &str, content: &[u8]| {
         for target in targets_of(path) {
             seeds.insert(format!("{target}/{}", name_of(content)), content.to_vec());
@@ -61,6 +101,9 @@ pub fn write(root: &Path, corpus: &Path) -> Result<usize> {
                 add(file, &bytes.with_context(|| format!("{}: {file}", rule.id))?);
             }
         }
+    }
+    for (path, text) in TEXTS {
+        add(path, text.as_bytes());
     }
     for path in files(&root.join("examples"))? {
         add(&path, &fs::read(root.join("examples").join(&path))?);
