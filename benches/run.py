@@ -9,6 +9,7 @@ given, counts as "not finished", and the ratio as at least what it had used by t
 """
 
 import argparse
+import json
 import os
 import platform
 import resource
@@ -179,6 +180,26 @@ def table(case: Case) -> list:
     return lines + [""]
 
 
+def exactness(binary: str, lock: Path, env: dict, shared: Path) -> str:
+    """Whether the lock's findings are those that the data's own list expects, one by one."""
+    argv = [binary, "audit", str(lock), "--isolated", "--no-progress", "--format", "json"]
+    report = json.loads(subprocess.run(argv, env=env, stdout=subprocess.PIPE).stdout)
+    found = {
+        (f["properties"]["package"], advisory)
+        for f in report["findings"]
+        if f["rule"] == "vulnerable-package"
+        for advisory in f["properties"]["advisories"]
+    }
+    expected = {
+        (package["name"], advisory["id"])
+        for package in json.loads((shared / "data/dependencies/mlproj/expected-findings.json").read_text())["results"]
+        for advisory in package["advisories"]
+    }
+    if found == expected:
+        return f"All {len(expected)} expected findings are found, and no other."
+    return f"Of {len(expected)} expected findings {len(expected - found)} are missing; {len(found - expected)} are not expected."
+
+
 def processor() -> str:
     try:
         for line in Path("/proc/cpuinfo").read_text().splitlines():
@@ -253,6 +274,8 @@ def main() -> None:
                     runs[tool].append(m)
         case.results = {tool: middle(r) for tool, r in runs.items()}
         lines += table(case)
+        if case.name == "lock":
+            lines += [exactness(binary, inputs / "lock", env, Path(args.shared)), ""]
     text = "\n".join(lines)
     print(text)
     if not args.no_write and not args.only:
