@@ -11,6 +11,8 @@ use super::{
 
 /// How deep an argument is looked into and shown.
 const DEPTH: u32 = 4;
+/// How many values of the arguments of one call are looked at.
+const SCANNED: u32 = 512;
 /// How many items of a container are shown.
 const SHOWN: usize = 8;
 /// How much of a text is shown.
@@ -169,9 +171,9 @@ impl Machine<'_> {
             shown.extend(kwargs.map(|k| self.expr(k, 0)));
             self.records.sample(at, shown);
         }
-        self.scan_args(at, args, 0);
+        self.scan_args(at, args, 0, &mut { SCANNED });
         if let Some(k) = kwargs {
-            self.scan_args(at, k, 0);
+            self.scan_args(at, k, 0, &mut { SCANNED });
         }
         let (of, opaque) = match who {
             Callee::Import(id) | Callee::Result(id) => (Some(id.0), matches!(who, Callee::Result(_))),
@@ -211,7 +213,7 @@ impl Machine<'_> {
             self.records.sample(at, shown);
         }
         if args != Value::UNKNOWN {
-            self.scan_args(at, args, 0);
+            self.scan_args(at, args, 0, &mut { SCANNED });
         }
         let of = match who {
             Callee::Import(id) | Callee::Result(id) => Some(id.0),
@@ -267,7 +269,12 @@ impl Machine<'_> {
     }
 
     /// Notes which imports are among the arguments.
-    fn scan_args(&mut self, at: usize, v: Value, depth: u32) {
+    fn scan_args(&mut self, at: usize, v: Value, depth: u32, fuel: &mut u32) {
+        let Some(left) = fuel.checked_sub(1) else {
+            self.records.passes_unknown(at);
+            return;
+        };
+        *fuel = left;
         match v.view() {
             View::Import(id) => self.records.passes(at, id),
             View::Unknown => self.records.passes_unknown(at),
@@ -294,7 +301,7 @@ impl Machine<'_> {
                     }
                 }
                 for item in buf.iter().take(len) {
-                    self.scan_args(at, *item, depth.saturating_add(1));
+                    self.scan_args(at, *item, depth.saturating_add(1), fuel);
                 }
             }
             _ => {}

@@ -330,7 +330,11 @@ impl Machine<'_> {
 
     /// A string's bytes, computed where it is the result of functions on strings.
     pub(super) fn string_of(&self, v: Value) -> Option<Text> {
-        self.evaluate(v, &mut { FUEL }, 0)
+        let mut fuel = FUEL;
+        let out = self.evaluate(v, &mut fuel, 0);
+        let used = u64::from(FUEL.saturating_sub(fuel));
+        self.effort.set(self.effort.get().saturating_add(used));
+        out
     }
 
     fn evaluate(&self, v: Value, fuel: &mut u32, depth: u32) -> Option<Text> {
@@ -342,7 +346,9 @@ impl Machine<'_> {
             if let Some(text) = self.text_of(v) {
                 return Some((text.into_bytes(), true));
             }
-            return Some((self.bytes_of(v, LONGEST)?, false));
+            let bytes = self.bytes_of(v, LONGEST)?;
+            *fuel = fuel.checked_sub(weight(&bytes))?;
+            return Some((bytes, false));
         };
         if n.kind != Kind::Call {
             return None;
@@ -378,6 +384,7 @@ impl Machine<'_> {
             Function::Inflate => (inflate(&self.evaluate(*first, fuel, depth)?.0)?, false),
             _ => return None,
         };
+        *fuel = fuel.checked_sub(weight(&out.0))?;
         (out.0.len() <= LONGEST).then_some(out)
     }
 
@@ -490,6 +497,11 @@ impl Machine<'_> {
         };
         Some((out, is_text))
     }
+}
+
+/// What handling bytes costs, in values.
+fn weight(bytes: &[u8]) -> u32 {
+    u32::try_from(bytes.len() >> 9).unwrap_or(u32::MAX)
 }
 
 fn inflate(packed: &[u8]) -> Option<Vec<u8>> {

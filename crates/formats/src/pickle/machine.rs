@@ -11,7 +11,7 @@ use super::{
     store::Nodes,
     value::{Kind, LONG_STRING, NodeRef, StrKind, Value, View},
 };
-use std::collections::HashMap;
+use std::{cell::Cell, collections::HashMap};
 use wellhead_core::{Blob, Budget, Outcome};
 
 /// Why a stream ends.
@@ -82,6 +82,10 @@ pub(super) struct Machine<'b> {
     recent: [u64; 8],
     pub(super) at: u64,
     unpaid: u64,
+    /// Steps that computing names has taken and that are not paid yet.
+    pub(super) effort: Cell<u64>,
+    /// Constants were decoded up to the limit, and are left alone from now on.
+    pub(super) decoding_ended: bool,
     pub(super) embedded: u32,
     pub(super) memo_lost: bool,
     pub(super) depth: u32,
@@ -111,6 +115,8 @@ impl<'b> Machine<'b> {
             recent: [0; 8],
             at: 0,
             unpaid: 0,
+            effort: Cell::new(0),
+            decoding_ended: false,
             embedded: 0,
             memo_lost: false,
             depth,
@@ -163,7 +169,7 @@ impl<'b> Machine<'b> {
     }
 
     fn pay(&mut self) -> Step {
-        let n = std::mem::take(&mut self.unpaid);
+        let n = std::mem::take(&mut self.unpaid).saturating_add(self.effort.take());
         self.budget
             .steps(n)
             .map_err(|e| Halt::Unfinished(e.to_string()))?;

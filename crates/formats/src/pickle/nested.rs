@@ -63,10 +63,19 @@ impl Machine<'_> {
         if matches!(raw.first(), Some(b'c' | b'(' | 0x8c | 0x80)) && kind != StrKind::Quoted {
             return;
         }
+        if self.decoding_ended {
+            return;
+        }
         let Some(bytes) = self.bytes_of(v, DECODED) else {
             return;
         };
-        if let Some((decoded, encoding)) = decode(&bytes, 0) {
+        let mut spent = 0;
+        let found = decode(&bytes, 0, &mut spent);
+        if let Err(e) = self.budget.expanded(spent) {
+            self.decoding_ended = true;
+            self.records.partly.get_or_insert_with(|| e.to_string());
+        }
+        if let Some((decoded, encoding)) = found {
             self.enter(offset, &Blob::from_bytes(decoded), encoding, None);
         }
     }
@@ -173,7 +182,7 @@ fn latin_bytes(text: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// Undoes base64, hexadecimal, compression and Latin-1, in any order, until a pickle comes out.
-fn decode(bytes: &[u8], depth: u32) -> Option<(Vec<u8>, String)> {
+fn decode(bytes: &[u8], depth: u32, spent: &mut u64) -> Option<(Vec<u8>, String)> {
     if depth > 4 {
         return None;
     }
@@ -192,11 +201,12 @@ fn decode(bytes: &[u8], depth: u32) -> Option<(Vec<u8>, String)> {
         let Some(decoded) = decoded.filter(|d| d.len() >= 4) else {
             continue;
         };
+        *spent = spent.saturating_add(decoded.len() as u64);
         let head = decoded.get(..HEAD).unwrap_or(&decoded);
         if resync::is_program(head, decoded.len() <= HEAD) {
             return Some((decoded, name.to_owned()));
         }
-        if let Some((inner, names)) = decode(&decoded, depth.saturating_add(1)) {
+        if let Some((inner, names)) = decode(&decoded, depth.saturating_add(1), spent) {
             return Some((inner, format!("{names} in {name}")));
         }
     }

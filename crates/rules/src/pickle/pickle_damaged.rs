@@ -45,7 +45,7 @@ pub(crate) fn check(program: &Program, sink: &mut Sink) {
             "not everything that runs when this file is loaded could be seen",
             sink.whole("read up to a limit"),
         )
-        .note(format!("the analysis stopped because it {why}"))
+        .note(format!("the analysis ended early: {why}"))
         .help("raise the limits, or treat the file as unsafe")
         .subject("unfinished");
         sink.push(finding);
