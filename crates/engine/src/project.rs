@@ -195,8 +195,7 @@ impl Stage<'_, '_> {
                     }
                 };
                 if let Some(mut dependency) = dependency {
-                    dependency.settled_elsewhere =
-                        component.bucket == Bucket::Unpinned && project.settles(path, component);
+                    dependency.settled_elsewhere = project.settles(path, component);
                     self.subject(path, Subject::Dependency(&dependency), Some(&purl));
                 }
                 self.result.components.push(component.clone());

@@ -62,6 +62,8 @@ impl Project {
         };
         let beside = || self.files.iter().filter(|(p, _)| folder(p) == folder(path));
         match manifest.kind {
+            ManifestKind::Pyproject if component.bucket == Bucket::Exact => self.locks(path).any(pins),
+            _ if component.bucket == Bucket::Exact => false,
             ManifestKind::Pyproject => {
                 manifest.project.as_ref().is_some_and(|p| p.library)
                     || self.locked(path)
@@ -87,12 +89,14 @@ impl Project {
 
     /// Whether a lock lies beside a file, or in a folder above it, as workspaces have it.
     fn locked(&self, path: &ArtifactPath) -> bool {
-        let mine = folder(path);
-        self.files.iter().any(|(p, m)| {
-            let theirs = folder(p);
-            let above = theirs.is_empty() || mine == theirs || mine.starts_with(&format!("{theirs}/"));
-            m.kind.is_lock() && above
-        })
+        self.locks(path).next().is_some()
+    }
+
+    fn locks<'a>(&'a self, path: &'a ArtifactPath) -> impl Iterator<Item = &'a Manifest> {
+        self.files
+            .iter()
+            .filter(move |(p, m)| m.kind.is_lock() && covers(p, path))
+            .map(|(_, m)| m)
     }
 
     /// A file and all that it includes.
@@ -159,9 +163,9 @@ impl Project {
             .filter(|m| m.kind == ManifestKind::Requirements)
             .flat_map(|m| &m.components)
             .collect();
-        let hashed =
-            settings.iter().any(|s| s.require_hashes) || components.iter().any(|c| !c.hashes.is_empty());
-        if hashed {
+        // One hash turns hash mode on for all, and pip then refuses what has none; but other installers do not, so only
+        // what has a hash counts as proved.
+        if settings.iter().any(|s| s.require_hashes) {
             return;
         }
         let entries: Vec<&IndexEntry> = settings
@@ -455,6 +459,10 @@ mod tests {
         for (got, expected) in [
             (one(&with("acme==1.0\n")), "pip PublicAndPrivate acme"),
             (one(&with("acme==1.0 --hash=sha256:ab\n")), ""),
+            (
+                one(&with("acme==1.0 --hash=sha256:ab\nother==1\n")),
+                "pip PublicAndPrivate other",
+            ),
             (one(&with("acme @ https://files.example/acme-1.0.zip\n")), ""),
             (one("--index-url https://pypi.acme.example/simple\nacme\n"), ""),
             (
@@ -568,6 +576,16 @@ mod tests {
             "requirements.in"
         ));
         assert!(!settled(&[("requirements.txt", "a\n")], "requirements.txt"));
+        let exact = "[project]\nname='app'\ndependencies=['a==2']\n";
+        assert!(!settled(&[("pyproject.toml", exact)], "pyproject.toml"));
+        assert!(settled(
+            &[("pyproject.toml", exact), ("uv.lock", LOCK)],
+            "pyproject.toml"
+        ));
+        assert!(!settled(
+            &[("requirements.txt", "a==2\n"), ("uv.lock", LOCK)],
+            "requirements.txt"
+        ));
         assert!(settled(
             &[
                 ("requirements.txt", "-c c/constraints.txt\na\n"),

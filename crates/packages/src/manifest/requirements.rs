@@ -268,7 +268,12 @@ impl Reader<'_> {
     fn requirement(&mut self, line: &Logical, text: &str, at: usize, editable: bool) -> LineUse {
         let (body, options) = split_options(text);
         let body = body.trim_end();
-        let span = line.place(at..at.saturating_add(body.len()));
+        // The marker says when, not what: it is left out of the place.
+        let said = match Requirement::parse(body) {
+            Ok(r) if !editable => r.span,
+            _ => 0..body.len(),
+        };
+        let span = line.place(at.saturating_add(said.start)..at.saturating_add(said.end));
         let declared = self.at(span, "");
         let mut hashes = Vec::new();
         let mut rest = options;

@@ -1,7 +1,7 @@
 use super::{escaped, labelled, shown, via};
 use wellhead_core::{
-    Confidence, Disposition, Finding, Fix, Measure, Need, Reference, Risk, Rule, RuleStatus, Scenario,
-    Severity, Sink, ThreatProfile, Untrusted, code,
+    Bucket, Confidence, Disposition, Finding, Fix, Measure, Need, Reference, Risk, Rule, RuleStatus,
+    Scenario, Severity, Sink, ThreatProfile, Untrusted, code,
 };
 use wellhead_packages::{Dependency, Flaw, ManifestKind, MatchedBy};
 
@@ -40,6 +40,10 @@ pub(crate) static VULNERABLE_PACKAGE: Rule = Rule {
 pub(crate) fn check(dependency: &Dependency, sink: &mut Sink) {
     let c = &dependency.component;
     let version = c.version.as_deref().unwrap_or_default();
+    // What a lock beside it installs is judged there.
+    if dependency.settled_elsewhere && c.bucket == Bucket::Exact {
+        return;
+    }
     for flaw in dependency.flaws.iter().flatten() {
         let fixed = flaw.fixed_in();
         let mut finding = found(dependency, version, flaw, "osv");
