@@ -4,7 +4,11 @@ use crate::{artifact::Judge, facts::Fact};
 use wellhead_core::{ArtifactPath, Blob, Budget, Outcome};
 use wellhead_formats::{Document, Identity, Opened, Role, document::TextFile};
 use wellhead_infra::{Configuration, ServiceDocument};
-use wellhead_packages::{identify_manifest, read_manifest};
+use wellhead_packages::{
+    identify_manifest,
+    manifest::{Spoken, read_installs},
+    read_manifest,
+};
 use wellhead_pycode::Module;
 use wellhead_rules::Subject;
 use wellhead_trust::{Attestations, attested_file};
@@ -61,6 +65,7 @@ pub(crate) fn judge(input: &Input<'_>, judge: &mut Judge<'_, '_>, budget: &mut B
     if let Some(configuration) = configuration(input, budget) {
         outcome = outcome.and(configuration.outcome.clone());
         judge.subject(Subject::Configuration(&configuration), true);
+        installs(input, &configuration, judge);
     }
     outcome = outcome.and(documents(input, judge, budget));
     if let Some(module) = python(input, budget) {
@@ -81,6 +86,46 @@ fn configuration(input: &Input<'_>, budget: &mut Budget) -> Option<Configuration
             wellhead_infra::compose(&data.text.text, data.root.as_ref().ok()?, budget)
         }
         _ => None,
+    }
+}
+
+/// What the commands of a recipe install, as manifests of their own.
+fn installs(input: &Input<'_>, configuration: &Configuration, judge: &mut Judge<'_, '_>) {
+    let mut count = 0_usize;
+    for resource in &configuration.resources {
+        let spoken = |word: &wellhead_infra::Word| (word.text.clone(), word.span.clone());
+        let values: Vec<_> = resource
+            .environment
+            .iter()
+            .filter_map(|v| Some((v.name.as_str(), spoken(v.value.as_ref()?))))
+            .collect();
+        let variables: Vec<_> = values
+            .iter()
+            .map(|(name, (text, span))| {
+                let span = span.clone();
+                (*name, Spoken { text, span })
+            })
+            .collect();
+        let commands: Vec<Vec<Spoken<'_>>> = resource
+            .build
+            .iter()
+            .chain(&resource.start)
+            .map(|command| {
+                let words = command.words.iter();
+                words
+                    .map(|w| Spoken {
+                        text: &w.text,
+                        span: w.span.clone(),
+                    })
+                    .collect()
+            })
+            .collect();
+        for manifest in read_installs(input.path, &configuration.text, &variables, &commands) {
+            // One recipe may install in many ways, and each is a manifest with its own indexes.
+            count = count.saturating_add(1);
+            let place = input.path.member(format!("install {count}"));
+            judge.result.facts.push(Fact::Manifest(place, Box::new(manifest)));
+        }
     }
 }
 

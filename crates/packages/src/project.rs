@@ -123,12 +123,19 @@ impl Project {
         let mut found: Vec<Exposure> = Vec::new();
         for (path, manifest) in &self.files {
             match manifest.kind {
+                // Constraints install nothing; what another file includes is judged with that file, unless only a
+                // command includes it, which may be one of many ways to install it.
                 ManifestKind::Requirements => {
-                    let included = self.files.keys().any(|p| p != path && self.reaches(p, path));
+                    let mut others = self
+                        .files
+                        .iter()
+                        .filter(|(_, m)| m.kind != ManifestKind::Commands);
+                    let included = others.any(|(p, _)| p != path && self.reaches(p, path));
                     if !included {
                         self.pip(path, &mut found);
                     }
                 }
+                ManifestKind::Commands => self.commands(path, manifest, &mut found),
                 ManifestKind::PipConfig => self.pip_config_alone(path, manifest, &mut found),
                 ManifestKind::Pyproject => self.pyproject(path, manifest, &mut found),
                 _ => {}
@@ -160,7 +167,7 @@ impl Project {
             .collect();
         let components: Vec<&Component> = members
             .iter()
-            .filter(|m| m.kind == ManifestKind::Requirements)
+            .filter(|m| matches!(m.kind, ManifestKind::Requirements | ManifestKind::Commands))
             .flat_map(|m| &m.components)
             .collect();
         // One hash turns hash mode on for all, and pip then refuses what has none; but other installers do not, so only
@@ -170,11 +177,31 @@ impl Project {
         }
         let entries: Vec<&IndexEntry> = settings
             .iter()
-            .flat_map(|s| &s.entries)
+            .flat_map(|s| s.inherited.iter().chain(&s.entries))
             .filter(|e| e.manager == Manager::Pip)
             .collect();
         let no_index = settings.iter().any(|s| s.no_index);
         pool(Manager::Pip, &entries, no_index, &components, false, found);
+    }
+
+    fn commands(&self, path: &ArtifactPath, manifest: &Manifest, found: &mut Vec<Exposure>) {
+        // Without settings of its own the command adds nothing to what the files that it installs say themselves.
+        let mut entries = manifest.indexes.inherited.iter().chain(&manifest.indexes.entries);
+        if entries.any(|e| e.manager == Manager::Pip) {
+            self.pip(path, found);
+        }
+        if let Some((Strategy::UnsafeBestMatch | Strategy::UnsafeFirstMatch, at)) = &manifest.indexes.strategy
+        {
+            let all = manifest.indexes.inherited.iter().chain(&manifest.indexes.entries);
+            let entries: Vec<&IndexEntry> = all.collect();
+            let components: Vec<&Component> = manifest.components.iter().collect();
+            let mut all = Vec::new();
+            pool(Manager::Uv, &entries, false, &components, false, &mut all);
+            found.extend(all.into_iter().min_by_key(|e| e.rivalry).map(|e| Exposure {
+                declared: at.clone(),
+                ..e
+            }));
+        }
     }
 
     /// A configuration that no requirements file of the project meets still counts for every `pip install`.

@@ -89,6 +89,8 @@ pub struct TrustedHost {
 pub struct IndexSettings {
     /// The indexes in the order of the text.
     pub entries: Vec<IndexEntry>,
+    /// Indexes that hold here as well and are another file's or command's to answer for.
+    pub inherited: Vec<IndexEntry>,
     /// Hosts whose certificates are not checked.
     pub trusted_hosts: Vec<TrustedHost>,
     /// No index is asked at all.

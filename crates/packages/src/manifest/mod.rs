@@ -3,6 +3,7 @@
 //! Every reader ends in one [`Manifest`]. Its [`Line`]s account for the whole text: a line that is neither understood
 //! nor a comment is a [`Problem`], never a gap.
 
+mod commands;
 mod document;
 mod identify;
 mod lines;
@@ -14,6 +15,7 @@ mod requirement;
 mod requirements;
 mod source;
 
+pub use commands::{Spoken, read_installs};
 pub use identify::identify_manifest;
 pub use lock::{read_poetry_lock, read_pylock, read_uv_lock};
 pub use pyproject::read_pyproject;
@@ -43,6 +45,8 @@ pub enum ManifestKind {
     Pylock,
     /// `pip.conf`, `pip.ini`: no packages, only where they come from.
     PipConfig,
+    /// Commands that install, in a recipe or a script.
+    Commands,
 }
 
 impl ManifestKind {
@@ -56,6 +60,7 @@ impl ManifestKind {
             Self::PoetryLock => "poetry-lock",
             Self::Pylock => "pylock",
             Self::PipConfig => "pip-config",
+            Self::Commands => "commands",
         }
     }
 
@@ -178,5 +183,7 @@ pub fn read_manifest(
         ManifestKind::PoetryLock => read_poetry_lock(artifact, text, budget),
         ManifestKind::Pylock => read_pylock(artifact, text, budget),
         ManifestKind::PipConfig => crate::index::read_pip_config(artifact, text, budget),
+        // Words of a command are not to be had from a text alone: see `read_installs`.
+        ManifestKind::Commands => Manifest::new(kind),
     }
 }
