@@ -14,7 +14,8 @@ use wellhead_core::{
     Sink,
 };
 use wellhead_formats::{
-    Document, Family, Format, Identity, Member, OpenOptions, Opened, Role, Support, identify, open,
+    Document, Family, Format, Identity, Member, OpenOptions, Opened, Role, Support, identify, may_hide_model,
+    open,
 };
 use wellhead_rules::{ARCHIVE_BOMB, INTERNAL_ERROR, NOT_FULLY_ANALYSED, Subject};
 use wellhead_sources::Entry;
@@ -172,7 +173,7 @@ impl Analysis<'_> {
         let mut identity = identify(&name, role, &blob, &mut self.budget);
         identity.inside = inside;
         let format = identity.format;
-        let is_model = in_model || runs_code(&identity);
+        let is_model = in_model || runs_code(&identity) || may_hide_model(&name, format);
         self.result.is_model |= is_model_file(format);
         if matches!(had, Outcome::NotAnalysed { .. }) && blob.is_empty() {
             self.unseen(&path, &had, role, is_model || runs_code_by_name(&identity));

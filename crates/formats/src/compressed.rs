@@ -1,12 +1,13 @@
-//! gzip and zlib: one artifact, compressed.
+//! One artifact, compressed.
 //!
 //! A gzip file may hold several streams, which readers join; what stands behind the last one is an artifact of its
 //! own here, for some readers go on there.
 
 use crate::{
     bytes::{Source, is_zero, u16_at, u32_at},
+    decode::{Codec, decode},
     document::{Compressed, Document, Member, MemberSource, Opened, Role},
-    format::table as t,
+    format::{Format, table as t},
     inflate::{End, Finished, inflate_all},
     zip::outcome_of,
 };
@@ -102,9 +103,56 @@ pub(crate) fn zlib(name: &str, blob: &Blob, depth: Depth, budget: &mut Budget) -
         trailing: 0,
         damage: Vec::new(),
     };
-    let out = inflate_all(blob, DataFormat::ZLibIgnoreChecksum, 0, budget, &mut |_| None);
+    let start = zfile(blob).unwrap_or(0);
+    let out = inflate_all(blob, DataFormat::ZLibIgnoreChecksum, start, budget, &mut |_| None);
     let end = out.consumed;
     finish(facts, blob, out, end, inner_name(name, None), depth)
+}
+
+/// Where the data begins in what joblib wrote before it took to bare zlib: behind `ZF` and a length in hexadecimal
+/// digits, padded to 19 or 20 characters.
+pub(crate) fn zfile(blob: &Blob) -> Option<u64> {
+    let head = blob.bytes(0, 24).ok()?;
+    if !head.starts_with(b"ZF0x") {
+        return None;
+    }
+    [21_usize, 22]
+        .into_iter()
+        .find(|at| head.get(*at) == Some(&0x78))
+        .map(|at| at as u64)
+}
+
+/// Opens a stream of another compression that is called `name`.
+pub(crate) fn other(
+    format: &'static Format,
+    codec: Codec,
+    name: &str,
+    blob: &Blob,
+    depth: Depth,
+    budget: &mut Budget,
+) -> Opened {
+    let out = decode(blob, codec, budget);
+    let facts = Compressed {
+        format,
+        name: None,
+        streams: out.streams,
+        expanded: out.blob.len(),
+        trailing: 0,
+        damage: Vec::new(),
+    };
+    Opened {
+        document: Document::Compressed(facts),
+        members: vec![Member {
+            name: inner_name(name, None),
+            role: Role::Plain,
+            size: out.blob.len(),
+            stored: blob.len(),
+            hidden: false,
+            source: MemberSource::Stored(out.blob),
+        }],
+        outcome: outcome_of(&out.end),
+        depth,
+    }
 }
 
 fn finish(
@@ -155,6 +203,12 @@ fn inner_name(name: &str, stated: Option<&str>) -> String {
     let lower = file.to_lowercase();
     for (ext, instead) in [
         (".gz", ""),
+        (".xz", ""),
+        (".bz2", ""),
+        (".lzma", ""),
+        (".lz4", ""),
+        (".txz", ".tar"),
+        (".tbz2", ".tar"),
         (".tgz", ".tar"),
         (".z", ""),
         (".zlib", ""),

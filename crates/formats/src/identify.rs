@@ -97,6 +97,12 @@ pub fn identify(name: &str, role: Role, blob: &Blob, budget: &mut Budget) -> Ide
     }
 }
 
+/// Whether an archive that is not read may hide a model, by its name: whoever loads `model.pt` gets there, or was told
+/// how.
+pub fn may_hide_model(name: &str, format: &Format) -> bool {
+    format.family == Family::Archive && format.support == Support::Unread && names::has_model_extension(name)
+}
+
 /// A format that bytes without a name or a container are clearly of; text is none.
 pub(crate) fn glance(blob: &Blob) -> Option<&'static Format> {
     let head = blob.bytes(0, HEAD).ok()?;

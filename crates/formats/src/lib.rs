@@ -26,6 +26,7 @@
 pub mod assemble;
 mod bytes;
 mod compressed;
+mod decode;
 pub mod document;
 pub mod format;
 pub mod identify;
@@ -42,7 +43,7 @@ pub mod zip;
 
 pub use document::{Document, Member, OpenOptions, Opened, Role};
 pub use format::{FORMATS, Family, Format, Support};
-pub use identify::{Identity, identify};
+pub use identify::{Identity, identify, may_hide_model};
 pub use open::open;
 
 #[cfg(test)]

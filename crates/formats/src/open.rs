@@ -2,6 +2,7 @@
 
 use crate::{
     compressed,
+    decode::Codec,
     document::{DataFile, Document, Encoding, Member, MemberSource, OpenOptions, Opened, Role, TextFile},
     format::{Format, Support, table as t},
     identify::{Identity, Layer, glance, hides, is_zip},
@@ -46,6 +47,10 @@ pub fn open(
             "tar" | "torch-tar" | "nemo" => tar::open(format, blob, depth, budget),
             "gzip" => compressed::gzip(name, blob, depth, budget),
             "zlib" => compressed::zlib(name, blob, depth, budget),
+            "xz" => compressed::other(format, Codec::Xz, name, blob, depth, budget),
+            "lzma" => compressed::other(format, Codec::Lzma, name, blob, depth, budget),
+            "lz4" => compressed::other(format, Codec::Lz4, name, blob, depth, budget),
+            "bzip2" => compressed::other(format, Codec::Bzip2, name, blob, depth, budget),
             "safetensors" => safetensors::open(blob, depth, budget),
             "npy" => npy::open(blob, depth, budget),
             "pickle" | "torch-legacy" => pickles(name, identity, blob, options, budget),

@@ -89,15 +89,15 @@ formats! {
         "One compressed artifact.";
     ZLIB = "zlib", "zlib stream", Archive, Opened, false, ["z", "zlib"], [],
         "One compressed artifact. joblib writes pickles this way.";
-    BZIP2 = "bzip2", "bzip2 stream", Archive, Unread, false, ["bz2", "tbz2"], [],
+    BZIP2 = "bzip2", "bzip2 stream", Archive, Opened, false, ["bz2", "tbz2"], [],
         "One compressed artifact. joblib reads pickles from it.";
-    XZ = "xz", "XZ stream", Archive, Unread, false, ["xz", "txz"], [],
+    XZ = "xz", "XZ stream", Archive, Opened, false, ["xz", "txz"], [],
         "One compressed artifact. joblib reads pickles from it.";
-    LZMA = "lzma", "LZMA stream", Archive, Unread, false, ["lzma"], [],
+    LZMA = "lzma", "LZMA stream", Archive, Opened, false, ["lzma"], [],
         "One compressed artifact. joblib reads pickles from it.";
     ZSTD = "zstd", "Zstandard stream", Archive, Unread, false, ["zst", "tzst", "zstd"], [],
         "One compressed artifact.";
-    LZ4 = "lz4", "LZ4 stream", Archive, Unread, false, ["lz4"], [],
+    LZ4 = "lz4", "LZ4 stream", Archive, Opened, false, ["lz4"], [],
         "One compressed artifact. joblib reads pickles from it.";
     SEVEN_ZIP = "7z", "7z archive", Archive, Unread, false, ["7z"], [],
         "Members compressed together. Malicious models have been hidden in it.";
@@ -129,13 +129,19 @@ formats! {
         "A table as text.";
     SQLITE = "sqlite", "SQLite database", Data, Inert, false, ["sqlite", "sqlite3", "db"], [],
         "Tables in one file. Opening it runs nothing.";
+    MATLAB = "matlab", "MATLAB data file", Data, Inert, false, ["mat"], [],
+        "Arrays. Reading it runs nothing.";
+    NETCDF = "netcdf", "NetCDF file", Data, Inert, false, ["nc"], [],
+        "Arrays. Reading it runs nothing.";
+    FITS = "fits", "FITS file", Data, Inert, false, ["fits"], [],
+        "Pictures and tables of astronomers. Reading it runs nothing.";
     TFRECORD = "tfrecord", "TFRecord file", Data, Inert, false, ["tfrecord"], [],
         "Records one after another. Reading it runs nothing.";
 
     // Sources.
     PYTHON = "python", "Python source", Source, Opened, false, ["py", "pyi", "pyw"], [],
         "A module. Importing it runs it.";
-    PYTHON_BYTECODE = "python-bytecode", "Python bytecode", Executable, Unread, true, ["pyc", "pyo"], [],
+    PYTHON_BYTECODE = "python-bytecode", "Python bytecode file", Executable, Unread, true, ["pyc", "pyo"], [],
         "A compiled module. Importing it runs it.";
     NOTEBOOK = "notebook", "Jupyter notebook", Source, Opened, false, ["ipynb"], [],
         "Cells of code and their outputs as JSON.";

@@ -60,7 +60,7 @@ static ALSO: &[(&str, &[&Format])] = &[
         ],
     ),
     ("nemo", &[&t::TAR, &t::GZIP]),
-    ("gz", &[&t::TAR]),
+    ("gz", &[&t::TAR, &t::ZLIB]),
     ("rds", &[&t::GZIP, &t::BZIP2, &t::XZ]),
     ("rda", &[&t::GZIP, &t::BZIP2, &t::XZ]),
     ("rdata", &[&t::GZIP, &t::BZIP2, &t::XZ]),
@@ -79,6 +79,35 @@ static ALSO: &[(&str, &[&Format])] = &[
     ("bundle", &[&t::MACH_O]),
     ("feather", &[&t::ARROW]),
 ];
+
+/// Extensions that models and pickles bear.
+static MODEL: &[&str] = &[
+    "pt",
+    "pth",
+    "ckpt",
+    "bin",
+    "pkl",
+    "pickle",
+    "joblib",
+    "dill",
+    "model",
+    "weights",
+    "npy",
+    "npz",
+    "mar",
+    "nemo",
+    "keras",
+    "h5",
+    "safetensors",
+    "onnx",
+    "gguf",
+];
+
+/// Whether one of the extensions of a name is a model's: `model.pkl.zst`.
+pub(super) fn has_model_extension(path: &str) -> bool {
+    let (name, _) = split(path);
+    name.split('.').skip(1).any(|ext| MODEL.contains(&ext))
+}
 
 /// The lower-case name without folders, and its extension.
 fn split(path: &str) -> (String, Option<String>) {

@@ -2,6 +2,7 @@
 
 use super::Layer;
 use crate::{
+    compressed,
     format::{Format, table as t},
     inflate::{self, inflate},
     pickle::{self, Hints, Likelihood, looks_like_pickle},
@@ -37,7 +38,7 @@ pub(super) fn without_magic(head: &[u8], blob: &Blob) -> Option<&'static Format>
             return Some(&t::SAFETENSORS);
         }
     }
-    if is_zlib(head, blob) {
+    if is_zlib(head, blob) || compressed::zfile(blob).is_some() {
         return Some(&t::ZLIB);
     }
     // HDF5 may stand behind a block of the user's own.

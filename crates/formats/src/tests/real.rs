@@ -53,7 +53,7 @@ fn trees(dir: &Path) -> String {
 fn archives_of_the_standard_library() {
     let Some(dir) = written(
         r##"
-import zipfile, tarfile, gzip, zlib, io, shutil, pickle
+import zipfile, tarfile, gzip, zlib, bz2, lzma, io, shutil, pickle
 with zipfile.ZipFile("stored.zip", "w") as z:
     z.writestr("a.txt", "hello"); z.writestr("dir/", ""); z.writestr("ü.txt", "x" * 100)
 with zipfile.ZipFile("deflated.zip", "w", zipfile.ZIP_DEFLATED) as z:
@@ -82,6 +82,15 @@ for fmt, name in [(tarfile.USTAR_FORMAT, "ustar.tar"), (tarfile.GNU_FORMAT, "gnu
         i = tarfile.TarInfo("link"); i.type = tarfile.SYMTYPE; i.linkname = "d/x"; t.addfile(i)
 with tarfile.open("t.tar.gz", "w:gz") as t: t.add("stored.zip")
 with gzip.open("x.pkl.gz", "wb") as f: pickle.dump({"a": [1, 2]}, f)
+with tarfile.open("t.tar.xz", "w:xz") as t: t.add("wide.zip")
+data = pickle.dumps({"a": list(range(100))})
+open("two.pkl.bz2", "wb").write(bz2.compress(data[:50]) + bz2.compress(data[50:]))
+open("two.pkl.xz", "wb").write(lzma.compress(data[:50]) + lzma.compress(data[50:]))
+open("x.pkl.lzma", "wb").write(lzma.compress(data, format=lzma.FORMAT_ALONE))
+open("empty.bz2", "wb").write(bz2.compress(b""))
+open("large.bz2", "wb").write(bz2.compress(b"text " * 200_000, 1))
+import random, base64
+open("dense.bz2", "wb").write(bz2.compress(base64.b64encode(random.Random(1).randbytes(1_500_000))))
 open("x.pkl.z", "wb").write(zlib.compress(pickle.dumps([1])))
 for p in range(6): open(f"p{p}.pkl", "wb").write(pickle.dumps({"a": (1, 2.5, "x")}, protocol=p))
 "##,
@@ -94,9 +103,15 @@ for p in range(6): open(f"p{p}.pkl", "wb").write(pickle.dumps({"a": (1, 2.5, "x"
       b.txt: text
     deflated.zip: zip
       a.txt: text
+    dense.bz2: bzip2
+      dense: text
+    empty.bz2: bzip2
+      empty: empty
     gnu.tar: tar
       d/nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn.txt: text
       üüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüüü: text
+    large.bz2: bzip2
+      large: text
     nested.zip: zip
       stored.zip: zip
         a.txt: text
@@ -125,11 +140,21 @@ for p in range(6): open(f"p{p}.pkl", "wb").write(pickle.dumps({"a": (1, 2.5, "x"
         stored.zip: zip
           a.txt: text
           ü.txt: text
+    t.tar.xz: xz
+      t.tar: tar
+        wide.zip: zip
+          b.txt: text
+    two.pkl.bz2: bzip2
+      two.pkl: pickle imports []
+    two.pkl.xz: xz
+      two.pkl: pickle imports []
     ustar.tar: tar
       d/nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn.txt: text
     wide.zip: zip
       b.txt: text
     x.pkl.gz: gzip
+      x.pkl: pickle imports []
+    x.pkl.lzma: lzma
       x.pkl: pickle imports []
     x.pkl.z: zlib
       x.pkl: pickle imports []
@@ -140,7 +165,7 @@ for p in range(6): open(f"p{p}.pkl", "wb").write(pickle.dumps({"a": (1, 2.5, "x"
 fn arrays_of_the_frameworks() {
     let Some(dir) = written(
         r#"
-import numpy as np, joblib
+import numpy as np, joblib, zlib, pickle
 from safetensors.numpy import save_file
 save_file({"a": np.zeros((2, 3), np.float32), "b": np.zeros((0,), np.int64), "c": np.array(1.0)}, "a.safetensors", metadata={"format": "np"})
 np.save("f4.npy", np.zeros((2, 3), np.float32))
@@ -155,6 +180,11 @@ joblib.dump({"w": np.zeros(100)}, "raw.joblib")
 joblib.dump({"w": np.zeros(100)}, "zlib.joblib", compress=3)
 joblib.dump({"w": np.zeros(100)}, "gz.joblib", compress=("gzip", 3))
 joblib.dump({"w": np.zeros(100)}, "xz.joblib", compress=("xz", 3))
+joblib.dump({"w": np.zeros(100)}, "lzma.joblib", compress=("lzma", 3))
+joblib.dump({"w": np.zeros(100)}, "bz2.joblib", compress=("bz2", 3))
+with open("zfile.joblib", "wb") as f:
+    data = zlib.compress(pickle.dumps([1, 2, 3]))
+    f.write(b"ZF" + hex(len(data)).encode().ljust(19) + data)
 "#,
     ) else {
         return;
@@ -164,6 +194,8 @@ joblib.dump({"w": np.zeros(100)}, "xz.joblib", compress=("xz", 3))
       x.npy: npy
       y.npy: npy
     a.safetensors: safetensors
+    bz2.joblib: bzip2
+      bz2.joblib: pickle imports ["joblib.numpy_pickle.NumpyArrayWrapper", "numpy.ndarray", "numpy.dtype"]
     c.npz: npz
       x.npy: npy
       o.npy: npy
@@ -173,12 +205,17 @@ joblib.dump({"w": np.zeros(100)}, "xz.joblib", compress=("xz", 3))
     fortran.npy: npy
     gz.joblib: gzip
       gz.joblib: pickle imports ["joblib.numpy_pickle.NumpyArrayWrapper", "numpy.ndarray", "numpy.dtype"]
+    lzma.joblib: lzma
+      lzma.joblib: pickle imports ["joblib.numpy_pickle.NumpyArrayWrapper", "numpy.ndarray", "numpy.dtype"]
     objects.npy: npy
       objects: pickle imports ["numpy.core.multiarray._reconstruct", "numpy.ndarray", "numpy.dtype"]
     raw.joblib: pickle imports ["joblib.numpy_pickle.NumpyArrayWrapper", "numpy.ndarray", "numpy.dtype"]
     structured.npy: npy
     unicode.npy: npy
-    xz.joblib: xz [not-analysed: recognised as an XZ stream, which is not read yet]
+    xz.joblib: xz
+      xz.joblib: pickle imports ["joblib.numpy_pickle.NumpyArrayWrapper", "numpy.ndarray", "numpy.dtype"]
+    zfile.joblib: zlib
+      zfile.joblib: pickle imports []
     zlib.joblib: zlib
       zlib.joblib: pickle imports ["joblib.numpy_pickle.NumpyArrayWrapper", "numpy.ndarray", "numpy.dtype"]
     "#);

@@ -1,0 +1,353 @@
+//! XZ, LZMA, LZ4 and bzip2 with random access.
+//!
+//! As in `inflate`, a first pass pays for what comes out and keeps a small result. These decoders cannot be copied, so
+//! reading a large result backwards starts over; how often is bounded, for hostile data must not make it endless.
+
+use crate::inflate::End;
+use bzip2_rs::decoder::{ReadState, WriteState};
+use std::{
+    io::{self, Read},
+    sync::{Mutex, PoisonError},
+};
+use wellhead_core::{Blob, Budget, ReadAt};
+
+/// Results up to this size are kept in memory.
+const KEEP: u64 = 16 << 20;
+/// How much is read at a time.
+const CHUNK: usize = 1 << 16;
+/// Working memory that a stream may ask for, in KiB; the largest preset of `xz` needs 65 MiB.
+const MEMORY_KB: u32 = 160 << 10;
+/// How many times over a large result may be decoded.
+const REPEATS: u64 = 16;
+
+/// The compressions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Codec {
+    Xz,
+    Lzma,
+    Lz4,
+    Bzip2,
+}
+
+/// What came out.
+pub(crate) struct Decoded {
+    pub(crate) blob: Blob,
+    pub(crate) end: End,
+    pub(crate) streams: u64,
+}
+
+/// Decodes all of `source`.
+pub(crate) fn decode(source: &Blob, codec: Codec, budget: &mut Budget) -> Decoded {
+    let starts = match codec {
+        Codec::Bzip2 => match bzip2_streams(source, budget) {
+            Ok(starts) => starts,
+            Err(end) => {
+                return Decoded {
+                    blob: Blob::from_bytes(Vec::new()),
+                    end,
+                    streams: 0,
+                };
+            }
+        },
+        _ => vec![0],
+    };
+    let at = DecodeAt {
+        source: source.clone(),
+        codec,
+        starts,
+        len: 0,
+        state: Mutex::new(State::default()),
+    };
+    let mut decoder = at.reader();
+    let mut kept = Vec::new();
+    let mut buf = vec![0; CHUNK];
+    let mut len = 0_u64;
+    let end = loop {
+        match decoder.read(&mut buf) {
+            Ok(0) => break End::Whole,
+            Ok(n) => {
+                len = len.saturating_add(n as u64);
+                if len <= KEEP {
+                    kept.extend_from_slice(buf.get(..n).unwrap_or_default());
+                } else {
+                    kept = Vec::new();
+                }
+                let paid = budget
+                    .expanded(n as u64)
+                    .and_then(|()| budget.ratio(source.len(), len));
+                if let Err(why) = paid {
+                    break End::Exhausted(why);
+                }
+            }
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => break End::Truncated,
+            Err(e) if e.kind() == io::ErrorKind::OutOfMemory => {
+                break End::Failed("its decoder needs too much memory".to_owned());
+            }
+            Err(_) => break End::Damaged,
+        }
+    };
+    let streams = at.starts.len() as u64;
+    let blob = if len <= KEEP {
+        Blob::from_bytes(kept)
+    } else {
+        Blob::new(DecodeAt { len, ..at })
+    };
+    Decoded { blob, end, streams }
+}
+
+/// Where streams of bzip2 begin: at a header with the magic number of a block behind it, ten bytes that compressed data
+/// does not hold by chance.
+fn bzip2_streams(source: &Blob, budget: &mut Budget) -> Result<Vec<u64>, End> {
+    let mut starts = Vec::new();
+    let mut at = 0_u64;
+    while at < source.len() {
+        let piece = source.bytes(at, CHUNK).map_err(|e| End::Failed(e.to_string()))?;
+        budget.steps(64).map_err(End::Exhausted)?;
+        let found = piece.windows(10).enumerate().filter(|(_, w)| is_bzip2(w));
+        starts.extend(found.map(|(i, _)| at.saturating_add(i as u64)));
+        if piece.len() < CHUNK {
+            break;
+        }
+        at = at.saturating_add(piece.len() as u64).saturating_sub(9);
+    }
+    // A stream of nothing has no block.
+    if starts.first() != Some(&0) {
+        starts.insert(0, 0);
+    }
+    Ok(starts)
+}
+
+fn is_bzip2(window: &[u8]) -> bool {
+    matches!(
+        window,
+        [b'B', b'Z', b'h', b'1'..=b'9', 0x31, 0x41, 0x59, 0x26, 0x53, 0x59]
+    )
+}
+
+/// Reads a blob from `at` on.
+struct BlobReader {
+    blob: Blob,
+    at: u64,
+}
+
+impl Read for BlobReader {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let n = self.blob.read_at(self.at, buf)?;
+        self.at = self.at.saturating_add(n as u64);
+        Ok(n)
+    }
+}
+
+fn raw(blob: &Blob, at: u64) -> io::BufReader<BlobReader> {
+    let reader = BlobReader {
+        blob: blob.clone(),
+        at,
+    };
+    io::BufReader::with_capacity(CHUNK, reader)
+}
+
+/// How often a bzip2 stream may ask for more at the end of its input without giving anything. It asks before each block
+/// that it has already, and would ask for ever where it is cut off.
+const ASKS: u32 = 8;
+/// How much a bzip2 stream is given at a time.
+const MORSEL: usize = 1024;
+
+/// Streams of bzip2 one after another.
+struct Streams {
+    blob: Blob,
+    starts: std::vec::IntoIter<u64>,
+    current: Option<(bzip2_rs::decoder::Decoder, io::BufReader<BlobReader>)>,
+}
+
+impl Read for Streams {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let mut asked = 0_u32;
+        let mut morsel = [0; MORSEL];
+        loop {
+            let Some((decoder, input)) = &mut self.current else {
+                let Some(start) = self.starts.next() else {
+                    return Ok(0);
+                };
+                self.current = Some((bzip2_rs::decoder::Decoder::new(), raw(&self.blob, start)));
+                continue;
+            };
+            match decoder.read(buf).map_err(io::Error::from)? {
+                ReadState::Read(n) => return Ok(n),
+                ReadState::Eof => self.current = None,
+                ReadState::NeedsWrite(space) => {
+                    let room = morsel.get_mut(..space.min(MORSEL)).unwrap_or_default();
+                    if room.is_empty() {
+                        return Err(io::ErrorKind::InvalidData.into());
+                    }
+                    let n = input.read(room)?;
+                    asked = asked.saturating_add(u32::from(n == 0));
+                    if asked > ASKS {
+                        return Err(io::ErrorKind::UnexpectedEof.into());
+                    }
+                    let given = morsel.get(..n).unwrap_or_default();
+                    match decoder.write(given).map_err(io::Error::from)? {
+                        WriteState::Written(taken) if taken == n => {}
+                        _ => return Err(io::ErrorKind::InvalidData.into()),
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What comes out, readable anywhere.
+struct DecodeAt {
+    source: Blob,
+    codec: Codec,
+    starts: Vec<u64>,
+    len: u64,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    reader: Option<Box<dyn Read + Send>>,
+    /// What the reader gave last, and where that begins.
+    buf: Vec<u8>,
+    start: u64,
+    /// Bytes that came out over all readings.
+    decoded: u64,
+}
+
+impl DecodeAt {
+    fn reader(&self) -> Box<dyn Read + Send> {
+        let raw = |source| raw(source, 0);
+        match self.codec {
+            Codec::Xz => Box::new(lzma_rust2::XzReader::new_mem_limit(
+                raw(&self.source),
+                true,
+                MEMORY_KB,
+            )),
+            Codec::Lzma => match lzma_rust2::LzmaReader::new_mem_limit(raw(&self.source), MEMORY_KB, None) {
+                Ok(reader) => Box::new(reader),
+                Err(e) => Box::new(Failing(e.kind())),
+            },
+            Codec::Lz4 => Box::new(lz4_flex::frame::FrameDecoder::new(raw(&self.source))),
+            Codec::Bzip2 => Box::new(Streams {
+                blob: self.source.clone(),
+                starts: self.starts.clone().into_iter(),
+                current: None,
+            }),
+        }
+    }
+}
+
+/// A decoder whose header was refused.
+struct Failing(io::ErrorKind);
+
+impl Read for Failing {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        Err(self.0.into())
+    }
+}
+
+impl ReadAt for DecodeAt {
+    fn len(&self) -> u64 {
+        self.len
+    }
+
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
+        if offset >= self.len || buf.is_empty() {
+            return Ok(0);
+        }
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = &mut *state;
+        if state.reader.is_none() || offset < state.start {
+            state.reader = Some(self.reader());
+            state.buf.clear();
+            state.start = 0;
+        }
+        loop {
+            let at = usize::try_from(offset.saturating_sub(state.start)).unwrap_or(usize::MAX);
+            if let Some(have) = state.buf.get(at..).filter(|have| !have.is_empty()) {
+                let left = usize::try_from(self.len.saturating_sub(offset)).unwrap_or(usize::MAX);
+                let n = have.len().min(buf.len()).min(left);
+                if let (Some(to), Some(from)) = (buf.get_mut(..n), have.get(..n)) {
+                    to.copy_from_slice(from);
+                }
+                return Ok(n);
+            }
+            if state.decoded > self.len.saturating_mul(REPEATS) {
+                return Err(io::Error::other(
+                    "its compressed data is read back and forth too often",
+                ));
+            }
+            state.start = state.start.saturating_add(state.buf.len() as u64);
+            state.buf.resize(CHUNK, 0);
+            let n = match &mut state.reader {
+                Some(reader) => reader.read(&mut state.buf)?,
+                None => 0,
+            };
+            state.buf.truncate(n);
+            state.decoded = state.decoded.saturating_add(n as u64);
+            if n == 0 {
+                return Ok(0);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::io::Write as _;
+
+    fn lz4(data: &[u8]) -> Vec<u8> {
+        let mut e = lz4_flex::frame::FrameEncoder::new(Vec::new());
+        e.write_all(data).unwrap();
+        e.finish().unwrap()
+    }
+
+    #[test]
+    fn large_results_are_read_in_any_order() {
+        let data: Vec<u8> = (0..20_u32 << 20)
+            .map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8)
+            .collect();
+        let out = decode(&Blob::from_bytes(lz4(&data)), Codec::Lz4, &mut Budget::default());
+        assert_eq!((out.end, out.blob.len()), (End::Whole, data.len() as u64));
+        for at in [0, 19 << 20, 5, 12_345_678] {
+            let end = at as usize + 100;
+            assert_eq!(out.blob.bytes(at, 100).unwrap(), &data[at as usize..end], "{at}");
+        }
+    }
+
+    #[test]
+    fn what_is_cut_off_ends() {
+        let packed = lz4(&[7; 100_000]);
+        let out = decode(
+            &Blob::from_bytes(&packed[..packed.len() / 2]),
+            Codec::Lz4,
+            &mut Budget::default(),
+        );
+        assert!(matches!(out.end, End::Truncated | End::Damaged), "{:?}", out.end);
+        for codec in [Codec::Xz, Codec::Lzma, Codec::Bzip2] {
+            let out = decode(&Blob::from_bytes(*b"BZh91AY&SY"), codec, &mut Budget::default());
+            assert!(
+                matches!(out.end, End::Truncated | End::Damaged),
+                "{codec:?} {:?}",
+                out.end
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_end_somehow(which in 0usize..4, data in proptest::collection::vec(any::<u8>(), 0..300)) {
+            let (codec, magic): (_, &[u8]) = [
+                (Codec::Xz, &b"\xfd7zXZ\0\0\x04"[..]),
+                (Codec::Lzma, b"\x5d\0\0\x10\0\xff\xff\xff\xff\xff\xff\xff\xff"),
+                (Codec::Lz4, b"\x04\x22\x4d\x18"),
+                (Codec::Bzip2, b"BZh91AY&SY"),
+            ][which];
+            let bytes = [magic, &data].concat();
+            decode(&Blob::from_bytes(bytes), codec, &mut Budget::default());
+        }
+    }
+}
