@@ -48,6 +48,7 @@ fn finding(e: &Exposure) -> Finding {
     let which = match e.packages.as_slice() {
         [] => "a package".to_owned(),
         [one] => code(one),
+        [one, other] => format!("{} or {}", code(one), code(other)),
         [one, rest @ ..] => format!("{} or any of {} more packages", code(one), rest.len()),
     };
     let pinned = !e.packages.is_empty() && e.exact == e.packages.len();
@@ -146,7 +147,7 @@ mod tests {
     fn two_indexes_and_no_hash() {
         let found = judged("--extra-index-url https://pypi.acme.example/simple\nacme-core==1.0\nnumpy\n");
         assert_eq!(found[0].severity, Severity::High);
-        insta::assert_snapshot!(found[0].message, @"anyone who publishes `acme-core` or any of 1 more packages on the public index decides what is installed");
+        insta::assert_snapshot!(found[0].message, @"anyone who publishes `acme-core` or `numpy` on the public index decides what is installed");
     }
 
     #[test]
