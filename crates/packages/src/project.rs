@@ -70,18 +70,19 @@ impl Project {
                     || beside().any(|(_, m)| m.kind == ManifestKind::Requirements && pins(m))
             }
             ManifestKind::Requirements => {
-                let included: BTreeSet<ArtifactPath> = self
-                    .files
+                let pinned_beside = beside().any(|(p, m)| {
+                    p != path && m.kind != ManifestKind::Pyproject && !m.kind.is_lock() && pins(m)
+                });
+                let constraint = |m: &Manifest| m.kind == ManifestKind::Constraints && pins(m);
+                // Who includes what is only worth finding out where a constraint could be included.
+                if pinned_beside || !self.files.values().any(constraint) {
+                    return pinned_beside;
+                }
+                let roots = self.files.keys().filter(|p| *p == path || self.reaches(p, path));
+                let included: BTreeSet<ArtifactPath> = roots.flat_map(|p| self.closure(p)).collect();
+                self.files
                     .iter()
-                    .filter(|(p, _)| *p == path || self.reaches(p, path))
-                    .flat_map(|(p, _)| self.closure(p))
-                    .collect();
-                beside().any(|(p, m)| {
-                    p != path && m.kind != ManifestKind::Pyproject && pins(m) && !m.kind.is_lock()
-                }) || self
-                    .files
-                    .iter()
-                    .any(|(p, m)| m.kind == ManifestKind::Constraints && included.contains(p) && pins(m))
+                    .any(|(p, m)| included.contains(p) && constraint(m))
             }
             _ => true,
         }
