@@ -140,10 +140,11 @@ fn by_content(name: &str, by_name: Option<&'static Format>, head: &[u8], blob: &
         return format;
     }
     let text = structure::text(head, blob.len());
-    // Bytes that can be read as data only are a pickle by their name, or where they are nothing else.
-    if (structure::is_possibly_pickle(head) || structure::begins_like_pickle(head))
-        && (text.is_none() || by_name == Some(&table::PICKLE))
-    {
+    // Whoever opens a file named so unpickles it, so plain text that could begin a pickle is judged as one; under other
+    // names bytes that can be read as a pickle of data are one where they are nothing else.
+    let possible = structure::is_possibly_pickle(head);
+    let named = by_name == Some(&table::PICKLE) && text == Some(&table::PLAIN_TEXT);
+    if (named && (possible || structure::begins_like_pickle(head))) || (possible && text.is_none()) {
         return &table::PICKLE;
     }
     if let Some(format) = text {

@@ -135,7 +135,7 @@ fn compressed_pickles_are_read() {
     "#);
     is!(listed("model.pkl.gz", "gzip", &format!("stream as=pickle\n{}bytes as=pickle\n{}", indent("NONE\nSTOP"), indent(CALL))), @r#"
     model.pkl.gz: gzip damage [], trailing 21
-      model.pkl: text (promises pickle)
+      model.pkl: pickle imports []
       bytes at 0x16: pickle imports ["builtins.print"]
     "#);
     is!(listed("model.pkl", "gzip", &format!("stream as=pickle crc=0x1\n{}", indent(CALL))), @r#"
@@ -348,7 +348,7 @@ fn ordinary_files_are_what_they_are() {
         let first = shown.lines().next().unwrap();
         let got = first.split(": ").nth(1).unwrap().split(' ').next().unwrap();
         assert_eq!(got, format, "{shown}");
-        let odd = name.ends_with(".jpg");
+        let odd = name.ends_with(".jpg") || (name == "data.pkl" && format == "text");
         assert_eq!(shown.contains("promises"), odd, "{shown}");
         assert_eq!(shown.lines().count(), 1, "{shown}");
     }
