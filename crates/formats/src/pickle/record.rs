@@ -36,8 +36,9 @@ pub(super) struct Records {
     /// Imports by protocol family, module and name.
     ids: HashMap<Box<[u8]>, u32>,
     key: Vec<u8>,
+    /// The calls of each import by what is done with it: `[callee, result] × kinds`, plus one; 0 is none.
+    call_slots: Vec<[u32; 8]>,
     call_ids: HashMap<(Callee, CallKind), usize>,
-    last_call: Option<((Callee, CallKind), usize)>,
     write_ids: HashMap<(Callee, WriteKind), usize>,
     last_write: Option<((Callee, WriteKind), usize)>,
     /// What BUILD gave to attributes of imported things, by module and dotted name.
@@ -143,16 +144,23 @@ impl Records {
         site: impl FnOnce() -> Site,
     ) -> (usize, bool) {
         let key = (callee, kind);
-        let known = match self.last_call {
-            Some((k, i)) if k == key => Some(i),
-            _ => self.call_ids.get(&key).copied(),
+        let slot = match callee {
+            Callee::Import(id) => Some((id.0 as usize, kind as usize)),
+            Callee::Result(id) => Some((id.0 as usize, (kind as usize).saturating_add(4))),
+            Callee::Persistent | Callee::Unknown => None,
         };
-        let at = known.unwrap_or_else(|| {
-            let i = self.calls.len();
-            self.call_ids.insert(key, i);
-            i
-        });
-        self.last_call = Some((key, at));
+        let known = match slot {
+            Some((id, way)) => self
+                .call_slots
+                .get(id)
+                .and_then(|ways| ways.get(way))
+                .and_then(|at| (*at as usize).checked_sub(1)),
+            None => self.call_ids.get(&key).copied(),
+        };
+        let at = known.unwrap_or(self.calls.len());
+        if known.is_none() {
+            self.file_call(key, slot, at);
+        }
         if let Some(call) = self.calls.get_mut(at) {
             call.count = call.count.saturating_add(1);
             if call.after_damage && !after_damage {
@@ -175,6 +183,20 @@ impl Records {
             after_damage,
         });
         (at, true)
+    }
+
+    fn file_call(&mut self, key: (Callee, CallKind), slot: Option<(usize, usize)>, at: usize) {
+        let Some((id, way)) = slot else {
+            self.call_ids.insert(key, at);
+            return;
+        };
+        if self.call_slots.len() <= id {
+            self.call_slots.resize(id.saturating_add(1), [0; 8]);
+        }
+        let ways = self.call_slots.get_mut(id);
+        if let Some(place) = ways.and_then(|ways| ways.get_mut(way)) {
+            *place = u32::try_from(at).unwrap_or(u32::MAX).saturating_add(1);
+        }
     }
 
     /// The record of a change, made where it is the first.
