@@ -34,6 +34,8 @@ struct Lexed {
     opcodes: u32,
     /// An import with a plausible name came, and a call after it.
     calls: bool,
+    /// The same, and nothing before the call would have failed.
+    runs: bool,
     imports: bool,
     /// The stack was never taken from when empty, and one value was left.
     balanced: bool,
@@ -49,7 +51,7 @@ pub fn looks_like_pickle(head: &[u8]) -> Likelihood {
     if declared && (sound || lexed.opcodes > 2 || lexed.imports) {
         return Likelihood::Certain;
     }
-    if lexed.calls {
+    if lexed.runs {
         return Likelihood::Certain;
     }
     let whole = lexed.ended == Ended::Stop && lexed.balanced;
@@ -170,6 +172,7 @@ fn operand<'a>(byte: u8, kind: Operand, rest: &mut &'a [u8]) -> Read {
         op::FLOAT => number(a) || word(a),
         op::STRING => super::literal::unquoted(a).is_some(),
         op::GLOBAL | op::INST => is_name(a) && is_name(b),
+        op::PERSID => a.len() < 200 && a.iter().all(|b| (b' '..=b'~').contains(b)),
         op::PROTO => a.first().is_some_and(|p| *p <= 5),
         _ => true,
     };
@@ -203,6 +206,7 @@ fn lex(bytes: &[u8], mut bad: Option<(&mut Vec<bool>, usize)>) -> Lexed {
         consumed: 0,
         opcodes: 0,
         calls: false,
+        runs: false,
         imports: false,
         balanced: true,
         structured: false,
@@ -269,8 +273,12 @@ fn lex(bytes: &[u8], mut bad: Option<(&mut Vec<bool>, usize)>) -> Lexed {
             op::INST => {
                 out.imports = true;
                 out.calls = true;
+                out.runs |= out.balanced;
             }
-            op::REDUCE | op::OBJ | op::NEWOBJ | op::NEWOBJ_EX | op::BUILD => out.calls |= out.imports,
+            op::REDUCE | op::OBJ | op::NEWOBJ | op::NEWOBJ_EX | op::BUILD => {
+                out.calls |= out.imports;
+                out.runs |= out.imports && out.balanced;
+            }
             op::PUT
             | op::BINPUT
             | op::LONG_BINPUT
@@ -310,6 +318,7 @@ mod tests {
             "# Title\n\nText.\n",
             "NNNNNNNNACGT\n",
             "Name,Value\n",
+            "build\ndist\n*.egg-info\n",
             "GIF89a",
             "RIFF\x10\x00\x00\x00WAVEfmt ",
             "]]]]]]]]",
@@ -323,6 +332,7 @@ mod tests {
             b"\x89PNG\r\n\x1a\n",
             b"\xff\xd8\xff\xe0",
             b"PK\x03\x04",
+            b"PK\x03\x04\x14\0\0\0\n(K\x01tR",
         ] {
             assert_eq!(looks_like_pickle(bytes), Likelihood::No, "{bytes:?}");
         }
