@@ -1,6 +1,6 @@
 //! One run.
 //!
-//! The command line, a proxy, an editor and Python all ask the same question through [`run`]: what do these entries
+//! The command line, a proxy, an editor and Python all ask the same question through [`run()`]: what do these entries
 //! hold, what is to be said of it, and does it pass. The one decision: every file is judged by itself, under its own
 //! budget, by a task of its own that may fail without the others noticing; only then is the project looked at as a whole.
 

@@ -5,7 +5,7 @@
 //! the stack holds symbols of eight bytes (a place in the file, the number of an import, the number of a call), so
 //! that a pickle of any size costs its opcodes in time and its memo in memory.
 //!
-//! [`analyse`] says what a file of pickles does; [`disassemble`] shows its instructions; [`looks_like_pickle`] says
+//! [`analyse`] says what a file of pickles does; [`disassemble()`] shows its instructions; [`looks_like_pickle`] says
 //! whether it is one.
 
 mod array;
