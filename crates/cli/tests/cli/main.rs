@@ -5,6 +5,7 @@
 
 mod gate;
 mod hostile;
+mod slices;
 mod verbs;
 
 use std::{
