@@ -103,6 +103,12 @@ pub fn may_hide_model(name: &str, format: &Format) -> bool {
     format.family == Family::Archive && format.support == Support::Unread && names::has_model_extension(name)
 }
 
+/// Whether the bytes are certainly a pickle.
+pub(crate) fn is_pickle(blob: &Blob) -> bool {
+    blob.bytes(0, HEAD)
+        .is_ok_and(|head| structure::pickle(&head).is_some())
+}
+
 /// A format that bytes without a name or a container are clearly of; text is none.
 pub(crate) fn glance(blob: &Blob) -> Option<&'static Format> {
     let head = blob.bytes(0, HEAD).ok()?;

@@ -116,7 +116,9 @@ fn source(r: &mut Reader<'_>, index: usize, e: &Entry, budget: &mut Budget) -> M
         r.differ(K::Method, at, Some(index), words);
     }
     let mut length = e.stored;
-    if reading == Reading::Stored && e.size != e.stored {
+    // The traditional encryption puts twelve bytes before the data.
+    let sealed = flags & local::ENCRYPTED != 0 && e.stored == e.size.saturating_add(12);
+    if reading == Reading::Stored && e.size != e.stored && !sealed {
         let words = format!(
             "{} is stored in {} bytes and said to be {} long",
             code(&e.name),
@@ -139,19 +141,29 @@ fn source(r: &mut Reader<'_>, index: usize, e: &Entry, budget: &mut Budget) -> M
         return plain;
     }
     // Loaders that ignore the flag read the bytes as they are; bytes that make sense so were never encrypted.
-    let body = plain.body(budget);
-    let (crc, whole) = crc_of(&body.blob, budget);
-    let fits = whole && crc == e.crc;
-    let sensible = match reading {
-        Reading::Stored | Reading::Guess => identify::glance(&body.blob).is_some(),
-        Reading::Deflated => body.outcome == Outcome::Analysed,
-    };
-    if fits || sensible {
+    if reads_plain(&plain, e, budget) {
         let words = format!("{} is flagged as encrypted and is not", code(&e.name));
         r.differ(K::FalseFlag, at, Some(index), words);
         return plain;
     }
     MemberSource::Unreadable("encrypted".to_owned())
+}
+
+/// Whether a member that is flagged as encrypted is not: its digest fits, or it is a pickle, or it inflates to its very
+/// end. Encrypted bytes look like anything for a few bytes, so nothing less will do.
+fn reads_plain(plain: &MemberSource, e: &Entry, budget: &mut Budget) -> bool {
+    let body = plain.body(budget);
+    let (crc, whole) = crc_of(&body.blob, budget);
+    if whole && crc == e.crc {
+        return true;
+    }
+    match plain {
+        MemberSource::Deflated(packed) => {
+            let out = inflate(packed, DataFormat::Raw, budget);
+            out.end == End::Whole && out.consumed == packed.len() && out.blob.len() == e.size
+        }
+        _ => identify::is_pickle(&body.blob),
+    }
 }
 
 /// The member by its own header, where that leads to other bytes.

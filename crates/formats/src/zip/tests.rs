@@ -112,6 +112,26 @@ fn flags_that_lie() {
 }
 
 #[test]
+fn archives_with_a_password_are_only_that() {
+    // Twelve bytes of the traditional encryption stand before data that looks like anything.
+    for packed in [
+        "ff fb 90 00",
+        "1f 8b 08 00",
+        "03 00 ff ff",
+        "78 9c 03 00",
+        "5d 00 00 80 00",
+    ] {
+        let sealed = format!("{packed} 5e 11 22 33 44 55 66 77 88 99 aa bb cc dd ee");
+        let size = sealed.split(' ').count() - 12;
+        for method in ["stored", "8"] {
+            let listing =
+                format!("member a.gz flags=0x1 crc=0x1234 method={method} size={size} as=hex\n  {sealed}\n");
+            assert_eq!(show(&listing), "a.gz:  (encrypted)", "{listing}");
+        }
+    }
+}
+
+#[test]
 fn names_and_numbers_that_differ() {
     insta::assert_snapshot!(show("member archive/data.pkl local-name=archive/x.txt\n  x\n"), @r#"
     archive/data.pkl Pickle: x\n
