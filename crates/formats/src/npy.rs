@@ -14,6 +14,9 @@ use wellhead_core::{Blob, Budget, Depth, Outcome, code};
 /// Longest header that is read; NumPy itself warns from 10,000 on.
 const MAX_HEADER: u64 = 1 << 20;
 
+/// How many keys of a header are looked at; the format knows three.
+const MAX_KEYS: usize = 64;
+
 /// One array.
 #[derive(Clone, Debug)]
 pub struct Array {
@@ -163,6 +166,9 @@ fn describe(array: &mut Array, header: &[u8]) -> Result<Option<u64>, String> {
     let Some(Literal::Dict(pairs)) = literal::parse(&text) else {
         return Err("its header is no dictionary of literals".to_owned());
     };
+    if pairs.len() > MAX_KEYS {
+        return Err("its header has more keys than the format knows".to_owned());
+    }
     // Of a key that stands twice Python takes the last.
     let get = |key: &str| {
         pairs

@@ -16,6 +16,9 @@ use wellhead_core::{Blob, Budget, Depth, Outcome, code};
 /// Longest header that the specification allows.
 const MAX_HEADER: u64 = 100_000_000;
 
+/// How many keys of a tensor are looked at; the format knows three.
+const MAX_KEYS: usize = 64;
+
 /// A safetensors file.
 #[derive(Clone, Debug, Default)]
 pub struct File {
@@ -171,6 +174,9 @@ fn take_tensor(file: &mut File, name: &str, node: &Node, data: u64, len: u64) ->
         Value::Number(text) => text.parse::<u64>().ok(),
         _ => None,
     };
+    if node.entries().len() > MAX_KEYS {
+        return Err("has more keys than the format knows".to_owned());
+    }
     for (i, key) in node.entries().iter().enumerate() {
         if node
             .entries()

@@ -5,6 +5,7 @@ use crate::{
     bytes::{Source, Window, u16_at, u32_at, u64_at},
     document::Role,
 };
+use std::collections::BTreeSet;
 use wellhead_core::{Budget, code};
 
 const ENTRY: &[u8] = b"PK\x01\x02";
@@ -22,14 +23,18 @@ struct Record {
     unicode: Option<Vec<u8>>,
 }
 
+/// Members that are known already: their place, how much they take, their name.
+type Seen = BTreeSet<(u64, u64, Vec<u8>)>;
+
 /// Reads the directories of all views; the members of the first view stand first.
 pub(super) fn read(r: &mut Reader<'_>, views: &[end::View], budget: &mut Budget) {
+    let mut seen = Seen::new();
     for (i, view) in views.iter().enumerate() {
-        read_view(r, view, i == 0, budget);
+        read_view(r, view, i == 0, &mut seen, budget);
     }
 }
 
-fn read_view(r: &mut Reader<'_>, view: &end::View, first: bool, budget: &mut Budget) {
+fn read_view(r: &mut Reader<'_>, view: &end::View, first: bool, seen: &mut Seen, budget: &mut Budget) {
     let mut window = Window::new(WINDOW);
     let mut at = view.start;
     let mut listed = 0_u64;
@@ -56,7 +61,7 @@ fn read_view(r: &mut Reader<'_>, view: &end::View, first: bool, budget: &mut Bud
         }
         listed = listed.saturating_add(1);
         let length = p.length;
-        add(r, p, at, first);
+        add(r, p, at, first, seen);
         at = at.saturating_add(length);
     }
     let cut = at < view.end && listed < view.count;
@@ -78,20 +83,16 @@ fn read_view(r: &mut Reader<'_>, view: &end::View, first: bool, budget: &mut Bud
     }
 }
 
-fn add(r: &mut Reader<'_>, p: Record, at: u64, first: bool) {
+fn add(r: &mut Reader<'_>, p: Record, at: u64, first: bool, seen: &mut Seen) {
     let Record {
         entry,
         length,
         disk,
         unicode,
     } = p;
-    let twin = r
-        .archive
-        .entries
-        .iter()
-        .any(|e| e.offset == entry.offset && e.raw_name == entry.raw_name && e.stored == entry.stored);
     // A second view that lists the same member adds nothing.
-    if twin && !first {
+    let key = (entry.offset, entry.stored, entry.raw_name.clone());
+    if !seen.insert(key) && !first {
         return;
     }
     let index = r.archive.entries.len();

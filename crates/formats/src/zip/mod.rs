@@ -18,7 +18,7 @@ use crate::{
     bytes::Source,
     document::{Member, OpenOptions, Role},
 };
-use std::ops::Range;
+use std::{collections::BTreeMap, ops::Range};
 use wellhead_core::{Blob, Budget, Depth, Exhausted, Outcome};
 
 pub(crate) use data::outcome_of;
@@ -175,6 +175,9 @@ pub struct Read {
     pub outcome: Outcome,
 }
 
+/// How many differences of a kind are kept; an archive made to differ everywhere says no more by saying it more often.
+const MAX_DIFFERENCES: u32 = 256;
+
 /// Everything that is gathered while an archive is read.
 struct Reader<'a> {
     source: Source<'a>,
@@ -182,6 +185,8 @@ struct Reader<'a> {
     members: Vec<Member>,
     depth: Depth,
     exhausted: Option<Exhausted>,
+    /// How many differences of each kind there were.
+    told: BTreeMap<DifferenceKind, u32>,
     /// Further reasons why not everything was read.
     partly: Vec<String>,
 }
@@ -194,6 +199,11 @@ impl Reader<'_> {
         entry: Option<usize>,
         words: impl Into<String>,
     ) {
+        let told = self.told.entry(kind).or_insert(0);
+        *told = told.saturating_add(1);
+        if *told > MAX_DIFFERENCES {
+            return;
+        }
         self.archive.differences.push(Difference {
             kind,
             offset: at.0,
@@ -220,6 +230,7 @@ pub fn read(blob: &Blob, options: OpenOptions, budget: &mut Budget) -> Read {
         members: Vec::new(),
         depth: options.depth,
         exhausted: None,
+        told: BTreeMap::new(),
         partly: Vec::new(),
     };
     let views = end::views(&mut r);

@@ -352,6 +352,22 @@ fn a_large_archive_costs_its_directory() {
     assert!(read < 400_000, "{read} of {} bytes were read", blob.len());
 }
 
+#[test]
+fn many_members_cost_linear_time() {
+    let mut listing = String::new();
+    for i in 0..40_000 {
+        listing += &format!("member d{i}/data.pkl local-name=x empty\n");
+    }
+    let bytes = assemble("zip", &listing).unwrap();
+    let start = std::time::Instant::now();
+    let blob = Blob::from_bytes(bytes);
+    let read = read(&blob, OpenOptions::default(), &mut Budget::default());
+    assert_eq!(read.members.len(), 40_000);
+    assert_eq!(read.archive.differences.len(), 256);
+    // Quadratic time would be minutes here.
+    assert!(start.elapsed().as_secs() < 30, "{:?}", start.elapsed());
+}
+
 proptest! {
     #[test]
     fn never_panics(
