@@ -101,3 +101,28 @@ fn an_empty_listing_is_an_empty_report() {
     assert_eq!((report.stats.files, report.verdict.allowed), (0, true));
     assert!(report.measures.iter().all(|m| !m.is_assessed()));
 }
+
+#[test]
+fn a_class_that_the_project_defines_is_judged_by_its_source() {
+    let listing = "PROTO 2\nGLOBAL 'acme.net Layer'\nEMPTY_TUPLE\nREDUCE\nSTOP\n";
+    let pickle = wellhead_formats::pickle::assemble::assemble(listing).unwrap();
+    let severity = |source: &[u8]| {
+        let report = audit(
+            &[("m.pkl", &pickle), ("src/acme/net.py", source)],
+            &Options::default(),
+        );
+        let finding = report
+            .reported()
+            .find(|f| f.rule == "unknown-pickle-import")
+            .cloned()
+            .unwrap();
+        finding.severity.name()
+    };
+    assert_eq!(severity(b"class Layer:\n    pass\n"), "low");
+    assert_eq!(
+        severity(
+            b"import subprocess\nclass Layer:\n    def __init__(self):\n        subprocess.run(['x'])\n"
+        ),
+        "high"
+    );
+}

@@ -97,7 +97,13 @@ fn about(program: &Program, sink: &Sink, u: &Use<'_>) -> Finding {
         }
         _ => format!("loading this file imports {name}, and so runs the module that holds it"),
     };
-    let severity = if used { Severity::High } else { Severity::Medium };
+    // A class of TorchScript is made from the code in the same archive; Python itself has no module of that name.
+    let scripted = u.import.module.split('.').next() == Some("__torch__") && sink.artifact().nesting() > 0;
+    let severity = if used && !scripted {
+        Severity::High
+    } else {
+        Severity::Medium
+    };
     let mut finding = Finding::new(
         &UNKNOWN_PICKLE_IMPORT,
         message,
@@ -105,7 +111,12 @@ fn about(program: &Program, sink: &Sink, u: &Use<'_>) -> Finding {
     )
     .severity(severity)
     .subject(u.import.path())
-    .property("callable", u.import.path());
+    .property("callable", wellhead_core::escape(&u.import.path()))
+    .property("module", wellhead_core::escape(&u.import.module));
+    if scripted {
+        finding =
+            finding.note("a class of TorchScript: the loader makes it from the code in the same archive");
+    }
     if u.import.after_damage {
         finding = finding
             .note("most loaders give up before this instruction; one that reads on regardless runs it");
