@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests may fail loudly")]
 #![allow(clippy::disallowed_methods, reason = "tests make files and run the program")]
+#![allow(clippy::print_stderr, reason = "a test that skips says so aloud")]
 
 mod gate;
 mod hostile;
