@@ -1,7 +1,7 @@
 //! Markdown for the summary page of a CI job, or a comment: verdict, scoreboard, findings, what was not looked at.
 //!
 //! Text from outside must stay text there: no HTML, no link that nobody wrote, no mention of a person, no reference
-//! to an issue. Code spans keep it so by themselves; everything else is escaped by [`inline`].
+//! to an issue. Code spans keep it so by themselves; everything else is escaped by `inline`.
 
 use crate::{
     blocks::{self, Block, Class},
