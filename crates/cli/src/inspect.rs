@@ -10,7 +10,7 @@ use crate::{
 };
 use std::fmt::Write as _;
 use wellhead_core::Outcome;
-use wellhead_engine::{Inspected, InspectedTensor, Options, inspect};
+use wellhead_engine::{Inspected, InspectedOperator, InspectedTensor, Options, inspect};
 use wellhead_sources::{Target, WalkOptions};
 
 /// Lines of each kind that are shown unless `-v` asks for all.
@@ -67,6 +67,8 @@ fn shown(inspected: &Inspected, all: bool) -> String {
     }
     let tensors: Vec<String> = inspected.tensors.iter().map(tensor).collect();
     section(&mut out, &indent, "tensors", &tensors, all);
+    let operators: Vec<String> = inspected.operators.iter().map(operator).collect();
+    section(&mut out, &indent, "operators", &operators, all);
     section(&mut out, &indent, "what it does", &inspected.code, all);
     section(&mut out, &indent, "disassembly", &inspected.disassembly, all);
     out
@@ -101,11 +103,25 @@ fn tensor(t: &InspectedTensor) -> String {
     )
 }
 
+fn operator(o: &InspectedOperator) -> String {
+    let scope = if o.scope.is_empty() {
+        String::new()
+    } else {
+        format!(", first in {}", o.scope)
+    };
+    format!("{} ×{}{scope}", o.name, o.count)
+}
+
 fn json(i: &Inspected) -> serde_json::Value {
     let tensors: Vec<_> = i
         .tensors
         .iter()
         .map(|t| serde_json::json!({"name": t.name, "dtype": t.dtype, "shape": t.shape, "bytes": t.bytes}))
+        .collect();
+    let operators: Vec<_> = i
+        .operators
+        .iter()
+        .map(|o| serde_json::json!({"name": o.name, "count": o.count, "scope": o.scope}))
         .collect();
     let facts: Vec<_> = i
         .facts
@@ -114,6 +130,6 @@ fn json(i: &Inspected) -> serde_json::Value {
         .collect();
     serde_json::json!({
         "artifact": i.artifact.to_string(), "format": i.format, "size": i.size, "outcome": i.outcome.name(),
-        "reason": i.outcome.why(), "facts": facts, "tensors": tensors, "code": i.code, "disassembly": i.disassembly,
+        "reason": i.outcome.why(), "facts": facts, "tensors": tensors, "operators": operators, "code": i.code, "disassembly": i.disassembly,
     })
 }

@@ -352,6 +352,7 @@ fn reads_all(document: &Document) -> bool {
         | Document::Tar(_)
         | Document::Safetensors(_)
         | Document::Npy(_)
+        | Document::Model(_)
         | Document::Opaque => false,
     }
 }

@@ -4,7 +4,7 @@
 
 use crate::{artifact::Visitor, run::Options, subjects::Input};
 use wellhead_core::{ArtifactPath, Budget, Outcome, escape};
-use wellhead_formats::{Document, pickle, tensors::Tensor};
+use wellhead_formats::{Document, graph::ReferenceKind, model::Model, pickle, tensors::Tensor};
 use wellhead_sources::Entry;
 
 /// One artifact, as it was understood.
@@ -22,10 +22,23 @@ pub struct Inspected {
     pub facts: Vec<(String, String)>,
     /// Tensors, where the format has them.
     pub tensors: Vec<InspectedTensor>,
+    /// Operators of a graph, each kind once.
+    pub operators: Vec<InspectedOperator>,
     /// What a pickle does, as Python for people; escaped.
     pub code: Vec<String>,
     /// Disassembly; escaped.
     pub disassembly: Vec<String>,
+}
+
+/// A kind of operator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InspectedOperator {
+    /// Its name with its domain; escaped.
+    pub name: String,
+    /// How many nodes use it.
+    pub count: u64,
+    /// Where the first of them is; escaped.
+    pub scope: String,
 }
 
 /// A tensor.
@@ -62,6 +75,7 @@ pub fn inspect(entry: &Entry, options: &Options<'_>) -> Vec<Inspected> {
                 outcome: row.outcome,
                 facts: Vec::new(),
                 tensors: Vec::new(),
+                operators: Vec::new(),
                 code: Vec::new(),
                 disassembly: Vec::new(),
             }),
@@ -83,6 +97,7 @@ impl Visitor for Inspector {
             outcome: Outcome::Analysed,
             facts: Vec::new(),
             tensors: Vec::new(),
+            operators: Vec::new(),
             code: Vec::new(),
             disassembly: Vec::new(),
         };
@@ -161,8 +176,36 @@ fn describe(input: &Input<'_>, out: &mut Inspected, budget: &mut Budget) {
             out.tensors(std::slice::from_ref(&array.tensor));
         }
         Document::Pickle(program) => describe_pickle(program, input, out, budget),
+        Document::Model(model) => describe_model(model, out),
         Document::Data(_) | Document::Text(_) | Document::Opaque => {}
     }
+}
+
+fn describe_model(model: &Model, out: &mut Inspected) {
+    for (key, value) in model.metadata.iter().take(1000) {
+        out.fact(&escape(key), value);
+    }
+    for defect in model.defects.iter().take(100) {
+        out.fact("defect", &format!("{} at 0x{:x}", defect.words, defect.offset));
+    }
+    for reference in &model.graph.references {
+        let what = match reference.kind {
+            ReferenceKind::File => "opens",
+            ReferenceKind::Library => "links",
+            ReferenceKind::Callable => "calls",
+            ReferenceKind::Url => "asks",
+        };
+        out.fact(what, &format!("{} for {}", reference.target, reference.by));
+    }
+    for operator in &model.graph.operators {
+        let domain = if operator.domain.is_empty() { "" } else { "::" };
+        out.operators.push(InspectedOperator {
+            name: shown(&format!("{}{domain}{}", operator.domain, operator.name)),
+            count: operator.count,
+            scope: shown(&operator.scope),
+        });
+    }
+    out.tensors(&model.tensors);
 }
 
 fn describe_pickle(program: &pickle::Program, input: &Input<'_>, out: &mut Inspected, budget: &mut Budget) {

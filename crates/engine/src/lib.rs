@@ -19,7 +19,7 @@ mod subjects;
 
 pub use config::{Config, ConfigError, IGNORE_KEYS, Ignore, KEYS, did_you_mean};
 pub use diff::diff;
-pub use inspect::{Inspected, InspectedTensor, inspect};
+pub use inspect::{Inspected, InspectedOperator, InspectedTensor, inspect};
 pub use policy::{apply, verdict};
 pub use run::{Listing, Observer, Options, Unobserved, run};
 pub use selection::Selection;

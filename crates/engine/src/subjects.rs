@@ -42,6 +42,7 @@ pub(crate) fn judge(input: &Input<'_>, judge: &mut Judge<'_, '_>, budget: &mut B
         Document::Tar(archive) => judge.subject(Subject::Tar(archive), true),
         Document::Safetensors(file) => judge.subject(Subject::Safetensors(file), true),
         Document::Npy(array) => judge.subject(Subject::Npy(array), true),
+        Document::Model(model) => judge.subject(Subject::Model(model), true),
         Document::Data(data) => judge.subject(Subject::Data(data), true),
         Document::Compressed(_) | Document::Text(_) | Document::Opaque => {}
     }

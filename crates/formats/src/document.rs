@@ -4,7 +4,14 @@
 //! knows where its bytes are and pays for them when [`Member::body`] is called, so that a container of a million
 //! members costs its directory and no more memory than one member needs at a time.
 
-use crate::{format::Format, npy, pickle, safetensors, tar, tensors::Tensor, text, zip};
+use crate::{
+    format::Format,
+    graph::Graph,
+    model::Model,
+    npy, pickle, safetensors, tar,
+    tensors::{Defect, Tensor},
+    text, zip,
+};
 use std::sync::Arc;
 use wellhead_core::{Blob, Budget, Depth, Outcome};
 
@@ -60,6 +67,8 @@ pub enum Document {
     Npy(Box<npy::Array>),
     /// Pickles, as the program that they are.
     Pickle(Box<pickle::Program>),
+    /// A model of any other format.
+    Model(Box<Model>),
     /// Structured text.
     Data(Box<DataFile>),
     /// Other text.
@@ -74,6 +83,24 @@ impl Document {
         match self {
             Self::Safetensors(file) => &file.tensors,
             Self::Npy(array) => std::slice::from_ref(&array.tensor),
+            Self::Model(model) => &model.tensors,
+            _ => &[],
+        }
+    }
+
+    /// What it computes and points at, if it is a model that says so.
+    pub fn graph(&self) -> Option<&Graph> {
+        match self {
+            Self::Model(model) => Some(&model.graph),
+            _ => None,
+        }
+    }
+
+    /// What is wrong with it, whatever the format.
+    pub fn defects(&self) -> &[Defect] {
+        match self {
+            Self::Safetensors(file) => &file.defects,
+            Self::Model(model) => &model.defects,
             _ => &[],
         }
     }
@@ -181,6 +208,23 @@ pub struct Body {
 }
 
 impl Member {
+    /// A part of `blob` that lies in it as it is.
+    pub fn stored(name: impl Into<String>, role: Role, blob: Blob) -> Self {
+        Self {
+            name: name.into(),
+            role,
+            size: blob.len(),
+            stored: blob.len(),
+            hidden: false,
+            source: MemberSource::Stored(blob),
+        }
+    }
+
+    /// Bytes that were decoded from the container, such as a text out of a string. Whoever makes one has paid for them.
+    pub fn decoded(name: impl Into<String>, role: Role, bytes: impl Into<Vec<u8>>) -> Self {
+        Self::stored(name, role, Blob::from_bytes(bytes.into()))
+    }
+
     /// The member's bytes; pays for decompression.
     pub fn body(&self, budget: &mut Budget) -> Body {
         self.source.body(budget)

@@ -78,6 +78,8 @@ subjects! {
     Safetensors(wellhead_formats::safetensors::File),
     /// A NumPy array.
     Npy(wellhead_formats::npy::Array),
+    /// A model: its operators and references, its arrays, its metadata.
+    Model(wellhead_formats::model::Model),
     /// Structured text (JSON, TOML, YAML).
     Data(wellhead_formats::document::DataFile),
     /// Any text, structured or not.
