@@ -6,6 +6,7 @@ What is there already is left alone. SHARED is the folder with the advisory data
 """
 
 import io
+import json
 import pickle
 import random
 import shutil
@@ -126,6 +127,65 @@ def tree(path: Path, files: int = 5_000) -> None:
     part.rename(path)
 
 
+def many_opcodes(path: Path, rows: int = 2_000_000) -> None:
+    """One pickle of 46 million opcodes, 23 a row: keys from the memo, short texts, small numbers."""
+    part = written(path)
+    with open(part, "wb") as out:
+        pickler = pickle.Pickler(out, protocol=2)
+        pickler.dump([{"id": f"{i:013d}", "x": i * 0.5, "t": list(range(9))} for i in range(rows)])
+    part.rename(path)
+
+
+def one_small(path: Path) -> None:
+    """What a small experiment leaves: a few numbers and names."""
+    path.write_bytes(pickle.dumps({"lr": 1e-3, "steps": list(range(100)), "name": "run-1"}, protocol=4))
+
+
+def safetensors(path: Path, tensors: int = 64, mebibytes: int = 16) -> None:
+    """A 1 GB safetensors file, without the library."""
+    size = mebibytes * MIB
+    header = {
+        f"layers.{i}.weight": {"dtype": "F32", "shape": [size // 4096, 1024], "data_offsets": [i * size, (i + 1) * size]}
+        for i in range(tensors)
+    }
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    block = random.Random(7).randbytes(MIB)
+    part = written(path)
+    with open(part, "wb") as out:
+        out.write(len(text).to_bytes(8, "little") + text)
+        for _ in range(tensors * mebibytes):
+            out.write(block)
+    part.rename(path)
+
+
+def npy(path: Path, mebibytes: int = 286) -> None:
+    """A 300 MB array of numbers."""
+    text = f"{{'descr': '<f8', 'fortran_order': False, 'shape': ({mebibytes * MIB // 8},), }}".encode()
+    text += b" " * (-(len(text) + 11) % 64) + b"\n"
+    block = random.Random(7).randbytes(MIB)
+    part = written(path)
+    with open(part, "wb") as out:
+        out.write(b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text)
+        for _ in range(mebibytes):
+            out.write(block)
+    part.rename(path)
+
+
+def joblib_files(folder: Path) -> None:
+    """What joblib writes: nine arrays as they are, and two compressed. Needs joblib and numpy."""
+    import joblib
+    import numpy
+
+    rng = numpy.random.default_rng(7)
+    for name, arrays, elements, compress in (("arrays-302mb.joblib", 9, 4_194_304, 0), ("zlib-16mb.joblib", 2, 1_048_576, 3)):
+        path = folder / name
+        if not path.exists():
+            part = written(path)
+            joblib.dump({f"a{i}": rng.random(elements) for i in range(arrays)}, part, compress=compress)
+            part.rename(path)
+
+
 def lock(path: Path, shared: Path) -> None:
     """The 345-package project, alone in a folder."""
     part = written(path)
@@ -137,10 +197,17 @@ def lock(path: Path, shared: Path) -> None:
 
 def main() -> None:
     folder = Path(sys.argv[1])
+    if "--joblib" in sys.argv:
+        joblib_files(folder)
+        return
     shared = Path(sys.argv[2]) if len(sys.argv) > 2 else Path(__file__).parent.parent.parent / "shared"
     for name, make in {
         "torch-1gb.pt": torch_zip,
         "objects-200mb.pkl": many_objects,
+        "opcodes-46m.pkl": many_opcodes,
+        "small.pkl": one_small,
+        "weights-1gb.safetensors": safetensors,
+        "array-300mb.npy": npy,
         "tree": tree,
         "lock": lambda path: lock(path, shared),
     }.items():

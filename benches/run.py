@@ -111,6 +111,27 @@ def cases(binary: str, inputs: Path, tools: Path) -> list:
     torch, objects, tree, lock = (
         inputs / name for name in ("torch-1gb.pt", "objects-200mb.pkl", "tree", "lock")
     )
+    opcodes, small, safetensors, npy, arrays, zlib = (
+        inputs / name
+        for name in (
+            "opcodes-46m.pkl",
+            "small.pkl",
+            "weights-1gb.safetensors",
+            "array-300mb.npy",
+            "arrays-302mb.joblib",
+            "zlib-16mb.joblib",
+        )
+    )
+
+    def peers(path: Path, *names: str) -> dict:
+        """The commands of other tools on one file."""
+        every = {
+            "picklescan": [picklescan, "--path", str(path)],
+            "modelscan": [modelscan, "-p", str(path)],
+            "fickling": [fickling, "--check-safety", str(path)],
+            "modelaudit": [str(tools / "modelaudit"), "scan", str(path)],
+        }
+        return {name: every[name] for name in names or every}
     picklescan = str(tools / "picklescan")
     modelscan = str(tools / "modelscan")
     fickling = str(tools / "fickling")
@@ -122,8 +143,7 @@ def cases(binary: str, inputs: Path, tools: Path) -> list:
             {
                 "wellhead": audit(torch),
                 "wellhead --full": audit(torch, "--full"),
-                "picklescan": [picklescan, "--path", str(torch)],
-                "modelscan": [modelscan, "-p", str(torch)],
+                **peers(torch, "picklescan", "modelscan", "modelaudit"),
             },
             bytes=torch.stat().st_size,
         ),
@@ -131,22 +151,51 @@ def cases(binary: str, inputs: Path, tools: Path) -> list:
             "objects",
             f"A pickle of {objects.stat().st_size / 1e6:.0f} MB: 4 million small objects",
             "300 MB/s on one core; memory grows with memo entries only",
-            {
-                "wellhead": audit(objects),
-                "picklescan": [picklescan, "--path", str(objects)],
-                "fickling": [fickling, "--check-safety", str(objects)],
-            },
+            {"wellhead": audit(objects), **peers(objects)},
             bytes=objects.stat().st_size,
         ),
         Case(
             "tree",
             "5,000 small pickles in a tree",
-            "faster than picklescan",
-            {
-                "wellhead": audit(tree),
-                "picklescan": [picklescan, "--path", str(tree)],
-                "modelscan": [modelscan, "-p", str(tree)],
-            },
+            "0.25 s of CPU",
+            {"wellhead": audit(tree), **peers(tree, "picklescan", "modelscan", "modelaudit")},
+        ),
+        Case(
+            "opcodes",
+            f"A pickle of {opcodes.stat().st_size / 1e6:.0f} MB with 46 million opcodes",
+            "1.5 s, 150 MB resident",
+            {"wellhead": audit(opcodes), **peers(opcodes)},
+            bytes=opcodes.stat().st_size,
+        ),
+        Case(
+            "small",
+            "One small pickle",
+            "5 ms whole process",
+            {"wellhead": audit(small), **peers(small)},
+        ),
+        Case(
+            "safetensors",
+            "A 1 GB safetensors file",
+            "10 ms whole process",
+            {"wellhead": audit(safetensors), **peers(safetensors)},
+        ),
+        Case(
+            "npy",
+            "A NumPy array of 300 MB",
+            "20 ms whole process",
+            {"wellhead": audit(npy), **peers(npy)},
+        ),
+        Case(
+            "joblib",
+            "A joblib file of 302 MB: nine arrays between the opcodes",
+            "as for the checkpoint, and the arrays skipped exactly",
+            {"wellhead": audit(arrays), **peers(arrays)},
+        ),
+        Case(
+            "joblib-zlib",
+            "A joblib file of two arrays, 16 MB before compression",
+            "decompressed and read, which picklescan and modelscan do not",
+            {"wellhead": audit(zlib), **peers(zlib)},
         ),
         Case(
             "lock",
@@ -221,6 +270,8 @@ def prepare(args) -> tuple:
         pip = [tools / "bin/pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "--no-deps"]
         subprocess.run([*pip, "-r", HERE / "requirements.txt"], check=True)
         stamp.write_text(wanted)
+    # Files that only joblib itself writes are written by the joblib of that environment.
+    subprocess.run([tools / "bin/python", HERE / "inputs.py", inputs, "--joblib"], check=True)
     binary = args.bin
     if not binary:
         subprocess.run(["cargo", "build", "--locked", "--release", "-p", "wellhead"], cwd=ROOT, check=True)
@@ -252,7 +303,7 @@ def main() -> None:
         "and writes this page. Whole processes, start-up included; medians. Compare ratios, not seconds: the machine is shared.",
         "",
         f"Measured on {os.cpu_count()} cores of {processor()}, load {os.getloadavg()[0]:.1f} at the start; "
-        f"picklescan 1.0.5, modelscan 0.8.8, fickling 0.1.12 on Python {platform.python_version()}.",
+        f"picklescan 1.0.5, modelscan 0.8.8, fickling 0.1.12, modelaudit 0.2.54 on Python {platform.python_version()}.",
         "",
     ]
     for case in cases(binary, inputs, tools):
