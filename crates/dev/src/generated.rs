@@ -1,6 +1,6 @@
 //! What is made, what is there, and the difference.
 
-use crate::{cli, docs, examples, fuzz, regions, schemas};
+use crate::{cli, docs, examples, formats, fuzz, regions, schemas};
 use anyhow::{Context, Result};
 use std::{
     collections::BTreeSet,
@@ -62,6 +62,7 @@ impl Kind {
         match self {
             Self::Docs => {
                 let mut made = docs::rules();
+                made.extend(formats::formats());
                 made.push(Made::text(
                     "docs/reference/cli.md",
                     cli::reference(wellhead::command()),
@@ -78,7 +79,7 @@ impl Kind {
     /// Folders that hold nothing else: a file there that is not made is left over.
     fn owned(self) -> &'static [&'static str] {
         match self {
-            Self::Docs => &["docs/reference/rules"],
+            Self::Docs => &["docs/reference/rules", "docs/reference/formats"],
             Self::Schemas => &["docs/schema"],
             Self::Examples | Self::Fuzz => &[],
         }

@@ -13,6 +13,7 @@
 pub mod cli;
 pub mod docs;
 pub mod examples;
+pub mod formats;
 pub mod fuzz;
 pub mod generated;
 pub mod layers;

@@ -62,6 +62,8 @@ pub struct Format {
     pub support: Support,
     /// What it is, who loads it and what that may do: a few sentences for the reference.
     pub about: &'static str,
+    /// What loading it does and what is read of it: Markdown that opens with `# ` and the title.
+    pub page: Option<&'static str>,
 }
 
 impl PartialEq for Format {
@@ -116,6 +118,26 @@ mod tests {
             assert_eq!(Format::named(f.name), Some(*f));
             for text in f.extensions.iter().chain(f.names) {
                 assert_eq!(*text, text.to_lowercase(), "{}", f.name);
+            }
+        }
+    }
+
+    #[test]
+    fn pages_have_their_sections_in_order() {
+        const HEADINGS: [&str; 4] = [
+            "## What loading it does",
+            "## What is read",
+            "## What is not",
+            "## Sources",
+        ];
+        for f in FORMATS {
+            let Some(page) = f.page else { continue };
+            assert!(page.starts_with(&format!("# {}\n", f.title)), "{}", f.name);
+            let mut at = 0;
+            for heading in HEADINGS {
+                let found = page.find(&format!("\n{heading}\n"));
+                assert!(found.is_some_and(|i| i >= at), "{}: `{heading}`", f.name);
+                at = found.unwrap_or(at);
             }
         }
     }

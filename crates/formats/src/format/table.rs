@@ -6,9 +6,19 @@ use super::{
     Support::{Inert, Opened, Unread},
 };
 
+/// The text of a page that lies in the folder of the reader.
+macro_rules! page {
+    () => {
+        None
+    };
+    ($page:literal) => {
+        Some(include_str!(concat!("../", $page)))
+    };
+}
+
 macro_rules! formats {
     ($($id:ident = $name:literal, $title:literal, $family:ident, $support:ident, $runs:literal,
-       [$($ext:literal),*], [$($file:literal),*], $about:literal;)+) => {
+       [$($ext:literal),*], [$($file:literal),*], $about:literal $(, page $page:literal)?;)+) => {
         $(
             #[doc = $about]
             pub static $id: Format = Format {
@@ -20,6 +30,7 @@ macro_rules! formats {
                 runs_code_on_load: $runs,
                 support: $support,
                 about: $about,
+                page: page!($($page)?),
             };
         )+
         /// All formats.
@@ -30,21 +41,21 @@ macro_rules! formats {
 formats! {
     // Models.
     PICKLE = "pickle", "Python pickle", Model, Opened, true, ["pkl", "pickle", "p", "pck", "joblib", "dill"], [],
-        "Python's own object format. Whatever unpickles it runs the callables that it names.";
+        "Python's own object format. Whatever unpickles it runs the callables that it names.", page "pickle/page.md";
     TORCH_LEGACY = "torch-legacy", "PyTorch checkpoint of the old layout", Model, Opened, true, [], [],
-        "Several pickles in a row, then raw tensors. `torch.load` unpickles them.";
+        "Several pickles in a row, then raw tensors. `torch.load` unpickles them.", page "pickle/torch_legacy.md";
     TORCH_ZIP = "torch-zip", "PyTorch checkpoint", Model, Opened, true, ["pt", "pth", "ckpt"], [],
-        "A zip archive of `data.pkl` and raw tensors. `torch.load` unpickles `data.pkl`.";
+        "A zip archive of `data.pkl` and raw tensors. `torch.load` unpickles `data.pkl`.", page "zip/torch.md";
     TORCHSCRIPT = "torchscript", "TorchScript module", Model, Opened, true, ["ptl"], [],
         "A zip archive of pickles, raw tensors and Python-like code. `torch.jit.load` runs the code.";
     TORCH_PACKAGE = "torch-package", "PyTorch package", Model, Opened, true, [], [],
         "A zip archive of Python sources and pickles. `torch.package` imports the sources.";
     TORCH_TAR = "torch-tar", "PyTorch checkpoint of the tar layout", Model, Opened, true, [], [],
-        "A tar archive of pickles and raw tensors, as PyTorch 0.1 wrote it. `torch.load` still unpickles it.";
+        "A tar archive of pickles and raw tensors, as PyTorch 0.1 wrote it. `torch.load` still unpickles it.", page "tar/torch_tar.md";
     SAFETENSORS = "safetensors", "safetensors file", Model, Opened, false, ["safetensors"], [],
-        "A JSON header and raw tensors. Loading it runs nothing.";
+        "A JSON header and raw tensors. Loading it runs nothing.", page "safetensors/page.md";
     NPY = "npy", "NumPy array", Model, Opened, false, ["npy"], [],
-        "One array. Arrays of Python objects hold a pickle, which `numpy.load` runs with `allow_pickle=True`.";
+        "One array. Arrays of Python objects hold a pickle, which `numpy.load` runs with `allow_pickle=True`.", page "npy/page.md";
     NPZ = "npz", "NumPy archive", Model, Opened, false, ["npz"], [],
         "A zip archive of arrays. Arrays of Python objects hold pickles.";
     SKOPS = "skops", "skops model", Model, Opened, true, ["skops"], [],
