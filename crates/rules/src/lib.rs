@@ -6,6 +6,7 @@
 
 mod formats;
 mod infra;
+mod model;
 mod packages;
 mod pickle;
 mod policy;
@@ -115,6 +116,7 @@ pub struct Registered {
 static FAMILIES: &[&[Registered]] = &[
     formats::RULES,
     infra::RULES,
+    model::RULES,
     packages::RULES,
     pickle::RULES,
     policy::RULES,

@@ -1,7 +1,7 @@
 //! Rules about pickles: what loading one runs, and what about it is made to be misread.
 
 mod assess;
-mod callables;
+pub(crate) mod callables;
 mod nested_pickle;
 mod pickle_damaged;
 mod pickle_differential;
