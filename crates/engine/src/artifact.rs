@@ -14,8 +14,8 @@ use wellhead_core::{
     Sink,
 };
 use wellhead_formats::{
-    Document, Family, Format, Identity, Member, OpenOptions, Opened, Role, Support, identify, may_hide_model,
-    open,
+    Document, Family, Format, Identity, Member, OpenOptions, Opened, Role, Support, identify,
+    is_named_like_model, may_hide_model, open,
 };
 use wellhead_rules::{ARCHIVE_BOMB, INTERNAL_ERROR, NOT_FULLY_ANALYSED, Subject};
 use wellhead_sources::Entry;
@@ -37,8 +37,18 @@ struct Queued {
     content: Waiting,
     /// Whether something round it runs code when it is loaded, so that what cannot be seen of it matters.
     in_model: bool,
+    /// Whether an archive round it bears a model's name, so that what cannot be had of it matters.
+    hides: bool,
     /// The format of the container it is a member of.
     inside: Option<&'static Format>,
+}
+
+/// What members inherit from the container round them.
+#[derive(Clone, Copy)]
+struct Round {
+    in_model: bool,
+    hides: bool,
+    format: &'static Format,
 }
 
 enum Waiting {
@@ -86,6 +96,7 @@ pub(crate) fn visit(
                 path: artifact,
                 content: Waiting::File(blob),
                 in_model: false,
+                hides: false,
                 inside: None,
             });
         }
@@ -160,6 +171,7 @@ impl Analysis<'_> {
             path,
             content,
             in_model,
+            hides,
             inside,
         } = next;
         let (blob, role, had) = match content {
@@ -173,10 +185,12 @@ impl Analysis<'_> {
         let mut identity = identify(&name, role, &blob, &mut self.budget);
         identity.inside = inside;
         let format = identity.format;
-        let is_model = in_model || runs_code(&identity) || may_hide_model(&name, format);
+        let is_model = in_model || runs_code(&identity);
+        let hides = hides || may_hide_model(&name, format);
         self.result.is_model |= is_model_file(format);
         if matches!(had, Outcome::NotAnalysed { .. }) && blob.is_empty() {
-            self.unseen(&path, &had, role, is_model || runs_code_by_name(&identity));
+            let could_run = is_model || hides || runs_code_by_name(&identity) || is_named_like_model(&name);
+            self.unseen(&path, &had, role, could_run);
             self.cover(path, had, identity.by_name);
             return;
         }
@@ -191,10 +205,21 @@ impl Analysis<'_> {
         let members = std::mem::take(&mut opened.members);
         let outcome = had.and(opened.outcome.clone());
         let outcome = self.judge(&path, &identity, &opened, &blob, role, outcome);
-        let outcome = self.enqueue(&path, members, is_model, format, outcome);
+        let nothing = members.is_empty() && matches!(outcome, Outcome::NotAnalysed { .. });
+        let round = Round {
+            in_model: is_model,
+            hides,
+            format,
+        };
+        let outcome = self.enqueue(&path, members, round, outcome);
         // A pickle of which a part was not seen has a rule of its own that says how far loaders get.
         if !matches!(opened.document, Document::Pickle(_)) {
-            self.unseen(&path, &outcome, role, is_model);
+            let archive = format.family == Family::Archive;
+            let could_run = is_model || (archive && may_hide_model(&name, format));
+            self.unseen(&path, &outcome, role, could_run);
+            if archive && nothing && !could_run {
+                self.closed(&path, &outcome);
+            }
         }
         let read = if reads_all(&opened.document) {
             Depth::Full
@@ -218,8 +243,7 @@ impl Analysis<'_> {
         &mut self,
         path: &ArtifactPath,
         members: Vec<Member>,
-        in_model: bool,
-        format: &'static Format,
+        round: Round,
         outcome: Outcome,
     ) -> Outcome {
         if members.is_empty() {
@@ -237,8 +261,9 @@ impl Analysis<'_> {
         let queued = members.into_iter().rev().map(|member| Queued {
             path: path.member(member.name.clone()),
             content: Waiting::Member(Box::new(member)),
-            in_model,
-            inside: Some(format),
+            in_model: round.in_model,
+            hides: round.hides,
+            inside: Some(round.format),
         });
         self.queue.extend(queued);
         outcome
@@ -291,6 +316,20 @@ impl Analysis<'_> {
         self.result.findings.push(
             Finding::new(&NOT_FULLY_ANALYSED, message, Location::whole(path, "not seen"))
                 .help("ask for the same weights as safetensors, or raise the ceiling if the artifact is your own")
+                .subject(why.to_owned()),
+        );
+    }
+
+    /// An archive of which not even a name was seen: whether a model is in it nobody can tell.
+    fn closed(&mut self, path: &ArtifactPath, outcome: &Outcome) {
+        let (Some(why), true) = (outcome.why(), self.options.enables(&NOT_FULLY_ANALYSED)) else {
+            return;
+        };
+        let message = format!("this archive was not looked into, and may hold what runs code: {why}");
+        self.result.findings.push(
+            Finding::new(&NOT_FULLY_ANALYSED, message, Location::whole(path, "not seen"))
+                .severity(Severity::Medium)
+                .help("unpack it where that is safe, and audit what comes out")
                 .subject(why.to_owned()),
         );
     }
@@ -350,6 +389,7 @@ fn reads_all(document: &Document) -> bool {
         Document::Pickle(_) | Document::Compressed(_) | Document::Data(_) | Document::Text(_) => true,
         Document::Zip(_)
         | Document::Tar(_)
+        | Document::Archive(_)
         | Document::Safetensors(_)
         | Document::Npy(_)
         | Document::Model(_)

@@ -147,6 +147,7 @@ fn describe(input: &Input<'_>, out: &mut Inspected, budget: &mut Budget) {
                 out.fact("damage", &format!("{words} at 0x{offset:x}"));
             }
         }
+        Document::Archive(listing) => out.fact("members", &listing.entries.len().to_string()),
         Document::Compressed(stream) => {
             out.fact("expands to", &format!("{} bytes", stream.expanded));
             if let Some(name) = &stream.name {

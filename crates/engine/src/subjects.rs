@@ -44,7 +44,7 @@ pub(crate) fn judge(input: &Input<'_>, judge: &mut Judge<'_, '_>, budget: &mut B
         Document::Npy(array) => judge.subject(Subject::Npy(array), true),
         Document::Model(model) => judge.subject(Subject::Model(model), true),
         Document::Data(data) => judge.subject(Subject::Data(data), true),
-        Document::Compressed(_) | Document::Text(_) | Document::Opaque => {}
+        Document::Archive(_) | Document::Compressed(_) | Document::Text(_) | Document::Opaque => {}
     }
     if let Some(listing) = input.opened.document.listing() {
         judge.subject(Subject::Listing(&listing), false);

@@ -15,6 +15,7 @@
 mod arrays;
 mod gzip;
 mod listing;
+mod sevenz;
 mod tar;
 mod zip;
 
@@ -35,6 +36,7 @@ pub const KINDS: &[&str] = &[
     "zip",
     "tar",
     "gzip",
+    "7z",
     "safetensors",
     "npy",
     "pickle",
@@ -51,6 +53,7 @@ pub fn assemble(kind: &str, text: &str) -> Result<Vec<u8>, AssembleError> {
         "zip" => zip::zip(&listing::parse(text)?),
         "tar" => tar::tar(&listing::parse(text)?),
         "gzip" => gzip::gzip(&listing::parse(text)?),
+        "7z" => sevenz::sevenz(&listing::parse(text)?),
         "safetensors" => arrays::safetensors(&listing::parse(text)?),
         "npy" => arrays::npy(&listing::parse(text)?),
         "pickle" => crate::pickle::assemble::assemble(text).map_err(|e| AssembleError {

@@ -213,6 +213,9 @@ fn inner_name(name: &str, stated: Option<&str>) -> String {
         (".z", ""),
         (".zlib", ""),
         (".gzip", ""),
+        (".zst", ""),
+        (".zstd", ""),
+        (".tzst", ".tar"),
     ] {
         let stem = lower.strip_suffix(ext).and_then(|s| file.get(..s.len()));
         if let Some(stem) = stem.filter(|s| !s.is_empty()) {

@@ -1,22 +1,27 @@
-//! XZ, LZMA, LZ4 and bzip2 with random access.
+//! XZ, LZMA, LZ4, bzip2 and Zstandard with random access.
 //!
 //! As in `inflate`, a first pass pays for what comes out and keeps a small result. These decoders cannot be copied, so
 //! reading a large result backwards starts over; how often is bounded, for hostile data must not make it endless.
+
+mod lazy;
+mod zstd;
 
 use crate::inflate::End;
 use bzip2_rs::decoder::{ReadState, WriteState};
 use std::{
     io::{self, Read},
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 use wellhead_core::{Blob, Budget, ReadAt};
+
+pub(crate) use lazy::Lazy;
 
 /// Results up to this size are kept in memory.
 const KEEP: u64 = 16 << 20;
 /// How much is read at a time.
 const CHUNK: usize = 1 << 16;
 /// Working memory that a stream may ask for, in KiB; the largest preset of `xz` needs 65 MiB.
-const MEMORY_KB: u32 = 160 << 10;
+pub(crate) const MEMORY_KB: u32 = 160 << 10;
 /// How many times over a large result may be decoded.
 const REPEATS: u64 = 16;
 
@@ -27,7 +32,11 @@ pub(crate) enum Codec {
     Lzma,
     Lz4,
     Bzip2,
+    Zstd,
 }
+
+/// Begins to read what comes out, as often as is asked.
+pub(crate) type Maker = Arc<dyn Fn() -> Box<dyn Read + Send> + Send + Sync>;
 
 /// What came out.
 pub(crate) struct Decoded {
@@ -38,27 +47,71 @@ pub(crate) struct Decoded {
 
 /// Decodes all of `source`.
 pub(crate) fn decode(source: &Blob, codec: Codec, budget: &mut Budget) -> Decoded {
-    let starts = match codec {
-        Codec::Bzip2 => match bzip2_streams(source, budget) {
-            Ok(starts) => starts,
-            Err(end) => {
-                return Decoded {
-                    blob: Blob::from_bytes(Vec::new()),
-                    end,
-                    streams: 0,
-                };
-            }
-        },
-        _ => vec![0],
+    let (make, streams) = match maker(source, codec, budget) {
+        Ok(made) => made,
+        Err(end) => {
+            return Decoded {
+                blob: Blob::from_bytes(Vec::new()),
+                end,
+                streams: 0,
+            };
+        }
     };
-    let at = DecodeAt {
-        source: source.clone(),
-        codec,
-        starts,
-        len: 0,
-        state: Mutex::new(State::default()),
-    };
-    let mut decoder = at.reader();
+    let (blob, end) = decode_from(make, source.len(), budget);
+    Decoded { blob, end, streams }
+}
+
+/// What decodes `source`, and how many streams it is of.
+pub(crate) fn maker(source: &Blob, codec: Codec, budget: &mut Budget) -> Result<(Maker, u64), End> {
+    let source = source.clone();
+    Ok(match codec {
+        Codec::Xz => {
+            let make = move || -> Box<dyn Read + Send> {
+                Box::new(lzma_rust2::XzReader::new_mem_limit(
+                    raw(&source, 0),
+                    true,
+                    MEMORY_KB,
+                ))
+            };
+            (Arc::new(make), 1)
+        }
+        Codec::Lzma => {
+            let make = move || -> Box<dyn Read + Send> {
+                match lzma_rust2::LzmaReader::new_mem_limit(raw(&source, 0), MEMORY_KB, None) {
+                    Ok(reader) => Box::new(reader),
+                    Err(e) => Box::new(Failing(e.kind())),
+                }
+            };
+            (Arc::new(make), 1)
+        }
+        Codec::Lz4 => {
+            let make = move || -> Box<dyn Read + Send> {
+                Box::new(lz4_flex::frame::FrameDecoder::new(raw(&source, 0)))
+            };
+            (Arc::new(make), 1)
+        }
+        Codec::Zstd => {
+            let make = move || -> Box<dyn Read + Send> { Box::new(zstd::Frames::new(raw(&source, 0))) };
+            (Arc::new(make), 1)
+        }
+        Codec::Bzip2 => {
+            let starts = bzip2_streams(&source, budget)?;
+            let streams = starts.len() as u64;
+            let make = move || -> Box<dyn Read + Send> {
+                Box::new(Streams {
+                    blob: source.clone(),
+                    starts: starts.clone().into_iter(),
+                    current: None,
+                })
+            };
+            (Arc::new(make), streams)
+        }
+    })
+}
+
+/// Decodes to the end, from `packed` bytes.
+pub(crate) fn decode_from(make: Maker, packed: u64, budget: &mut Budget) -> (Blob, End) {
+    let mut decoder = make();
     let mut kept = Vec::new();
     let mut buf = vec![0; CHUNK];
     let mut len = 0_u64;
@@ -72,9 +125,7 @@ pub(crate) fn decode(source: &Blob, codec: Codec, budget: &mut Budget) -> Decode
                 } else {
                     kept = Vec::new();
                 }
-                let paid = budget
-                    .expanded(n as u64)
-                    .and_then(|()| budget.ratio(source.len(), len));
+                let paid = budget.expanded(n as u64).and_then(|()| budget.ratio(packed, len));
                 if let Err(why) = paid {
                     break End::Exhausted(why);
                 }
@@ -87,13 +138,17 @@ pub(crate) fn decode(source: &Blob, codec: Codec, budget: &mut Budget) -> Decode
             Err(_) => break End::Damaged,
         }
     };
-    let streams = at.starts.len() as u64;
+    drop(decoder);
     let blob = if len <= KEEP {
         Blob::from_bytes(kept)
     } else {
-        Blob::new(DecodeAt { len, ..at })
+        Blob::new(DecodeAt {
+            make,
+            len,
+            state: Mutex::new(State::default()),
+        })
     };
-    Decoded { blob, end, streams }
+    (blob, end)
 }
 
 /// Where streams of bzip2 begin: at a header with the magic number of a block behind it, ten bytes that compressed data
@@ -126,7 +181,7 @@ fn is_bzip2(window: &[u8]) -> bool {
 }
 
 /// Reads a blob from `at` on.
-struct BlobReader {
+pub(crate) struct BlobReader {
     blob: Blob,
     at: u64,
 }
@@ -139,7 +194,7 @@ impl Read for BlobReader {
     }
 }
 
-fn raw(blob: &Blob, at: u64) -> io::BufReader<BlobReader> {
+pub(crate) fn raw(blob: &Blob, at: u64) -> io::BufReader<BlobReader> {
     let reader = BlobReader {
         blob: blob.clone(),
         at,
@@ -198,9 +253,7 @@ impl Read for Streams {
 
 /// What comes out, readable anywhere.
 struct DecodeAt {
-    source: Blob,
-    codec: Codec,
-    starts: Vec<u64>,
+    make: Maker,
     len: u64,
     state: Mutex<State>,
 }
@@ -215,31 +268,8 @@ struct State {
     decoded: u64,
 }
 
-impl DecodeAt {
-    fn reader(&self) -> Box<dyn Read + Send> {
-        let raw = |source| raw(source, 0);
-        match self.codec {
-            Codec::Xz => Box::new(lzma_rust2::XzReader::new_mem_limit(
-                raw(&self.source),
-                true,
-                MEMORY_KB,
-            )),
-            Codec::Lzma => match lzma_rust2::LzmaReader::new_mem_limit(raw(&self.source), MEMORY_KB, None) {
-                Ok(reader) => Box::new(reader),
-                Err(e) => Box::new(Failing(e.kind())),
-            },
-            Codec::Lz4 => Box::new(lz4_flex::frame::FrameDecoder::new(raw(&self.source))),
-            Codec::Bzip2 => Box::new(Streams {
-                blob: self.source.clone(),
-                starts: self.starts.clone().into_iter(),
-                current: None,
-            }),
-        }
-    }
-}
-
 /// A decoder whose header was refused.
-struct Failing(io::ErrorKind);
+pub(crate) struct Failing(pub(crate) io::ErrorKind);
 
 impl Read for Failing {
     fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
@@ -259,7 +289,7 @@ impl ReadAt for DecodeAt {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let state = &mut *state;
         if state.reader.is_none() || offset < state.start {
-            state.reader = Some(self.reader());
+            state.reader = Some((self.make)());
             state.buf.clear();
             state.start = 0;
         }
@@ -339,12 +369,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_end_somehow(which in 0usize..4, data in proptest::collection::vec(any::<u8>(), 0..300)) {
+        fn any_bytes_end_somehow(which in 0usize..5, data in proptest::collection::vec(any::<u8>(), 0..300)) {
             let (codec, magic): (_, &[u8]) = [
                 (Codec::Xz, &b"\xfd7zXZ\0\0\x04"[..]),
                 (Codec::Lzma, b"\x5d\0\0\x10\0\xff\xff\xff\xff\xff\xff\xff\xff"),
                 (Codec::Lz4, b"\x04\x22\x4d\x18"),
                 (Codec::Bzip2, b"BZh91AY&SY"),
+                (Codec::Zstd, b"\x28\xb5\x2f\xfd\x04\x58"),
             ][which];
             let bytes = [magic, &data].concat();
             decode(&Blob::from_bytes(bytes), codec, &mut Budget::default());

@@ -5,8 +5,10 @@
 //! members costs its directory and no more memory than one member needs at a time.
 
 use crate::{
+    decode::Lazy,
     format::Format,
     graph::Graph,
+    listing::Listing,
     model::Model,
     npy, pickle, safetensors, tar,
     tensors::{Defect, Tensor},
@@ -59,6 +61,8 @@ pub enum Document {
     Zip(Box<zip::Archive>),
     /// A tar archive.
     Tar(Box<tar::Archive>),
+    /// A container of another format, as the list of its members.
+    Archive(Box<Listing>),
     /// One compressed artifact.
     Compressed(Compressed),
     /// A safetensors file.
@@ -194,6 +198,8 @@ pub(crate) enum MemberSource {
     Deflated(Blob),
     /// They are deflated if they can be inflated, else as they are.
     Guess(Blob),
+    /// They are a part, from here on and of this length, of something that has to be decoded first.
+    Part(Lazy, u64, u64),
     /// They cannot be had, and why.
     Unreadable(String),
 }

@@ -97,10 +97,15 @@ pub fn identify(name: &str, role: Role, blob: &Blob, budget: &mut Budget) -> Ide
     }
 }
 
-/// Whether an archive that is not read may hide a model, by its name: whoever loads `model.pt` gets there, or was told
-/// how.
+/// Whether an archive of which something was not seen may hide a model, by its name: whoever loads `model.pt` gets
+/// there, or was told how.
 pub fn may_hide_model(name: &str, format: &Format) -> bool {
-    format.family == Family::Archive && format.support == Support::Unread && names::has_model_extension(name)
+    format.family == Family::Archive && names::has_model_extension(name)
+}
+
+/// Whether a name is one that models bear: `model.pkl.zst`.
+pub fn is_named_like_model(name: &str) -> bool {
+    names::has_model_extension(name)
 }
 
 /// Whether the bytes are certainly a pickle.

@@ -22,9 +22,11 @@
     )
 )]
 
+mod ar;
 #[cfg(any(test, feature = "assemble"))]
 pub mod assemble;
 mod bytes;
+mod cab;
 mod compressed;
 mod decode;
 pub mod document;
@@ -37,7 +39,9 @@ pub mod model;
 pub mod npy;
 mod open;
 pub mod pickle;
+mod rar;
 pub mod safetensors;
+mod sevenz;
 pub mod tar;
 pub mod tensors;
 pub mod text;
@@ -45,7 +49,7 @@ pub mod zip;
 
 pub use document::{Document, Member, OpenOptions, Opened, Role};
 pub use format::{FORMATS, Family, Format, Support};
-pub use identify::{Identity, identify, may_hide_model};
+pub use identify::{Identity, identify, is_named_like_model, may_hide_model};
 pub use open::open;
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! One view of the members of all containers, so that a rule about names and links is written once.
 
-use crate::{Document, tar, zip};
+use crate::{Document, Member, tar, zip};
+use std::collections::BTreeMap;
 
 /// What a container lists.
 #[derive(Clone, Debug, Default)]
@@ -47,6 +48,7 @@ impl Document {
         let entries = match self {
             Self::Zip(archive) => archive.entries.iter().map(of_zip).collect(),
             Self::Tar(archive) => archive.entries.iter().map(of_tar).collect(),
+            Self::Archive(listing) => return Some(listing.as_ref().clone()),
             _ => return None,
         };
         Some(Listing { entries })
@@ -85,5 +87,17 @@ fn of_tar(e: &tar::Entry) -> Listed {
         size: e.size,
         stored: e.size,
         offset: e.offset,
+    }
+}
+
+/// Tells members of one name apart, as paths have to.
+pub(crate) fn number_names(members: &mut [Member]) {
+    let mut seen: BTreeMap<String, u64> = BTreeMap::new();
+    for member in members {
+        let n = seen.entry(member.name.clone()).or_insert(0);
+        *n = n.saturating_add(1);
+        if *n > 1 {
+            member.name = format!("{}#{n}", member.name);
+        }
     }
 }

@@ -1,14 +1,14 @@
 //! From an identity to a document.
 
 use crate::{
-    compressed,
+    ar, cab, compressed,
     decode::Codec,
     document::{DataFile, Document, Encoding, Member, MemberSource, OpenOptions, Opened, Role, TextFile},
     format::{Format, Support, table as t},
     identify::{Identity, Layer, glance, hides, is_zip},
     npy,
     pickle::{self, Hints, Loader},
-    safetensors, tar, text, zip,
+    rar, safetensors, sevenz, tar, text, zip,
 };
 use std::sync::Arc;
 use wellhead_core::{Blob, Budget, Depth, Outcome};
@@ -51,6 +51,11 @@ pub fn open(
             "lzma" => compressed::other(format, Codec::Lzma, name, blob, depth, budget),
             "lz4" => compressed::other(format, Codec::Lz4, name, blob, depth, budget),
             "bzip2" => compressed::other(format, Codec::Bzip2, name, blob, depth, budget),
+            "zstd" => compressed::other(format, Codec::Zstd, name, blob, depth, budget),
+            "7z" => sevenz::open(blob, depth, budget),
+            "rar" => rar::open(blob, depth, budget),
+            "cab" => cab::open(blob, depth, budget),
+            "ar" => ar::open(blob, depth, budget),
             "safetensors" => safetensors::open(blob, depth, budget),
             "npy" => npy::open(blob, depth, budget),
             "pickle" | "torch-legacy" => pickles(name, identity, blob, options, budget),

@@ -106,17 +106,17 @@ formats! {
         "One compressed artifact. joblib reads pickles from it.";
     LZMA = "lzma", "LZMA stream", Archive, Opened, false, ["lzma"], [],
         "One compressed artifact. joblib reads pickles from it.";
-    ZSTD = "zstd", "Zstandard stream", Archive, Unread, false, ["zst", "tzst", "zstd"], [],
+    ZSTD = "zstd", "Zstandard stream", Archive, Opened, false, ["zst", "tzst", "zstd"], [],
         "One compressed artifact.";
     LZ4 = "lz4", "LZ4 stream", Archive, Opened, false, ["lz4"], [],
         "One compressed artifact. joblib reads pickles from it.";
-    SEVEN_ZIP = "7z", "7z archive", Archive, Unread, false, ["7z"], [],
+    SEVEN_ZIP = "7z", "7z archive", Archive, Opened, false, ["7z"], [],
         "Members compressed together. Malicious models have been hidden in it.";
-    RAR = "rar", "RAR archive", Archive, Unread, false, ["rar"], [],
+    RAR = "rar", "RAR archive", Archive, Opened, false, ["rar"], [],
+        "Members compressed by a method of its own. Names are read, and members that are stored as they are.";
+    CAB = "cab", "cabinet archive", Archive, Opened, false, ["cab"], [],
         "Members compressed together.";
-    CAB = "cab", "cabinet archive", Archive, Unread, false, ["cab"], [],
-        "Members compressed together.";
-    AR = "ar", "Unix archive", Archive, Unread, false, ["a", "deb"], [],
+    AR = "ar", "Unix archive", Archive, Opened, false, ["a", "deb"], [],
         "Object files, or a Debian package.";
     SQUASHFS = "squashfs", "SquashFS image", Archive, Unread, false, ["squashfs", "sqfs"], [],
         "A file system in a file.";

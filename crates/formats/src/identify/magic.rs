@@ -151,6 +151,8 @@ fn checked(head: &[u8]) -> Option<&'static Format> {
             let small = size.get(5..8).is_some_and(|high| high == [0, 0, 0]);
             (unknown || small).then_some(&t::LZMA)
         }
+        // Zstandard may begin with frames that are to be skipped; LZ4 shares them, and nobody writes one first.
+        [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Some(&t::ZSTD),
         [b'M', b'Z', ..] => {
             let pe = u32::from_le_bytes([at(0x3c), at(0x3d), at(0x3e), at(0x3f)]);
             let pe = usize::try_from(pe).ok()?;

@@ -113,7 +113,7 @@ fn nested_containers_are_followed() {
       m.tar: tar
         model.pkl: pickle imports ["builtins.print"]
     "#);
-    is!(listed("model.pt", "hex", "377abcaf271c0004"), @"model.pt: 7z [not-analysed: recognised as a 7z archive, which is not read yet]");
+    is!(listed("model.pt", "hex", "377abcaf271c0004"), @"model.pt: 7z [not-analysed: it is cut off]");
     is!(listed("model.pkl.xz", "hex", "fd377a585a00"), @"
     model.pkl.xz: xz [partly: its compressed data is cut off]
       model.pkl: empty

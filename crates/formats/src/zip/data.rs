@@ -2,12 +2,17 @@
 
 use super::{DifferenceKind as K, Entry, Reader, local};
 use crate::{
+    decode::{Codec, Failing, Lazy, MEMORY_KB, Maker, maker, raw},
     document::{Member, MemberSource, Role},
     identify,
     inflate::{End, inflate},
 };
 use miniz_oxide::DataFormat;
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    io::{self, Read},
+    sync::Arc,
+};
 use wellhead_core::{Blob, Budget, Depth, Outcome, code};
 
 /// Pickles up to this size have their digest checked at every depth.
@@ -20,6 +25,10 @@ const LINK: u64 = 4096;
 enum Reading {
     Stored,
     Deflated,
+    /// By another method, in the format that files of their own have.
+    Packed(Codec),
+    /// By LZMA, behind a header that only zip has.
+    Lzma,
     /// By a method that does not exist: some readers then take the bytes as they are, some inflate.
     Guess,
 }
@@ -29,6 +38,10 @@ impl Reading {
         match method {
             0 => Ok(Self::Stored),
             8 => Ok(Self::Deflated),
+            12 => Ok(Self::Packed(Codec::Bzip2)),
+            14 => Ok(Self::Lzma),
+            20 | 93 => Ok(Self::Packed(Codec::Zstd)),
+            95 => Ok(Self::Packed(Codec::Xz)),
             m => match local::known_method(m) {
                 Some(name) => Err(format!("compressed with {name}, which is not read yet")),
                 None => Ok(Self::Guess),
@@ -36,13 +49,44 @@ impl Reading {
         }
     }
 
-    fn source(self, packed: Blob) -> MemberSource {
-        match self {
-            Self::Stored => MemberSource::Stored(packed),
-            Self::Deflated => MemberSource::Deflated(packed),
-            Self::Guess => MemberSource::Guess(packed),
-        }
+    fn source(self, packed: Blob, budget: &mut Budget) -> MemberSource {
+        let size = packed.len();
+        let make = match self {
+            Self::Stored => return MemberSource::Stored(packed),
+            Self::Deflated => return MemberSource::Deflated(packed),
+            Self::Guess => return MemberSource::Guess(packed),
+            Self::Lzma => lzma(packed),
+            Self::Packed(codec) => match maker(&packed, codec, budget) {
+                Ok((make, _)) => make,
+                Err(end) => {
+                    let why = outcome_of(&end).why().unwrap_or_default().to_owned();
+                    return MemberSource::Unreadable(why);
+                }
+            },
+        };
+        MemberSource::Part(Lazy::new(make, size), 0, u64::MAX)
     }
+}
+
+/// Version, length of the properties, the properties; the stream ends where it says so or with the data.
+fn lzma(packed: Blob) -> Maker {
+    Arc::new(move || -> Box<dyn Read + Send> {
+        let head = packed.bytes(0, 9).unwrap_or_default();
+        let [_, _, 5, 0, props, dictionary @ ..] = head.as_slice() else {
+            return Box::new(Failing(io::ErrorKind::InvalidData));
+        };
+        let dictionary = u32::from_le_bytes(dictionary.try_into().unwrap_or_default());
+        match lzma_rust2::lzma_get_memory_usage_by_props(dictionary, *props) {
+            Ok(kb) if kb <= MEMORY_KB => {}
+            Ok(_) => return Box::new(Failing(io::ErrorKind::OutOfMemory)),
+            Err(e) => return Box::new(Failing(e.kind())),
+        }
+        let stream = raw(&packed, 9);
+        match lzma_rust2::LzmaReader::new_with_props(stream, u64::MAX, *props, dictionary, None) {
+            Ok(reader) => Box::new(reader),
+            Err(e) => Box::new(Failing(e.kind())),
+        }
+    })
 }
 
 pub(super) fn read(r: &mut Reader<'_>, budget: &mut Budget) {
@@ -80,7 +124,7 @@ pub(super) fn read(r: &mut Reader<'_>, budget: &mut Budget) {
             1 => entry.name.clone(),
             n => format!("{}#{n}", entry.name),
         };
-        let other = by_header(r, &entry, &name);
+        let other = by_header(r, &entry, &name, budget);
         r.members.push(Member {
             name,
             role: entry.role,
@@ -132,7 +176,7 @@ fn source(r: &mut Reader<'_>, index: usize, e: &Entry, budget: &mut Budget) -> M
     if packed.len() < length {
         r.partly.push(format!("{} is cut off", code(&e.name)));
     }
-    let plain = reading.source(packed);
+    let plain = reading.source(packed, budget);
     if flags & local::PATCH != 0 {
         let words = format!("{} is flagged as patch data", code(&e.name));
         r.differ(K::FalseFlag, at, Some(index), words);
@@ -167,7 +211,7 @@ fn reads_plain(plain: &MemberSource, e: &Entry, budget: &mut Budget) -> bool {
 }
 
 /// The member by its own header, where that leads to other bytes.
-fn by_header(r: &Reader<'_>, e: &Entry, name: &str) -> Option<Member> {
+fn by_header(r: &Reader<'_>, e: &Entry, name: &str, budget: &mut Budget) -> Option<Member> {
     let h = e.local.as_ref().filter(|_| !e.hidden)?;
     let known = h.flags & local::HAS_DESCRIPTOR == 0 || h.stored != 0;
     let stored = if known && h.stored != u64::from(u32::MAX) {
@@ -179,7 +223,7 @@ fn by_header(r: &Reader<'_>, e: &Entry, name: &str) -> Option<Member> {
         return None;
     }
     let source = match Reading::of(h.method) {
-        Ok(reading) => reading.source(r.source.blob.slice(e.data.start, stored)),
+        Ok(reading) => reading.source(r.source.blob.slice(e.data.start, stored), budget),
         Err(why) => MemberSource::Unreadable(why),
     };
     Some(Member {
@@ -265,6 +309,10 @@ impl MemberSource {
                 } else {
                     whole(packed)
                 }
+            }
+            Self::Part(lazy, start, len) => {
+                let (blob, outcome) = lazy.part(*start, *len, budget);
+                Body { blob, outcome }
             }
             Self::Unreadable(why) => Body {
                 blob: Blob::from_bytes(Vec::new()),

@@ -179,7 +179,7 @@ pub(super) fn method_name(method: u16) -> String {
     }
 }
 
-/// Methods that exist and are not read.
+/// Methods beside the two usual ones.
 pub(super) fn known_method(method: u16) -> Option<&'static str> {
     Some(match method {
         1..=6 => "a method of the 1980s",

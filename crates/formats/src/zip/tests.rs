@@ -186,7 +186,7 @@ fn methods_that_lie() {
     a: plain text\n
     Method at 0x0: `a` is of the unknown method 4919
     "#);
-    insta::assert_snapshot!(show("member a method=12\n  BZh\n"), @"a:  (compressed with bzip2, which is not read yet)");
+    insta::assert_snapshot!(show("member a method=12\n  BZh\n"), @"a:  (its compressed data is damaged)");
     insta::assert_snapshot!(show("member a method=99\n  secret\n"), @"a:  (encrypted)");
 }
 

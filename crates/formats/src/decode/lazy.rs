@@ -1,0 +1,62 @@
+//! Something compressed that several members lie in: decoded when the first of them is asked for, and once.
+
+use super::{Maker, decode_from};
+use crate::zip::outcome_of;
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+};
+use wellhead_core::{Blob, Budget, Outcome};
+
+/// Bytes that have to be decoded first.
+#[derive(Clone)]
+pub(crate) struct Lazy {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    make: Maker,
+    packed: u64,
+    done: OnceLock<(Blob, Outcome)>,
+}
+
+impl fmt::Debug for Lazy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Lazy({} bytes packed)", self.inner.packed)
+    }
+}
+
+impl Lazy {
+    /// What `make` decodes from `packed` bytes.
+    pub(crate) fn new(make: Maker, packed: u64) -> Self {
+        let done = OnceLock::new();
+        Self {
+            inner: Arc::new(Inner { make, packed, done }),
+        }
+    }
+
+    /// The part of `len` bytes from `start` on, and whether these are all. Whoever asks first pays for everything.
+    pub(crate) fn part(&self, start: u64, len: u64, budget: &mut Budget) -> (Blob, Outcome) {
+        let (blob, outcome) = match self.inner.done.get() {
+            Some(done) => done.clone(),
+            None => {
+                let (blob, end) = decode_from(Arc::clone(&self.inner.make), self.inner.packed, budget);
+                let made = (blob, outcome_of(&end));
+                self.inner.done.get_or_init(|| made).clone()
+            }
+        };
+        let part = blob.slice(start, len);
+        if start.saturating_add(len) <= blob.len() {
+            return (part, Outcome::Analysed);
+        }
+        let outcome = match outcome {
+            // All was asked for, and all is there.
+            Outcome::Analysed if len == u64::MAX => Outcome::Analysed,
+            Outcome::Analysed => Outcome::Partly {
+                why: "its compressed data is shorter than stated".to_owned(),
+            },
+            other => other,
+        };
+        (part, outcome)
+    }
+}
