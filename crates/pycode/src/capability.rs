@@ -28,6 +28,8 @@ pub enum Capability {
     DynamicImport,
     /// Calls native code.
     Native,
+    /// Names files that run whenever a user or Python starts.
+    Startup,
 }
 
 impl Capability {
@@ -44,6 +46,7 @@ impl Capability {
             Self::Deserialize => "deserialize",
             Self::DynamicImport => "dynamic-import",
             Self::Native => "native",
+            Self::Startup => "startup",
         }
     }
 
@@ -60,6 +63,7 @@ impl Capability {
             Self::Deserialize => "loads objects that may run code",
             Self::DynamicImport => "imports what is only named at run time",
             Self::Native => "calls native code",
+            Self::Startup => "names files that run at every start",
         }
     }
 }
@@ -172,6 +176,9 @@ const CALLS: &[(&str, Capability)] = &[
     ("imp.load_*", Capability::DynamicImport),
     ("pkgutil.get_loader", Capability::DynamicImport),
     ("zipimport.", Capability::DynamicImport),
+    ("torch.ops.load_library", Capability::Native),
+    ("torch.classes.load_library", Capability::Native),
+    ("torch.utils.cpp_extension.load*", Capability::Native),
     ("ctypes.", Capability::Native),
     ("_ctypes.", Capability::Native),
     ("cffi.", Capability::Native),
@@ -206,6 +213,34 @@ const CREDENTIAL_FILES: &[&str] = &[
     "Login Data",
     "/proc/self/environ",
 ];
+
+/// Ends of paths of files that run whenever a user logs in, or a program or Python starts.
+const STARTUP_FILES: &[&str] = &[
+    ".bashrc",
+    ".bash_profile",
+    ".zshrc",
+    ".profile",
+    ".xprofile",
+    "authorized_keys",
+    "sitecustomize.py",
+    "usercustomize.py",
+    ".git/hooks/",
+    "/etc/cron",
+    "/etc/ld.so.preload",
+    "/etc/rc.local",
+    "/var/spool/cron",
+    ".config/autostart",
+    ".config/systemd",
+    "/etc/systemd/system",
+    "Library/LaunchAgents",
+    "Start Menu\\Programs\\Startup",
+    "CurrentVersion\\Run",
+];
+
+/// Whether a string names a file that runs at every start.
+pub(crate) fn names_startup(text: &str) -> bool {
+    text.len() < 4096 && !text.contains('\n') && STARTUP_FILES.iter().any(|part| text.contains(part))
+}
 
 /// What calling `callee` can do.
 pub(crate) fn of_call(callee: &str) -> Option<Capability> {

@@ -26,14 +26,19 @@
 
 mod capability;
 mod compare;
+mod deeds;
+mod flow;
 mod module;
 mod notebook;
 mod python;
 
 pub use capability::Capability;
 pub use compare::{Behaviour, Change, Comparison, compare};
+pub use deeds::{Deed, DeedKind, deeds};
+pub use flow::{Flow, FlowScope, ScopeKind, Stage};
 pub use module::{
-    Argument, AttributeWrite, Call, Command, EnvironmentWrite, Import, Issue, Keyword, Module, Use, Value,
+    Argument, AttributeWrite, Call, Command, EnvironmentWrite, Import, Issue, Keyword, Module, Place, Use,
+    Value,
 };
 pub use notebook::notebook;
 pub use python::parse;

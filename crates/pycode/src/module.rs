@@ -1,6 +1,9 @@
 //! What is known of one module: the view that rules look at.
 
-use crate::capability::Capability;
+use crate::{
+    capability::Capability,
+    flow::{Flow, Stage},
+};
 use std::{ops::Range, sync::Arc};
 use wellhead_core::Outcome;
 
@@ -23,6 +26,8 @@ pub struct Module {
     pub commands: Vec<Command>,
     /// What the module can do to its host.
     pub uses: Vec<Use>,
+    /// Which of its functions runs which.
+    pub flow: Flow,
     /// Where it is not Python.
     pub issues: Vec<Issue>,
 }
@@ -61,6 +66,8 @@ pub struct Call {
     pub partial: bool,
     /// Whether importing the module makes this call.
     pub at_import: bool,
+    /// The scope it stands in, and whether only later: see [`Module::stage`].
+    pub place: Place,
 }
 
 /// A value and where it stands.
@@ -150,6 +157,19 @@ pub struct Use {
     pub range: Range<usize>,
     /// Whether importing the module does it.
     pub at_import: bool,
+    /// The scope it stands in, and whether only later: see [`Module::stage`].
+    pub place: Place,
+}
+
+/// Where in the flow of a module something stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Place {
+    /// The scope, an index into [`Flow::scopes`].
+    pub scope: usize,
+    /// Behind `if __name__ == "__main__"`: only where the file is run as a program.
+    pub guarded: bool,
+    /// In a lambda: not before somebody calls it.
+    pub deferred: bool,
 }
 
 /// A place that is not Python.
@@ -286,7 +306,18 @@ impl Module {
             environment: Vec::new(),
             commands: Vec::new(),
             uses: Vec::new(),
+            flow: Flow::default(),
             issues: Vec::new(),
+        }
+    }
+
+    /// When something that stands at `place` happens, where `stages` are those of [`Flow::stages`].
+    pub fn stage(place: Place, stages: &[Stage]) -> Stage {
+        let stage = stages.get(place.scope).copied().unwrap_or(Stage::Call);
+        match place {
+            Place { guarded: true, .. } => Stage::Call,
+            Place { deferred: true, .. } => stage.max(Stage::Use),
+            _ => stage,
         }
     }
 }

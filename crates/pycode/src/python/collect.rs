@@ -5,10 +5,11 @@ use super::{
     fold::Folder,
     scope::{Kind, Scopes, import_base, join},
 };
+use crate::flow::{Flow, FlowScope, ScopeKind};
 use crate::{
     capability::{self, Capability},
     module::{
-        Argument, AttributeWrite, Call, Command, EnvironmentWrite, Import, Keyword, Module, Use, Value,
+        Argument, AttributeWrite, Call, Command, EnvironmentWrite, Import, Keyword, Module, Place, Use, Value,
     },
 };
 use ruff_python_ast::{
@@ -24,6 +25,18 @@ use wellhead_core::{Budget, Exhausted};
 struct When {
     scope: usize,
     later: bool,
+    /// Only `later` because of the guard that programs have.
+    guarded: bool,
+}
+
+impl When {
+    fn place(self) -> Place {
+        Place {
+            scope: self.scope,
+            guarded: self.guarded,
+            deferred: self.later && !self.guarded,
+        }
+    }
 }
 
 /// Reads what a module does into `module`.
@@ -41,6 +54,7 @@ pub(super) fn collect(
         now: When {
             scope: 0,
             later: false,
+            guarded: false,
         },
         module,
         when: Times::default(),
@@ -95,6 +109,7 @@ impl Collector<'_, '_, '_, '_> {
             what: what.to_owned(),
             range: self.place(range),
             at_import: false,
+            place: self.now.place(),
         });
         self.when.uses.push(self.now);
     }
@@ -161,6 +176,7 @@ impl Collector<'_, '_, '_, '_> {
             open: false,
             partial: false,
             at_import: false,
+            place: self.now.place(),
         };
         let mut counted = true;
         for argument in &call.arguments.args {
@@ -348,6 +364,20 @@ impl Collector<'_, '_, '_, '_> {
                 all.push(to);
             }
         }
+        let kinds = |kind| match kind {
+            Kind::Module => ScopeKind::Module,
+            Kind::Class => ScopeKind::Class,
+            Kind::Function => ScopeKind::Function,
+        };
+        let known = scopes.all.iter().zip(&leads).map(|(scope, leads)| FlowScope {
+            name: scope.name.clone(),
+            kind: kinds(scope.kind),
+            parent: scope.parent,
+            leads: leads.clone(),
+        });
+        module.flow = Flow {
+            scopes: known.collect(),
+        };
         let mut live = vec![false; scopes.all.len()];
         let mut next = vec![0];
         while let Some(scope) = next.pop() {
@@ -449,7 +479,11 @@ impl<'a> Visitor<'a> for Collector<'_, '_, '_, '_> {
                 }
                 self.visit_parameters(&def.parameters);
                 let scope = self.scopes.of_node(def.range).unwrap_or(self.now.scope);
-                let now = When { scope, later: false };
+                let now = When {
+                    scope,
+                    later: false,
+                    guarded: self.now.guarded,
+                };
                 self.inside(now, |this| this.visit_body(&def.body));
                 return;
             }
@@ -461,10 +495,7 @@ impl<'a> Visitor<'a> for Collector<'_, '_, '_, '_> {
                     self.visit_arguments(arguments);
                 }
                 let scope = self.scopes.of_node(def.range).unwrap_or(self.now.scope);
-                let now = When {
-                    scope,
-                    later: self.now.later,
-                };
+                let now = When { scope, ..self.now };
                 self.inside(now, |this| this.visit_body(&def.body));
                 return;
             }
@@ -472,6 +503,7 @@ impl<'a> Visitor<'a> for Collector<'_, '_, '_, '_> {
                 self.visit_expr(&choice.test);
                 let later = When {
                     later: true,
+                    guarded: true,
                     ..self.now
                 };
                 self.inside(later, |this| this.visit_body(&choice.body));
@@ -522,6 +554,9 @@ impl<'a> Visitor<'a> for Collector<'_, '_, '_, '_> {
             }
             Expr::StringLiteral(text) if capability::names_credentials(text.value.to_str()) => {
                 self.use_of(Capability::Credentials, text.value.to_str(), text.range);
+            }
+            Expr::StringLiteral(text) if capability::names_startup(text.value.to_str()) => {
+                self.use_of(Capability::Startup, text.value.to_str(), text.range);
             }
             Expr::IpyEscapeCommand(command) => {
                 self.command(command.kind, &command.value, command.range);
