@@ -203,6 +203,7 @@ impl Analysis<'_> {
             &mut self.budget,
         );
         let members = std::mem::take(&mut opened.members);
+        let had_all = had.why().is_none();
         let outcome = had.and(opened.outcome.clone());
         let outcome = self.judge(&path, &identity, &opened, &blob, role, outcome);
         let nothing = members.is_empty() && matches!(outcome, Outcome::NotAnalysed { .. });
@@ -215,7 +216,9 @@ impl Analysis<'_> {
         // A pickle of which a part was not seen has a rule of its own that says how far loaders get.
         if !matches!(opened.document, Document::Pickle(_)) {
             let archive = format.family == Family::Archive;
-            let could_run = is_model || (archive && may_hide_model(&name, format));
+            // Bytes that could not be had may be those of a model, if a name says so.
+            let named = hides || runs_code_by_name(&identity) || is_named_like_model(&name);
+            let could_run = is_model || (named && !had_all) || (archive && may_hide_model(&name, format));
             self.unseen(&path, &outcome, role, could_run);
             if archive && nothing && !could_run {
                 self.closed(&path, &outcome);

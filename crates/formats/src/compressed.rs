@@ -135,7 +135,7 @@ pub(crate) fn other(
     let facts = Compressed {
         format,
         name: None,
-        streams: out.streams,
+        streams: 1,
         expanded: out.blob.len(),
         trailing: 0,
         damage: Vec::new(),

@@ -3,11 +3,11 @@
 //! As in `inflate`, a first pass pays for what comes out and keeps a small result. These decoders cannot be copied, so
 //! reading a large result backwards starts over; how often is bounded, for hostile data must not make it endless.
 
+mod bzip2;
 mod lazy;
 mod zstd;
 
 use crate::inflate::End;
-use bzip2_rs::decoder::{ReadState, WriteState};
 use std::{
     io::{self, Read},
     sync::{Arc, Mutex, PoisonError},
@@ -42,29 +42,18 @@ pub(crate) type Maker = Arc<dyn Fn() -> Box<dyn Read + Send> + Send + Sync>;
 pub(crate) struct Decoded {
     pub(crate) blob: Blob,
     pub(crate) end: End,
-    pub(crate) streams: u64,
 }
 
 /// Decodes all of `source`.
 pub(crate) fn decode(source: &Blob, codec: Codec, budget: &mut Budget) -> Decoded {
-    let (make, streams) = match maker(source, codec, budget) {
-        Ok(made) => made,
-        Err(end) => {
-            return Decoded {
-                blob: Blob::from_bytes(Vec::new()),
-                end,
-                streams: 0,
-            };
-        }
-    };
-    let (blob, end) = decode_from(make, source.len(), budget);
-    Decoded { blob, end, streams }
+    let (blob, end) = decode_from(maker(source, codec), source.len(), budget);
+    Decoded { blob, end }
 }
 
-/// What decodes `source`, and how many streams it is of.
-pub(crate) fn maker(source: &Blob, codec: Codec, budget: &mut Budget) -> Result<(Maker, u64), End> {
+/// What decodes `source`.
+pub(crate) fn maker(source: &Blob, codec: Codec) -> Maker {
     let source = source.clone();
-    Ok(match codec {
+    match codec {
         Codec::Xz => {
             let make = move || -> Box<dyn Read + Send> {
                 Box::new(lzma_rust2::XzReader::new_mem_limit(
@@ -73,7 +62,7 @@ pub(crate) fn maker(source: &Blob, codec: Codec, budget: &mut Budget) -> Result<
                     MEMORY_KB,
                 ))
             };
-            (Arc::new(make), 1)
+            Arc::new(make)
         }
         Codec::Lzma => {
             let make = move || -> Box<dyn Read + Send> {
@@ -82,31 +71,20 @@ pub(crate) fn maker(source: &Blob, codec: Codec, budget: &mut Budget) -> Result<
                     Err(e) => Box::new(Failing(e.kind())),
                 }
             };
-            (Arc::new(make), 1)
+            Arc::new(make)
         }
         Codec::Lz4 => {
             let make = move || -> Box<dyn Read + Send> {
                 Box::new(lz4_flex::frame::FrameDecoder::new(raw(&source, 0)))
             };
-            (Arc::new(make), 1)
+            Arc::new(make)
         }
         Codec::Zstd => {
             let make = move || -> Box<dyn Read + Send> { Box::new(zstd::Frames::new(raw(&source, 0))) };
-            (Arc::new(make), 1)
+            Arc::new(make)
         }
-        Codec::Bzip2 => {
-            let starts = bzip2_streams(&source, budget)?;
-            let streams = starts.len() as u64;
-            let make = move || -> Box<dyn Read + Send> {
-                Box::new(Streams {
-                    blob: source.clone(),
-                    starts: starts.clone().into_iter(),
-                    current: None,
-                })
-            };
-            (Arc::new(make), streams)
-        }
-    })
+        Codec::Bzip2 => Arc::new(move || Box::new(bzip2::Streams::new(raw(&source, 0)))),
+    }
 }
 
 /// Decodes to the end, from `packed` bytes.
@@ -151,35 +129,6 @@ pub(crate) fn decode_from(make: Maker, packed: u64, budget: &mut Budget) -> (Blo
     (blob, end)
 }
 
-/// Where streams of bzip2 begin: at a header with the magic number of a block behind it, ten bytes that compressed data
-/// does not hold by chance.
-fn bzip2_streams(source: &Blob, budget: &mut Budget) -> Result<Vec<u64>, End> {
-    let mut starts = Vec::new();
-    let mut at = 0_u64;
-    while at < source.len() {
-        let piece = source.bytes(at, CHUNK).map_err(|e| End::Failed(e.to_string()))?;
-        budget.steps(64).map_err(End::Exhausted)?;
-        let found = piece.windows(10).enumerate().filter(|(_, w)| is_bzip2(w));
-        starts.extend(found.map(|(i, _)| at.saturating_add(i as u64)));
-        if piece.len() < CHUNK {
-            break;
-        }
-        at = at.saturating_add(piece.len() as u64).saturating_sub(9);
-    }
-    // A stream of nothing has no block.
-    if starts.first() != Some(&0) {
-        starts.insert(0, 0);
-    }
-    Ok(starts)
-}
-
-fn is_bzip2(window: &[u8]) -> bool {
-    matches!(
-        window,
-        [b'B', b'Z', b'h', b'1'..=b'9', 0x31, 0x41, 0x59, 0x26, 0x53, 0x59]
-    )
-}
-
 /// Reads a blob from `at` on.
 pub(crate) struct BlobReader {
     blob: Blob,
@@ -200,55 +149,6 @@ pub(crate) fn raw(blob: &Blob, at: u64) -> io::BufReader<BlobReader> {
         at,
     };
     io::BufReader::with_capacity(CHUNK, reader)
-}
-
-/// How often a bzip2 stream may ask for more at the end of its input without giving anything. It asks before each block
-/// that it has already, and would ask for ever where it is cut off.
-const ASKS: u32 = 8;
-/// How much a bzip2 stream is given at a time.
-const MORSEL: usize = 1024;
-
-/// Streams of bzip2 one after another.
-struct Streams {
-    blob: Blob,
-    starts: std::vec::IntoIter<u64>,
-    current: Option<(bzip2_rs::decoder::Decoder, io::BufReader<BlobReader>)>,
-}
-
-impl Read for Streams {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let mut asked = 0_u32;
-        let mut morsel = [0; MORSEL];
-        loop {
-            let Some((decoder, input)) = &mut self.current else {
-                let Some(start) = self.starts.next() else {
-                    return Ok(0);
-                };
-                self.current = Some((bzip2_rs::decoder::Decoder::new(), raw(&self.blob, start)));
-                continue;
-            };
-            match decoder.read(buf).map_err(io::Error::from)? {
-                ReadState::Read(n) => return Ok(n),
-                ReadState::Eof => self.current = None,
-                ReadState::NeedsWrite(space) => {
-                    let room = morsel.get_mut(..space.min(MORSEL)).unwrap_or_default();
-                    if room.is_empty() {
-                        return Err(io::ErrorKind::InvalidData.into());
-                    }
-                    let n = input.read(room)?;
-                    asked = asked.saturating_add(u32::from(n == 0));
-                    if asked > ASKS {
-                        return Err(io::ErrorKind::UnexpectedEof.into());
-                    }
-                    let given = morsel.get(..n).unwrap_or_default();
-                    match decoder.write(given).map_err(io::Error::from)? {
-                        WriteState::Written(taken) if taken == n => {}
-                        _ => return Err(io::ErrorKind::InvalidData.into()),
-                    }
-                }
-            }
-        }
-    }
 }
 
 /// What comes out, readable anywhere.

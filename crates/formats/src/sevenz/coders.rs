@@ -10,7 +10,7 @@ use std::{
     io::{self, BufReader, Read},
     sync::Arc,
 };
-use wellhead_core::{Blob, Budget};
+use wellhead_core::Blob;
 
 /// How deep coders may feed one another.
 const DEEP: u32 = 8;
@@ -51,9 +51,9 @@ type Source = Box<dyn Read + Send>;
 ///
 /// # Errors
 /// Why it cannot be decoded, as a phrase.
-pub(super) fn decoder(folder: &Folder, packed: &[Blob], budget: &mut Budget) -> Result<Maker, String> {
+pub(super) fn decoder(folder: &Folder, packed: &[Blob]) -> Result<Maker, String> {
     let last = folder.last().ok_or("its coders run in a circle")?;
-    let step = step(folder, last, packed, DEEP, budget)?;
+    let step = step(folder, last, packed, DEEP)?;
     if step.memory() > u64::from(MEMORY_KB) << 10 {
         return Err("compressed so that its decoder needs too much memory".to_owned());
     }
@@ -61,13 +61,7 @@ pub(super) fn decoder(folder: &Folder, packed: &[Blob], budget: &mut Budget) -> 
     Ok(Arc::new(move || Box::new(step.begin().take(size))))
 }
 
-fn step(
-    folder: &Folder,
-    index: usize,
-    packed: &[Blob],
-    deep: u32,
-    budget: &mut Budget,
-) -> Result<Step, String> {
+fn step(folder: &Folder, index: usize, packed: &[Blob], deep: u32) -> Result<Step, String> {
     let deep = deep.checked_sub(1).ok_or("its coders run in a circle")?;
     let damaged = || "its directory is damaged".to_owned();
     let coder = folder.coders.get(index).ok_or_else(damaged)?;
@@ -79,7 +73,7 @@ fn step(
         feeds.push(match bound {
             Some((_, output)) => {
                 let output = usize::try_from(*output).map_err(|_| damaged())?;
-                step(folder, output, packed, deep, budget)?
+                step(folder, output, packed, deep)?
             }
             None => {
                 let at = folder
@@ -98,10 +92,10 @@ fn step(
     let (Some(from), None) = (feeds.next(), feeds.next()) else {
         return Err(damaged());
     };
-    simple(&coder.id, &coder.props, size, from, budget)
+    simple(&coder.id, &coder.props, size, from)
 }
 
-fn simple(id: &[u8], props: &[u8], size: u64, from: Step, budget: &mut Budget) -> Result<Step, String> {
+fn simple(id: &[u8], props: &[u8], size: u64, from: Step) -> Result<Step, String> {
     let damaged = || "its directory is damaged".to_owned();
     // A dictionary larger than all that comes out is never filled.
     let ceiling = u32::try_from(size.max(1 << 12)).unwrap_or(u32::MAX);
@@ -145,9 +139,9 @@ fn simple(id: &[u8], props: &[u8], size: u64, from: Step, budget: &mut Budget) -
         [0xa] => branch(BcjReader::new_arm64, from),
         [0xb] => branch(BcjReader::new_riscv, from),
         [4, 1, 8] => Ok(Step::Deflate(from)),
-        [4, 2, 2] => whole(&from, Codec::Bzip2, budget),
-        [4, 0xf7, 0x11, 1] => whole(&from, Codec::Zstd, budget),
-        [4, 0xf7, 0x11, 4] => whole(&from, Codec::Lz4, budget),
+        [4, 2, 2] => whole(&from, Codec::Bzip2),
+        [4, 0xf7, 0x11, 1] => whole(&from, Codec::Zstd),
+        [4, 0xf7, 0x11, 4] => whole(&from, Codec::Lz4),
         [6, 0xf1, 7, 1] => Err("encrypted".to_owned()),
         [3, 4, 1] => Err("compressed with PPMd, which is not read yet".to_owned()),
         [4, 1, 9] => Err("compressed with Deflate64, which is not read yet".to_owned()),
@@ -159,12 +153,11 @@ fn simple(id: &[u8], props: &[u8], size: u64, from: Step, budget: &mut Budget) -
 }
 
 /// A decoder that wants the packed stream itself.
-fn whole(from: &Step, codec: Codec, budget: &mut Budget) -> Result<Step, String> {
+fn whole(from: &Step, codec: Codec) -> Result<Step, String> {
     let Step::Packed(blob) = from else {
         return Err("compressed in a way that is not read yet".to_owned());
     };
-    let (make, _) = maker(blob, codec, budget).map_err(|_| "its compressed data is damaged".to_owned())?;
-    Ok(Step::Whole(make))
+    Ok(Step::Whole(maker(blob, codec)))
 }
 
 impl Step {

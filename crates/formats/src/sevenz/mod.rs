@@ -77,7 +77,7 @@ fn directory(blob: &Blob, budget: &mut Budget) -> Result<(Streams, Vec<File>), S
                 let folder = streams.folders.first().ok_or("its directory is damaged")?;
                 let mut at = START.saturating_add(streams.pack_start);
                 let (packed, total) = packs(blob, &streams, 0..folder.packed.len(), &mut at);
-                let make = coders::decoder(folder, &packed, budget).map_err(|why| match why.as_str() {
+                let make = coders::decoder(folder, &packed).map_err(|why| match why.as_str() {
                     "encrypted" => "encrypted, its directory too".to_owned(),
                     _ => format!("its directory is {why}"),
                 })?;
@@ -126,11 +126,11 @@ struct Opening {
 }
 
 impl Opening {
-    fn new(blob: &Blob, streams: &Streams, folder: &Folder, pack: &mut Pack, budget: &mut Budget) -> Self {
+    fn new(blob: &Blob, streams: &Streams, folder: &Folder, pack: &mut Pack) -> Self {
         let end = pack.index.saturating_add(folder.packed.len());
         let (parts, packed) = packs(blob, streams, pack.index..end, &mut pack.at);
         pack.index = end;
-        let source = coders::decoder(folder, &parts, budget).map(|make| Lazy::new(make, packed));
+        let source = coders::decoder(folder, &parts).map(|make| Lazy::new(make, packed));
         Self {
             source,
             packed,
@@ -179,10 +179,7 @@ fn list(
                 let Some((folder, sizes)) = folders.next() else {
                     break None;
                 };
-                current = Some((
-                    Opening::new(blob, streams, folder, &mut pack, budget),
-                    sizes.iter(),
-                ));
+                current = Some((Opening::new(blob, streams, folder, &mut pack), sizes.iter()));
             };
             let (Some(size), Some((opening, _))) = (size, &mut current) else {
                 outcome = outcome.and(Outcome::Partly {

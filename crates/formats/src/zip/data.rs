@@ -49,20 +49,14 @@ impl Reading {
         }
     }
 
-    fn source(self, packed: Blob, budget: &mut Budget) -> MemberSource {
+    fn source(self, packed: Blob) -> MemberSource {
         let size = packed.len();
         let make = match self {
             Self::Stored => return MemberSource::Stored(packed),
             Self::Deflated => return MemberSource::Deflated(packed),
             Self::Guess => return MemberSource::Guess(packed),
             Self::Lzma => lzma(packed),
-            Self::Packed(codec) => match maker(&packed, codec, budget) {
-                Ok((make, _)) => make,
-                Err(end) => {
-                    let why = outcome_of(&end).why().unwrap_or_default().to_owned();
-                    return MemberSource::Unreadable(why);
-                }
-            },
+            Self::Packed(codec) => maker(&packed, codec),
         };
         MemberSource::Part(Lazy::new(make, size), 0, u64::MAX)
     }
@@ -124,7 +118,7 @@ pub(super) fn read(r: &mut Reader<'_>, budget: &mut Budget) {
             1 => entry.name.clone(),
             n => format!("{}#{n}", entry.name),
         };
-        let other = by_header(r, &entry, &name, budget);
+        let other = by_header(r, &entry, &name);
         r.members.push(Member {
             name,
             role: entry.role,
@@ -176,7 +170,7 @@ fn source(r: &mut Reader<'_>, index: usize, e: &Entry, budget: &mut Budget) -> M
     if packed.len() < length {
         r.partly.push(format!("{} is cut off", code(&e.name)));
     }
-    let plain = reading.source(packed, budget);
+    let plain = reading.source(packed);
     if flags & local::PATCH != 0 {
         let words = format!("{} is flagged as patch data", code(&e.name));
         r.differ(K::FalseFlag, at, Some(index), words);
@@ -211,7 +205,7 @@ fn reads_plain(plain: &MemberSource, e: &Entry, budget: &mut Budget) -> bool {
 }
 
 /// The member by its own header, where that leads to other bytes.
-fn by_header(r: &Reader<'_>, e: &Entry, name: &str, budget: &mut Budget) -> Option<Member> {
+fn by_header(r: &Reader<'_>, e: &Entry, name: &str) -> Option<Member> {
     let h = e.local.as_ref().filter(|_| !e.hidden)?;
     let known = h.flags & local::HAS_DESCRIPTOR == 0 || h.stored != 0;
     let stored = if known && h.stored != u64::from(u32::MAX) {
@@ -223,7 +217,7 @@ fn by_header(r: &Reader<'_>, e: &Entry, name: &str, budget: &mut Budget) -> Opti
         return None;
     }
     let source = match Reading::of(h.method) {
-        Ok(reading) => reading.source(r.source.blob.slice(e.data.start, stored), budget),
+        Ok(reading) => reading.source(r.source.blob.slice(e.data.start, stored)),
         Err(why) => MemberSource::Unreadable(why),
     };
     Some(Member {
