@@ -12,6 +12,7 @@ mod inspect;
 mod own_source;
 mod policy;
 mod project;
+mod repository;
 mod run;
 mod scoreboard;
 mod selection;

@@ -1,6 +1,11 @@
 //! The project as a whole: inventory, enrichment, and the rules that need all of it.
 
-use crate::{facts::Fact, run::Options, scoreboard::Scoreboard};
+use crate::{
+    facts::Fact,
+    repository::{Files, Found},
+    run::Options,
+    scoreboard::Scoreboard,
+};
 use sha2::{Digest as _, Sha256};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -32,6 +37,7 @@ const MAX_INCLUDED: usize = 16 << 20;
 pub(crate) fn judge(
     facts: Vec<Fact>,
     files: &[(String, Entry)],
+    repositories: &Files<'_>,
     options: &Options<'_>,
     scoreboard: &mut Scoreboard,
 ) -> ProjectResult {
@@ -54,6 +60,7 @@ pub(crate) fn judge(
     stage.include(&mut project.files, files);
     stage.manifests(&project);
     stage.dependencies(&project);
+    stage.repositories(repositories);
     stage.result
 }
 
@@ -133,6 +140,36 @@ impl Stage<'_, '_> {
         self.scoreboard
             .not_assessed(Measure::Updates, missing.len() as u64);
         self.result.not_assessed.extend(missing);
+    }
+
+    /// Judges every model repository of the target; what lies in one is not one of its own.
+    fn repositories(&mut self, files: &Files<'_>) {
+        let mut done: Vec<String> = Vec::new();
+        for folder in files.folders() {
+            if done.iter().any(|outer| folder.starts_with(outer.as_str())) {
+                continue;
+            }
+            let Found { repository, left_out } = files.read(folder, self.options);
+            if repository.is_model {
+                done.push(folder.to_owned());
+            }
+            if let Some(why) = left_out.filter(|_| repository.is_model) {
+                let shown = wellhead_core::code(&repository.folder);
+                self.scoreboard.not_assessed(Measure::Integrity, 1);
+                self.result.not_assessed.push(format!(
+                    "a part of the model repository {shown} was not looked at: {why}"
+                ));
+            }
+            let mut sink = Sink::new(ArtifactPath::file(folder));
+            let enabled = |rule: &wellhead_core::Rule| self.options.enables(rule);
+            let measures = wellhead_rules::judge(Subject::Repository(&repository), &enabled, &mut sink);
+            for measure in measures {
+                for document in repository.documents.values() {
+                    self.scoreboard.judged(measure, document.artifact.to_string());
+                }
+            }
+            self.result.findings.extend(sink.into_findings());
+        }
     }
 
     /// Compares attestations with the file beside them.

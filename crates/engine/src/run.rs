@@ -4,6 +4,7 @@ use crate::{
     Config, Selection,
     artifact::{FileResult, analyse},
     own_source, policy, project,
+    repository::Files,
     scoreboard::Scoreboard,
 };
 use rayon::prelude::*;
@@ -163,7 +164,8 @@ pub(crate) fn assemble(
         facts.extend(result.facts);
     }
     own_source::judge(&mut findings, &facts);
-    let project = project::judge(facts, files, options, &mut scoreboard);
+    let repositories = Files::new(files, &coverage, &targets);
+    let project = project::judge(facts, files, &repositories, options, &mut scoreboard);
     findings.extend(project.findings);
     coverage.extend(project.coverage);
     stats.packages = project.components.len() as u64;

@@ -11,6 +11,7 @@ mod packages;
 mod pickle;
 mod policy;
 mod python;
+pub mod repository;
 mod secrets;
 mod trust;
 
@@ -101,6 +102,8 @@ subjects! {
     Attestation(wellhead_trust::Attested),
     /// Two packages side by side.
     Comparison(wellhead_pycode::Comparison),
+    /// A model repository: what lies together and is loaded as one.
+    Repository(crate::repository::Repository),
 }
 
 /// A rule and the function that looks for it.
@@ -121,6 +124,7 @@ static FAMILIES: &[&[Registered]] = &[
     pickle::RULES,
     policy::RULES,
     python::RULES,
+    repository::RULES,
     secrets::RULES,
     trust::RULES,
 ];

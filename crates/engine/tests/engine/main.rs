@@ -3,6 +3,7 @@
 #![allow(clippy::panic, clippy::unwrap_used, reason = "tests may fail loudly")]
 
 mod pages;
+mod repositories;
 mod runs;
 
 use wellhead_core::Report;

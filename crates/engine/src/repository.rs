@@ -1,0 +1,409 @@
+//! Model repositories of a target: which folders are one, and what lies in them.
+//!
+//! Which folder is a repository is only known when all files are listed, so its small files are read here a second
+//! time; weights never are. The one decision: a folder is a repository when a configuration or a card in it says so,
+//! and everything below it belongs to it, so that code is joined to the configuration that names it.
+
+use crate::run::Options;
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+use wellhead_core::{ArtifactPath, Blob, Budget, Coverage};
+use wellhead_formats::text::{self, Node};
+use wellhead_pycode::{Module, deeds};
+use wellhead_rules::repository::{Document, Prose, Repository, RepositoryFile, Script};
+use wellhead_sources::Entry;
+
+/// Largest configuration that is read; indexes of shards are the largest.
+const MAX_DOCUMENT: usize = 4 << 20;
+/// Largest card, template or recipe.
+const MAX_PROSE: usize = 512 << 10;
+/// Largest Python file, and of all of them in a repository.
+const MAX_SCRIPT: usize = 2 << 20;
+const MAX_SCRIPTS: usize = 16 << 20;
+/// Most files of each kind that are read of a repository.
+const MAX_FILES: usize = 1_000;
+/// Deepest folder below a repository's own.
+const MAX_DEPTH: usize = 12;
+
+/// The files of the target, and what each was taken for.
+pub(crate) struct Files<'a> {
+    entries: BTreeMap<&'a str, &'a Entry>,
+    formats: BTreeMap<&'a str, &'a Cow<'static, str>>,
+    target: Option<&'a str>,
+}
+
+/// The repositories of a target, each with the file that gave it away.
+pub(crate) struct Found {
+    /// The repository.
+    pub(crate) repository: Repository,
+    /// What was left out because there is too much of it.
+    pub(crate) left_out: Option<String>,
+}
+
+impl<'a> Files<'a> {
+    pub(crate) fn new(files: &'a [(String, Entry)], coverage: &'a [Coverage], targets: &'a [String]) -> Self {
+        Self {
+            entries: files.iter().map(|(path, entry)| (path.as_str(), entry)).collect(),
+            formats: coverage
+                .iter()
+                .filter(|c| c.artifact.nesting() == 0)
+                .filter_map(|c| Some((c.artifact.top(), c.format.as_ref()?)))
+                .collect(),
+            target: match targets {
+                [one] => Some(one.as_str()),
+                _ => None,
+            },
+        }
+    }
+
+    /// Folders that may be repositories, the outermost first: those with a file whose name says so.
+    pub(crate) fn folders(&self) -> Vec<&'a str> {
+        let marked: BTreeSet<&str> = self
+            .entries
+            .keys()
+            .filter(|path| is_marker(name_of(path)) && !is_tool_state(path))
+            .map(|path| folder_of(path))
+            .collect();
+        let mut all: Vec<&str> = marked.into_iter().collect();
+        all.sort_by_key(|f| (f.matches('/').count(), *f));
+        all
+    }
+
+    /// Reads the repository of a folder, which ends in a slash or is empty.
+    pub(crate) fn read(&self, folder: &str, options: &Options<'_>) -> Found {
+        let mut reader = Reader {
+            budget: Budget::new(options.limits.clone(), Arc::clone(&options.cancelled)),
+            repository: Repository {
+                folder: folder.trim_end_matches('/').to_owned(),
+                name: self.name(folder),
+                ..Repository::default()
+            },
+            script_bytes: 0,
+            left_out: None,
+        };
+        for (path, entry) in self.entries.range(folder..) {
+            let Some(inside) = path.strip_prefix(folder) else {
+                break;
+            };
+            if inside.matches('/').count() > MAX_DEPTH || is_tool_state(inside) {
+                continue;
+            }
+            reader.repository.files.insert(
+                inside.to_owned(),
+                RepositoryFile {
+                    artifact: ArtifactPath::file(*path),
+                    format: self.formats.get(path).map(|f| (*f).clone()),
+                    mismatch: None,
+                },
+            );
+            reader.file(path, inside, entry);
+        }
+        let Reader {
+            mut repository,
+            left_out,
+            ..
+        } = reader;
+        let own = |path: &&String| !path.contains('/');
+        repository.is_model = repository
+            .documents
+            .iter()
+            .any(|(path, document)| own(&path) && says_model(path, &document.root))
+            || repository
+                .texts
+                .iter()
+                .any(|(path, prose)| own(&path) && text_says_model(path, &prose.text))
+            || repository.documents.contains_key("MAR-INF/MANIFEST.json");
+        Found { repository, left_out }
+    }
+
+    /// `org/name` of a hub's cache, or the last two folders.
+    fn name(&self, folder: &str) -> Option<String> {
+        let target = self.target.unwrap_or_default();
+        let whole = format!("{}/{folder}", target.trim_end_matches('/'));
+        let mut parts: Vec<&str> = whole
+            .split(['/', '\\'])
+            .filter(|p| !p.is_empty() && *p != "." && *p != "..")
+            .collect();
+        for part in &parts {
+            if let Some(name) = part.strip_prefix("models--") {
+                return Some(name.replacen("--", "/", 1));
+            }
+        }
+        let name = parts.pop()?;
+        Some(match parts.pop() {
+            Some(org) => format!("{org}/{name}"),
+            None => name.to_owned(),
+        })
+    }
+}
+
+struct Reader {
+    budget: Budget,
+    repository: Repository,
+    script_bytes: usize,
+    left_out: Option<String>,
+}
+
+impl Reader {
+    fn file(&mut self, path: &str, inside: &str, entry: &Entry) {
+        let name = name_of(inside);
+        let artifact = || ArtifactPath::file(path);
+        if let Some(kind) = document_kind(name) {
+            if self.repository.documents.len() >= MAX_FILES {
+                self.left_out = Some("more configurations than are read of one repository".to_owned());
+                return;
+            }
+            let Some(text) = read_text(entry, MAX_DOCUMENT) else {
+                return;
+            };
+            if let Some(root) = kind.parse(&text, &mut self.budget) {
+                let document = Document {
+                    artifact: artifact(),
+                    text: Arc::from(text),
+                    root,
+                };
+                self.repository.documents.insert(inside.to_owned(), document);
+            }
+        } else if is_prose(name) {
+            if self.repository.texts.len() >= MAX_FILES {
+                return;
+            }
+            let Some(text) = read_text(entry, MAX_PROSE) else {
+                return;
+            };
+            let code = if name.to_ascii_lowercase().ends_with(".md") {
+                python_blocks(&text, &mut self.budget)
+            } else {
+                Vec::new()
+            };
+            let prose = Prose {
+                artifact: artifact(),
+                text: Arc::from(text),
+                code,
+            };
+            self.repository.texts.insert(inside.to_owned(), prose);
+        } else if name.ends_with(".py") {
+            if self.repository.scripts.len() >= MAX_FILES || self.script_bytes > MAX_SCRIPTS {
+                self.left_out = Some("more Python than is read of one repository".to_owned());
+                return;
+            }
+            let Some(text) = read_text(entry, MAX_SCRIPT) else {
+                self.left_out = Some(format!("{} was not read", wellhead_core::code(path)));
+                return;
+            };
+            self.script_bytes = self.script_bytes.saturating_add(text.len());
+            let script = script(artifact(), &text, &mut self.budget);
+            self.repository.scripts.insert(inside.to_owned(), script);
+        }
+    }
+}
+
+/// A Python file as the rules about repositories see it.
+pub(crate) fn script(artifact: ArtifactPath, text: &str, budget: &mut Budget) -> Script {
+    let module = wellhead_pycode::parse(text, budget);
+    let deeds = deeds(&module, budget);
+    Script {
+        artifact,
+        module,
+        deeds,
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Json,
+    Yaml,
+    Toml,
+}
+
+impl Kind {
+    fn parse(self, text: &str, budget: &mut Budget) -> Option<Node> {
+        let parsed = match self {
+            Self::Json => text::json(text, budget),
+            Self::Yaml => text::yaml(text, budget),
+            Self::Toml => text::toml(text, budget),
+        };
+        parsed.ok()
+    }
+}
+
+/// Structured texts that say something of a model. Vocabularies and tokenizers are large and name no code.
+fn document_kind(name: &str) -> Option<Kind> {
+    match name {
+        "tokenizer.json" | "vocab.json" | "merges.json" | "added_tokens.json" | "package.json"
+        | "package-lock.json" => None,
+        "MLmodel" => Some(Kind::Yaml),
+        "pyproject.toml" => Some(Kind::Toml),
+        _ if name.ends_with(".json") => Some(Kind::Json),
+        _ if name.ends_with(".yaml") || name.ends_with(".yml") => Some(Kind::Yaml),
+        _ => None,
+    }
+}
+
+fn is_prose(name: &str) -> bool {
+    matches!(
+        name,
+        "README.md" | "MODEL_CARD.md" | "Modelfile" | "config.pbtxt" | "config.properties"
+    ) || name.ends_with(".jinja")
+        || name.ends_with(".sh")
+}
+
+/// Names that make a folder worth a second look.
+fn is_marker(name: &str) -> bool {
+    matches!(
+        name,
+        "config.json"
+            | "tokenizer_config.json"
+            | "model_index.json"
+            | "adapter_config.json"
+            | "generation_config.json"
+            | "preprocessor_config.json"
+            | "processor_config.json"
+            | "modules.json"
+            | "config_sentence_transformers.json"
+            | "MLmodel"
+            | "MANIFEST.json"
+            | "bentofile.yaml"
+            | "config.pbtxt"
+            | "README.md"
+            | "Modelfile"
+    ) || [
+        ".safetensors",
+        ".safetensors.index.json",
+        ".bin.index.json",
+        ".gguf",
+    ]
+    .iter()
+    .any(|end| name.ends_with(end))
+}
+
+/// Folders of tools, of which nothing is part of a model.
+fn is_tool_state(path: &str) -> bool {
+    let mut folders = path.split('/');
+    folders.next_back();
+    folders.any(|f| {
+        matches!(
+            f,
+            "node_modules" | "__pycache__" | ".venv" | "venv" | "site-packages" | ".tox" | ".cache" | "blobs"
+        )
+    })
+}
+
+/// Whether a configuration says that its folder is a model.
+fn says_model(name: &str, root: &Node) -> bool {
+    let has = |keys: &[&str]| keys.iter().any(|k| root.get(k).is_some());
+    match name {
+        "config.json" => has(&[
+            "model_type",
+            "architectures",
+            "auto_map",
+            "_class_name",
+            "_name_or_path",
+            "transformers_version",
+            "torch_dtype",
+            "quantization_config",
+            "hidden_size",
+            "custom_pipelines",
+        ]),
+        "tokenizer_config.json" => has(&["tokenizer_class", "auto_map", "chat_template", "model_max_length"]),
+        "model_index.json" => has(&["_class_name", "_diffusers_version"]),
+        "adapter_config.json" => has(&["peft_type", "base_model_name_or_path", "auto_mapping"]),
+        "generation_config.json" => has(&["transformers_version", "eos_token_id", "auto_map", "max_length"]),
+        "preprocessor_config.json" => has(&[
+            "image_processor_type",
+            "feature_extractor_type",
+            "auto_map",
+            "do_normalize",
+        ]),
+        "processor_config.json" => has(&["processor_class", "auto_map"]),
+        "modules.json" => root.items().iter().any(|m| m.get("type").is_some()),
+        "config_sentence_transformers.json" => true,
+        "MLmodel" => has(&["flavors"]),
+        "bentofile.yaml" => has(&["service"]),
+        _ => name.ends_with(".index.json") && has(&["weight_map"]),
+    }
+}
+
+fn text_says_model(name: &str, text: &str) -> bool {
+    match name {
+        "config.pbtxt" => {
+            text.contains("backend:") || text.contains("platform:") || text.contains("max_batch_size")
+        }
+        "Modelfile" => text.lines().any(|l| l.starts_with("FROM ")),
+        "README.md" => front_matter(text).is_some_and(|front| {
+            [
+                "library_name:",
+                "pipeline_tag:",
+                "base_model:",
+                "model-index:",
+                "task_categories:",
+                "datasets:",
+            ]
+            .iter()
+            .any(|key| front.lines().any(|line| line.starts_with(key)))
+        }),
+        _ => false,
+    }
+}
+
+/// What a card says of itself between two lines of dashes.
+fn front_matter(text: &str) -> Option<&str> {
+    let rest = text.trim_start_matches('\u{feff}').strip_prefix("---")?;
+    rest.split("\n---").next()
+}
+
+/// The Python in the code blocks of a card, with where each block starts.
+fn python_blocks(text: &str, budget: &mut Budget) -> Vec<(usize, Module)> {
+    const MOST: usize = 64;
+    let mut out = Vec::new();
+    let mut at = 0_usize;
+    let mut open: Option<(usize, bool)> = None;
+    for line in text.split_inclusive('\n') {
+        let start = at;
+        at = at.saturating_add(line.len());
+        let Some(rest) = line.trim_start().strip_prefix("```") else {
+            continue;
+        };
+        match open.take() {
+            None => {
+                let language = rest.trim().to_ascii_lowercase();
+                let python = language.is_empty() || language.starts_with("py");
+                open = Some((at, python));
+            }
+            Some((from, true)) if out.len() < MOST => {
+                if let Some(code) = text.get(from..start) {
+                    let module = wellhead_pycode::parse(code, budget);
+                    // A block without a language may be anything.
+                    if module.issues.is_empty() || !module.calls.is_empty() {
+                        out.push((from, module));
+                    }
+                }
+            }
+            Some(_) => {}
+        }
+    }
+    out
+}
+
+/// A text of a bounded size; `None` where it is longer or cannot be read.
+fn read_text(entry: &Entry, max: usize) -> Option<String> {
+    let blob: Blob = entry.open().ok()?;
+    if blob.len() > max as u64 {
+        return None;
+    }
+    let bytes = blob.bytes(0, max).ok()?;
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    Some(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
+}
+
+fn name_of(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
+
+/// The folder of a path with its slash; empty at the top.
+fn folder_of(path: &str) -> &str {
+    path.rfind('/').and_then(|at| path.get(..=at)).unwrap_or_default()
+}
