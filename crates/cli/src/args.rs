@@ -80,6 +80,8 @@ pub(crate) enum Verb {
     Explain(Explain),
     /// Show what was understood: members, disassembly, tensors, metadata
     Inspect(Inspect),
+    /// Take the weights out of a model without running any of its code
+    Disarm(Disarm),
     /// List the rules
     Rules(Rules),
     /// Render a saved JSON report again, in any format
@@ -239,6 +241,27 @@ pub(crate) struct Inspect {
     pub(crate) format: InspectFormat,
     #[command(flatten)]
     pub(crate) limits: LimitFlags,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Exit codes:
+  0  every tensor came through, and nothing that was left out would have run
+  1  something that was left out would have run, or could not be seen
+  2  could not run: usage, a file without weights, internal error
+  3  a tensor was left out")]
+pub(crate) struct Disarm {
+    /// A model: PyTorch, pickle, joblib, NumPy, safetensors, HDF5; `-` reads standard input
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) target: String,
+    /// Where the tensors go, as safetensors; `-` is standard output [default: FILE with the extension .safetensors, here]
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) output: Option<PathBuf>,
+    /// Write over a file that is there
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// The format of the summary
+    #[arg(long, default_value = "text")]
+    pub(crate) format: InspectFormat,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -128,7 +128,7 @@ pub(crate) fn limits(flags: &LimitFlags) -> Limits {
 }
 
 /// A flag that Ctrl-C sets. The second Ctrl-C ends the program at once.
-fn on_interrupt() -> Arc<AtomicBool> {
+pub(crate) fn on_interrupt() -> Arc<AtomicBool> {
     let cancelled = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&cancelled);
     // Without the handler Ctrl-C still works, only less politely.

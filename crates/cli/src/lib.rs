@@ -7,6 +7,7 @@ mod args;
 mod audit;
 mod db;
 mod diff;
+mod disarm;
 mod environment;
 mod explain;
 mod failure;
@@ -86,6 +87,7 @@ fn dispatch(cli: Cli, environment: &Environment) -> Result<Exit, Failure> {
         Verb::Audit(args) => audit::run(&args, &global, environment),
         Verb::Diff(args) => diff::run(&args, &global, environment),
         Verb::Explain(args) => explain::run(&args, &global, environment),
+        Verb::Disarm(args) => disarm::run(&args, &global, environment),
         Verb::Inspect(args) => inspect::run(&args, &global, environment),
         Verb::Rules(args) => explain::list(&args, &global, environment),
         Verb::Report(args) => render::again(&args, &global, environment),

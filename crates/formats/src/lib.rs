@@ -29,6 +29,7 @@ mod bytes;
 mod cab;
 mod compressed;
 mod decode;
+pub mod disarm;
 pub mod document;
 pub mod format;
 pub mod graph;

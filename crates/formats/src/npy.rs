@@ -26,6 +26,8 @@ pub struct Array {
     pub tensor: Tensor,
     /// Whether its elements are, or hold, Python objects: then the rest is a pickle.
     pub objects: bool,
+    /// Whether the first dimension runs fastest, as in Fortran.
+    pub columns: bool,
     /// What is wrong with it.
     pub defects: Vec<Defect>,
 }
@@ -41,6 +43,7 @@ pub(crate) fn open(blob: &Blob, depth: Depth, budget: &mut Budget) -> Opened {
             bytes: 0..0,
         },
         objects: false,
+        columns: false,
         defects: Vec::new(),
     };
     let mut members = Vec::new();
@@ -208,6 +211,7 @@ fn describe(array: &mut Array, header: &[u8]) -> Result<Option<u64>, String> {
         .ok_or("its shape is no list of sizes")?;
     array.tensor.dtype = descr.to_string();
     array.objects = has_objects(descr);
+    array.columns = get("fortran_order") == Some(&Literal::Bool(true));
     Ok(item_size(descr))
 }
 

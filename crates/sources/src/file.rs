@@ -3,7 +3,7 @@
 use std::{
     ffi::OsString,
     fs::{File, OpenOptions},
-    io::{self, Read, Write},
+    io::{self, BufWriter, Read, Write},
     path::{Path, PathBuf},
     sync::atomic::{AtomicU32, Ordering},
 };
@@ -125,6 +125,25 @@ pub(crate) fn words(e: &io::Error) -> String {
 /// # Errors
 /// As the system says; the temporary file is removed.
 pub fn write_atomically(path: &Path, bytes: &[u8], private: bool) -> io::Result<()> {
+    whole(path, private, &mut |out| out.write_all(bytes))
+}
+
+/// The same for what is made while it is written.
+///
+/// # Errors
+/// As the system or `write` says; the temporary file is removed.
+pub fn write_streamed(
+    path: &Path,
+    write: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<()> {
+    whole(path, false, write)
+}
+
+fn whole(
+    path: &Path,
+    private: bool,
+    write: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<()> {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let folder = path
         .parent()
@@ -146,9 +165,10 @@ pub fn write_atomically(path: &Path, bytes: &[u8], private: bool) -> io::Result<
         if private {
             std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         }
-        let mut file = options.open(&temporary)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
+        let mut file = BufWriter::with_capacity(1 << 20, options.open(&temporary)?);
+        write(&mut file)?;
+        file.flush()?;
+        file.get_ref().sync_all()?;
         std::fs::rename(&temporary, path)
     })();
     if result.is_err() {

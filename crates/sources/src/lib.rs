@@ -14,7 +14,7 @@ mod local;
 mod memory;
 mod target;
 
-pub use file::{ReadError, read_blob, read_bounded, write_atomically};
+pub use file::{ReadError, read_blob, read_bounded, write_atomically, write_streamed};
 pub use local::{WalkOptions, list};
 pub use memory::from_memory;
 pub use target::{Target, TargetError};

@@ -28,6 +28,7 @@ mod resync;
 mod store;
 #[cfg(test)]
 mod tests;
+pub(crate) mod tree;
 mod value;
 
 pub use disassemble::{Instruction, disassemble};
@@ -41,7 +42,7 @@ use machine::{Machine, finish};
 use wellhead_core::{Blob, Budget};
 
 /// Torch's old format starts with a pickle of this number, little-endian.
-const TORCH_MAGIC: [u8; 10] = [0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
+pub(crate) const TORCH_MAGIC: [u8; 10] = [0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
 /// Torch's old format has so many pickles before the raw storages.
 const TORCH_PICKLES: usize = 5;
 /// How far behind damage, or behind the last pickle, is searched for more.

@@ -1,0 +1,795 @@
+//! A pickle as a tree of plain data, for taking weights out of it.
+//!
+//! The machine that judges keeps only what a judgement needs. Here every container is kept, and a call is a node with
+//! its callee and its arguments: nothing is called, and whoever reads the tree decides which few callees it takes for
+//! data. The one decision: strings and bytes stay in the file as places, so that a checkpoint of any size costs its
+//! structure. What a loader would refuse ends the stream here too; what was built before it is kept.
+
+use super::{
+    literal,
+    opcode::{self as op, Operand},
+    reader::Reader,
+};
+use std::collections::HashMap;
+use wellhead_core::{Blob, Budget, Exhausted};
+
+/// How deep arrays of objects may hold pickles that hold arrays of objects.
+const DEPTH: u32 = 8;
+/// Longest line that is taken for a number or a name.
+const LINE: u64 = 4096;
+/// What a node costs, beside its items.
+const NODE: u64 = 96;
+/// What an item costs.
+const ITEM: u64 = 16;
+
+/// How the bytes of a constant are to be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Coding {
+    /// UTF-8 text.
+    Utf8,
+    /// Raw-unicode-escape text.
+    RawEscape,
+    /// Eight-bit text, or bytes, of Python 2.
+    Latin,
+    /// The same as a quoted literal with escapes.
+    Quoted,
+    /// Bytes.
+    Bytes,
+}
+
+/// A constant's place in the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) coding: Coding,
+    pub(crate) offset: u64,
+    pub(crate) len: u64,
+}
+
+/// A value of the tree.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Item {
+    None,
+    Bool(bool),
+    Int(i64),
+    Float(f64),
+    /// Something with more to it.
+    Node(u32),
+    /// Something that is not kept: an integer beyond 64 bits, an out-of-band buffer, an extension.
+    Other,
+}
+
+/// A value with more to it.
+#[derive(Debug)]
+pub(crate) enum Node {
+    Constant(Place),
+    Tuple(Vec<Item>),
+    List(Vec<Item>),
+    Set(Vec<Item>),
+    Dict(Vec<(Item, Item)>),
+    Global(Box<(String, String)>),
+    Persistent(Item),
+    Call(Box<Call>),
+}
+
+/// What a call would have returned.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) callee: Item,
+    pub(crate) args: Item,
+    /// What BUILD gave it last.
+    pub(crate) state: Option<Item>,
+    /// What was appended to it.
+    pub(crate) items: Vec<Item>,
+    /// What was set in it.
+    pub(crate) pairs: Vec<(Item, Item)>,
+    /// Raw bytes that joblib wrote behind it.
+    pub(crate) raw: Option<Place>,
+    /// The root of the pickle that joblib wrote behind it.
+    pub(crate) nested: Option<Item>,
+    /// It stands for an instance, made without calling more than its class.
+    pub(crate) instance: bool,
+}
+
+/// Pickles of one file as trees.
+pub(crate) struct Tree {
+    pub(crate) blob: Blob,
+    nodes: Vec<Node>,
+    /// The result of each stream that was read.
+    pub(crate) roots: Vec<Item>,
+    /// Where the last stream ended.
+    pub(crate) end: u64,
+    /// Why not everything was read.
+    pub(crate) partly: Option<String>,
+}
+
+impl Tree {
+    /// A tree of nothing.
+    pub(crate) fn empty() -> Self {
+        Self {
+            blob: Blob::from_bytes(Vec::new()),
+            nodes: Vec::new(),
+            roots: Vec::new(),
+            end: 0,
+            partly: None,
+        }
+    }
+
+    pub(crate) fn node(&self, item: Item) -> Option<&Node> {
+        match item {
+            Item::Node(at) => self.nodes.get(at as usize),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn call(&self, item: Item) -> Option<&Call> {
+        match self.node(item) {
+            Some(Node::Call(call)) => Some(call),
+            _ => None,
+        }
+    }
+
+    /// `module` and `name`, where it is an imported name.
+    pub(crate) fn global(&self, item: Item) -> Option<(&str, &str)> {
+        let item = match self.node(item)? {
+            // Torch's old layout wraps classes of modules into an id, together with their source.
+            Node::Persistent(id) => match self.sequence(*id)? {
+                [kind, class, ..] if self.text(*kind, 16)? == "module" => *class,
+                _ => return None,
+            },
+            _ => item,
+        };
+        match self.node(item)? {
+            Node::Global(path) => Some((&path.0, &path.1)),
+            _ => None,
+        }
+    }
+
+    /// The callee of a call; of an instance that protocol 0 or 1 makes, its class.
+    pub(crate) fn class(&self, call: &Call) -> Option<(&str, &str)> {
+        match self.global(call.callee)? {
+            ("copyreg" | "copy_reg", "_reconstructor") => {
+                self.global(self.sequence(call.args)?.first().copied()?)
+            }
+            other => Some(other),
+        }
+    }
+
+    /// The items of a tuple or list.
+    pub(crate) fn sequence(&self, item: Item) -> Option<&[Item]> {
+        match self.node(item) {
+            Some(Node::Tuple(items) | Node::List(items)) => Some(items),
+            _ => None,
+        }
+    }
+
+    /// The text of a string constant, at most `max` bytes of it.
+    pub(crate) fn text(&self, item: Item, max: u64) -> Option<String> {
+        let Some(Node::Constant(place)) = self.node(item) else {
+            return None;
+        };
+        if place.len > max {
+            return None;
+        }
+        let raw = self
+            .blob
+            .bytes(place.offset, usize::try_from(place.len).ok()?)
+            .ok()?;
+        Some(match place.coding {
+            Coding::Utf8 => literal::utf8(&raw).into_owned(),
+            Coding::RawEscape => literal::raw_unicode(&raw),
+            Coding::Latin => literal::latin(&raw),
+            Coding::Quoted => literal::latin(&literal::unescape(&raw)),
+            Coding::Bytes => return None,
+        })
+    }
+
+    /// The bytes that a constant stands for. `_codecs.encode` and Python 2 write bytes as text.
+    pub(crate) fn bytes(&self, place: Place) -> Option<Blob> {
+        let raw = self.blob.slice(place.offset, place.len);
+        if raw.len() < place.len {
+            return None;
+        }
+        let whole = || raw.bytes(0, usize::try_from(place.len).ok()?).ok();
+        Some(match place.coding {
+            Coding::Bytes | Coding::Latin => raw,
+            Coding::Quoted => Blob::from_bytes(literal::unescape(&whole()?)),
+            Coding::Utf8 => Blob::from_bytes(narrow(&String::from_utf8(whole()?).ok()?)?),
+            Coding::RawEscape => Blob::from_bytes(narrow(&literal::raw_unicode(&whole()?))?),
+        })
+    }
+}
+
+/// Text as Latin-1.
+fn narrow(text: &str) -> Option<Vec<u8>> {
+    text.chars().map(|c| u8::try_from(u32::from(c)).ok()).collect()
+}
+
+/// How a pickle is read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reading {
+    /// How many streams at most.
+    pub(crate) streams: usize,
+    /// The size in bytes of what joblib's wrapper with that state has behind it; [`Behind::Unknown`] ends the reading.
+    pub(crate) behind: fn(&Tree, Item) -> Behind,
+}
+
+/// What stands behind a wrapper of joblib's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Behind {
+    /// So many raw bytes, after padding if it is aligned.
+    Raw { bytes: u64, aligned: bool },
+    /// A pickle.
+    Pickle,
+    /// Nobody can tell.
+    Unknown,
+}
+
+/// Reads the pickles in `blob` from `start` on.
+pub(crate) fn read(blob: &Blob, start: u64, how: Reading, budget: &mut Budget) -> Tree {
+    let mut reader = Reader::new(blob.clone());
+    reader.seek(start);
+    let mut builder = Builder {
+        tree: Tree {
+            blob: blob.clone(),
+            nodes: Vec::new(),
+            roots: Vec::new(),
+            end: start,
+            partly: None,
+        },
+        reader,
+        how,
+        budget,
+        globals: HashMap::new(),
+    };
+    for _ in 0..how.streams {
+        let mut frame = Frame::default();
+        let result = builder.stream(&mut frame, 0);
+        builder.tree.end = builder.reader.offset();
+        match result {
+            Ok(root) => builder.tree.roots.push(root),
+            Err(why) => {
+                // What lies lowest on the stack is what the stream was going to return.
+                let lowest = frame.stack.first().copied();
+                builder.tree.roots.extend(lowest);
+                builder.tree.partly = Some(why);
+                break;
+            }
+        }
+    }
+    builder.tree
+}
+
+#[derive(Default)]
+struct Frame {
+    stack: Vec<Item>,
+    marks: Vec<usize>,
+    memo: HashMap<u64, Item>,
+}
+
+struct Builder<'b> {
+    tree: Tree,
+    reader: Reader,
+    how: Reading,
+    budget: &'b mut Budget,
+    /// Names that were made already.
+    globals: HashMap<(String, String), u32>,
+}
+
+type Result<T> = std::result::Result<T, String>;
+
+fn ended() -> String {
+    "the pickle ends in the middle".to_owned()
+}
+
+fn empty() -> String {
+    "the pickle takes from an empty stack".to_owned()
+}
+
+fn cost(why: Exhausted) -> String {
+    why.to_string()
+}
+
+impl Frame {
+    fn pop(&mut self) -> Result<Item> {
+        if self.marks.last().is_some_and(|m| *m >= self.stack.len()) {
+            return Err(empty());
+        }
+        self.stack.pop().ok_or_else(empty)
+    }
+
+    fn top(&self) -> Result<Item> {
+        if self.marks.last().is_some_and(|m| *m >= self.stack.len()) {
+            return Err(empty());
+        }
+        self.stack.last().copied().ok_or_else(empty)
+    }
+
+    fn since_mark(&mut self) -> Result<Vec<Item>> {
+        let from = self.marks.pop().ok_or_else(empty)?;
+        if from > self.stack.len() {
+            return Err(empty());
+        }
+        Ok(self.stack.split_off(from))
+    }
+}
+
+fn pairs(flat: &[Item]) -> Vec<(Item, Item)> {
+    flat.chunks_exact(2)
+        .filter_map(|c| match c {
+            [k, v] => Some((*k, *v)),
+            _ => None,
+        })
+        .collect()
+}
+
+impl Builder<'_> {
+    fn make(&mut self, node: Node, items: usize) -> Result<Item> {
+        self.budget
+            .memory(NODE.saturating_add(ITEM.saturating_mul(items as u64)))
+            .map_err(cost)?;
+        let at =
+            u32::try_from(self.tree.nodes.len()).map_err(|_| "the pickle has too many values".to_owned())?;
+        self.tree.nodes.push(node);
+        Ok(Item::Node(at))
+    }
+
+    fn push_node(&mut self, f: &mut Frame, node: Node, items: usize) -> Result<()> {
+        let item = self.make(node, items)?;
+        f.stack.push(item);
+        Ok(())
+    }
+
+    fn stream(&mut self, f: &mut Frame, depth: u32) -> Result<Item> {
+        loop {
+            self.budget.steps(1).map_err(cost)?;
+            // The stack and the memo grow by at most one value an opcode.
+            if f.stack.len() > 1 << 24 || f.memo.len() > 1 << 22 {
+                return Err("the pickle needs too large a stack".to_owned());
+            }
+            let at = self.reader.offset();
+            let byte = self.reader.u8().ok_or_else(ended)?;
+            if byte == op::STOP {
+                return f.pop();
+            }
+            let Some((name, operand)) = op::describe(byte) else {
+                return Err(format!("byte 0x{byte:02x} at 0x{at:x} is no opcode"));
+            };
+            let given = self.operand(operand)?;
+            self.step(f, byte, given, depth)
+                .map_err(|why| format!("{why} ({name} at 0x{at:x})"))?;
+        }
+    }
+
+    fn operand(&mut self, operand: Operand) -> Result<Given> {
+        let r = &mut self.reader;
+        let number = |n: Option<i64>| n.map(Given::Number).ok_or_else(ended);
+        match operand {
+            Operand::None => Ok(Given::Nothing),
+            Operand::U1 => number(r.array().map(|[b]: [u8; 1]| i64::from(b))),
+            Operand::U2 => number(r.array().map(|b| i64::from(u16::from_le_bytes(b)))),
+            Operand::I4 => number(r.array().map(|b| i64::from(i32::from_le_bytes(b)))),
+            Operand::U4 => number(r.array().map(|b| i64::from(u32::from_le_bytes(b)))),
+            Operand::U8 => number(r.array().map(|b| u64::from_le_bytes(b).cast_signed())),
+            Operand::F8 => r
+                .array()
+                .map(|b| Given::Decimal(f64::from_be_bytes(b)))
+                .ok_or_else(ended),
+            Operand::Bytes1 => {
+                let n = r.array().map(|[b]: [u8; 1]| u64::from(b));
+                self.constant(n)
+            }
+            Operand::Bytes4 => {
+                let n = r.array().map(|b| u64::from(u32::from_le_bytes(b)));
+                self.constant(n)
+            }
+            Operand::Bytes4Signed => {
+                let n = r.array().map(i32::from_le_bytes).ok_or_else(ended)?;
+                let n = u64::try_from(n).map_err(|_| "a length is negative".to_owned())?;
+                self.constant(Some(n))
+            }
+            Operand::Bytes8 => {
+                let n = r.array().map(u64::from_le_bytes);
+                self.constant(n)
+            }
+            Operand::Line => {
+                let line = r.line().ok_or_else(ended)?;
+                Ok(Given::Bytes(line.offset, line.len))
+            }
+            Operand::TwoLines => {
+                let (a, b) = (r.line().ok_or_else(ended)?, r.line().ok_or_else(ended)?);
+                if a.len > LINE || b.len > LINE {
+                    return Err("an imported name is too long".to_owned());
+                }
+                let text = |l: super::reader::Line, r: &Reader| {
+                    String::from_utf8_lossy(&r.bytes_at(l.offset, usize::try_from(l.len).unwrap_or(0)))
+                        .into_owned()
+                };
+                Ok(Given::Names(text(a, r), text(b, r)))
+            }
+        }
+    }
+
+    fn constant(&mut self, len: Option<u64>) -> Result<Given> {
+        let len = len.ok_or_else(ended)?;
+        let offset = self.reader.offset();
+        if !self.reader.skip(len) {
+            return Err(ended());
+        }
+        Ok(Given::Bytes(offset, len))
+    }
+
+    fn step(&mut self, f: &mut Frame, byte: u8, given: Given, depth: u32) -> Result<()> {
+        match byte {
+            op::MARK => f.marks.push(f.stack.len()),
+            op::POP => {
+                if f.marks.last() == Some(&f.stack.len()) {
+                    f.marks.pop();
+                } else {
+                    f.pop()?;
+                }
+            }
+            op::POP_MARK => drop(f.since_mark()?),
+            op::DUP => {
+                let top = f.top()?;
+                f.stack.push(top);
+            }
+            op::NONE => f.stack.push(Item::None),
+            op::NEWTRUE => f.stack.push(Item::Bool(true)),
+            op::NEWFALSE => f.stack.push(Item::Bool(false)),
+            op::EMPTY_TUPLE => self.push_node(f, Node::Tuple(Vec::new()), 0)?,
+            op::EMPTY_LIST => self.push_node(f, Node::List(Vec::new()), 0)?,
+            op::EMPTY_DICT => self.push_node(f, Node::Dict(Vec::new()), 0)?,
+            op::EMPTY_SET => self.push_node(f, Node::Set(Vec::new()), 0)?,
+            op::TUPLE | op::LIST | op::FROZENSET | op::DICT => {
+                let items = f.since_mark()?;
+                let n = items.len();
+                let node = match byte {
+                    op::TUPLE => Node::Tuple(items),
+                    op::LIST => Node::List(items),
+                    op::DICT => Node::Dict(pairs(&items)),
+                    _ => Node::Set(items),
+                };
+                self.push_node(f, node, n)?;
+            }
+            op::TUPLE1 | op::TUPLE2 | op::TUPLE3 => {
+                let n = usize::from(byte.saturating_sub(op::TUPLE1)).saturating_add(1);
+                let mut items = Vec::with_capacity(n);
+                for _ in 0..n {
+                    items.push(f.pop()?);
+                }
+                items.reverse();
+                self.push_node(f, Node::Tuple(items), n)?;
+            }
+            op::APPEND => {
+                let item = f.pop()?;
+                self.append(f.top()?, &[item])?;
+            }
+            op::APPENDS | op::ADDITEMS => {
+                let items = f.since_mark()?;
+                self.append(f.top()?, &items)?;
+            }
+            op::SETITEM => {
+                let value = f.pop()?;
+                let key = f.pop()?;
+                self.set(f.top()?, &[key, value])?;
+            }
+            op::SETITEMS => {
+                let items = f.since_mark()?;
+                self.set(f.top()?, &items)?;
+            }
+            op::MEMOIZE => {
+                let (at, top) = (f.memo.len() as u64, f.top()?);
+                self.memoize(f, at, top)?;
+            }
+            op::BINPUT | op::LONG_BINPUT | op::PUT => {
+                let (at, top) = (self.index(&given)?, f.top()?);
+                self.memoize(f, at, top)?;
+            }
+            op::BINGET | op::LONG_BINGET | op::GET => {
+                let at = self.index(&given)?;
+                let item = f.memo.get(&at).copied();
+                f.stack
+                    .push(item.ok_or_else(|| "the pickle recalls what it never kept".to_owned())?);
+            }
+            op::PROTO | op::FRAME => {}
+            _ => return self.rare(f, byte, given, depth),
+        }
+        Ok(())
+    }
+
+    fn rare(&mut self, f: &mut Frame, byte: u8, given: Given, depth: u32) -> Result<()> {
+        match (byte, given) {
+            (op::GLOBAL, Given::Names(module, name)) => {
+                let item = self.import(module, name)?;
+                f.stack.push(item);
+            }
+            (op::STACK_GLOBAL, _) => {
+                let (name, module) = (f.pop()?, f.pop()?);
+                let names = self.tree.text(module, LINE).zip(self.tree.text(name, LINE));
+                let (module, name) = names.ok_or_else(|| "an imported name is no text".to_owned())?;
+                let item = self.import(module, name)?;
+                f.stack.push(item);
+            }
+            (op::REDUCE | op::NEWOBJ, _) => {
+                let (args, callee) = (f.pop()?, f.pop()?);
+                self.called(f, callee, args, byte != op::REDUCE)?;
+            }
+            (op::NEWOBJ_EX, _) => {
+                let (_, args, callee) = (f.pop()?, f.pop()?, f.pop()?);
+                self.called(f, callee, args, true)?;
+            }
+            (op::INST, Given::Names(module, name)) => {
+                let items = f.since_mark()?;
+                let n = items.len();
+                let callee = self.import(module, name)?;
+                let args = self.make(Node::Tuple(items), n)?;
+                self.called(f, callee, args, true)?;
+            }
+            (op::OBJ, _) => {
+                let items = f.since_mark()?;
+                let (callee, rest) = items.split_first().ok_or_else(empty)?;
+                let args = self.make(Node::Tuple(rest.to_vec()), rest.len())?;
+                self.called(f, *callee, args, true)?;
+            }
+            (op::BUILD, _) => {
+                let state = f.pop()?;
+                let target = f.top()?;
+                self.build(target, state, depth)?;
+            }
+            (op::BINPERSID, _) => {
+                let pid = f.pop()?;
+                self.push_node(f, Node::Persistent(pid), 0)?;
+            }
+            (op::PERSID, Given::Bytes(offset, len)) => {
+                let pid = self.placed(Coding::Utf8, offset, len)?;
+                self.push_node(f, Node::Persistent(pid), 0)?;
+            }
+            (op::NEXT_BUFFER | op::EXT1 | op::EXT2 | op::EXT4, _) => f.stack.push(Item::Other),
+            (op::READONLY_BUFFER, _) => drop(f.top()?),
+            (_, Given::Number(n)) => f.stack.push(Item::Int(n)),
+            (_, Given::Decimal(n)) => f.stack.push(Item::Float(n)),
+            (_, Given::Bytes(offset, len)) => {
+                let item = self.literal(byte, offset, len)?;
+                f.stack.push(item);
+            }
+            _ => return Err("the pickle cannot be followed".to_owned()),
+        }
+        Ok(())
+    }
+
+    fn literal(&mut self, byte: u8, offset: u64, len: u64) -> Result<Item> {
+        let unread = || "holds a number that no loader reads".to_owned();
+        let line = |me: &Self| {
+            let max = usize::try_from(len.min(LINE)).unwrap_or(0);
+            me.reader.bytes_at(offset, max).into_owned()
+        };
+        let coding = match byte {
+            op::INT => {
+                let text = line(self);
+                return match text.trim_ascii() {
+                    b"00" => Ok(Item::Bool(false)),
+                    b"01" => Ok(Item::Bool(true)),
+                    _ => literal::int(&text).any().map(Item::Int).ok_or_else(unread),
+                };
+            }
+            op::LONG if len > 40 => return Ok(Item::Other),
+            op::LONG => {
+                // The reading of a number beyond 64 bits is the largest of them.
+                let kept = |n| if n == i64::MAX { Item::Other } else { Item::Int(n) };
+                return literal::long(&line(self)).any().map(kept).ok_or_else(unread);
+            }
+            op::FLOAT => {
+                let text = String::from_utf8_lossy(&line(self)).trim().to_owned();
+                return text.parse().map(Item::Float).map_err(|_| unread());
+            }
+            op::LONG1 | op::LONG4 if len > 8 => return Ok(Item::Other),
+            op::LONG1 | op::LONG4 => return Ok(Item::Int(signed(&line(self)))),
+            op::STRING => {
+                let raw = line(self);
+                let quoted = raw.len() as u64 == len && literal::unquoted(&raw).is_some();
+                let long = len > LINE;
+                if !quoted && !long {
+                    return Err("holds a string without quotes".to_owned());
+                }
+                return self.placed(Coding::Quoted, offset.saturating_add(1), len.saturating_sub(2));
+            }
+            op::UNICODE => Coding::RawEscape,
+            op::BINSTRING | op::SHORT_BINSTRING => Coding::Latin,
+            op::BINBYTES | op::SHORT_BINBYTES | op::BINBYTES8 | op::BYTEARRAY8 => Coding::Bytes,
+            _ => Coding::Utf8,
+        };
+        self.placed(coding, offset, len)
+    }
+
+    fn placed(&mut self, coding: Coding, offset: u64, len: u64) -> Result<Item> {
+        self.make(Node::Constant(Place { coding, offset, len }), 0)
+    }
+
+    fn import(&mut self, module: String, name: String) -> Result<Item> {
+        if let Some(at) = self.globals.get(&(module.clone(), name.clone())) {
+            return Ok(Item::Node(*at));
+        }
+        let size = module.len().saturating_add(name.len());
+        let item = self.make(Node::Global(Box::new((module.clone(), name.clone()))), size)?;
+        if let Item::Node(at) = item {
+            self.globals.insert((module, name), at);
+        }
+        Ok(item)
+    }
+
+    fn called(&mut self, f: &mut Frame, callee: Item, args: Item, instance: bool) -> Result<()> {
+        let call = Call {
+            callee,
+            args,
+            state: None,
+            items: Vec::new(),
+            pairs: Vec::new(),
+            raw: None,
+            nested: None,
+            instance,
+        };
+        self.push_node(f, Node::Call(Box::new(call)), 8)
+    }
+
+    fn index(&self, given: &Given) -> Result<u64> {
+        match given {
+            Given::Number(n) => u64::try_from(*n).ok(),
+            Given::Bytes(offset, len) => {
+                let max = usize::try_from((*len).min(LINE)).unwrap_or(0);
+                literal::index(&self.reader.bytes_at(*offset, max))
+            }
+            _ => None,
+        }
+        .ok_or_else(|| "keeps a value under something that is not a number".to_owned())
+    }
+
+    fn memoize(&mut self, f: &mut Frame, at: u64, item: Item) -> Result<()> {
+        if f.memo.insert(at, item).is_none() {
+            self.budget.memory(2 * ITEM).map_err(cost)?;
+        }
+        Ok(())
+    }
+
+    fn append(&mut self, target: Item, items: &[Item]) -> Result<()> {
+        self.budget
+            .memory(ITEM.saturating_mul(items.len() as u64))
+            .map_err(cost)?;
+        match self.target(target) {
+            Some(Node::List(into) | Node::Set(into)) => into.extend_from_slice(items),
+            Some(Node::Call(call)) => call.items.extend_from_slice(items),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn set(&mut self, target: Item, items: &[Item]) -> Result<()> {
+        self.budget
+            .memory(ITEM.saturating_mul(items.len() as u64))
+            .map_err(cost)?;
+        match self.target(target) {
+            Some(Node::Dict(into)) => into.extend(pairs(items)),
+            Some(Node::Call(call)) => call.pairs.extend(pairs(items)),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn target(&mut self, item: Item) -> Option<&mut Node> {
+        match item {
+            Item::Node(at) => self.tree.nodes.get_mut(at as usize),
+            _ => None,
+        }
+    }
+
+    fn build(&mut self, target: Item, state: Item, depth: u32) -> Result<()> {
+        match self.target(target) {
+            Some(Node::Call(call)) => call.state = Some(state),
+            _ => return Ok(()),
+        }
+        let wrapper = self
+            .tree
+            .call(target)
+            .and_then(|call| self.tree.class(call))
+            .is_some_and(|(m, n)| n == "NumpyArrayWrapper" && m.ends_with("numpy_pickle"));
+        if !wrapper {
+            return Ok(());
+        }
+        match (self.how.behind)(&self.tree, state) {
+            Behind::Raw { bytes, aligned } => {
+                if aligned {
+                    let pad = self.reader.u8().ok_or_else(ended)?;
+                    self.reader.skip(u64::from(pad));
+                }
+                let offset = self.reader.offset();
+                if !self.reader.skip(bytes) {
+                    return Err("an array is cut off".to_owned());
+                }
+                if let Some(Node::Call(call)) = self.target(target) {
+                    call.raw = Some(Place {
+                        coding: Coding::Bytes,
+                        offset,
+                        len: bytes,
+                    });
+                }
+            }
+            Behind::Pickle if depth < DEPTH => {
+                let mut inner = Frame::default();
+                let root = self.stream(&mut inner, depth.saturating_add(1))?;
+                if let Some(Node::Call(call)) = self.target(target) {
+                    call.nested = Some(root);
+                }
+            }
+            Behind::Pickle => return Err(format!("nests more than {DEPTH} pickles")),
+            Behind::Unknown => return Err("holds an array whose size cannot be told".to_owned()),
+        }
+        Ok(())
+    }
+}
+
+/// The operand of an instruction.
+enum Given {
+    Nothing,
+    Number(i64),
+    Decimal(f64),
+    Bytes(u64, u64),
+    Names(String, String),
+}
+
+/// Little-endian two's complement of at most eight bytes.
+fn signed(bytes: &[u8]) -> i64 {
+    let negative = bytes.last().is_some_and(|b| b & 0x80 != 0);
+    let mut whole = [if negative { 0xff } else { 0 }; 8];
+    for (to, from) in whole.iter_mut().zip(bytes) {
+        *to = *from;
+    }
+    i64::from_le_bytes(whole)
+}
+
+impl Tree {
+    /// What stands last under a key of a dictionary.
+    pub(crate) fn get(&self, dict: Item, key: &str) -> Option<Item> {
+        let Some(Node::Dict(pairs)) = self.node(dict) else {
+            return None;
+        };
+        pairs
+            .iter()
+            .rev()
+            .find(|(k, _)| self.text(*k, LINE).as_deref() == Some(key))
+            .map(|(_, v)| *v)
+    }
+
+    /// Every id that a loader would be asked to supply an object for.
+    pub(crate) fn persistent_ids(&self) -> impl Iterator<Item = Item> + '_ {
+        self.nodes.iter().filter_map(|node| match node {
+            Node::Persistent(id) => Some(*id),
+            _ => None,
+        })
+    }
+
+    /// How many values with more to them there are.
+    pub(crate) fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// A number of the tree that is not negative.
+    pub(crate) fn unsigned(&self, item: Item) -> Option<u64> {
+        match item {
+            Item::Int(n) => u64::try_from(n).ok(),
+            Item::Bool(b) => Some(u64::from(b)),
+            // NumPy's integers stand in shapes now and then; they are calls and are left to whoever knows them.
+            _ => None,
+        }
+    }
+
+    /// A tuple or list of numbers that are not negative.
+    pub(crate) fn sizes(&self, item: Item) -> Option<Vec<u64>> {
+        let item = match self.call(item) {
+            // `torch.Size((2, 3))`.
+            Some(call) if self.global(call.callee) == Some(("torch", "Size")) => {
+                self.sequence(call.args)?.first().copied()?
+            }
+            _ => item,
+        };
+        self.sequence(item)?.iter().map(|n| self.unsigned(*n)).collect()
+    }
+}
