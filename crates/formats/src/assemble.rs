@@ -13,6 +13,8 @@
 //! archive is ordinary; each option bends one thing.
 
 mod arrays;
+mod binary;
+mod flatbuffer;
 mod gzip;
 mod listing;
 mod sevenz;
@@ -40,6 +42,8 @@ pub const KINDS: &[&str] = &[
     "safetensors",
     "npy",
     "pickle",
+    "binary",
+    "flatbuffer",
     "hex",
     "text",
 ];
@@ -60,6 +64,8 @@ pub fn assemble(kind: &str, text: &str) -> Result<Vec<u8>, AssembleError> {
             line: e.line,
             message: e.why,
         }),
+        "binary" => binary::binary(text),
+        "flatbuffer" => flatbuffer::flatbuffer(text),
         "hex" => hex(text),
         "text" => Ok(text.as_bytes().to_vec()),
         _ => Err(AssembleError {

@@ -1,5 +1,6 @@
 //! Little-endian fields out of hostile bytes, and ranges out of blobs that may fail.
 
+use std::num::NonZeroUsize;
 use wellhead_core::Blob;
 
 /// The two bytes at `at`.
@@ -99,4 +100,54 @@ pub(crate) fn is_zero(source: &mut Source<'_>, start: u64, end: u64, max: u64) -
         at = at.saturating_add(piece.len() as u64);
     }
     true
+}
+
+/// How much of a blob one page of [`Pages`] holds.
+const PAGE: NonZeroUsize = NonZeroUsize::new(16 << 10).unwrap();
+/// How many pages are held at a time.
+const PAGES: NonZeroUsize = NonZeroUsize::new(16).unwrap();
+
+/// A blob for reading small things here and there: structures that are joined by offsets.
+pub(crate) struct Pages<'a> {
+    source: Source<'a>,
+    /// The number of the page in each place, and its bytes.
+    pages: Vec<(usize, Vec<u8>)>,
+    /// What did not lie within one page.
+    joined: Vec<u8>,
+}
+
+impl<'a> Pages<'a> {
+    pub(crate) fn new(blob: &'a Blob) -> Self {
+        Self {
+            source: Source::new(blob),
+            pages: vec![(usize::MAX, Vec::new()); PAGES.get()],
+            joined: Vec::new(),
+        }
+    }
+
+    /// What reading failed with, if it did.
+    pub(crate) fn failed(&self) -> Option<&str> {
+        self.source.failed.as_deref()
+    }
+
+    /// `n` bytes from `offset` on, fewer at the end.
+    pub(crate) fn get(&mut self, offset: u64, n: usize) -> &[u8] {
+        let Ok(place) = usize::try_from(offset) else {
+            return &[];
+        };
+        let (number, at) = (place / PAGE, place % PAGE);
+        if at.saturating_add(n) > PAGE.get() {
+            self.joined = self.source.bytes(offset, n);
+            return &self.joined;
+        }
+        let Some(page) = self.pages.get_mut(number % PAGES) else {
+            return &[];
+        };
+        if page.0 != number {
+            let start = place.saturating_sub(at) as u64;
+            *page = (number, self.source.bytes(start, PAGE.get()));
+        }
+        let end = at.saturating_add(n).min(page.1.len());
+        page.1.get(at..end).unwrap_or_default()
+    }
 }

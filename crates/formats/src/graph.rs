@@ -50,6 +50,10 @@ pub enum Framework {
     Cntk,
     /// TensorRT layers and plugins.
     TensorRt,
+    /// R: code in serialised objects.
+    R,
+    /// Torch7: Lua functions in serialised objects.
+    Torch7,
 }
 
 impl Framework {
@@ -70,6 +74,8 @@ impl Framework {
             Self::MxNet => "mxnet",
             Self::Cntk => "cntk",
             Self::TensorRt => "tensorrt",
+            Self::R => "r",
+            Self::Torch7 => "torch7",
         }
     }
 
@@ -90,6 +96,8 @@ impl Framework {
             Self::MxNet => "MXNet",
             Self::Cntk => "CNTK",
             Self::TensorRt => "TensorRT",
+            Self::R => "R",
+            Self::Torch7 => "Torch7",
         }
     }
 }

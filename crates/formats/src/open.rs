@@ -4,11 +4,14 @@ use crate::{
     ar, cab, compressed,
     decode::Codec,
     document::{DataFile, Document, Encoding, Member, MemberSource, OpenOptions, Opened, Role, TextFile},
+    flatbuffer,
     format::{Format, Support, table as t},
     identify::{Identity, Layer, glance, hides, is_zip},
-    npy,
+    model::Opening,
+    msgpack, npy,
     pickle::{self, Hints, Loader},
     rar, safetensors, sevenz, tar, text, zip,
+    r_data, safetensors, tar, text, torch7, ubjson, zip,
 };
 use std::sync::Arc;
 use wellhead_core::{Blob, Budget, Depth, Outcome};
@@ -30,6 +33,12 @@ pub fn open(
         members: Vec::new(),
         outcome,
         depth,
+    };
+    let opening = Opening {
+        name,
+        identity,
+        blob,
+        options,
     };
     let mut opened = match format.support {
         Support::Inert => plain(Document::Opaque, Outcome::Analysed),
@@ -58,6 +67,13 @@ pub fn open(
             "ar" => ar::open(blob, depth, budget),
             "safetensors" => safetensors::open(blob, depth, budget),
             "npy" => npy::open(blob, depth, budget),
+            "tflite" => flatbuffer::open_tflite(&opening, budget),
+            "executorch" => flatbuffer::open_executorch(&opening, budget),
+            "catboost" => flatbuffer::open_catboost(&opening, budget),
+            "msgpack" => msgpack::open(&opening, budget),
+            "ubjson" => ubjson::open(&opening, budget),
+            "r-data" => r_data::open(&opening, budget),
+            "torch7" => torch7::open(&opening, budget),
             "pickle" | "torch-legacy" => pickles(name, identity, blob, options, budget),
             _ => {
                 let (document, outcome) = read(format, blob, budget);

@@ -74,21 +74,23 @@ formats! {
         "A graph as a protocol buffer. Its operators may read and write files.";
     PROTOBUF = "protobuf", "protocol buffer", Model, Unread, true, ["pb", "caffemodel", "pdmodel", "mlmodel"], [],
         "A message without a schema: TensorFlow graphs, Caffe, Paddle and Core ML models.";
-    TFLITE = "tflite", "TensorFlow Lite model", Model, Unread, false, ["tflite"], [],
-        "A graph as a FlatBuffer. It may name custom operators.";
-    EXECUTORCH = "executorch", "ExecuTorch program", Model, Unread, false, ["pte"], [],
-        "A graph as a FlatBuffer for devices.";
+    TFLITE = "tflite", "TensorFlow Lite model", Model, Opened, false, ["tflite"], [],
+        "A graph as a FlatBuffer. It may name operators that the application registers, and TensorFlow's own.";
+    EXECUTORCH = "executorch", "ExecuTorch program", Model, Opened, false, ["pte"], [],
+        "A graph as a FlatBuffer for devices. It may name operators and delegates that the application registers.";
+    CATBOOST = "catboost", "CatBoost model", Model, Opened, false, ["cbm"], [],
+        "Trees as a FlatBuffer. Applying them runs nothing.";
     GGUF = "gguf", "GGUF model", Model, Unread, false, ["gguf"], [],
         "Quantised tensors and metadata, among it chat templates that runtimes evaluate.";
     GGML = "ggml", "GGML model", Model, Unread, false, ["ggml"], [],
         "Quantised tensors of older llama.cpp.";
-    MSGPACK = "msgpack", "MessagePack data", Model, Unread, false, ["msgpack"], [],
+    MSGPACK = "msgpack", "MessagePack data", Model, Opened, false, ["msgpack"], [],
         "Flax checkpoints are MessagePack with extension types.";
-    XGBOOST_UBJ = "ubjson", "UBJSON model", Model, Unread, false, ["ubj"], [],
+    XGBOOST_UBJ = "ubjson", "UBJSON model", Model, Opened, false, ["ubj"], [],
         "XGBoost models as binary JSON.";
-    R_DATA = "r-data", "R data file", Model, Unread, true, ["rds", "rda", "rdata"], [],
+    R_DATA = "r-data", "R data file", Model, Opened, true, ["rds", "rda", "rdata"], [],
         "Serialised R objects. Promises in it run when they are used.";
-    TORCH7 = "torch7", "Torch7 model", Model, Unread, true, ["t7"], [],
+    TORCH7 = "torch7", "Torch7 model", Model, Opened, true, ["t7"], [],
         "Serialised Lua objects, functions among them.";
 
     // Containers.

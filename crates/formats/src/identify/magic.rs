@@ -17,8 +17,15 @@ static MAGIC: &[(usize, &[u8], &Format)] = &[
     (0, b"algg", &t::GGML),
     (4, b"TFL3", &t::TFLITE),
     (4, b"ET12", &t::EXECUTORCH),
+    (0, b"CBM1", &t::CATBOOST),
     (0, b"RDX2\n", &t::R_DATA),
     (0, b"RDX3\n", &t::R_DATA),
+    (0, b"RDA2\nA\n", &t::R_DATA),
+    (0, b"RDA3\nA\n", &t::R_DATA),
+    (0, b"RDB2\nB\n", &t::R_DATA),
+    (0, b"RDB3\nB\n", &t::R_DATA),
+    (0, b"B\n\x02\0\0\0", &t::R_DATA),
+    (0, b"B\n\x03\0\0\0", &t::R_DATA),
     (0, b"X\n\0\0\0\x02\0", &t::R_DATA),
     (0, b"X\n\0\0\0\x03\0", &t::R_DATA),
     (0, b"\x1f\x8b\x08", &t::GZIP),
@@ -172,6 +179,17 @@ fn checked(head: &[u8]) -> Option<&'static Format> {
         [0xff, b, c, ..] if b & 0xe6 == 0xe2 && c & 0xf0 != 0xf0 && c & 0x0c != 0x0c && c & 0xf0 != 0 => {
             Some(&t::MP3)
         }
+        // R's text form: its letter, the version of the form, that of R as one number.
+        [
+            b'A',
+            b'\n',
+            b'2' | b'3',
+            b'\n',
+            b'1'..=b'9',
+            b'0'..=b'9',
+            b'0'..=b'9',
+            ..,
+        ] => Some(&t::R_DATA),
         // CPython's magic: a version, CR LF; then flags below 4.
         [
             _,

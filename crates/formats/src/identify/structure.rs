@@ -5,8 +5,9 @@ use crate::{
     compressed,
     format::{Format, table as t},
     inflate::{self, inflate},
+    msgpack,
     pickle::{self, Hints, Likelihood, looks_like_pickle},
-    tar, zip,
+    tar, torch7, ubjson, zip,
 };
 use miniz_oxide::DataFormat;
 use std::borrow::Cow;
@@ -40,6 +41,15 @@ pub(super) fn without_magic(head: &[u8], blob: &Blob) -> Option<&'static Format>
     }
     if is_zlib(head, blob) || compressed::zfile(blob).is_some() {
         return Some(&t::ZLIB);
+    }
+    if ubjson::is_one(head) {
+        return Some(&t::XGBOOST_UBJ);
+    }
+    if msgpack::is_one(head) {
+        return Some(&t::MSGPACK);
+    }
+    if torch7::is_one(head) {
+        return Some(&t::TORCH7);
     }
     // HDF5 may stand behind a block of the user's own.
     [512, 1024, 2048]
