@@ -10,8 +10,7 @@ use crate::{
     model::Opening,
     msgpack, npy,
     pickle::{self, Hints, Loader},
-    rar, safetensors, sevenz, tar, text, zip,
-    r_data, safetensors, tar, text, torch7, ubjson, zip,
+    r_data, rar, safetensors, sevenz, tar, text, torch7, ubjson, zip,
 };
 use std::sync::Arc;
 use wellhead_core::{Blob, Budget, Depth, Outcome};
