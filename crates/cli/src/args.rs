@@ -116,7 +116,7 @@ pub(crate) enum Format {
 
 #[derive(Debug, Args)]
 pub(crate) struct Audit {
-    /// Folders or files; `-` reads standard input
+    /// Folders, files, `hf://org/name@revision`, `https://host/model.pt`, `s3://bucket/prefix`; `-` reads standard input
     #[arg(value_name = "TARGET", default_value = ".", value_hint = ValueHint::AnyPath)]
     pub(crate) targets: Vec<String>,
 
@@ -174,9 +174,8 @@ pub(crate) struct Audit {
     #[arg(long, value_name = "FORMAT=FILE", value_parser = parse_export, help_heading = "Output options")]
     pub(crate) export: Vec<(Format, PathBuf)>,
 
-    /// Ask no network. This version never does; the flag is for scripts that want to be sure
-    #[arg(long, env = "WELLHEAD_OFFLINE", help_heading = "Network")]
-    pub(crate) offline: bool,
+    #[command(flatten)]
+    pub(crate) network: NetworkFlags,
 
     #[command(flatten)]
     pub(crate) limits: LimitFlags,
@@ -187,6 +186,18 @@ pub(crate) struct Audit {
     /// Use no configuration at all
     #[arg(long, conflicts_with = "config", help_heading = "Configuration")]
     pub(crate) isolated: bool,
+}
+
+/// What may be asked of whom.
+#[derive(Debug, Args)]
+pub(crate) struct NetworkFlags {
+    /// Ask no network; a target behind one is an error then
+    #[arg(long, env = "WELLHEAD_OFFLINE", help_heading = "Network")]
+    pub(crate) offline: bool,
+    /// The hub that `hf://` means, or the store that `s3://` means
+    /// [default: $HF_ENDPOINT, $AWS_ENDPOINT_URL, else the public ones]
+    #[arg(long, value_name = "URL", help_heading = "Network")]
+    pub(crate) endpoint: Option<String>,
 }
 
 /// What one artifact may cost.
@@ -233,12 +244,14 @@ pub(crate) struct Explain {
 
 #[derive(Debug, Args)]
 pub(crate) struct Inspect {
-    /// A file
-    #[arg(value_hint = ValueHint::FilePath)]
+    /// A file or folder, `hf://org/name/file`, `https://host/model.pt`, `s3://bucket/key`; `-` reads standard input
+    #[arg(value_hint = ValueHint::AnyPath)]
     pub(crate) target: String,
     /// The format on standard output
     #[arg(long, default_value = "text")]
     pub(crate) format: InspectFormat,
+    #[command(flatten)]
+    pub(crate) network: NetworkFlags,
     #[command(flatten)]
     pub(crate) limits: LimitFlags,
 }
@@ -262,6 +275,8 @@ pub(crate) struct Disarm {
     /// The format of the summary
     #[arg(long, default_value = "text")]
     pub(crate) format: InspectFormat,
+    #[command(flatten)]
+    pub(crate) network: NetworkFlags,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

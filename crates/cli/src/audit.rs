@@ -19,7 +19,7 @@ use std::{
 };
 use wellhead_core::{Depth, Limits, Measure, Report};
 use wellhead_engine::{Config, Listing, Options, Selection};
-use wellhead_sources::{Target, WalkOptions};
+use wellhead_sources::{Network, Target, WalkOptions};
 
 /// Largest configuration that is read.
 const MAX_CONFIG: u64 = 1 << 20;
@@ -28,7 +28,8 @@ pub(crate) fn run(args: &Audit, global: &Global, environment: &Environment) -> R
     let cancelled = on_interrupt();
     let config = configuration(args, environment)?;
     let selection = selection(args)?;
-    let listings = listings(args)?;
+    let network = environment.network(&args.network)?;
+    let listings = listings(args, &network, global)?;
     let database = db::open(environment)?;
     let progress = Progress::new(environment.stderr_is_terminal && !global.no_progress && !global.quiet);
     let options = Options {
@@ -50,6 +51,7 @@ pub(crate) fn run(args: &Audit, global: &Global, environment: &Environment) -> R
     };
     let report = wellhead_engine::run(listings, &options);
     progress.clear();
+    tell_traffic(&network, global);
     if cancelled.load(Ordering::Relaxed) {
         output::to_stderr("error: interrupted, nothing was reported\n");
         return Ok(Exit::Interrupted);
@@ -81,7 +83,26 @@ fn exit(report: &Report, strict: bool) -> Exit {
     }
 }
 
-fn listings(args: &Audit) -> Result<Vec<Listing>, Failure> {
+/// How much was fetched, for those who want to know.
+pub(crate) fn tell_traffic(network: &Network, global: &Global) {
+    let traffic = network.traffic();
+    if global.verbose && traffic.requests() > 0 {
+        output::to_stderr(&format!(
+            "note: fetched {} bytes in {} requests\n",
+            traffic.bytes(),
+            traffic.requests()
+        ));
+    }
+}
+
+/// What is worth knowing about a target, beside what it holds.
+pub(crate) fn tell_notes(notes: &[String], global: &Global) {
+    for note in notes.iter().filter(|_| !global.quiet) {
+        output::to_stderr(&format!("note: {note}\n"));
+    }
+}
+
+fn listings(args: &Audit, network: &Arc<Network>, global: &Global) -> Result<Vec<Listing>, Failure> {
     let options = WalkOptions {
         no_ignore: args.no_ignore,
     };
@@ -89,7 +110,17 @@ fn listings(args: &Audit) -> Result<Vec<Listing>, Failure> {
     args.targets
         .iter()
         .map(|text| {
-            let entries = wellhead_sources::list(&Target::parse(text)?, options)?;
+            let target = Target::parse(text)?;
+            let found = wellhead_sources::find(&target, options, network)?;
+            tell_notes(&found.notes, global);
+            if !target.is_local() {
+                return Ok(Listing {
+                    prefix: Some(text.trim_end_matches('/').to_owned()).filter(|_| several),
+                    target: found.target,
+                    entries: found.entries,
+                });
+            }
+            let entries = found.entries;
             // With one target a path is relative to it; with several the target's own words tell them apart.
             let is_file = !Path::new(text).is_dir();
             let folder = if is_file {

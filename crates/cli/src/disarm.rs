@@ -20,14 +20,15 @@ use std::{
 use wellhead_core::{Budget, Finding, Limits, Severity, Status, code, escape};
 use wellhead_engine::{Listing, Options};
 use wellhead_formats::disarm::{Disarmed, disarm};
-use wellhead_sources::{Entry, Target, WalkOptions};
+use wellhead_sources::{Entry, Network, Target, WalkOptions};
 
 /// Lines of each kind that are shown unless `-v` asks for all.
 const SHORT: usize = 10;
 
 pub(crate) fn run(args: &Disarm, global: &Global, environment: &Environment) -> Result<Exit, Failure> {
     let out = destination(args, environment)?;
-    let entry = only(&args.target)?;
+    let network = environment.network(&args.network)?;
+    let entry = only(&args.target, &network)?;
     let blob = entry
         .open()
         .map_err(|why| Failure::new(format!("cannot read {}: {why}", code(&args.target))))?;
@@ -86,6 +87,7 @@ fn destination(args: &Disarm, environment: &Environment) -> Result<Option<PathBu
         Some(path) => path.clone(),
         None => {
             let name = args.target.rsplit('/').next().unwrap_or_default();
+            let name = name.split('?').next().unwrap_or_default();
             let path = Path::new(if name.is_empty() || name == "-" {
                 "stdin"
             } else {
@@ -102,9 +104,9 @@ fn destination(args: &Disarm, environment: &Environment) -> Result<Option<PathBu
 }
 
 /// The one file that the target is.
-fn only(text: &str) -> Result<Entry, Failure> {
+fn only(text: &str, network: &Arc<Network>) -> Result<Entry, Failure> {
     let target = Target::parse(text)?;
-    let mut entries = wellhead_sources::list(&target, WalkOptions { no_ignore: true })?;
+    let mut entries = wellhead_sources::find(&target, WalkOptions { no_ignore: true }, network)?.entries;
     match entries.pop() {
         Some(entry) if entries.is_empty() && !Path::new(text).is_dir() => Ok(entry),
         _ => Err(Failure::new(format!("{} is not one file", code(text))).hint("name the model's file")),

@@ -5,11 +5,14 @@
     reason = "the one place where the environment is read"
 )]
 
+use crate::{args::NetworkFlags, failure::Failure};
 use std::{
     io::IsTerminal as _,
     path::{Path, PathBuf},
+    sync::Arc,
     time::{SystemTime, UNIX_EPOCH},
 };
+use wellhead_sources::{Network, NetworkOptions, Secret};
 
 /// The terminal, the clock and the folders.
 #[derive(Clone, Debug)]
@@ -32,6 +35,8 @@ pub(crate) struct Environment {
     pub(crate) current: PathBuf,
     /// The day of the run, `2026-11-23`.
     pub(crate) today: String,
+    /// What is set for the network.
+    network: NetworkOptions,
 }
 
 impl Environment {
@@ -59,7 +64,19 @@ impl Environment {
             data: data_folder(text),
             current: std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
             today: day(seconds),
+            network: network(text),
         }
+    }
+
+    /// The network, as the environment and the flags have it.
+    pub(crate) fn network(&self, flags: &NetworkFlags) -> Result<Arc<Network>, Failure> {
+        let mut options = self.network.clone();
+        options.offline = flags.offline;
+        if let Some(endpoint) = &flags.endpoint {
+            options.hub = Some(endpoint.clone());
+            options.store = Some(endpoint.clone());
+        }
+        Network::new(options).map_err(|why| Failure::new(why).hint("check `SSL_CERT_FILE`"))
     }
 
     /// Whether to colour, by the flag, then the environment, then the terminal.
@@ -75,6 +92,22 @@ impl Environment {
     /// Columns to fill: the terminal's, 80 in a pipe.
     pub(crate) fn width(&self) -> usize {
         self.columns.filter(|_| self.stdout_is_terminal).unwrap_or(80)
+    }
+}
+
+/// The variables that the usual clients of hubs and stores read.
+fn network(text: impl Fn(&str) -> Option<String>) -> NetworkOptions {
+    let first = |names: &[&str]| names.iter().find_map(|n| text(n));
+    NetworkOptions {
+        hub: text("HF_ENDPOINT"),
+        token: first(&["HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"]).map(Secret),
+        store: first(&["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"]),
+        region: first(&["AWS_REGION", "AWS_DEFAULT_REGION"]),
+        keys: text("AWS_ACCESS_KEY_ID")
+            .zip(text("AWS_SECRET_ACCESS_KEY"))
+            .map(|(key, secret)| (key, Secret(secret), text("AWS_SESSION_TOKEN").map(Secret))),
+        certificates: text("SSL_CERT_FILE").map(PathBuf::from),
+        ..NetworkOptions::default()
     }
 }
 

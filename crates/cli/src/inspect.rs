@@ -18,15 +18,10 @@ const SHORT: usize = 40;
 
 pub(crate) fn run(args: &Inspect, global: &Global, environment: &Environment) -> Result<Exit, Failure> {
     let target = Target::parse(&args.target)?;
-    if let Target::Local(path) = &target
-        && path.is_dir()
-    {
-        let shown = wellhead_core::code(&args.target);
-        return Err(
-            Failure::new(format!("{shown} is a folder")).hint("name a file in it, or use `wellhead audit`")
-        );
-    }
-    let entries = wellhead_sources::list(&target, WalkOptions { no_ignore: true })?;
+    let network = environment.network(&args.network)?;
+    let found = wellhead_sources::find(&target, WalkOptions { no_ignore: true }, &network)?;
+    audit::tell_notes(&found.notes, global);
+    let entries = found.entries;
     let options = Options {
         depth: audit::depth(&args.limits),
         limits: audit::limits(&args.limits),
@@ -37,6 +32,7 @@ pub(crate) fn run(args: &Inspect, global: &Global, environment: &Environment) ->
         .iter()
         .flat_map(|entry| inspect(entry, &options))
         .collect();
+    audit::tell_traffic(&network, global);
     let text = match args.format {
         InspectFormat::Text => seen.iter().map(|i| shown(i, global.verbose)).collect(),
         InspectFormat::Json => {
@@ -65,11 +61,12 @@ fn shown(inspected: &Inspected, all: bool) -> String {
     for (key, value) in &inspected.facts {
         let _ = writeln!(out, "{indent}  {key}: {value}");
     }
-    let tensors: Vec<String> = inspected.tensors.iter().map(tensor).collect();
+    let tensors = table(&inspected.tensors);
     section(&mut out, &indent, "tensors", &tensors, all);
     let operators: Vec<String> = inspected.operators.iter().map(operator).collect();
     section(&mut out, &indent, "operators", &operators, all);
     section(&mut out, &indent, "what it does", &inspected.code, all);
+    section(&mut out, &indent, "text", &inspected.text, all);
     section(&mut out, &indent, "disassembly", &inspected.disassembly, all);
     out
 }
@@ -92,15 +89,28 @@ fn section(out: &mut String, indent: &str, title: &str, lines: &[String], all: b
     }
 }
 
-fn tensor(t: &InspectedTensor) -> String {
-    let shape: Vec<_> = t.shape.iter().map(u64::to_string).collect();
-    format!(
-        "{}  {} [{}]  {} bytes",
-        t.name,
-        t.dtype,
-        shape.join(", "),
-        t.bytes
-    )
+/// Tensors in columns. A name that is far longer than the others moves its own line only.
+fn table(tensors: &[InspectedTensor]) -> Vec<String> {
+    const WIDEST: usize = 60;
+    let rows: Vec<[String; 3]> = tensors
+        .iter()
+        .map(|t| {
+            let shape: Vec<_> = t.shape.iter().map(u64::to_string).collect();
+            [t.name.clone(), t.dtype.clone(), format!("[{}]", shape.join(", "))]
+        })
+        .collect();
+    let widths: [usize; 3] = std::array::from_fn(|i| {
+        let widths = rows.iter().map(|r| r[i].chars().count());
+        widths.filter(|w| *w <= WIDEST).max().unwrap_or(0)
+    });
+    rows.iter()
+        .zip(tensors)
+        .map(|(row, t)| {
+            let [name, dtype, shape] = row;
+            let [a, b, c] = widths;
+            format!("{name:<a$}  {dtype:<b$}  {shape:<c$}  {} bytes", t.bytes)
+        })
+        .collect()
 }
 
 fn operator(o: &InspectedOperator) -> String {
@@ -130,6 +140,6 @@ fn json(i: &Inspected) -> serde_json::Value {
         .collect();
     serde_json::json!({
         "artifact": i.artifact.to_string(), "format": i.format, "size": i.size, "outcome": i.outcome.name(),
-        "reason": i.outcome.why(), "facts": facts, "tensors": tensors, "operators": operators, "code": i.code, "disassembly": i.disassembly,
+        "reason": i.outcome.why(), "facts": facts, "tensors": tensors, "operators": operators, "code": i.code, "disassembly": i.disassembly, "text": i.text,
     })
 }

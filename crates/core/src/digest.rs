@@ -1,5 +1,6 @@
 //! Digests with their algorithm, as locks, manifests and hubs state them.
 
+use crate::{blob::Blob, budget::Budget};
 use sha2::{Digest as _, Sha256};
 use std::fmt;
 
@@ -108,6 +109,33 @@ impl fmt::Display for Digest {
 /// Lower-case hexadecimal text of `bytes`.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// How much is hashed at a time.
+const CHUNK: usize = 1 << 20;
+
+/// The SHA-256 of all bytes.
+///
+/// # Errors
+/// Where they cannot be read, or the budget runs out before their end.
+pub fn sha256_of(blob: &Blob, budget: &mut Budget) -> Result<Digest, String> {
+    let mut hash = Sha256::new();
+    let mut at = 0_u64;
+    while at < blob.len() {
+        let bytes = blob
+            .bytes(at, CHUNK)
+            .map_err(|e| format!("could not be read: {e}"))?;
+        if bytes.is_empty() {
+            return Err("it ends before its end".to_owned());
+        }
+        hash.update(&bytes);
+        at = at.saturating_add(bytes.len() as u64);
+        budget.check_clock().map_err(|e| e.to_string())?;
+    }
+    Ok(Digest {
+        algorithm: DigestAlgorithm::Sha256,
+        hex: hash.finalize().iter().map(|b| format!("{b:02x}")).collect(),
+    })
 }
 
 #[cfg(test)]

@@ -11,13 +11,13 @@ use std::{
 };
 use wellhead_core::{
     ArtifactPath, Blob, Budget, Coverage, Depth, Exhausted, Finding, Location, Outcome, Resource, Severity,
-    Sink,
+    Sink, sha256_of,
 };
 use wellhead_formats::{
     Document, Family, Format, Identity, Member, OpenOptions, Opened, Role, Support, identify,
     is_named_like_model, may_hide_model, open,
 };
-use wellhead_rules::{ARCHIVE_BOMB, INTERNAL_ERROR, NOT_FULLY_ANALYSED, Subject};
+use wellhead_rules::{ARCHIVE_BOMB, DIGEST_MISMATCH, INTERNAL_ERROR, NOT_FULLY_ANALYSED, Subject};
 use wellhead_sources::Entry;
 
 /// What one file of the target came to.
@@ -89,9 +89,11 @@ pub(crate) fn visit(
         queue: Vec::new(),
         visitor,
     };
+    let mut claimed = None;
     match entry.open() {
         Ok(blob) => {
             file.result.bytes = blob.len();
+            claimed = Some(blob.clone()).filter(|b| !b.claimed().is_empty());
             file.queue.push(Queued {
                 path: artifact,
                 content: Waiting::File(blob),
@@ -103,6 +105,9 @@ pub(crate) fn visit(
         Err(why) => file.cover(artifact, Outcome::NotAnalysed { why }, None),
     }
     file.run();
+    if let Some(blob) = claimed.filter(|_| options.depth == Depth::Full) {
+        file.compare(path, &blob);
+    }
     file.bomb(path);
     file.result
 }
@@ -273,6 +278,38 @@ impl Analysis<'_> {
     }
 
     /// A file whose members grew beyond the ceiling: one that is small for that was made to do so.
+    /// Whether the file is the one that its source says it is.
+    fn compare(&mut self, path: &str, blob: &Blob) {
+        if !self.options.enables(&DIGEST_MISMATCH) {
+            return;
+        }
+        let path = ArtifactPath::file(path);
+        let found = match sha256_of(blob, &mut self.budget) {
+            Ok(found) => found,
+            Err(why) => {
+                let why = format!("its digest could not be compared: {why}");
+                let row = self.result.coverage.iter_mut().find(|row| row.artifact == path);
+                if let Some(row) = row {
+                    row.outcome = row.outcome.clone().and(Outcome::Partly { why });
+                }
+                return;
+            }
+        };
+        let stated = blob.claimed().iter().find(|c| c.algorithm == found.algorithm);
+        if let Some(stated) = stated.filter(|c| !c.hex.eq_ignore_ascii_case(&found.hex)) {
+            self.result.findings.push(
+                Finding::new(
+                    &DIGEST_MISMATCH,
+                    "whoever loads this gets another file than its source lists: the bytes were replaced or damaged",
+                    Location::whole(&path, "not what the source lists"),
+                )
+                .note(format!("listed: sha256 {}", stated.hex))
+                .note(format!("sent: sha256 {}", found.hex))
+                .help("do not load it; fetch it again past caches and mirrors and compare"),
+            );
+        }
+    }
+
     fn bomb(&mut self, path: &str) {
         let Some(why) = self.budget.exhausted() else {
             return;

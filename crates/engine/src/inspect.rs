@@ -4,7 +4,10 @@
 
 use crate::{artifact::Visitor, run::Options, subjects::Input};
 use wellhead_core::{ArtifactPath, Budget, Outcome, escape};
-use wellhead_formats::{Document, graph::ReferenceKind, model::Model, pickle, tensors::Tensor};
+use wellhead_formats::{
+    Document, disarm::disarm, document::TextFile, format::table, graph::ReferenceKind, model::Model, pickle,
+    tensors::Tensor,
+};
 use wellhead_sources::Entry;
 
 /// One artifact, as it was understood.
@@ -28,6 +31,8 @@ pub struct Inspected {
     pub code: Vec<String>,
     /// Disassembly; escaped.
     pub disassembly: Vec<String>,
+    /// The lines of a text that lies in a model, such as a template or a script; escaped.
+    pub text: Vec<String>,
 }
 
 /// A kind of operator.
@@ -58,6 +63,8 @@ pub struct InspectedTensor {
 const MAX_DISASSEMBLED: u64 = 1 << 20;
 /// Most tensors that are listed of one artifact.
 const MAX_TENSORS: usize = 100_000;
+/// Most lines of a text.
+const MAX_LINES: usize = 10_000;
 
 /// Shows what is understood of a file and of everything in it.
 pub fn inspect(entry: &Entry, options: &Options<'_>) -> Vec<Inspected> {
@@ -78,6 +85,7 @@ pub fn inspect(entry: &Entry, options: &Options<'_>) -> Vec<Inspected> {
                 operators: Vec::new(),
                 code: Vec::new(),
                 disassembly: Vec::new(),
+                text: Vec::new(),
             }),
         }
     }
@@ -100,6 +108,7 @@ impl Visitor for Inspector {
             operators: Vec::new(),
             code: Vec::new(),
             disassembly: Vec::new(),
+            text: Vec::new(),
         };
         if let Some(promised) = input.identity.mismatch.map(|m| m.promised) {
             inspected.fact("named like", promised.title);
@@ -108,6 +117,7 @@ impl Visitor for Inspector {
             inspected.fact("also", &format!("{} at 0x{:x}", layer.format.title, layer.offset));
         }
         describe(input, &mut inspected, budget);
+        rebuilt(input, &mut inspected, budget);
         self.seen.push(inspected);
     }
 }
@@ -178,7 +188,46 @@ fn describe(input: &Input<'_>, out: &mut Inspected, budget: &mut Budget) {
         }
         Document::Pickle(program) => describe_pickle(program, input, out, budget),
         Document::Model(model) => describe_model(model, out),
-        Document::Data(_) | Document::Text(_) | Document::Opaque => {}
+        Document::Data(file) => lines(&file.text, input, out),
+        Document::Text(file) => lines(file, input, out),
+        Document::Opaque => {}
+    }
+}
+
+/// The lines of a text that lies inside of something: a file of its own can be read without us.
+fn lines(file: &TextFile, input: &Input<'_>, out: &mut Inspected) {
+    if input.path.nesting() > 0 {
+        out.text = file.text.lines().take(MAX_LINES).map(shown).collect();
+    }
+}
+
+/// The tensors that a pickle would rebuild, with the names that they would have.
+fn rebuilt(input: &Input<'_>, out: &mut Inspected, budget: &Budget) {
+    let pickled = [
+        &table::TORCH_ZIP,
+        &table::TORCHSCRIPT,
+        &table::TORCH_LEGACY,
+        &table::TORCH_TAR,
+        &table::NPZ,
+    ];
+    let alone = *input.identity.format == table::PICKLE && input.identity.inside.is_none();
+    if !out.tensors.is_empty() || !(alone || pickled.contains(&input.identity.format)) {
+        return;
+    }
+    // A budget of the same size, so that showing the tensors never costs the rest of the analysis anything.
+    let mut own = budget.clone();
+    let Ok(found) = disarm(input.path.leaf(), input.blob, &mut own) else {
+        return;
+    };
+    out.tensors
+        .extend(found.weights.iter().take(MAX_TENSORS).map(|w| InspectedTensor {
+            name: escape(&w.name),
+            dtype: w.dtype.to_owned(),
+            shape: w.shape.clone(),
+            bytes: w.bytes,
+        }));
+    for dropped in found.refused().take(100) {
+        out.fact("tensor refused", &format!("{}: {}", dropped.path, dropped.why));
     }
 }
 

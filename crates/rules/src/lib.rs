@@ -19,6 +19,7 @@ use std::collections::BTreeSet;
 use wellhead_core::{Measure, Rule, Sink};
 
 pub use formats::ARCHIVE_BOMB;
+pub use formats::DIGEST_MISMATCH;
 pub use policy::{
     EXPIRED_IGNORE, INTERNAL_ERROR, NOT_FULLY_ANALYSED, UNKNOWN_CONFIGURATION_KEY, UNUSED_IGNORE,
 };

@@ -12,14 +12,16 @@
 mod file;
 mod local;
 mod memory;
+mod remote;
 mod target;
 
 pub use file::{ReadError, read_blob, read_bounded, write_atomically, write_streamed};
 pub use local::{WalkOptions, list};
 pub use memory::from_memory;
+pub use remote::{Found, HubPlace, Network, NetworkOptions, Remote, Secret, Traffic};
 pub use target::{Target, TargetError};
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 use wellhead_core::Blob;
 
 /// One thing that a target holds.
@@ -38,6 +40,8 @@ pub enum Content {
     Blob(Blob),
     /// They are in a local file, which is opened when its turn comes.
     File(PathBuf),
+    /// They are behind a network, and are asked for when their turn comes.
+    Remote(Remote),
     /// They cannot be had, and why.
     Unreadable {
         /// Why, in a few words: "a named pipe".
@@ -54,7 +58,26 @@ impl Entry {
         match &self.content {
             Content::Blob(blob) => Ok(blob.clone()),
             Content::File(path) => file::open(path).map_err(|e| file::words(&e)),
+            Content::Remote(remote) => Ok(remote.open()),
             Content::Unreadable { why } => Err(why.clone()),
         }
     }
+}
+
+/// Lists what a target holds, wherever it is.
+///
+/// # Errors
+/// Where the target is not there, cannot be read or cannot be asked for.
+pub fn find(target: &Target, options: WalkOptions, network: &Arc<Network>) -> Result<Found, TargetError> {
+    if !target.is_local() {
+        return remote::list(target, network);
+    }
+    Ok(Found {
+        target: match target {
+            Target::Local(path) => path.to_string_lossy().into_owned(),
+            _ => "-".to_owned(),
+        },
+        notes: Vec::new(),
+        entries: list(target, options)?,
+    })
 }

@@ -56,6 +56,12 @@ pub fn list(target: &Target, options: WalkOptions) -> Result<Vec<Entry>, TargetE
             }]);
         }
         Target::Local(root) => root,
+        Target::Hub(_) | Target::Web(_) | Target::Bucket { .. } => {
+            return Err(TargetError {
+                message: "the target is behind a network".to_owned(),
+                hint: "name a file or folder of this machine".to_owned(),
+            });
+        }
     };
     let metadata = std::fs::metadata(root).map_err(|e| TargetError {
         message: format!(

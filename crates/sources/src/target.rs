@@ -1,5 +1,6 @@
 //! What is to be audited, as it was typed.
 
+use crate::remote::{self, HubPlace};
 use std::path::PathBuf;
 use wellhead_core::code;
 
@@ -10,6 +11,17 @@ pub enum Target {
     Local(PathBuf),
     /// Standard input.
     Stdin,
+    /// A repository of a model hub, or a part of it.
+    Hub(HubPlace),
+    /// A file of a web server.
+    Web(String),
+    /// Objects of an object store.
+    Bucket {
+        /// The bucket.
+        bucket: String,
+        /// What their keys begin with: a folder or an object.
+        prefix: String,
+    },
 }
 
 /// A target that cannot be had.
@@ -23,14 +35,10 @@ pub struct TargetError {
 }
 
 /// Schemes that the plan has and this version cannot read.
-const LATER: [&str; 16] = [
-    "hf",
+const LATER: [&str; 13] = [
     "pypi",
-    "s3",
     "gs",
     "az",
-    "http",
-    "https",
     "env",
     "service",
     "net",
@@ -40,31 +48,64 @@ const LATER: [&str; 16] = [
     "npm",
     "git+https",
     "git+ssh",
+    "ftp",
 ];
 
 impl Target {
     /// Reads a target as it was typed.
     ///
     /// # Errors
-    /// Where it has a scheme that this version cannot read.
+    /// Where it has a scheme that this version cannot read, or is none of its scheme.
     pub fn parse(text: &str) -> Result<Self, TargetError> {
         if text == "-" {
             return Ok(Self::Stdin);
         }
-        if let Some((scheme, _)) = text.split_once(':')
-            && LATER.contains(&scheme)
-            && !PathBuf::from(text).exists()
-        {
-            return Err(TargetError {
+        let Some((scheme, rest)) = text.split_once(':') else {
+            return Ok(Self::Local(PathBuf::from(text)));
+        };
+        let rest = rest.strip_prefix("//");
+        let wrong = |hint: &str| TargetError {
+            message: format!("{} is no target", code(text)),
+            hint: hint.to_owned(),
+        };
+        match (scheme, rest) {
+            // An older way of writing it has no slashes.
+            ("hf", rest) if rest.is_some() || !PathBuf::from(text).exists() => {
+                let rest = rest.unwrap_or_else(|| text.get(3..).unwrap_or_default());
+                HubPlace::parse(rest).map(Self::Hub).ok_or_else(|| {
+                    wrong("write it like `hf://org/name@revision` or `hf://datasets/org/name`")
+                })
+            }
+            ("http" | "https", Some(_)) => {
+                remote::checked(text).map_err(|(message, hint)| TargetError { message, hint })?;
+                Ok(Self::Web(text.to_owned()))
+            }
+            ("s3", Some(rest)) => {
+                let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+                let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
+                if bucket.len() < 3 || !bucket.bytes().all(fits) || bucket.contains("..") {
+                    return Err(wrong("write it like `s3://bucket/prefix`"));
+                }
+                Ok(Self::Bucket {
+                    bucket: bucket.to_owned(),
+                    prefix: prefix.to_owned(),
+                })
+            }
+            _ if LATER.contains(&scheme) && !PathBuf::from(text).exists() => Err(TargetError {
                 message: format!(
                     "this version cannot read {} targets yet: {}",
                     code(&format!("{scheme}:")),
                     code(text)
                 ),
                 hint: "download it first and audit the local folder or file".to_owned(),
-            });
+            }),
+            _ => Ok(Self::Local(PathBuf::from(text))),
         }
-        Ok(Self::Local(PathBuf::from(text)))
+    }
+
+    /// Whether it is on this machine.
+    pub fn is_local(&self) -> bool {
+        matches!(self, Self::Local(_) | Self::Stdin)
     }
 }
 
@@ -75,15 +116,39 @@ mod tests {
     #[test]
     fn schemes_are_told_from_paths() {
         assert_eq!(Target::parse("-"), Ok(Target::Stdin));
+        for path in ["models/a:b.pt", "c:thing", "http", "s3:thing"] {
+            assert_eq!(Target::parse(path), Ok(Target::Local(path.into())), "{path}");
+        }
+        assert!(matches!(Target::parse("hf://org/name"), Ok(Target::Hub(_))));
+        assert!(matches!(Target::parse("hf:org/name@main"), Ok(Target::Hub(_))));
         assert_eq!(
-            Target::parse("models/a:b.pt"),
-            Ok(Target::Local("models/a:b.pt".into()))
+            Target::parse("s3://bucket/a/b"),
+            Ok(Target::Bucket {
+                bucket: "bucket".to_owned(),
+                prefix: "a/b".to_owned()
+            })
         );
-        assert_eq!(Target::parse("c:thing"), Ok(Target::Local("c:thing".into())));
-        let e = Target::parse("hf://org/name").unwrap_err();
-        assert_eq!(
-            e.to_string(),
-            "this version cannot read `hf:` targets yet: `hf://org/name`"
-        );
+        assert!(matches!(
+            Target::parse("https://host.example/m.pt"),
+            Ok(Target::Web(_))
+        ));
+    }
+
+    #[test]
+    fn what_cannot_be_asked_is_refused_in_words() {
+        for (text, expected) in [
+            (
+                "oci://host.example/x",
+                "this version cannot read `oci:` targets yet: `oci://host.example/x`",
+            ),
+            ("hf://", "`hf://` is no target"),
+            ("s3://b", "`s3://b` is no target"),
+            (
+                "http://host.example/m.pt",
+                "`host.example` is without encryption, so anybody on the way can change what comes",
+            ),
+        ] {
+            assert_eq!(Target::parse(text).unwrap_err().to_string(), expected);
+        }
     }
 }

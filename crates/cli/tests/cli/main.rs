@@ -4,8 +4,10 @@
 #![allow(clippy::disallowed_methods, reason = "tests make files and run the program")]
 #![allow(clippy::print_stderr, reason = "a test that skips says so aloud")]
 
+mod disarm;
 mod gate;
 mod hostile;
+mod remote;
 mod slices;
 mod verbs;
 

@@ -2,6 +2,7 @@
 
 mod archive_bomb;
 mod archive_path_traversal;
+mod digest_mismatch;
 mod executable_in_model;
 mod extension_mismatch;
 mod npy_object_array;
@@ -9,6 +10,7 @@ mod safetensors_malformed;
 mod zip_header_mismatch;
 
 pub use archive_bomb::ARCHIVE_BOMB;
+pub use digest_mismatch::DIGEST_MISMATCH;
 
 use crate::{Check, Registered};
 use wellhead_core::{Excerpt, ExcerptKind, Sink};
@@ -17,6 +19,10 @@ use wellhead_formats::tensors::Defect;
 pub(crate) static RULES: &[Registered] = &[
     Registered {
         rule: &ARCHIVE_BOMB,
+        check: Check::Engine,
+    },
+    Registered {
+        rule: &DIGEST_MISMATCH,
         check: Check::Engine,
     },
     Registered {
