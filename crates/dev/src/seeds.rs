@@ -70,6 +70,8 @@ fn targets_of(path: &str) -> Vec<&'static str> {
             "gz" => &["gzip"],
             "safetensors" => &["safetensors"],
             "npy" => &["npy"],
+            "onnx" => &["onnx", "onnx_tensor", "protobuf"],
+            "pb" => &["saved_model", "tensorflow_graph", "coreml", "caffe", "paddle"],
             _ => &[],
         },
     });

@@ -44,6 +44,7 @@ pub const KINDS: &[&str] = &[
     "pickle",
     "binary",
     "flatbuffer",
+    "protobuf",
     "hex",
     "text",
 ];
@@ -66,6 +67,7 @@ pub fn assemble(kind: &str, text: &str) -> Result<Vec<u8>, AssembleError> {
         }),
         "binary" => binary::binary(text),
         "flatbuffer" => flatbuffer::flatbuffer(text),
+        "protobuf" => crate::protobuf::assemble::assemble(text),
         "hex" => hex(text),
         "text" => Ok(text.as_bytes().to_vec()),
         _ => Err(AssembleError {

@@ -11,6 +11,7 @@ mod structure;
 use crate::{
     document::Role,
     format::{Family, Format, Support, table},
+    protobuf,
 };
 use wellhead_core::{Blob, Budget};
 
@@ -147,7 +148,17 @@ fn by_content(name: &str, by_name: Option<&'static Format>, head: &[u8], blob: &
     if let Some(format) = structure::without_magic(head, blob) {
         return format;
     }
+    // A message may begin like a pickle of data and the other way round; under the name of a message it is one.
+    let message = || protobuf::identify(head, blob);
+    if by_name.is_some_and(protobuf::is_protobuf)
+        && let Some(format) = message()
+    {
+        return format;
+    }
     if let Some(format) = structure::pickle(head) {
+        return format;
+    }
+    if let Some(format) = message() {
         return format;
     }
     let text = structure::text(head, blob.len());

@@ -12,6 +12,7 @@ use crate::{
     pickle::{self, Hints, Loader},
     r_data, rar, safetensors, sevenz, tar, text, torch7, ubjson, zip,
 };
+use crate::{caffe, coreml, onnx, paddle, protobuf, tensorflow};
 use std::sync::Arc;
 use wellhead_core::{Blob, Budget, Depth, Outcome};
 
@@ -73,6 +74,25 @@ pub fn open(
             "ubjson" => ubjson::open(&opening, budget),
             "r-data" => r_data::open(&opening, budget),
             "torch7" => torch7::open(&opening, budget),
+            "onnx" => onnx::open(&opening, onnx::Kind::Model, budget),
+            "onnx-tensor" => {
+                let kind = protobuf::onnx_kind(blob).unwrap_or(onnx::Kind::Tensor);
+                onnx::open(&opening, kind, budget)
+            }
+            "protobuf" => protobuf::open(&opening, budget),
+            "tensorflow-checkpoint" => tensorflow::checkpoint::open(&opening, budget),
+            "coreml" => coreml::open(&opening, budget),
+            "caffe" => caffe::open(&opening, budget),
+            "paddle" => paddle::open(&opening, budget),
+            "prototxt" => match read_text(blob, budget) {
+                Ok((text, outcome)) => {
+                    let mut opened = caffe::open_text(&opening, &text.text, budget);
+                    opened.outcome = outcome.and(opened.outcome);
+                    opened
+                }
+                Err(why) => plain(Document::Opaque, Outcome::NotAnalysed { why }),
+            },
+            "saved-model" | "tensorflow-graph" | "keras-metadata" => tensorflow::open(&opening, budget),
             "pickle" | "torch-legacy" => pickles(name, identity, blob, options, budget),
             _ => {
                 let (document, outcome) = read(format, blob, budget);

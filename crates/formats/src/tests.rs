@@ -1,6 +1,7 @@
 //! Whole artifacts through identification and opening, as the engine drives them.
 
 mod classes;
+mod messages;
 mod real;
 
 use crate::{Document, OpenOptions, Role, assemble::assemble, identify, open};

@@ -68,18 +68,34 @@ formats! {
         "A tar archive of a configuration, which names classes that loading creates, and a PyTorch checkpoint.";
     HDF5 = "hdf5", "HDF5 file", Model, Unread, true, ["h5", "hdf5", "he5"], [],
         "Arrays and attributes. Keras keeps models in it whose layers may hold code.";
-    ONNX = "onnx", "ONNX model", Model, Unread, false, ["onnx"], [],
-        "A graph as a protocol buffer. It may name files beside it and operators of native libraries.";
-    SAVED_MODEL = "saved-model", "TensorFlow SavedModel", Model, Unread, true, [], ["saved_model.pb"],
-        "A graph as a protocol buffer. Its operators may read and write files.";
-    PROTOBUF = "protobuf", "protocol buffer", Model, Unread, true, ["pb", "caffemodel", "pdmodel", "mlmodel"], [],
-        "A message without a schema: TensorFlow graphs, Caffe, Paddle and Core ML models.";
+    ONNX = "onnx", "ONNX model", Model, Opened, false, ["onnx"], [],
+        "A graph as a protocol buffer. It may name files beside it and operators of native libraries.", page "onnx/page.md";
+    ONNX_TENSOR = "onnx-tensor", "ONNX tensor", Model, Opened, false, [], [],
+        "A tensor of ONNX, or a sequence of them, as a protocol buffer. It may name a file that holds its numbers.";
+    SAVED_MODEL = "saved-model", "TensorFlow SavedModel", Model, Opened, true, [], ["saved_model.pb"],
+        "A graph as a protocol buffer. Its operators may read and write files.", page "tensorflow/page.md";
     TFLITE = "tflite", "TensorFlow Lite model", Model, Opened, false, ["tflite"], [],
         "A graph as a FlatBuffer. It may name operators that the application registers, and TensorFlow's own.";
     EXECUTORCH = "executorch", "ExecuTorch program", Model, Opened, false, ["pte"], [],
         "A graph as a FlatBuffer for devices. It may name operators and delegates that the application registers.";
     CATBOOST = "catboost", "CatBoost model", Model, Opened, false, ["cbm"], [],
         "Trees as a FlatBuffer. Applying them runs nothing.";
+    PROTOBUF = "protobuf", "protocol buffer", Model, Opened, false, ["pb"], [],
+        "A message of none of the kinds that wellhead knows. Its fields are listed.", page "protobuf/page.md";
+    TENSORFLOW_GRAPH = "tensorflow-graph", "TensorFlow graph", Model, Opened, true, ["meta"], [],
+        "A graph as a protocol buffer, frozen or beside a checkpoint. Its operators may read and write files.";
+    TENSORFLOW_CHECKPOINT = "tensorflow-checkpoint", "index of a TensorFlow checkpoint", Model, Opened, false, ["index"], [],
+        "Names and places of the weights in the files beside it. Loading it runs nothing.";
+    KERAS_METADATA = "keras-metadata", "Keras metadata of a SavedModel", Model, Opened, true, [], ["keras_metadata.pb"],
+        "The configuration of a Keras model as JSON in a protocol buffer. It names classes that loading creates.";
+    CORE_ML = "coreml", "Core ML model", Model, Opened, false, ["mlmodel"], [],
+        "Layers or a program as a protocol buffer. It may name layers that the application has to bring along.";
+    CAFFE = "caffe", "Caffe model", Model, Opened, true, ["caffemodel"], [],
+        "Layers as a protocol buffer. A layer may name a Python class that loading imports.";
+    PADDLE = "paddle", "PaddlePaddle program", Model, Opened, true, ["pdmodel"], [],
+        "Operators as a protocol buffer. Some call Python or touch files.";
+    SENTENCEPIECE = "sentencepiece", "SentencePiece vocabulary", Model, Inert, false, ["spm"], [],
+        "Pieces of words with scores, as a protocol buffer. Loading it runs nothing.";
     GGUF = "gguf", "GGUF model", Model, Unread, false, ["gguf"], [],
         "Quantised tensors and metadata, among it chat templates that runtimes evaluate.";
     GGML = "ggml", "GGML model", Model, Unread, false, ["ggml"], [],
@@ -181,6 +197,8 @@ formats! {
         "How a container image is built.";
     TERRAFORM = "terraform", "Terraform configuration", Text, Opened, false, ["tf", "tfvars", "hcl"], [],
         "Infrastructure as text.";
+    CAFFE_TEXT = "prototxt", "Caffe network", Text, Opened, true, ["prototxt"], [],
+        "Layers as text. A layer may name a Python class that loading imports.";
     JINJA = "jinja", "Jinja template", Text, Opened, false, ["jinja", "jinja2", "j2"], [],
         "A template that runtimes evaluate.";
     MARKDOWN = "markdown", "Markdown file", Text, Opened, false, ["md", "markdown", "rst"], [],

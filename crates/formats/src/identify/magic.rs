@@ -80,6 +80,8 @@ static MAGIC: &[(usize, &[u8], &Format)] = &[
     (0, b"\0asm", &t::WASM),
     (0, b"dex\n03", &t::DEX),
     (0, b"version https://git-lfs", &t::LFS_POINTER),
+    // Weights of a Core ML program: a header of a page's length, then the sentinel of the first array.
+    (64, b"\xef\xbe\xad\xde", &t::RAW_TENSOR),
 ];
 
 /// Formats that only a name can tell, because they begin with nothing of their own.
@@ -87,6 +89,12 @@ static NAME_ONLY: &[&Format] = &[
     &t::ONNX,
     &t::SAVED_MODEL,
     &t::PROTOBUF,
+    &t::TENSORFLOW_GRAPH,
+    &t::KERAS_METADATA,
+    &t::CORE_ML,
+    &t::CAFFE,
+    &t::PADDLE,
+    &t::RAW_TENSOR,
     &t::MSGPACK,
     &t::XGBOOST_UBJ,
     &t::TORCH7,
@@ -202,20 +210,6 @@ fn checked(head: &[u8]) -> Option<&'static Format> {
             0,
             ..,
         ] if *flags < 4 => Some(&t::PYTHON_BYTECODE),
-        // ONNX: a small ir_version, then the producer's name and version, or a graph.
-        [0x08, 1..=20, 0x12, n, name @ ..] if is_producer(name, *n) => Some(&t::ONNX),
         _ => None,
     }
-}
-
-fn is_producer(rest: &[u8], length: u8) -> bool {
-    let length = usize::from(length);
-    let (Some(name), Some(next)) = (rest.get(..length), rest.get(length)) else {
-        return false;
-    };
-    length >= 2
-        && matches!(next, 0x1a | 0x22 | 0x2a | 0x32 | 0x3a | 0x42)
-        && name
-            .iter()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b' ' | b'/' | b':'))
 }

@@ -1,7 +1,10 @@
 //! What a name promises, and what may honestly bear it.
 
 use super::is_textual;
-use crate::format::{FORMATS, Family, Format, table as t};
+use crate::{
+    format::{FORMATS, Family, Format, table as t},
+    protobuf::is_protobuf,
+};
 
 /// Extensions that promise nothing, because several unlike formats share them.
 static ANYTHING: &[&str] = &[
@@ -69,8 +72,6 @@ static ALSO: &[(&str, &[&Format])] = &[
     ("h5", &[&t::KERAS]),
     ("keras", &[&t::HDF5]),
     ("ptl", &[&t::TORCH_ZIP]),
-    ("onnx", &[&t::PROTOBUF]),
-    ("pb", &[&t::ONNX, &t::SAVED_MODEL]),
     ("mlmodel", &[&t::YAML]),
     ("exe", &[&t::APE]),
     ("llamafile", &[&t::ELF, &t::PE]),
@@ -147,6 +148,10 @@ pub fn promised(path: &str) -> Option<&'static Format> {
     if ext == Some("pth") && path.contains("site-packages/") {
         return Some(&t::PYTHON_PATH);
     }
+    // The weights of a TensorFlow checkpoint: `variables.data-00000-of-00001`.
+    if ext.is_some_and(|e| e.starts_with("data-") && e.contains("-of-")) {
+        return Some(&t::RAW_TENSOR);
+    }
     let ext = ext.filter(|e| !ANYTHING.contains(e))?;
     FORMATS.iter().copied().find(|f| f.extensions.contains(&ext))
 }
@@ -169,6 +174,10 @@ pub(super) fn honest(path: &str, promised: &Format, found: &Format) -> bool {
         return true;
     }
     if promised.family == Family::Executable && is_textual(found) {
+        return true;
+    }
+    // One message may stand under the name of another: graphs, tensors and models are all called `.pb`.
+    if is_protobuf(promised) && is_protobuf(found) {
         return true;
     }
     let (_, ext) = split(path);

@@ -1,6 +1,7 @@
 //! Formats that are told by more than their first bytes.
 
 use super::Layer;
+use crate::tensorflow::checkpoint;
 use crate::{
     compressed,
     format::{Format, table as t},
@@ -38,6 +39,10 @@ pub(super) fn without_magic(head: &[u8], blob: &Blob) -> Option<&'static Format>
         if matches!(next, Some(b'"' | b'}')) {
             return Some(&t::SAFETENSORS);
         }
+    }
+    // Its first key goes on from none, so a table begins with zero.
+    if head.first() == Some(&0) && checkpoint::is_one(blob) {
+        return Some(&t::TENSORFLOW_CHECKPOINT);
     }
     if is_zlib(head, blob) || compressed::zfile(blob).is_some() {
         return Some(&t::ZLIB);

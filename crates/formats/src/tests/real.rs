@@ -9,7 +9,7 @@ use super::tree;
 use std::{path::Path, process::Command};
 
 /// Runs a Python program that writes files into a new folder; `None`, aloud, where it cannot.
-fn written(program: &str) -> Option<tempfile::TempDir> {
+pub(super) fn written(program: &str) -> Option<tempfile::TempDir> {
     let python = std::env::var("WELLHEAD_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let dir = tempfile::tempdir().unwrap();
     let out = Command::new(&python)

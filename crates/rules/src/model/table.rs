@@ -21,6 +21,8 @@ pub(crate) enum Effect {
     Read,
     /// It opens connections.
     Network,
+    /// It takes another way for some input.
+    Branch,
     /// It computes.
     Pure,
 }
@@ -33,6 +35,7 @@ impl Effect {
             "write" => Self::Write,
             "read" => Self::Read,
             "network" => Self::Network,
+            "branch" => Self::Branch,
             "pure" => Self::Pure,
             _ => return None,
         })
@@ -43,6 +46,7 @@ impl Effect {
         match self {
             Self::Code | Self::Library | Self::Write => Severity::Critical,
             Self::Read | Self::Network => Severity::High,
+            Self::Branch => Severity::Low,
             Self::Pure => Severity::Info,
         }
     }
@@ -55,6 +59,7 @@ impl Effect {
             Self::Write => "write",
             Self::Read => "read",
             Self::Network => "network",
+            Self::Branch => "branch",
             Self::Pure => "pure",
         }
     }
@@ -286,7 +291,7 @@ mod tests {
     fn the_table_is_toml_of_the_shape_that_is_read() {
         let whole: toml::Table = TEXT.parse().unwrap();
         let fast = entries(TEXT);
-        let kinds = ["operator", "domain", "layers"];
+        let kinds = ["operator", "domain", "own", "layers"];
         for kind in kinds {
             let slow = whole[kind].as_array().unwrap();
             let fast: Vec<_> = fast.iter().filter(|e| e.kind == kind).collect();

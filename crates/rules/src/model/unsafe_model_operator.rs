@@ -91,6 +91,11 @@ fn message(operator: &Operator, effect: Effect) -> String {
         (Effect::Read, None) => by("reads files of its choice"),
         (Effect::Network, Some(target)) => by(&format!("connects to {target}")),
         (Effect::Network, None) => by("opens connections"),
+        (Effect::Branch, _) => {
+            let text = operator.attributes.iter().find(|(name, _)| name == "trigger");
+            let text = text.map_or("", |(_, value)| value.trim_start_matches("= "));
+            by(&format!("takes another way when its input is {}", code(text)))
+        }
         (Effect::Pure, _) => by("computes"),
     }
 }
