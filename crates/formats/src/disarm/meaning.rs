@@ -12,10 +12,13 @@ use super::{
     torch::{self, Storages},
 };
 use crate::pickle::tree::{Call, Item, Node, Tree};
+use std::borrow::Cow;
 use wellhead_core::{Budget, escape};
 
 /// Longest text that is kept.
 const TEXT: u64 = 64 << 10;
+/// Longest list of pairs that is taken for a dictionary.
+const PAIRS: usize = 1 << 14;
 
 /// A tensor, before anybody looked whether it lies in its storage.
 #[derive(Clone, Debug)]
@@ -29,7 +32,7 @@ pub(super) struct Spec {
 }
 
 /// What a value comes to.
-pub(super) enum Meaning {
+pub(super) enum Meaning<'t> {
     /// Plain data.
     Leaf(Leaf),
     /// What another value comes to.
@@ -38,10 +41,10 @@ pub(super) enum Meaning {
     Tensor(Box<Spec>),
     /// A tensor that cannot be had, and why.
     Refused(String),
-    /// Keys and values.
-    Mapping(Vec<(Item, Item)>),
-    /// Values in order.
-    Sequence(Vec<Item>),
+    /// Keys and values, in pieces. What the tree has is never copied: it may hold itself.
+    Mapping(Vec<Cow<'t, [(Item, Item)]>>),
+    /// Values in order, in pieces.
+    Sequence(Vec<&'t [Item]>),
     /// Values under fixed names.
     Parts(Vec<(&'static str, Item)>),
     /// A value that JSON cannot hold.
@@ -50,16 +53,16 @@ pub(super) enum Meaning {
     Object {
         class: String,
         state: Option<Item>,
-        args: Vec<Item>,
-        items: Vec<Item>,
-        pairs: Vec<(Item, Item)>,
+        args: Cow<'t, [Item]>,
+        items: &'t [Item],
+        pairs: &'t [(Item, Item)],
     },
     /// A call whose result is not known.
-    Unknown { callee: String, args: Vec<Item> },
+    Unknown { callee: String, args: &'t [Item] },
 }
 
 /// What a value comes to, looking one level deep.
-pub(super) fn of(tree: &Tree, storages: &Storages, item: Item, budget: &mut Budget) -> Meaning {
+pub(super) fn of<'t>(tree: &'t Tree, storages: &Storages, item: Item, budget: &mut Budget) -> Meaning<'t> {
     match item {
         Item::None => return Meaning::Leaf(Leaf::Null),
         Item::Bool(b) => return Meaning::Leaf(Leaf::Bool(b)),
@@ -74,8 +77,8 @@ pub(super) fn of(tree: &Tree, storages: &Storages, item: Item, budget: &mut Budg
             Some(text) => Meaning::Leaf(Leaf::Text(text)),
             None => Meaning::Dropped(format!("{} bytes", place.len)),
         },
-        Some(Node::Tuple(items) | Node::List(items) | Node::Set(items)) => Meaning::Sequence(items.clone()),
-        Some(Node::Dict(pairs)) => Meaning::Mapping(pairs.clone()),
+        Some(Node::Tuple(items) | Node::List(items) | Node::Set(items)) => Meaning::Sequence(vec![items]),
+        Some(Node::Dict(pairs)) => Meaning::Mapping(vec![Cow::Borrowed(pairs)]),
         Some(Node::Global(path)) => {
             // `torch.float32` and the like are values, not code.
             if path.0 == "torch" {
@@ -87,13 +90,19 @@ pub(super) fn of(tree: &Tree, storages: &Storages, item: Item, budget: &mut Budg
                 ))
             }
         }
-        Some(Node::Persistent(_)) => bare(tree, storages, item, budget),
+        Some(Node::Persistent(id)) => {
+            let tensor = super::tar::key(tree, *id).and_then(|key| storages.tensors.get(&key));
+            match tensor {
+                Some(spec) => Meaning::Tensor(Box::new(spec.clone())),
+                None => bare(tree, storages, item, budget),
+            }
+        }
         Some(Node::Call(call)) => of_call(tree, storages, call, budget),
     }
 }
 
 /// A storage that stands by itself, as a tensor of one dimension.
-fn bare(tree: &Tree, storages: &Storages, item: Item, budget: &mut Budget) -> Meaning {
+fn bare<'t>(tree: &'t Tree, storages: &Storages, item: Item, budget: &mut Budget) -> Meaning<'t> {
     match torch::storage(tree, storages, item, budget) {
         Ok(storage) => {
             let dtype = storage.dtype.unwrap_or(super::dtype::BYTE);
@@ -116,12 +125,12 @@ fn bare(tree: &Tree, storages: &Storages, item: Item, budget: &mut Budget) -> Me
     }
 }
 
-fn of_call(tree: &Tree, storages: &Storages, call: &Call, budget: &mut Budget) -> Meaning {
+fn of_call<'t>(tree: &'t Tree, storages: &Storages, call: &'t Call, budget: &mut Budget) -> Meaning<'t> {
     let args = tree.sequence(call.args).unwrap_or_default();
     let Some(callee) = tree.global(call.callee) else {
         return Meaning::Unknown {
             callee: "something that cannot be followed".to_owned(),
-            args: args.to_vec(),
+            args,
         };
     };
     if let Some(meaning) = torch::rebuilt(tree, storages, callee, args, budget) {
@@ -144,24 +153,20 @@ fn of_call(tree: &Tree, storages: &Storages, call: &Call, budget: &mut Budget) -
         return Meaning::Object {
             class: path,
             state: call.state,
-            args: args.to_vec(),
-            items: call.items.clone(),
-            pairs: call.pairs.clone(),
+            args: Cow::Borrowed(args),
+            items: &call.items,
+            pairs: &call.pairs,
         };
     }
-    Meaning::Unknown {
-        callee: path,
-        args: args.to_vec(),
-    }
+    Meaning::Unknown { callee: path, args }
 }
 
 /// NumPy's arrays and numbers, the containers of the standard library, small values.
-fn known(tree: &Tree, call: &Call, callee: (&str, &str), args: &[Item]) -> Option<Meaning> {
+fn known<'t>(tree: &'t Tree, call: &'t Call, callee: (&str, &str), args: &'t [Item]) -> Option<Meaning<'t>> {
     let first = args.first().copied();
     let sequence = |item: Option<Item>| {
-        let mut items = item.and_then(|i| tree.sequence(i)).unwrap_or_default().to_vec();
-        items.extend_from_slice(&call.items);
-        Meaning::Sequence(items)
+        let given = item.and_then(|i| tree.sequence(i)).unwrap_or_default();
+        Meaning::Sequence(vec![given, &call.items])
     };
     Some(match callee {
         ("numpy.core.multiarray" | "numpy._core.multiarray", "_reconstruct") => {
@@ -172,7 +177,7 @@ fn known(tree: &Tree, call: &Call, callee: (&str, &str), args: &[Item]) -> Optio
         ("numpy", "dtype") => Meaning::Leaf(Leaf::Text(tree.text(first?, TEXT)?)),
         ("collections", "OrderedDict" | "Counter" | "defaultdict") | ("builtins" | "__builtin__", "dict") => {
             let given = args.iter().find_map(|a| mapping(tree, *a)).unwrap_or_default();
-            Meaning::Mapping(given.into_iter().chain(call.pairs.iter().copied()).collect())
+            Meaning::Mapping(vec![given, Cow::Borrowed(&call.pairs)])
         }
         ("builtins" | "__builtin__", "list" | "tuple" | "set" | "frozenset") | ("collections", "deque") => {
             sequence(first)
@@ -207,8 +212,8 @@ fn known(tree: &Tree, call: &Call, callee: (&str, &str), args: &[Item]) -> Optio
                 class,
                 state: call.state,
                 args: base.into_iter().collect(),
-                items: call.items.clone(),
-                pairs: call.pairs.clone(),
+                items: &call.items,
+                pairs: &call.pairs,
             }
         }
         _ => return None,
@@ -216,16 +221,17 @@ fn known(tree: &Tree, call: &Call, callee: (&str, &str), args: &[Item]) -> Optio
 }
 
 /// Keys and values of a dictionary, or of a list of pairs.
-fn mapping(tree: &Tree, item: Item) -> Option<Vec<(Item, Item)>> {
+fn mapping(tree: &Tree, item: Item) -> Option<Cow<'_, [(Item, Item)]>> {
     match tree.node(item)? {
-        Node::Dict(pairs) => Some(pairs.clone()),
-        Node::List(items) | Node::Tuple(items) => items
+        Node::Dict(pairs) => Some(Cow::Borrowed(pairs)),
+        Node::List(items) | Node::Tuple(items) if items.len() <= PAIRS => items
             .iter()
             .map(|pair| match tree.sequence(*pair)? {
                 [key, value] => Some((*key, *value)),
                 _ => None,
             })
-            .collect(),
+            .collect::<Option<Vec<_>>>()
+            .map(Cow::Owned),
         _ => None,
     }
 }

@@ -10,6 +10,7 @@ mod layout;
 mod leaf;
 mod meaning;
 mod numpy;
+mod tar;
 #[cfg(test)]
 mod tests;
 mod torch;
@@ -199,6 +200,9 @@ pub fn disarm(name: &str, blob: &Blob, budget: &mut Budget) -> Result<Disarmed, 
                 return Ok(npz(format, members, budget));
             }
         }
+        Document::Tar(_) if *format == t::TORCH_TAR => {
+            return Ok(first_layout(format, &opened.members, budget));
+        }
         Document::Compressed(_) => {
             if let Some(member) = opened.members.first() {
                 budget.enter().map_err(|e| Unsuitable(format!("it is {e}")))?;
@@ -308,6 +312,28 @@ fn checkpoint_of(format: &'static Format, members: &[Member], budget: &mut Budge
         None => out.partly("the pickle returns nothing"),
     }
     Some(out)
+}
+
+/// Torch's first layout.
+fn first_layout(format: &'static Format, members: &[Member], budget: &mut Budget) -> Disarmed {
+    let mut out = Disarmed::new(format, "pt");
+    let mut body = |name: &str| {
+        let member = members.iter().find(|m| m.name == name)?;
+        Some(member.body(budget).blob)
+    };
+    let (Some(pickle), Some(storages), Some(tensors)) = (body("pickle"), body("storages"), body("tensors"))
+    else {
+        out.partly("one of its three parts is not there");
+        return out;
+    };
+    match tar::storages(&storages, &tensors, budget) {
+        Ok(found) => {
+            let tree = tree::read(&pickle, 0, ONE, budget);
+            take(&tree, &found, tree.roots.first().copied(), &mut out, budget);
+        }
+        Err(why) => out.partly(&why),
+    }
+    out
 }
 
 fn npz(format: &'static Format, members: &[Member], budget: &mut Budget) -> Disarmed {

@@ -67,7 +67,7 @@ pub(super) fn behind(tree: &Tree, state: Item) -> Behind {
 }
 
 /// An array of joblib's.
-pub(super) fn wrapper(tree: &Tree, call: &Call) -> Meaning {
+pub(super) fn wrapper(tree: &Tree, call: &Call) -> Meaning<'static> {
     if let Some(root) = call.nested {
         return Meaning::Alias(root);
     }
@@ -84,7 +84,7 @@ pub(super) fn wrapper(tree: &Tree, call: &Call) -> Meaning {
 }
 
 /// `numpy._core.multiarray._reconstruct` with its state: version, shape, type, whether columns come first, bytes.
-pub(super) fn reconstruct(tree: &Tree, call: &Call) -> Meaning {
+pub(super) fn reconstruct<'t>(tree: &'t Tree, call: &'t Call) -> Meaning<'t> {
     let Some(state) = call.state.and_then(|s| tree.sequence(s)) else {
         return Meaning::Refused("it has no state".to_owned());
     };
@@ -98,7 +98,7 @@ pub(super) fn reconstruct(tree: &Tree, call: &Call) -> Meaning {
     };
     let found = dtype_of(tree, *dtype);
     if let Some(Node::List(items)) = tree.node(*bytes) {
-        return Meaning::Sequence(items.clone());
+        return Meaning::Sequence(vec![items]);
     }
     let Some(place) = place(tree, *bytes) else {
         return Meaning::Refused("its bytes are not in this file".to_owned());
@@ -107,7 +107,7 @@ pub(super) fn reconstruct(tree: &Tree, call: &Call) -> Meaning {
 }
 
 /// `numpy._core.numeric._frombuffer(bytes, type, shape, order)`.
-pub(super) fn frombuffer(tree: &Tree, args: &[Item]) -> Meaning {
+pub(super) fn frombuffer(tree: &Tree, args: &[Item]) -> Meaning<'static> {
     let [buffer, dtype, shape, order, ..] = args else {
         return Meaning::Refused("it has too few arguments".to_owned());
     };
@@ -119,7 +119,7 @@ pub(super) fn frombuffer(tree: &Tree, args: &[Item]) -> Meaning {
 }
 
 /// `numpy._core.multiarray.scalar(type, bytes)`.
-pub(super) fn scalar(tree: &Tree, args: &[Item]) -> Meaning {
+pub(super) fn scalar(tree: &Tree, args: &[Item]) -> Meaning<'static> {
     let [dtype, bytes, ..] = args else {
         return Meaning::Dropped("a NumPy number of no type".to_owned());
     };
@@ -213,7 +213,13 @@ pub(super) fn place(tree: &Tree, item: Item) -> Option<Place> {
     }
 }
 
-fn array(tree: &Tree, found: Option<Numpy>, shape: Option<Vec<u64>>, columns: bool, at: Place) -> Meaning {
+fn array(
+    tree: &Tree,
+    found: Option<Numpy>,
+    shape: Option<Vec<u64>>,
+    columns: bool,
+    at: Place,
+) -> Meaning<'static> {
     let Some(found) = found else {
         return Meaning::Refused("its element type is unknown".to_owned());
     };

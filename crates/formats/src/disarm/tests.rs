@@ -117,6 +117,23 @@ for old in (False, True):
 for protocol in range(6):
     with open(f"plain-{protocol}.pkl", "wb") as f: pickle.dump({"w": base, "t": base.t(), "n": {"b": torch.ones(3).bfloat16()}}, f, protocol)
 torch.jit.script(torch.nn.Linear(2, 3)).save("script.pt")
+# The first layout, which torch still reads and no longer writes.
+import io, struct, tarfile, sys
+class Pickler(pickle.Pickler):
+    def persistent_id(self, obj): return str(obj[1]) if isinstance(obj, tuple) and obj[0] == "id" else None
+def dump(f, *values):
+    for v in values: pickle.dump(v, f, 2)
+s, t, p, i = io.BytesIO(), io.BytesIO(), io.BytesIO(), io.BytesIO()
+dump(s, 1, (7, "cpu", torch.FloatStorage)); s.write(struct.pack("<q6f", 6, 1, 2, 3, 4, 5, 6)); dump(s, [])
+dump(t, 2)
+for key, shape, steps, offset in ((11, (2, 3), (3, 1), 0), (12, (2, 2), (1, 3), 1)):
+    dump(t, (key, 7, torch.FloatTensor))
+    t.write(struct.pack("<ii", 2, 0) + struct.pack("<5q", *shape, *steps, offset))
+Pickler(p, 2).dump({"a": ("id", 11), "deep": {"b": ("id", 12)}, "n": 5})
+dump(i, {"protocol_version": 1000, "little_endian": True, "type_sizes": {"short": 2, "int": 4, "long": 8}})
+with tarfile.open("first.pt", "w") as archive:
+    for name, f in (("sys_info", i), ("storages", s), ("tensors", t), ("pickle", p)):
+        info = tarfile.TarInfo(name); info.size = len(f.getvalue()); archive.addfile(info, io.BytesIO(f.getvalue()))
 "##;
     let compare = r##"
 import torch, pickle, glob, sys, os

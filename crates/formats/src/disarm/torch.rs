@@ -20,6 +20,8 @@ const NAME: u64 = 256;
 #[derive(Default)]
 pub(super) struct Storages {
     pub(super) by_key: BTreeMap<String, Blob>,
+    /// Tensors that stand for an id by themselves.
+    pub(super) tensors: BTreeMap<String, Spec>,
     /// Its numbers were written by a machine that puts the most significant byte first.
     pub(super) big: bool,
 }
@@ -171,13 +173,13 @@ pub(super) fn legacy(blob: &Blob, budget: &mut Budget) -> Result<(Tree, Storages
 }
 
 /// What a call of one of torch's own functions for tensors comes to; `None` for any other.
-pub(super) fn rebuilt(
-    tree: &Tree,
+pub(super) fn rebuilt<'t>(
+    tree: &'t Tree,
     storages: &Storages,
     callee: (&str, &str),
     args: &[Item],
     budget: &mut Budget,
-) -> Option<Meaning> {
+) -> Option<Meaning<'t>> {
     let (module, name) = callee;
     if !matches!(
         module,
@@ -227,7 +229,7 @@ pub(super) fn rebuilt(
     })
 }
 
-fn too_few() -> Meaning {
+fn too_few() -> Meaning<'static> {
     Meaning::Refused("it has too few arguments".to_owned())
 }
 
@@ -240,13 +242,13 @@ fn lazily(tree: &Tree, metadata: Item) -> Option<String> {
 }
 
 /// Storage, offset, shape, steps.
-fn window(
-    tree: &Tree,
+fn window<'t>(
+    tree: &'t Tree,
     storages: &Storages,
     args: &[Item],
     dtype: Option<Item>,
     budget: &mut Budget,
-) -> Meaning {
+) -> Meaning<'t> {
     let [storage_item, offset, shape, strides, ..] = args else {
         return too_few();
     };
@@ -299,7 +301,7 @@ fn quantiser(tree: &Tree, params: Item) -> Vec<(&'static str, Leaf)> {
 }
 
 /// Layout, then indices, values and shape.
-fn sparse(tree: &Tree, args: &[Item]) -> Meaning {
+fn sparse(tree: &Tree, args: &[Item]) -> Meaning<'static> {
     let data = args.get(1).and_then(|d| tree.sequence(*d)).unwrap_or_default();
     match data {
         [indices, values, shape, ..] if data.len() <= 4 => Meaning::Parts(vec![

@@ -70,7 +70,10 @@ impl<'a, 'b> Walker<'a, 'b> {
             self.out
                 .partly("its values are shared so often that they cannot all be written out");
         }
-        if self.visits == 0 || self.budget.steps(1).is_err() {
+        if self.budget.steps(1).is_err() {
+            self.visits = 0;
+        }
+        if self.visits == 0 {
             return;
         }
         let below = depth.saturating_add(1);
@@ -81,8 +84,12 @@ impl<'a, 'b> Walker<'a, 'b> {
             Meaning::Refused(why) => self.out.drop(DroppedKind::Tensor, path, &why),
             Meaning::Dropped(_) if self.in_call => {}
             Meaning::Dropped(what) => self.out.drop(DroppedKind::Value, path, &what),
-            Meaning::Mapping(pairs) => self.pairs(&pairs, path, below),
-            Meaning::Sequence(items) => self.sequence(&items, path, below),
+            Meaning::Mapping(pieces) => {
+                for pairs in pieces {
+                    self.pairs(&pairs, path, below);
+                }
+            }
+            Meaning::Sequence(pieces) => self.sequence(&pieces, path, below),
             Meaning::Parts(parts) => {
                 for (name, part) in parts {
                     self.value(part, &joined(path, name), below);
@@ -100,15 +107,15 @@ impl<'a, 'b> Walker<'a, 'b> {
                 if let Some(state) = state {
                     self.state(state, path, below);
                 }
-                self.pairs(&pairs, path, below);
-                self.each(&items, path, below);
+                self.pairs(pairs, path, below);
+                self.each(items, path, below);
             }
             Meaning::Unknown { callee, args } => {
                 let why = format!("what {} would have returned is unknown", code(&callee));
                 self.out.drop(DroppedKind::Call, path, &why);
                 // Tensors that were handed to it are data; its other arguments are none of the model's values.
                 let inside = std::mem::replace(&mut self.in_call, true);
-                self.each(&args, path, below);
+                self.each(args, path, below);
                 self.in_call = inside;
             }
         }
@@ -149,16 +156,18 @@ impl<'a, 'b> Walker<'a, 'b> {
             if matches!(name.as_str(), "_parameters" | "_buffers" | "_modules") {
                 if let Meaning::Mapping(inner) = meaning::of(self.tree, self.storages, *value, self.budget) {
                     // A parameter that a module does without is `None`, and `state_dict` leaves it out.
-                    let there: Vec<_> = inner.into_iter().filter(|(_, v)| *v != Item::None).collect();
-                    self.pairs(&there, path, depth);
+                    let there = inner.iter().flat_map(|piece| piece.iter());
+                    for pair in there.filter(|(_, v)| *v != Item::None) {
+                        self.pairs(std::slice::from_ref(pair), path, depth);
+                    }
                 } else {
                     self.value(*value, path, depth);
                 }
                 continue;
             }
             let empty = match meaning::of(self.tree, self.storages, *value, self.budget) {
-                Meaning::Mapping(inner) => inner.is_empty(),
-                Meaning::Sequence(inner) => inner.is_empty(),
+                Meaning::Mapping(inner) => inner.iter().all(|piece| piece.is_empty()),
+                Meaning::Sequence(inner) => inner.iter().all(|piece| piece.is_empty()),
                 Meaning::Leaf(Leaf::Null) => true,
                 _ => false,
             };
@@ -170,6 +179,9 @@ impl<'a, 'b> Walker<'a, 'b> {
 
     fn pairs(&mut self, pairs: &[(Item, Item)], path: &str, depth: usize) {
         for (key, value) in pairs {
+            if self.visits == 0 {
+                return;
+            }
             match self.key(*key) {
                 Some(key) => self.value(*value, &joined(path, &key), depth),
                 None => self.value(*value, &joined(path, "?"), depth),
@@ -199,28 +211,36 @@ impl<'a, 'b> Walker<'a, 'b> {
         }
     }
 
-    fn sequence(&mut self, items: &[Item], path: &str, depth: usize) {
+    fn sequence(&mut self, pieces: &[&[Item]], path: &str, depth: usize) {
         let mut left = LIST;
-        if let Some(leaf) = self.plain(items, &mut left, depth) {
+        if let Some(leaf) = self.plain(pieces, &mut left, depth) {
             self.leaf(path, leaf);
             return;
         }
-        self.each(items, path, depth);
+        let items = pieces.iter().copied().flatten();
+        self.numbered(items, path, depth);
     }
 
     fn each(&mut self, items: &[Item], path: &str, depth: usize) {
-        for (i, item) in items.iter().enumerate() {
+        self.numbered(items.iter(), path, depth);
+    }
+
+    fn numbered<'i>(&mut self, items: impl Iterator<Item = &'i Item>, path: &str, depth: usize) {
+        for (i, item) in items.enumerate() {
+            if self.visits == 0 {
+                return;
+            }
             self.value(*item, &joined(path, &i.to_string()), depth);
         }
     }
 
     /// A list of plain data as one value; `None` where something in it is more than that, or it is too long.
-    fn plain(&mut self, items: &[Item], left: &mut usize, depth: usize) -> Option<Leaf> {
+    fn plain(&mut self, pieces: &[&[Item]], left: &mut usize, depth: usize) -> Option<Leaf> {
         if depth > DEPTH {
             return None;
         }
         let mut leaves = Vec::new();
-        for item in items {
+        for item in pieces.iter().copied().flatten() {
             *left = left.checked_sub(1)?;
             self.budget.steps(1).ok()?;
             leaves.push(match meaning::of(self.tree, self.storages, *item, self.budget) {
