@@ -3,7 +3,7 @@
 use super::Project;
 
 /// A torch checkpoint with one tensor, and what else stands in its dictionary.
-fn checkpoint(more: &str) -> Vec<u8> {
+pub(super) fn checkpoint(more: &str) -> Vec<u8> {
     let tensor = "BINUNICODE 'w'\nGLOBAL 'torch._utils _rebuild_tensor_v2'\nMARK\nMARK\nBINUNICODE 'storage'\n\
                   GLOBAL 'torch FloatStorage'\nBINUNICODE '0'\nBINUNICODE 'cpu'\nBININT1 4\nTUPLE\nBINPERSID\n\
                   BININT1 0\nBININT1 2\nBININT1 2\nTUPLE2\nBININT1 2\nBININT1 1\nTUPLE2\nNEWFALSE\n\
@@ -17,7 +17,7 @@ fn checkpoint(more: &str) -> Vec<u8> {
     wellhead_formats::assemble::assemble("zip", &listing).unwrap()
 }
 
-const RUNS: &str = "BINUNICODE 'x'\nGLOBAL 'posix system'\nBINUNICODE 'true'\nTUPLE1\nREDUCE\n";
+pub(super) const RUNS: &str = "BINUNICODE 'x'\nGLOBAL 'posix system'\nBINUNICODE 'true'\nTUPLE1\nREDUCE\n";
 
 #[test]
 fn the_tensors_come_out_and_nothing_else() {
@@ -57,7 +57,13 @@ fn what_would_have_run_is_left_out_and_fails_the_run() {
     project.write("m.pt", &checkpoint(RUNS));
     let ran = project.run(&["disarm", "m.pt", "-o", "safe.safetensors"]);
     assert_eq!(ran.code, 1);
-    insta::assert_snapshot!(ran.err, @"");
+    insta::assert_snapshot!(ran.err, @r"
+    Wrote `safe.safetensors`: 1 tensor, 16 bytes
+    Left out, for it would have run or could not be seen:
+      loading this file runs `posix.system` (unsafe-pickle-import)
+    Left out:
+      `x`: what `posix.system` would have returned is unknown
+    ");
     let ran = project.run(&["audit", "safe.safetensors", "--strict"]);
     assert_eq!(ran.code, 0, "{}", ran.out);
 

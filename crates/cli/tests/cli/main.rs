@@ -7,6 +7,7 @@
 mod disarm;
 mod gate;
 mod hostile;
+mod inspect;
 mod remote;
 mod slices;
 mod verbs;

@@ -14,7 +14,10 @@ fn a_slip_is_answered_with_a_suggestion() {
         ),
         (&["audit", "--formt", "json"], "--format"),
         (&["audit", "no/such"], "no such file or folder"),
-        (&["audit", "hf://org/name"], "cannot read `hf:` targets yet"),
+        (
+            &["audit", "oci://host.example/name"],
+            "cannot read `oci:` targets yet",
+        ),
         (&["report", "a.txt"], "wellhead audit --format json"),
     ] {
         let ran = project.run(args);
