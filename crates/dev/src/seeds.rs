@@ -61,7 +61,14 @@ fn targets_of(path: &str) -> Vec<&'static str> {
             "py" => &["python", "secrets"],
             "ipynb" => &["notebook", "json"],
             // What a JSON text is can only be told from inside, so each of its readers gets it.
-            "json" => &["json", "attestation", "osv", "report_json", "service_document"],
+            "json" => &[
+                "json",
+                "attestation",
+                "osv",
+                "report_json",
+                "service_document",
+                "keras_config",
+            ],
             "toml" => &["toml"],
             "yaml" | "yml" => &["yaml"],
             "pkl" => &["pickle"],
@@ -72,6 +79,8 @@ fn targets_of(path: &str) -> Vec<&'static str> {
             "npy" => &["npy"],
             "onnx" => &["onnx", "onnx_tensor", "protobuf"],
             "pb" => &["saved_model", "tensorflow_graph", "coreml", "caffe", "paddle"],
+            "h5" => &["hdf5"],
+            "pyc" => &["marshal"],
             _ => &[],
         },
     });

@@ -426,7 +426,11 @@ impl Judge<'_, '_> {
 /// Whether a document of this kind is always read to its last byte; of the others only what decides is.
 fn reads_all(document: &Document) -> bool {
     match document {
-        Document::Pickle(_) | Document::Compressed(_) | Document::Data(_) | Document::Text(_) => true,
+        Document::Pickle(_)
+        | Document::Bytecode(_)
+        | Document::Compressed(_)
+        | Document::Data(_)
+        | Document::Text(_) => true,
         Document::Zip(_)
         | Document::Tar(_)
         | Document::Archive(_)

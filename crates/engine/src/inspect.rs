@@ -5,8 +5,8 @@
 use crate::{artifact::Visitor, run::Options, subjects::Input};
 use wellhead_core::{ArtifactPath, Budget, Outcome, escape};
 use wellhead_formats::{
-    Document, disarm::disarm, document::TextFile, format::table, graph::ReferenceKind, model::Model, pickle,
-    tensors::Tensor,
+    Document, disarm::disarm, document::TextFile, format::table, graph::ReferenceKind, marshal::Bytecode,
+    model::Model, pickle, tensors::Tensor,
 };
 use wellhead_sources::Entry;
 
@@ -61,6 +61,8 @@ pub struct InspectedTensor {
 
 /// Bytes of a pickle that are disassembled.
 const MAX_DISASSEMBLED: u64 = 1 << 20;
+/// Most code objects, and texts and uses of each, that are listed of one artifact.
+const MAX_CODES: usize = 1000;
 /// Most tensors that are listed of one artifact.
 const MAX_TENSORS: usize = 100_000;
 /// Most lines of a text.
@@ -188,6 +190,7 @@ fn describe(input: &Input<'_>, out: &mut Inspected, budget: &mut Budget) {
         }
         Document::Pickle(program) => describe_pickle(program, input, out, budget),
         Document::Model(model) => describe_model(model, out),
+        Document::Bytecode(code) => describe_bytecode(code, out),
         Document::Data(file) => lines(&file.text, input, out),
         Document::Text(file) => lines(file, input, out),
         Document::Opaque => {}
@@ -256,6 +259,40 @@ fn describe_model(model: &Model, out: &mut Inspected) {
         });
     }
     out.tensors(&model.tensors);
+}
+
+/// The names and uses of compiled code, a line each.
+fn describe_bytecode(bytecode: &Bytecode, out: &mut Inspected) {
+    if let Some(header) = bytecode.header {
+        let python = header.python.map_or_else(
+            || "unknown".to_owned(),
+            |(major, minor)| format!("{major}.{minor}"),
+        );
+        out.fact("python", &python);
+        if header.unchecked {
+            out.fact("source", "never compared with this file");
+        }
+    }
+    if bytecode.trailing > 0 {
+        out.fact("behind the code", &format!("{} bytes", bytecode.trailing));
+    }
+    for (index, code) in bytecode.codes.iter().enumerate().take(MAX_CODES) {
+        out.code.push(shown(&format!(
+            "{} in {}:{}",
+            code.name, code.file, code.first_line
+        )));
+        for text in code.texts.iter().take(MAX_CODES) {
+            let text: String = text.chars().take(120).collect();
+            out.code.push(shown(&format!("    text {text:?}")));
+        }
+        for used in bytecode.uses.iter().filter(|u| u.code == index).take(MAX_CODES) {
+            let argument = used.argument.as_deref().unwrap_or_default();
+            out.disassembly.push(shown(&format!(
+                "{}+{:04}  {:?}  {}  {argument}",
+                code.name, used.offset, used.kind, used.path
+            )));
+        }
+    }
 }
 
 fn describe_pickle(program: &pickle::Program, input: &Input<'_>, out: &mut Inspected, budget: &mut Budget) {

@@ -28,6 +28,7 @@ impl Input<'_> {
         match &self.opened.document {
             Document::Data(data) => Some(&data.text),
             Document::Text(text) => Some(text),
+            Document::Model(model) => model.text.as_ref(),
             _ => None,
         }
     }
@@ -43,6 +44,7 @@ pub(crate) fn judge(input: &Input<'_>, judge: &mut Judge<'_, '_>, budget: &mut B
         Document::Safetensors(file) => judge.subject(Subject::Safetensors(file), true),
         Document::Npy(array) => judge.subject(Subject::Npy(array), true),
         Document::Model(model) => judge.subject(Subject::Model(model), true),
+        Document::Bytecode(code) => judge.subject(Subject::Bytecode(code), true),
         Document::Data(data) => judge.subject(Subject::Data(data), true),
         Document::Archive(_) | Document::Compressed(_) | Document::Text(_) | Document::Opaque => {}
     }

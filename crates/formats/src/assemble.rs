@@ -16,7 +16,9 @@ mod arrays;
 mod binary;
 mod flatbuffer;
 mod gzip;
+mod hdf5;
 mod listing;
+mod marshal;
 mod sevenz;
 mod tar;
 mod zip;
@@ -41,6 +43,8 @@ pub const KINDS: &[&str] = &[
     "7z",
     "safetensors",
     "npy",
+    "hdf5",
+    "marshal",
     "pickle",
     "binary",
     "flatbuffer",
@@ -61,6 +65,8 @@ pub fn assemble(kind: &str, text: &str) -> Result<Vec<u8>, AssembleError> {
         "7z" => sevenz::sevenz(&listing::parse(text)?),
         "safetensors" => arrays::safetensors(&listing::parse(text)?),
         "npy" => arrays::npy(&listing::parse(text)?),
+        "hdf5" => hdf5::hdf5(&listing::parse(text)?),
+        "marshal" => marshal::marshal(&listing::parse(text)?),
         "pickle" => crate::pickle::assemble::assemble(text).map_err(|e| AssembleError {
             line: e.line,
             message: e.why,

@@ -9,6 +9,7 @@ use crate::{
     format::Format,
     graph::Graph,
     listing::Listing,
+    marshal,
     model::Model,
     npy, pickle, safetensors, tar,
     tensors::{Defect, Tensor},
@@ -73,6 +74,8 @@ pub enum Document {
     Pickle(Box<pickle::Program>),
     /// A model of any other format.
     Model(Box<Model>),
+    /// Compiled Python.
+    Bytecode(Box<marshal::Bytecode>),
     /// Structured text.
     Data(Box<DataFile>),
     /// Other text.

@@ -5,7 +5,7 @@
 //! is no part of it: it goes back to the queue as a member.
 
 use crate::{
-    document::{Document, Member, OpenOptions, Opened},
+    document::{Document, Member, OpenOptions, Opened, TextFile},
     format::Format,
     graph::Graph,
     identify::Identity,
@@ -26,6 +26,8 @@ pub struct Model {
     pub metadata: Vec<(String, String)>,
     /// What is wrong with it.
     pub defects: Vec<Defect>,
+    /// Its text, where the format is one: places are bytes of it.
+    pub text: Option<TextFile>,
 }
 
 impl Model {
@@ -37,6 +39,7 @@ impl Model {
             tensors: Vec::new(),
             metadata: Vec::new(),
             defects: Vec::new(),
+            text: None,
         }
     }
 

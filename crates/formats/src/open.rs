@@ -6,7 +6,9 @@ use crate::{
     document::{DataFile, Document, Encoding, Member, MemberSource, OpenOptions, Opened, Role, TextFile},
     flatbuffer,
     format::{Format, Support, table as t},
+    hdf5,
     identify::{Identity, Layer, glance, hides, is_zip},
+    keras, marshal,
     model::Opening,
     msgpack, npy,
     pickle::{self, Hints, Loader},
@@ -28,17 +30,17 @@ pub fn open(
 ) -> Opened {
     let format = identity.format;
     let depth = options.depth;
-    let plain = |document, outcome| Opened {
-        document,
-        members: Vec::new(),
-        outcome,
-        depth,
-    };
     let opening = Opening {
         name,
         identity,
         blob,
         options,
+    };
+    let plain = |document, outcome| Opened {
+        document,
+        members: Vec::new(),
+        outcome,
+        depth,
     };
     let mut opened = match format.support {
         Support::Inert => plain(Document::Opaque, Outcome::Analysed),
@@ -93,6 +95,13 @@ pub fn open(
                 Err(why) => plain(Document::Opaque, Outcome::NotAnalysed { why }),
             },
             "saved-model" | "tensorflow-graph" | "keras-metadata" => tensorflow::open(&opening, budget),
+            "hdf5" => hdf5::open(&opening, budget),
+            "python-bytecode" => marshal::open(&opening, budget),
+            "keras-config" => match read_text(blob, budget) {
+                Ok((text, outcome)) => keras::open(&opening, text, outcome, budget),
+                Err(why) => plain(Document::Opaque, Outcome::NotAnalysed { why }),
+            },
+            "json" => json(&opening, budget),
             "pickle" | "torch-legacy" => pickles(name, identity, blob, options, budget),
             _ => {
                 let (document, outcome) = read(format, blob, budget);
@@ -200,6 +209,32 @@ fn unread(format: &Format) -> String {
         "unknown" => "unknown format".to_owned(),
         "lfs-pointer" => "a Git LFS pointer; the file itself is not here".to_owned(),
         _ => format!("recognised as {}, which is not read yet", format.with_article()),
+    }
+}
+
+/// JSON, or the configuration of a model that is written so.
+fn json(opening: &Opening<'_>, budget: &mut Budget) -> Opened {
+    let (document, outcome) = read(opening.identity.format, opening.blob, budget);
+    match document {
+        Document::Data(data) if data.root.as_ref().is_ok_and(keras::is_config) => {
+            let DataFile { text, root } = *data;
+            let Ok(root) = root else {
+                return Opened {
+                    document: Document::Text(text),
+                    members: Vec::new(),
+                    outcome,
+                    depth: opening.options.depth,
+                };
+            };
+            let (model, members, walked) = keras::model(text, &root, budget);
+            model.opened(members, outcome.and(walked), opening)
+        }
+        document => Opened {
+            document,
+            members: Vec::new(),
+            outcome,
+            depth: opening.options.depth,
+        },
     }
 }
 

@@ -4,8 +4,10 @@
 //! slice of its family. Checks are pure: they get facts and never clients, so each is tested without a network and a
 //! saved run can be judged again. A new rule touches three places: its `.rs`, its `.md`, one line in its family.
 
+mod bytecode;
 mod formats;
 mod infra;
+mod keras;
 mod model;
 mod packages;
 mod pickle;
@@ -83,6 +85,8 @@ subjects! {
     Npy(wellhead_formats::npy::Array),
     /// A model: its operators and references, its arrays, its metadata.
     Model(wellhead_formats::model::Model),
+    /// Compiled Python.
+    Bytecode(wellhead_formats::marshal::Bytecode),
     /// Structured text (JSON, TOML, YAML).
     Data(wellhead_formats::document::DataFile),
     /// Any text, structured or not.
@@ -118,8 +122,10 @@ pub struct Registered {
 
 /// One line a family.
 static FAMILIES: &[&[Registered]] = &[
+    bytecode::RULES,
     formats::RULES,
     infra::RULES,
+    keras::RULES,
     model::RULES,
     packages::RULES,
     pickle::RULES,

@@ -22,6 +22,14 @@ impl Item {
             .map(|(_, v)| v.as_str())
     }
 
+    /// The words behind the name that are no pair of a key and a value.
+    pub(super) fn words(&self) -> impl Iterator<Item = &str> {
+        self.options
+            .iter()
+            .filter(|(_, value)| value.is_empty())
+            .map(|(key, _)| key.as_str())
+    }
+
     pub(super) fn has(&self, key: &str) -> bool {
         self.option(key).is_some()
     }

@@ -66,7 +66,7 @@ formats! {
         "A zip archive of a model and the Python handler that TorchServe runs.";
     NEMO = "nemo", "NeMo model", Model, Opened, true, ["nemo"], [],
         "A tar archive of a configuration, which names classes that loading creates, and a PyTorch checkpoint.";
-    HDF5 = "hdf5", "HDF5 file", Model, Unread, true, ["h5", "hdf5", "he5"], [],
+    HDF5 = "hdf5", "HDF5 file", Model, Opened, true, ["h5", "hdf5", "he5"], [],
         "Arrays and attributes. Keras keeps models in it whose layers may hold code.";
     ONNX = "onnx", "ONNX model", Model, Opened, false, ["onnx"], [],
         "A graph as a protocol buffer. It may name files beside it and operators of native libraries.", page "onnx/page.md";
@@ -74,6 +74,14 @@ formats! {
         "A tensor of ONNX, or a sequence of them, as a protocol buffer. It may name a file that holds its numbers.";
     SAVED_MODEL = "saved-model", "TensorFlow SavedModel", Model, Opened, true, [], ["saved_model.pb"],
         "A graph as a protocol buffer. Its operators may read and write files.", page "tensorflow/page.md";
+    KERAS_CONFIG = "keras-config", "Keras configuration", Model, Opened, true, [], [],
+        "A tree of layers as JSON. Loading it imports and calls the classes that it names, and makes functions of the code in it.";
+    ONNX = "onnx", "ONNX model", Model, Unread, false, ["onnx"], [],
+        "A graph as a protocol buffer. It may name files beside it and operators of native libraries.";
+    SAVED_MODEL = "saved-model", "TensorFlow SavedModel", Model, Unread, true, [], ["saved_model.pb"],
+        "A graph as a protocol buffer. Its operators may read and write files.";
+    PROTOBUF = "protobuf", "protocol buffer", Model, Unread, true, ["pb", "caffemodel", "pdmodel", "mlmodel"], [],
+        "A message without a schema: TensorFlow graphs, Caffe, Paddle and Core ML models.";
     TFLITE = "tflite", "TensorFlow Lite model", Model, Opened, false, ["tflite"], [],
         "A graph as a FlatBuffer. It may name operators that the application registers, and TensorFlow's own.";
     EXECUTORCH = "executorch", "ExecuTorch program", Model, Opened, false, ["pte"], [],
@@ -170,7 +178,7 @@ formats! {
     // Sources.
     PYTHON = "python", "Python source", Source, Opened, false, ["py", "pyi", "pyw"], [],
         "A module. Importing it runs it.";
-    PYTHON_BYTECODE = "python-bytecode", "Python bytecode file", Executable, Unread, true, ["pyc", "pyo"], [],
+    PYTHON_BYTECODE = "python-bytecode", "Python bytecode file", Executable, Opened, true, ["pyc", "pyo"], [],
         "A compiled module. Importing it runs it.";
     NOTEBOOK = "notebook", "Jupyter notebook", Source, Opened, false, ["ipynb"], [],
         "Cells of code and their outputs as JSON.";

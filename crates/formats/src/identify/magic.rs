@@ -1,8 +1,11 @@
 //! Formats that begin with bytes of their own.
 
-use crate::format::{
-    Format,
-    table::{self as t},
+use crate::{
+    format::{
+        Format,
+        table::{self as t},
+    },
+    marshal,
 };
 
 /// Offset, bytes, format. The first that fits wins, so longer ones stand before their prefixes.
@@ -210,6 +213,12 @@ fn checked(head: &[u8]) -> Option<&'static Format> {
             0,
             ..,
         ] if *flags < 4 => Some(&t::PYTHON_BYTECODE),
+        // CPython's magic: a version, CR LF; then what fits that version.
+        [_, 0x0c | 0x0d | 0x0e | 0xf2 | 0xf3, 0x0d, 0x0a, ..] if marshal::is_pyc(head) => {
+            Some(&t::PYTHON_BYTECODE)
+        }
+        // ONNX: a small ir_version, then the producer's name and version, or a graph.
+        [0x08, 1..=20, 0x12, n, name @ ..] if is_producer(name, *n) => Some(&t::ONNX),
         _ => None,
     }
 }

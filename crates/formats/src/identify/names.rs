@@ -70,6 +70,8 @@ static ALSO: &[(&str, &[&Format])] = &[
     ("xz", &[&t::LZMA]),
     ("lzma", &[&t::XZ]),
     ("h5", &[&t::KERAS]),
+    ("nc", &[&t::HDF5]),
+    ("mat", &[&t::HDF5]),
     ("keras", &[&t::HDF5]),
     ("ptl", &[&t::TORCH_ZIP]),
     ("mlmodel", &[&t::YAML]),

@@ -37,7 +37,9 @@ pub fn refine(file: &str, names: &[impl AsRef<str>]) -> &'static Format {
     if in_root("schema.json") && lower.ends_with(".skops") {
         return &t::SKOPS;
     }
-    if in_root("config.json") && has(&|n| n.starts_with("model.weights") || n == "metadata.json") {
+    if in_root("config.json")
+        && (lower.ends_with(".keras") || has(&|n| n.starts_with("model.weights") || n == "metadata.json"))
+    {
         return &t::KERAS;
     }
     if in_root("MAR-INF/MANIFEST.json") {

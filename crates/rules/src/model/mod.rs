@@ -4,7 +4,7 @@
 
 mod model_external_reference;
 mod model_malformed;
-mod table;
+pub(crate) mod table;
 #[cfg(test)]
 mod tests;
 mod unknown_model_operator;
