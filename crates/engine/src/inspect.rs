@@ -246,6 +246,7 @@ fn describe_model(model: &Model, out: &mut Inspected) {
             ReferenceKind::File => "opens",
             ReferenceKind::Library => "links",
             ReferenceKind::Callable => "calls",
+            ReferenceKind::Object => "takes",
             ReferenceKind::Url => "asks",
         };
         out.fact(what, &format!("{} for {}", reference.target, reference.by));

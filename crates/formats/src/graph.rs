@@ -158,6 +158,9 @@ pub enum ReferenceKind {
     Library,
     /// A Python callable, as a dotted path, that the loader imports and calls.
     Callable,
+    /// A class or function of Python, as a dotted path, that the loader imports: of a class it makes an instance without
+    /// calling it, a function waits for whoever uses the model.
+    Object,
     /// An address that the loader asks.
     Url,
 }

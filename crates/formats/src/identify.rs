@@ -76,7 +76,7 @@ pub fn identify(name: &str, role: Role, blob: &Blob, budget: &mut Budget) -> Ide
     let (format, polyglot) = match role {
         Role::Pickle | Role::Objects => (&table::PICKLE, structure::layers(&table::PICKLE, &head, blob)),
         Role::As(format) => (format, Vec::new()),
-        Role::TorchScript => (&table::PLAIN_TEXT, Vec::new()),
+        Role::TorchScript => (&table::TORCHSCRIPT_CODE, Vec::new()),
         Role::Tensor => structure::tensor(&head, blob, budget),
         Role::Plain => {
             let format = by_content(name, by_name, &head, blob);
@@ -170,6 +170,9 @@ fn by_content(name: &str, by_name: Option<&'static Format>, head: &[u8], blob: &
         return &table::PICKLE;
     }
     if let Some(format) = text {
+        if *format == table::OPENVINO {
+            return format;
+        }
         // Any text may be meant as what its name says; a binary format it is not.
         return by_name.filter(|f| is_textual(f)).unwrap_or(format);
     }

@@ -15,6 +15,7 @@ use crate::{
     r_data, rar, safetensors, sevenz, tar, text, torch7, ubjson, zip,
 };
 use crate::{caffe, coreml, onnx, paddle, protobuf, tensorflow};
+use crate::{mar, skops, torchscript, xml};
 use std::sync::Arc;
 use wellhead_core::{Blob, Budget, Depth, Outcome};
 
@@ -102,6 +103,11 @@ pub fn open(
                 Err(why) => plain(Document::Opaque, Outcome::NotAnalysed { why }),
             },
             "json" => json(&opening, budget),
+            "torchscript-code" => torchscript::open(&opening, budget),
+            "skops-schema" => skops::open(&opening, budget),
+            "torch-mar-manifest" => mar::open(&opening, budget),
+            "openvino" => xml::open_openvino(&opening, budget),
+            "torch-export-graph" => torchscript::open_exported(&opening, budget),
             "pickle" | "torch-legacy" => pickles(name, identity, blob, options, budget),
             _ => {
                 let (document, outcome) = read(format, blob, budget);
@@ -142,6 +148,8 @@ fn pickles(
     budget: &mut Budget,
 ) -> Opened {
     let loader = match options.role {
+        // What the module's own code does not define, its loader refuses.
+        Role::Pickle if identity.inside == Some(&t::TORCHSCRIPT) => Loader::TorchScript,
         Role::Pickle => Loader::Torch,
         Role::Objects => Loader::Numpy,
         _ if *identity.format == t::TORCH_LEGACY => Loader::Torch,
@@ -259,7 +267,7 @@ fn read(format: &'static Format, blob: &Blob, budget: &mut Budget) -> (Document,
 }
 
 /// Reads and decodes a text; a long one is cut where the memory ends.
-fn read_text(blob: &Blob, budget: &mut Budget) -> Result<(TextFile, Outcome), String> {
+pub(crate) fn read_text(blob: &Blob, budget: &mut Budget) -> Result<(TextFile, Outcome), String> {
     // The bytes and their decoded form.
     let cost = blob.len().saturating_mul(2);
     let ceiling = budget.limits().memory / 4;

@@ -48,6 +48,12 @@ formats! {
         "A zip archive of `data.pkl` and raw tensors. `torch.load` unpickles `data.pkl`.", page "zip/torch.md";
     TORCHSCRIPT = "torchscript", "TorchScript module", Model, Opened, true, ["ptl"], [],
         "A zip archive of pickles, raw tensors and Python-like code. `torch.jit.load` runs the code.";
+    TORCHSCRIPT_CODE = "torchscript-code", "TorchScript code", Source, Opened, false, [], [],
+        "What looks like Python and is compiled when a TorchScript module is loaded. Its operators compute, but for a few.";
+    TORCH_EXPORT = "torch-export", "exported PyTorch program", Model, Opened, true, ["pt2"], [],
+        "A zip archive of a graph as JSON, weights, and sometimes native code that was compiled ahead of time.";
+    TORCH_EXPORT_GRAPH = "torch-export-graph", "graph of an exported PyTorch program", Source, Opened, false, [], [],
+        "Nodes whose targets are operators, or callables that PyTorch looks up by their names.";
     TORCH_PACKAGE = "torch-package", "PyTorch package", Model, Opened, true, [], [],
         "A zip archive of Python sources and pickles. `torch.package` imports the sources.";
     TORCH_TAR = "torch-tar", "PyTorch checkpoint of the tar layout", Model, Opened, true, [], [],
@@ -60,6 +66,12 @@ formats! {
         "A zip archive of arrays. Arrays of Python objects hold pickles.";
     SKOPS = "skops", "skops model", Model, Opened, true, ["skops"], [],
         "A zip archive of a JSON schema and arrays. Loading it calls the types that the schema names and the user trusts.";
+    SKOPS_SCHEMA = "skops-schema", "schema of a skops model", Source, Opened, false, [], [],
+        "A tree of nodes that name a class and the loader that makes it.";
+    TORCH_MAR_MANIFEST = "torch-mar-manifest", "manifest of a TorchServe archive", Source, Opened, false, [], [],
+        "Which members the server imports and installs.";
+    OPENVINO = "openvino", "OpenVINO model", Model, Opened, false, [], [],
+        "A graph as XML; its weights lie beside it. Layers of other sets than its own need a library.";
     KERAS = "keras", "Keras model", Model, Opened, true, ["keras"], [],
         "A zip archive of a JSON configuration and weights. The configuration names classes that loading creates.";
     TORCH_MAR = "torch-mar", "TorchServe archive", Model, Opened, true, ["mar"], [],

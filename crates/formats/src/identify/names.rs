@@ -69,11 +69,13 @@ static ALSO: &[(&str, &[&Format])] = &[
     ("rdata", &[&t::GZIP, &t::BZIP2, &t::XZ]),
     ("xz", &[&t::LZMA]),
     ("lzma", &[&t::XZ]),
+    ("xml", &[&t::OPENVINO]),
     ("h5", &[&t::KERAS]),
     ("nc", &[&t::HDF5]),
     ("mat", &[&t::HDF5]),
     ("keras", &[&t::HDF5]),
     ("ptl", &[&t::TORCH_ZIP]),
+    ("pt2", &[&t::TORCH_ZIP, &t::TORCHSCRIPT]),
     ("mlmodel", &[&t::YAML]),
     ("exe", &[&t::APE]),
     ("llamafile", &[&t::ELF, &t::PE]),
@@ -195,6 +197,7 @@ pub(crate) fn is_zip(format: &Format) -> bool {
             | "torch-zip"
             | "torchscript"
             | "torch-package"
+            | "torch-export"
             | "npz"
             | "skops"
             | "keras"

@@ -8,7 +8,7 @@ use crate::{
     inflate::{self, inflate},
     msgpack,
     pickle::{self, Hints, Likelihood, looks_like_pickle},
-    tar, torch7, ubjson, zip,
+    tar, torch7, ubjson, xml, zip,
 };
 use miniz_oxide::DataFormat;
 use std::borrow::Cow;
@@ -160,6 +160,8 @@ pub(super) fn text(head: &[u8], len: u64) -> Option<&'static Format> {
         &t::PYTHON
     } else if first.starts_with("#!") && first.contains("sh") {
         &t::SHELL
+    } else if (lower.starts_with("<?xml") || lower.starts_with("<net")) && xml::is_openvino(start) {
+        &t::OPENVINO
     } else if lower.starts_with("<?xml") {
         &t::XML
     } else if lower.starts_with("<!doctype html") || lower.starts_with("<html") {

@@ -20,6 +20,8 @@ pub enum Loader {
     Any,
     /// `torch.load` (a `data.pkl` in a zip of tensors).
     Torch,
+    /// `torch.jit.load`, which finds the classes below `__torch__` in the code of the same archive.
+    TorchScript,
     /// `joblib.load`.
     Joblib,
     /// `numpy.load` (an array of objects).

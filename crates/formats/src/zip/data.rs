@@ -4,6 +4,7 @@ use super::{DifferenceKind as K, Entry, Reader, local};
 use crate::{
     decode::{Codec, Failing, Lazy, MEMORY_KB, Maker, maker, raw},
     document::{Member, MemberSource, Role},
+    format::table as t,
     identify,
     inflate::{End, inflate},
 };
@@ -119,6 +120,16 @@ pub(super) fn read(r: &mut Reader<'_>, budget: &mut Budget) {
             n => format!("{}#{n}", entry.name),
         };
         let other = by_header(r, &entry, &name);
+        if entry.role == Role::Pickle && entry.name.ends_with("bytecode.pkl") {
+            r.members.push(Member {
+                name: format!("{name} as {}", t::TORCHSCRIPT_CODE.name),
+                role: Role::As(&t::TORCHSCRIPT_CODE),
+                size: entry.size,
+                stored: entry.stored,
+                hidden: entry.hidden,
+                source: source.clone(),
+            });
+        }
         r.members.push(Member {
             name,
             role: entry.role,

@@ -24,17 +24,21 @@ pub fn refine(file: &str, names: &[impl AsRef<str>]) -> &'static Format {
     if one_deep(".data/extern_modules") || in_root(".data/extern_modules") {
         return &t::TORCH_PACKAGE;
     }
+    if is_exported(names) {
+        return &t::TORCH_EXPORT;
+    }
     if !roots(names, 1).is_empty() {
         let code = has(&|n| {
             n.split_once('/')
-                .is_some_and(|(_, rest)| rest.starts_with("code/"))
+                .is_some_and(|(_, rest)| rest.starts_with("code/") || rest == "bytecode.pkl")
         });
         return if code { &t::TORCHSCRIPT } else { &t::TORCH_ZIP };
     }
     if wheel {
         return &t::WHEEL;
     }
-    if in_root("schema.json") && lower.ends_with(".skops") {
+    if in_root("schema.json") && (lower.ends_with(".skops") || names.iter().all(|n| is_of_skops(n.as_ref())))
+    {
         return &t::SKOPS;
     }
     if in_root("config.json")
@@ -61,6 +65,29 @@ pub fn refine(file: &str, names: &[impl AsRef<str>]) -> &'static Format {
         return &t::NPZ;
     }
     &t::ZIP
+}
+
+/// Whether skops writes members of such names: a schema, arrays, bytes.
+fn is_of_skops(name: &str) -> bool {
+    let stem = name.rsplit_once('.').map_or("", |(stem, _)| stem);
+    let array = [".npy", ".npz", ".bin"].iter().any(|e| name.ends_with(e));
+    name == "schema.json" || (array && !stem.is_empty() && stem.bytes().all(|b| b.is_ascii_digit()))
+}
+
+/// Whether a member is the graph of an exported program: of the layout that has several, or of the first one.
+fn is_exported_graph(name: &str) -> bool {
+    let mut parts = name.rsplit('/');
+    let (file, folder) = (parts.next().unwrap_or_default(), parts.next());
+    file == "serialized_exported_program.json" || (file.ends_with(".json") && folder == Some("models"))
+}
+
+/// Whether these are the members of an exported program. Folders of models are common, so its own marks have to be there.
+fn is_exported(names: &[impl AsRef<str>]) -> bool {
+    let marked = |n: &str| {
+        let file = n.rsplit('/').next().unwrap_or(n);
+        matches!(file, "archive_format" | "archive_version") || file == "serialized_exported_program.json"
+    };
+    names.iter().any(|n| marked(n.as_ref())) && names.iter().any(|n| is_exported_graph(n.as_ref()))
 }
 
 /// The folders that a PyTorch loader may take for the checkpoint's own: they hold a `data.pkl`, and either what else a
@@ -113,7 +140,21 @@ pub(super) fn assign_roles(entries: &mut [Entry]) {
         .iter()
         .filter_map(|n| n.strip_suffix(".data/extern_modules"))
         .collect();
+    let exported = is_exported(&names);
+    let skops = names.iter().any(|n| n == "schema.json") && *refine("m.skops", &names) == t::SKOPS;
     for entry in entries {
+        if exported && is_exported_graph(&entry.name) {
+            entry.role = Role::As(&t::TORCH_EXPORT_GRAPH);
+            continue;
+        }
+        if entry.name == "MAR-INF/MANIFEST.json" {
+            entry.role = Role::As(&t::TORCH_MAR_MANIFEST);
+            continue;
+        }
+        if skops && entry.name == "schema.json" {
+            entry.role = Role::As(&t::SKOPS_SCHEMA);
+            continue;
+        }
         entry.role = role(&entry.name, &roots, &packages);
         if let Some(local) = &entry.local
             && local.name != entry.raw_name
@@ -126,9 +167,18 @@ pub(super) fn assign_roles(entries: &mut [Entry]) {
 
 fn role(name: &str, roots: &BTreeSet<&str>, packages: &BTreeSet<&str>) -> Role {
     let is_root = |root: Option<&str>| root.is_some_and(|r| roots.contains(r));
-    if ["data.pkl", "constants.pkl", "attributes.pkl"]
-        .iter()
-        .any(|f| is_root(name.strip_suffix(f)))
+    if is_exported_graph(name) {
+        return Role::As(&t::TORCH_EXPORT_GRAPH);
+    }
+    if [
+        "data.pkl",
+        "constants.pkl",
+        "attributes.pkl",
+        "bytecode.pkl",
+        "mobile_debug_handles.pkl",
+    ]
+    .iter()
+    .any(|f| is_root(name.strip_suffix(f)))
     {
         return Role::Pickle;
     }

@@ -7,6 +7,7 @@ mod executable_in_model;
 mod extension_mismatch;
 mod npy_object_array;
 mod safetensors_malformed;
+mod unsafe_xml_entity;
 mod zip_header_mismatch;
 
 pub use archive_bomb::ARCHIVE_BOMB;
@@ -44,6 +45,10 @@ pub(crate) static RULES: &[Registered] = &[
     Registered {
         rule: &safetensors_malformed::SAFETENSORS_MALFORMED,
         check: Check::Safetensors(safetensors_malformed::check),
+    },
+    Registered {
+        rule: &unsafe_xml_entity::UNSAFE_XML_ENTITY,
+        check: Check::Text(unsafe_xml_entity::check),
     },
     Registered {
         rule: &zip_header_mismatch::ZIP_HEADER_MISMATCH,

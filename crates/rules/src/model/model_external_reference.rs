@@ -67,7 +67,7 @@ pub(crate) fn check(model: &Model, sink: &mut Sink) {
                 Severity::High,
                 "do not load it; take a model that holds everything it needs",
             ),
-            ReferenceKind::Callable => continue,
+            ReferenceKind::Callable | ReferenceKind::Object => continue,
         };
         let finding = Finding::new(
             &MODEL_EXTERNAL_REFERENCE,

@@ -41,19 +41,30 @@ pub(crate) static UNSAFE_MODEL_CALLABLE: Rule = Rule {
 
 pub(crate) fn check(model: &Model, sink: &mut Sink) {
     for reference in &model.graph.references {
-        if reference.kind != ReferenceKind::Callable {
-            continue;
-        }
+        let called = match reference.kind {
+            ReferenceKind::Callable => true,
+            ReferenceKind::Object => false,
+            _ => continue,
+        };
         let name = code(&reference.target);
         let lines = [format!(
             "{:#010x}  {} names {name}",
             reference.place.offset, reference.by
         )];
         let place = place(sink, reference.place, &lines, "called when the model is loaded");
-        let finding = match judged(&reference.target) {
+        let finding = match judged(
+            &reference.target,
+            if called { Usage::Call } else { Usage::Reference },
+        ) {
             Judgement::Allowed => continue,
             Judgement::Dangerous(danger) => {
-                let message = format!("loading this model runs {name}");
+                let message = if called {
+                    format!("loading this model runs {name}")
+                } else {
+                    format!(
+                        "loading this model takes hold of {name}, for itself or for whoever uses it to run"
+                    )
+                };
                 let mut finding = Finding::new(&UNSAFE_MODEL_CALLABLE, message, place)
                     .note(format!("{name} {}", danger.does))
                     .property("class", danger.class);
@@ -61,6 +72,13 @@ pub(crate) fn check(model: &Model, sink: &mut Sink) {
                     finding = finding.note(format!("known from {cve}"));
                 }
                 finding.help("do not load this model")
+            }
+            Judgement::Unknown if !called => {
+                let message = format!("loading this model takes {name}, and what that is is not known");
+                Finding::new(&UNSAFE_MODEL_CALLABLE, message, place)
+                    .severity(Severity::Medium)
+                    .confidence(Confidence::Medium)
+                    .help("read the code of what is taken before you tell the loader to trust it")
             }
             Judgement::Unknown => {
                 let message = format!("loading this model calls {name}, and what that does is not known");
@@ -80,12 +98,12 @@ pub(crate) fn check(model: &Model, sink: &mut Sink) {
 }
 
 /// What is known of a dotted path that is imported and called. `pkg.mod:Class` is written by some tools.
-fn judged(path: &str) -> Judgement {
+fn judged(path: &str, usage: Usage) -> Judgement {
     let path = path.trim().replace(':', ".");
     let Some((module, name)) = path.rsplit_once('.') else {
-        return judge("builtins", &path, Usage::Call);
+        return judge("builtins", &path, usage);
     };
-    let last = judge(module, name, Usage::Call);
+    let last = judge(module, name, usage);
     if last == Judgement::Allowed || is_layer(module, name) {
         return Judgement::Allowed;
     }

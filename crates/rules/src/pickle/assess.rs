@@ -35,7 +35,7 @@ fn rank(judgement: Judgement) -> u8 {
 pub(crate) fn uses(program: &Program) -> Vec<Use<'_>> {
     let mut out: Vec<Use<'_>> = (0_u32..)
         .zip(&program.imports)
-        .filter(|(_, i)| i.count > 0)
+        .filter(|(_, i)| i.count > 0 && !is_of_the_archive(program, i))
         .filter_map(|(id, import)| worst_use(program, ImportId(id), import))
         .collect();
     out.sort_by_key(|u| {
@@ -46,6 +46,12 @@ pub(crate) fn uses(program: &Program) -> Vec<Use<'_>> {
         )
     });
     out
+}
+
+/// Whether a class is one that a TorchScript archive itself defines, in code that is looked at on its own.
+fn is_of_the_archive(program: &Program, import: &Import) -> bool {
+    let module = import.module.as_str();
+    program.loader == Loader::TorchScript && (module == "__torch__" || module.starts_with("__torch__."))
 }
 
 fn worst_use<'p>(program: &'p Program, id: ImportId, import: &'p Import) -> Option<Use<'p>> {
@@ -205,6 +211,7 @@ pub(crate) fn is_loaded_by_known(program: &Program, nested: &Nested) -> bool {
 pub(crate) fn called_label(program: &Program) -> &'static str {
     match program.loader {
         Loader::Torch => "called as soon as `torch.load` reads the file",
+        Loader::TorchScript => "called as soon as `torch.jit.load` reads the file",
         Loader::Joblib => "called as soon as `joblib.load` reads the file",
         Loader::Numpy => "called as soon as `numpy.load` reads the file",
         Loader::Any => "called as soon as the file is read",
