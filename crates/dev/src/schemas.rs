@@ -78,6 +78,10 @@ fn ignore() -> Value {
             // A TOML date, which editors show to the schema as text.
             "expires" => json!({ "type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}$" }),
             "reason" => json!({ "type": "string", "minLength": 1 }),
+            "digest" => {
+                let one = json!({ "type": "string", "pattern": "^sha256:[0-9a-fA-F]{64}$" });
+                json!({ "anyOf": [one, { "type": "array", "items": one, "minItems": 1 }] })
+            }
             _ => json!({ "type": "string" }),
         };
         describe(&mut schema, description);

@@ -34,6 +34,9 @@ pub struct Ignore {
     pub advisory: Option<String>,
     /// The one finding that it covers.
     pub fingerprint: Option<String>,
+    /// The bytes that it covers: SHA-256 of files, in hexadecimal digits. Every file that a finding shows must be one
+    /// of them; empty where it covers whatever the files hold.
+    pub digests: Vec<String>,
     /// Why.
     pub reason: String,
     /// The last day on which it holds.
@@ -68,12 +71,16 @@ pub const KEYS: [(&str, &str); 3] = [
 ];
 
 /// The keys of an entry of `[[ignore]]`.
-pub const IGNORE_KEYS: [(&str, &str); 8] = [
+pub const IGNORE_KEYS: [(&str, &str); 9] = [
     ("rule", "the rule whose findings are accepted"),
     ("path", "a glob over artifacts, members after `!/`"),
     ("component", "a package's name"),
     ("advisory", "an advisory's id or any of its aliases"),
     ("fingerprint", "one finding's fingerprint"),
+    (
+        "digest",
+        "`sha256:` and the digest of the file, or a list for all files that a finding shows",
+    ),
     ("reason", "why; required"),
     ("expires", "the last day on which it holds"),
     ("until", "\"fixed\": it holds until a fixed version exists"),
@@ -272,11 +279,44 @@ impl Reader<'_> {
             component: optional("component")?,
             advisory: optional("advisory")?,
             fingerprint: optional("fingerprint")?,
+            digests: match item.get("digest") {
+                Some(node) => self.digests(node)?,
+                None => Vec::new(),
+            },
             reason,
             expires,
             until_fixed,
             location: self.location(place.clone(), "this ignore"),
         })
+    }
+
+    /// One digest, or a list of them.
+    fn digests(&self, node: &Node) -> Result<Vec<String>, ConfigError> {
+        let one = std::slice::from_ref(node);
+        let all = if node.as_str().is_some() {
+            one
+        } else {
+            node.items()
+        };
+        let wrong = |node: &Node| {
+            let message = "a `digest` is `sha256:` and 64 hexadecimal digits".to_owned();
+            self.error(
+                node.span.clone(),
+                message,
+                Some("`sha256sum FILE` prints it".to_owned()),
+            )
+        };
+        if all.is_empty() {
+            return Err(wrong(node));
+        }
+        all.iter()
+            .map(|node| {
+                let hex = node.as_str().and_then(|t| t.strip_prefix("sha256:"));
+                hex.filter(|h| h.len() == 64 && h.bytes().all(|b| b.is_ascii_hexdigit()))
+                    .map(str::to_ascii_lowercase)
+                    .ok_or_else(|| wrong(node))
+            })
+            .collect()
     }
 
     fn glob(&self, node: &Node) -> Result<GlobMatcher, ConfigError> {

@@ -1,64 +1,76 @@
-//! Two packages side by side: what the new one can do that the old one could not.
+//! Two packages or models side by side: what the new one can do that the old one could not.
 
 use crate::{
     artifact::{FileResult, Visitor, visit},
     run::{Listing, Options, assemble},
     subjects::{self, Input},
+    twin::{Side, twin},
 };
 use wellhead_core::{ArtifactPath, Budget, Report, Sink};
 use wellhead_pycode::{Behaviour, compare};
 use wellhead_rules::Subject;
 
-/// Compares two packages: wheels, source archives or folders.
+/// Compares two packages (wheels, source archives, folders) or two models (folders, files).
 ///
-/// Only what differs is judged; what either package holds by itself is what `run` is for.
+/// Only what differs is judged; what either holds by itself is what `run` is for.
 pub fn diff(old: &Listing, new: &Listing, options: &Options<'_>) -> Report {
     let targets = vec![
         wellhead_core::escape(&old.target),
         wellhead_core::escape(&new.target),
     ];
-    let name = new.target.clone();
-    let (before, mut results) = behaviour(old, options);
-    let (after, more) = behaviour(new, options);
-    results.extend(more);
-    // Findings of single artifacts are not differences.
-    for result in &mut results {
-        result.findings.clear();
-        result.facts.clear();
-        result.scoreboard = crate::scoreboard::Scoreboard::default();
-    }
-    let comparison = compare(&before, &after);
-    let shown = name
-        .rsplit('/')
-        .find(|part| !part.is_empty())
-        .unwrap_or(&name)
-        .to_owned();
-    let mut sink = Sink::new(ArtifactPath::file(shown.clone()));
+    let (before, old_results) = gather(old, options);
+    let (after, new_results) = gather(new, options);
+    let comparison = compare(&before.behaviour, &after.behaviour);
+    let name = &new.target;
+    let shown = name.rsplit('/').find(|part| !part.is_empty()).unwrap_or(name);
+    let mut sink = Sink::new(ArtifactPath::file(shown));
     let enabled = |rule: &wellhead_core::Rule| options.enables(rule);
-    let measures = wellhead_rules::judge(Subject::Comparison(&comparison), &enabled, &mut sink);
-    if let Some(last) = results.last_mut() {
+    let mut measures = wellhead_rules::judge(Subject::Comparison(&comparison), &enabled, &mut sink);
+    let mut summary: Vec<FileResult> = old_results.iter().chain(&new_results).map(bare).collect();
+    if before.side.is_model() && after.side.is_model() {
+        let (twin, fresh) = twin(
+            (old, &before.side, old_results),
+            (new, &after.side, new_results),
+            options,
+        );
+        measures.extend(wellhead_rules::judge(Subject::Twin(&twin), &enabled, &mut sink));
+        fresh.into_iter().for_each(|finding| sink.push(finding));
+    }
+    if let Some(last) = summary.last_mut() {
         last.findings.extend(sink.into_findings());
         for measure in measures {
-            last.scoreboard.judged(measure, shown.clone());
+            last.scoreboard.judged(measure, shown.to_owned());
         }
     }
-    assemble(targets, results, &[], options)
+    assemble(targets, summary, &[], options)
 }
 
-fn behaviour(listing: &Listing, options: &Options<'_>) -> (Behaviour, Vec<FileResult>) {
+/// What is counted of a file, without what is said of it: findings of single artifacts are not differences.
+fn bare(result: &FileResult) -> FileResult {
+    FileResult {
+        coverage: result.coverage.clone(),
+        is_model: result.is_model,
+        bytes: result.bytes,
+        ..FileResult::default()
+    }
+}
+
+fn gather(listing: &Listing, options: &Options<'_>) -> (Gatherer, Vec<FileResult>) {
     let mut gatherer = Gatherer {
         behaviour: Behaviour::default(),
+        side: Side::new(listing),
     };
     let results = listing
         .entries
         .iter()
         .map(|entry| visit(&entry.path, entry, options, &mut gatherer))
         .collect();
-    (gatherer.behaviour, results)
+    (gatherer, results)
 }
 
 struct Gatherer {
     behaviour: Behaviour,
+    side: Side,
 }
 
 impl Visitor for Gatherer {
@@ -67,6 +79,7 @@ impl Visitor for Gatherer {
             self.behaviour
                 .add(in_package(input.path.leaf()), input.path, &module);
         }
+        self.side.visit(input, budget);
     }
 }
 

@@ -7,6 +7,7 @@
 mod artifact;
 mod config;
 mod diff;
+mod digest;
 mod facts;
 mod inspect;
 mod own_source;
@@ -17,6 +18,7 @@ mod run;
 mod scoreboard;
 mod selection;
 mod subjects;
+mod twin;
 
 pub use config::{Config, ConfigError, IGNORE_KEYS, Ignore, KEYS, did_you_mean};
 pub use diff::diff;

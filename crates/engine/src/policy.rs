@@ -7,8 +7,13 @@ use wellhead_rules::{EXPIRED_IGNORE, UNUSED_IGNORE};
 /// Applies a configuration to findings: sets levels and statuses, drops what is allowed, and adds what is to be said
 /// of the policy itself.
 ///
-/// `today` (`2026-11-23`) decides which ignores have expired.
-pub fn apply(config: &Config, findings: Vec<Finding>, today: &str) -> Vec<Finding> {
+/// `today` (`2026-11-23`) decides which ignores have expired, `digest` gives the SHA-256 of a file of the target.
+pub fn apply(
+    config: &Config,
+    findings: Vec<Finding>,
+    today: &str,
+    digest: &dyn Fn(&str) -> Option<String>,
+) -> Vec<Finding> {
     let mut used = vec![false; config.ignores.len()];
     let mut out = Vec::with_capacity(findings.len());
     for mut finding in findings {
@@ -17,7 +22,7 @@ pub fn apply(config: &Config, findings: Vec<Finding>, today: &str) -> Vec<Findin
             continue;
         }
         for (ignore, used) in config.ignores.iter().zip(&mut used) {
-            if !covers(ignore, &finding) {
+            if !covers(ignore, &finding) || !holds(ignore, &finding, digest) {
                 continue;
             }
             *used = true;
@@ -111,6 +116,16 @@ fn covers(ignore: &Ignore, finding: &Finding) -> bool {
     ignore.rule == finding.rule && path && component && advisory && fingerprint && unfixed
 }
 
+/// Whether the bytes are those that the ignore was written for: all files that the finding shows.
+fn holds(ignore: &Ignore, finding: &Finding, digest: &dyn Fn(&str) -> Option<String>) -> bool {
+    ignore.digests.is_empty()
+        || !finding.locations.is_empty()
+            && finding
+                .locations
+                .iter()
+                .all(|l| digest(l.artifact.top()).is_some_and(|d| ignore.digests.contains(&d)))
+}
+
 /// The verdict on findings to which the policy was applied.
 pub fn verdict(findings: &[Finding], fail_on: Option<Severity>) -> Verdict {
     let because: Vec<_> = findings
@@ -144,7 +159,9 @@ mod tests {
     fn statuses(ignore: &str) -> Vec<String> {
         let text = format!("[[ignore]]\nrule = \"internal-error\"\nreason = \"r\"\n{ignore}");
         let config = Config::parse("wellhead.toml", &text, &wellhead_rules::rules()).unwrap();
-        let findings = apply(&config, vec![finding("models/a.pt")], "2026-11-23");
+        let findings = apply(&config, vec![finding("models/a.pt")], "2026-11-23", &|_| {
+            Some("00".repeat(32))
+        });
         findings
             .iter()
             .map(|f| format!("{} {}", f.rule, f.status.name()))
@@ -168,6 +185,14 @@ mod tests {
             ("expires = 2026-11-23", &ignored),
             ("expires = 2026-11-22", &expired),
             ("until = \"fixed\"", &ignored),
+            (
+                "digest = \"sha256:0000000000000000000000000000000000000000000000000000000000000000\"",
+                &ignored,
+            ),
+            (
+                "digest = [\"sha256:1111111111111111111111111111111111111111111111111111111111111111\"]",
+                &unused,
+            ),
         ] {
             assert_eq!(statuses(ignore), expected, "{ignore}");
         }
@@ -178,7 +203,7 @@ mod tests {
         for (level, count, allowed) in [("allow", 0, true), ("warn", 1, true), ("deny", 1, false)] {
             let text = format!("[rules]\ninternal-error = \"{level}\"");
             let config = Config::parse("wellhead.toml", &text, &wellhead_rules::rules()).unwrap();
-            let findings = apply(&config, vec![finding("a")], "2026-11-23");
+            let findings = apply(&config, vec![finding("a")], "2026-11-23", &|_| None);
             assert_eq!(
                 (findings.len(), verdict(&findings, None).allowed),
                 (count, allowed),

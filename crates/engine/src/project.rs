@@ -6,7 +6,6 @@ use crate::{
     run::Options,
     scoreboard::Scoreboard,
 };
-use sha2::{Digest as _, Sha256};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -192,19 +191,7 @@ impl Stage<'_, '_> {
 
     /// The SHA-256 of all bytes of a blob; `None` where they cannot be read within the budget.
     fn digest(&mut self, blob: &Blob) -> Option<Digest> {
-        let mut hash = Sha256::new();
-        let mut buffer = vec![0; 1 << 16];
-        let mut at = 0_u64;
-        loop {
-            self.budget.check_clock().ok()?;
-            let n = blob.fill_at(at, &mut buffer).ok()?;
-            if n == 0 {
-                break;
-            }
-            hash.update(buffer.get(..n)?);
-            at = at.saturating_add(n as u64);
-        }
-        let hex: String = hash.finalize().iter().map(|b| format!("{b:02x}")).collect();
+        let hex = crate::digest::sha256(blob, &mut self.budget)?;
         Some(Digest {
             algorithm: DigestAlgorithm::Sha256,
             hex,

@@ -8,16 +8,21 @@ use crate::run::Options;
 use std::{
     borrow::Cow,
     collections::{BTreeMap, BTreeSet},
+    ffi::OsStr,
+    path::Path,
     sync::Arc,
 };
-use wellhead_core::{ArtifactPath, Blob, Budget, Coverage};
+use wellhead_core::{ArtifactPath, Blob, Budget, Coverage, Depth};
 use wellhead_formats::text::{self, Node};
 use wellhead_pycode::{Module, deeds};
-use wellhead_rules::repository::{Document, Prose, Repository, RepositoryFile, Script};
-use wellhead_sources::Entry;
+use wellhead_rules::repository::{Document, Mismatch, Prose, Repository, RepositoryFile, Script};
+use wellhead_sources::{Content, Entry};
+use wellhead_trust::git_blob_id;
 
 /// Largest configuration that is read; indexes of shards are the largest.
 const MAX_DOCUMENT: usize = 4 << 20;
+/// Largest file that is always compared with what the hub promised.
+const MAX_COMPARED: usize = 4 << 20;
 /// Largest card, template or recipe.
 const MAX_PROSE: usize = 512 << 10;
 /// Largest Python file, and of all of them in a repository.
@@ -66,6 +71,8 @@ impl<'a> Files<'a> {
             .keys()
             .filter(|path| is_marker(name_of(path)) && !is_tool_state(path))
             .map(|path| folder_of(path))
+            // TorchServe keeps its manifest in a folder of its own.
+            .map(|folder| folder.strip_suffix("MAR-INF/").unwrap_or(folder))
             .collect();
         let mut all: Vec<&str> = marked.into_iter().collect();
         all.sort_by_key(|f| (f.matches('/').count(), *f));
@@ -96,7 +103,7 @@ impl<'a> Files<'a> {
                 RepositoryFile {
                     artifact: ArtifactPath::file(*path),
                     format: self.formats.get(path).map(|f| (*f).clone()),
-                    mismatch: None,
+                    mismatch: self.mismatch(folder, inside, entry, options, &mut reader.budget),
                 },
             );
             reader.file(path, inside, entry);
@@ -117,6 +124,52 @@ impl<'a> Files<'a> {
                 .any(|(path, prose)| own(&path) && text_says_model(path, &prose.text))
             || repository.documents.contains_key("MAR-INF/MANIFEST.json");
         Found { repository, left_out }
+    }
+
+    /// Whether a file is another one than the hub's client wrote down. Weights are only read where all is to be read.
+    fn mismatch(
+        &self,
+        folder: &str,
+        inside: &str,
+        entry: &Entry,
+        options: &Options<'_>,
+        budget: &mut Budget,
+    ) -> Option<Mismatch> {
+        let (promised, by) = self.promise(folder, inside, entry)?;
+        let blob = entry.open().ok()?;
+        let small = blob.len() <= MAX_COMPARED as u64;
+        if !(small || options.depth == Depth::Full && promised.len() == 64) {
+            return None;
+        }
+        let found = match promised.len() {
+            64 => crate::digest::sha256(&blob, budget)?,
+            _ => git_blob_id(&blob.bytes(0, MAX_COMPARED).ok()?),
+        };
+        (found != promised).then_some(Mismatch { promised, found, by })
+    }
+
+    /// The digest that the hub promised for a file, and who says so.
+    fn promise(&self, folder: &str, inside: &str, entry: &Entry) -> Option<(String, String)> {
+        let is_id = |text: &str| {
+            matches!(text.len(), 40 | 64)
+                && text
+                    .bytes()
+                    .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+        };
+        // In the cache a file is a link into `blobs`, whose names are the digests.
+        if let Content::File(path) = &entry.content
+            && path
+                .parent()
+                .and_then(Path::file_name)
+                .is_some_and(|f| f == "blobs")
+            && let Some(name) = path.file_name().and_then(OsStr::to_str).filter(|n| is_id(n))
+        {
+            return Some((name.to_owned(), "the name in the cache".to_owned()));
+        }
+        let record = format!("{folder}.cache/huggingface/download/{inside}.metadata");
+        let text = read_text(self.entries.get(record.as_str())?, 4 << 10)?;
+        let promised = text.lines().nth(1)?.trim().trim_matches('"').to_owned();
+        is_id(&promised).then(|| (promised, "the record of the download".to_owned()))
     }
 
     /// `org/name` of a hub's cache, or the last two folders.

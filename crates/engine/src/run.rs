@@ -10,7 +10,7 @@ use crate::{
 use rayon::prelude::*;
 use std::sync::{Arc, atomic::AtomicBool};
 use wellhead_core::{
-    Confidence, Coverage, Depth, Finding, Limits, Report, Rule, Severity, Stats, Verdict, assess,
+    Budget, Confidence, Coverage, Depth, Finding, Limits, Report, Rule, Severity, Stats, Verdict, assess,
 };
 use wellhead_packages::Database;
 use wellhead_sources::Entry;
@@ -129,7 +129,7 @@ pub fn run(listings: Vec<Listing>, options: &Options<'_>) -> Report {
 }
 
 /// The entries of a listing under the names they have in the report.
-fn named(listing: Listing) -> impl Iterator<Item = (String, Entry)> {
+pub(crate) fn named(listing: Listing) -> impl Iterator<Item = (String, Entry)> {
     let Listing { prefix, entries, .. } = listing;
     entries.into_iter().map(move |entry| {
         let path = match &prefix {
@@ -176,7 +176,10 @@ pub(crate) fn assemble(
     });
     // A line may show a secret whatever the finding on it is about.
     findings.iter_mut().for_each(wellhead_rules::redact_finding);
-    let mut findings = policy::apply(&options.config, findings, &options.today);
+    let digests = Digests::new(files, options);
+    let mut findings = policy::apply(&options.config, findings, &options.today, &|path| {
+        digests.get(path)
+    });
     sort(&mut findings);
     findings.dedup();
     coverage.sort_by(|a, b| a.artifact.cmp(&b.artifact));
@@ -205,6 +208,35 @@ pub(crate) fn assemble(
         databases: project.databases,
         not_assessed: project.not_assessed,
         stats,
+    }
+}
+
+/// Digests of files of the target, each computed once and only where an ignore asks for it.
+struct Digests<'a> {
+    files: &'a [(String, Entry)],
+    options: &'a Options<'a>,
+    known: std::cell::RefCell<std::collections::BTreeMap<String, Option<String>>>,
+}
+
+impl<'a> Digests<'a> {
+    fn new(files: &'a [(String, Entry)], options: &'a Options<'a>) -> Self {
+        Self {
+            files,
+            options,
+            known: std::cell::RefCell::default(),
+        }
+    }
+
+    fn get(&self, path: &str) -> Option<String> {
+        if let Some(known) = self.known.borrow().get(path) {
+            return known.clone();
+        }
+        let entry = self.files.iter().find(|(name, _)| name == path);
+        let mut budget = Budget::new(self.options.limits.clone(), Arc::clone(&self.options.cancelled));
+        let blob = entry.and_then(|(_, entry)| entry.open().ok());
+        let digest = blob.and_then(|blob| crate::digest::sha256(&blob, &mut budget));
+        self.known.borrow_mut().insert(path.to_owned(), digest.clone());
+        digest
     }
 }
 

@@ -35,7 +35,7 @@ mod well_known;
 
 pub use advisory::{Advisory, Database, Flaw, Match, MatchedBy};
 pub use dependency::{Admitted, Dependency};
-pub use lookalike::{LookAlike, Resemblance, look_alike};
+pub use lookalike::{LookAlike, Resemblance, look_alike, resembles};
 pub use manifest::is_commit;
 pub use manifest::{Manifest, ManifestKind, identify_manifest, read_manifest};
 pub use name::normalise;

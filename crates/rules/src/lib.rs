@@ -109,6 +109,8 @@ subjects! {
     Comparison(wellhead_pycode::Comparison),
     /// A model repository: what lies together and is loaded as one.
     Repository(crate::repository::Repository),
+    /// Two models side by side: the original and a copy.
+    Twin(crate::repository::Twin),
 }
 
 /// A rule and the function that looks for it.

@@ -24,10 +24,12 @@
 )]
 
 mod base64;
+mod git;
 mod pep740;
 mod subject;
 
 pub use base64::strict_base64;
+pub use git::git_blob_id;
 pub use pep740::{
     Attestation, AttestationError, Attestations, Bundle, Publisher, Statement, Subject, attestations,
 };

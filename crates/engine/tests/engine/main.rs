@@ -5,6 +5,7 @@
 mod pages;
 mod repositories;
 mod runs;
+mod twins;
 
 use wellhead_core::Report;
 use wellhead_engine::{Listing, Options, run};

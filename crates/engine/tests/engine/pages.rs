@@ -93,6 +93,12 @@ static WITHOUT_EXAMPLE: &[(&str, &str)] = &[
         "new-capability",
         "it compares two packages, and an audit looks at one; the rule's own tests compare",
     ),
+    ("twin-with-extra-code", "it compares two models; `twins.rs` does"),
+    ("twin-weights-changed", "it compares two models; `twins.rs` does"),
+    (
+        "twin-with-changed-behaviour",
+        "it compares two models; `twins.rs` does",
+    ),
     (
         "unsafe-model-callable",
         "no format that names callables is read yet",

@@ -174,6 +174,23 @@ pub fn look_alike(name: &str) -> Option<LookAlike> {
     None
 }
 
+/// How a name resembles another one, if it does; both in lower case. For names that this table does not know, such as
+/// those of models.
+pub fn resembles(name: &str, known: &str) -> Option<Resemblance> {
+    if name == known {
+        return None;
+    }
+    if latin(name) == known || skeleton(&latin(name)) == skeleton(known) {
+        return Some(Resemblance::Homoglyph);
+    }
+    let (mine, theirs) = (name.as_bytes(), known.as_bytes());
+    let an_end_stays = mine.first() == theirs.first() || mine.last() == theirs.last();
+    if !an_end_stays || mine.len().abs_diff(theirs.len()) > 1 {
+        return None;
+    }
+    slip(mine, theirs)
+}
+
 fn one_slip(name: &str, popular: &[&'static str]) -> Option<LookAlike> {
     let mine = name.as_bytes();
     let mut best: Option<LookAlike> = None;

@@ -1,7 +1,10 @@
 //! What configurations of a repository point at: code that a loader imports, other repositories, other files.
 
-use super::facts::{Document, Repository};
-use std::ops::Range;
+use super::{
+    facts::{Document, Repository},
+    reach::reach,
+};
+use std::{collections::BTreeSet, ops::Range};
 use wellhead_formats::text::Node;
 
 /// A place in a configuration that names code.
@@ -472,5 +475,20 @@ pub(super) fn loaded_by_name(repository: &Repository) -> Vec<&str> {
                 || builder()
         })
         .map(|(path, _)| path.as_str())
+        .collect()
+}
+
+/// All scripts that loading the model runs: those that configurations name, those that loaders look for by name, and
+/// what they import.
+pub fn loaded_scripts(repository: &Repository) -> BTreeSet<String> {
+    let references = code_references(repository);
+    let named = references.iter().filter_map(|r| match &r.target {
+        Target::Local(script) => Some(script.as_str()),
+        _ => None,
+    });
+    let entries: BTreeSet<&str> = named.chain(loaded_by_name(repository)).collect();
+    reach(repository, entries)
+        .keys()
+        .map(|path| (*path).to_owned())
         .collect()
 }
