@@ -3,7 +3,7 @@
 use super::{
     fold::{Fold, fold},
     machine::{LISTED, Machine},
-    program::{CallKind, Callee, Expr, Extension, ImportId, Origin, Persistent, WriteKind},
+    program::{CallKind, Callee, Evaluated, Expr, Extension, ImportId, Origin, Persistent, WriteKind},
     record::{Importing, note},
     store::KEPT,
     value::{Kind, NodeRef, StrKind, Value, View},
@@ -31,7 +31,8 @@ impl Machine<'_> {
             old_names: old,
             after_damage,
         };
-        self.records.import(module, name, how, old)
+        self.records
+            .import(module, name, how, old, origin == Origin::Bound)
     }
 
     /// The value of an import: the thing itself, or what the pickle wrote into that attribute before.
@@ -113,6 +114,7 @@ impl Machine<'_> {
     }
 
     pub(super) fn persistent(&mut self, pid: Value) {
+        let class = self.class_of_module(pid);
         let node = self.nodes.make(Kind::Persistent, Value::NONE, pid, &[]);
         let site = self.site();
         let shown = match &self.records.persistent {
@@ -127,7 +129,20 @@ impl Machine<'_> {
         });
         p.count = p.count.saturating_add(1);
         p.samples.extend(shown);
-        self.push(Value::node(node));
+        self.push(class.unwrap_or(Value::node(node)));
+    }
+
+    /// Torch's old format writes the class of a layer as the id `("module", class, file, source)`, and the loader
+    /// gives the class back.
+    fn class_of_module(&self, pid: Value) -> Option<Value> {
+        let View::Node(n) = pid.view() else { return None };
+        if n.kind != Kind::Tuple {
+            return None;
+        }
+        let mut items = self.nodes.items(n)?;
+        let (word, class) = (items.next()?, items.next()?);
+        let is_class = matches!(class.view(), View::Import(_));
+        (is_class && self.text_of(word).as_deref() == Some("module")).then_some(class)
     }
 
     // --- calls ---
@@ -180,7 +195,7 @@ impl Machine<'_> {
             _ => (None, true),
         };
         let folded = fold(self, callee, args);
-        if !matches!(folded, Fold::Value(_)) {
+        if !is_followed(who, &folded) {
             self.records.not_followed(at);
         }
         match folded {
@@ -194,6 +209,10 @@ impl Machine<'_> {
                 .unwrap_or_else(|| self.returned(callee, args, of, opaque)),
             Fold::Applies(inner) => {
                 self.indirect(CallKind::Indirect, inner, Value::UNKNOWN, 0);
+                self.returned(callee, args, of, opaque)
+            }
+            Fold::Binds(inner) => {
+                self.indirect(CallKind::Bind, inner, Value::UNKNOWN, 0);
                 self.returned(callee, args, of, opaque)
             }
         }
@@ -221,7 +240,7 @@ impl Machine<'_> {
         };
         // Each round of `partial(partial(…))` is one call deeper, and the chain ends somewhere.
         let folded = fold(self, callee, args);
-        if !matches!(folded, Fold::Value(_)) {
+        if !is_followed(who, &folded) {
             self.records.not_followed(at);
         }
         let further = match folded {
@@ -232,6 +251,10 @@ impl Machine<'_> {
             Fold::Makes(c, a) if depth < 16 => self.indirect(CallKind::New, c, a, depth.saturating_add(1)),
             Fold::Applies(c) if depth < 16 => {
                 self.indirect(CallKind::Indirect, c, Value::UNKNOWN, depth.saturating_add(1));
+                None
+            }
+            Fold::Binds(c) if depth < 16 => {
+                self.indirect(CallKind::Bind, c, Value::UNKNOWN, depth.saturating_add(1));
                 None
             }
             _ => None,
@@ -365,6 +388,9 @@ impl Machine<'_> {
         let Some(who) = self.callee(target) else { return };
         let site = self.site();
         let after = self.after_damage();
+        if let Callee::Result(class) = who {
+            self.note_evaluated(class, state);
+        }
         let first = self
             .records
             .write(who, WriteKind::State, after, || site)
@@ -383,6 +409,56 @@ impl Machine<'_> {
             self.note_write(who, WriteKind::State, Vec::new(), &holds);
         }
         self.skip_array(target, state);
+    }
+
+    /// Notes the text that an object's class runs as code when it gets its state.
+    fn note_evaluated(&mut self, class: ImportId, state: Value) {
+        let Some(Some(wanted)) = self.records.evaluates.get(class.0 as usize).copied() else {
+            return;
+        };
+        let pairs = self.attributes(state);
+        // Of a large dictionary not all is kept, and a state that is no dictionary may be any.
+        let seen = !pairs.is_empty()
+            && match state.view() {
+                View::Node(n) if n.kind == Kind::Dict => self.nodes.get(n).is_some_and(|n| !n.cut),
+                _ => false,
+            };
+        let site = self.site();
+        let mut found: Vec<Evaluated> = pairs
+            .iter()
+            .filter(|(key, _)| self.computed_text(*key).is_none_or(|k| k == wanted))
+            .map(|(key, value)| Evaluated {
+                class,
+                key: self.computed_text(*key).unwrap_or_default(),
+                text: self.computed_text(*value),
+                site,
+            })
+            .collect();
+        let is_none = matches!(
+            state.view(),
+            View::None | View::Inert | View::Bool(_) | View::Int(_)
+        );
+        if !seen && !is_none {
+            found.push(Evaluated {
+                class,
+                key: String::new(),
+                text: None,
+                site,
+            });
+        }
+        for evaluated in found {
+            let known = &mut self.records.evaluated;
+            let again = known
+                .iter()
+                .any(|e| e.class == class && e.key == evaluated.key && e.text == evaluated.text);
+            if !again && known.len() < LISTED {
+                known.push(evaluated);
+            } else if !again {
+                self.records.partly.get_or_insert_with(|| {
+                    "holds more text that is run as code than is looked at".to_owned()
+                });
+            }
+        }
     }
 
     /// The imports that a value holds, as far as they are still known.
@@ -523,6 +599,15 @@ impl Machine<'_> {
                 }
             }
         }
+    }
+}
+
+/// Whether everything that a call does is known: the value that it returns, or what a `partial` that is called calls.
+fn is_followed(who: Callee, folded: &Fold) -> bool {
+    match folded {
+        Fold::Value(_) => true,
+        Fold::Calls(..) => matches!(who, Callee::Result(_)),
+        _ => false,
     }
 }
 

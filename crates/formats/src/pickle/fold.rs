@@ -5,7 +5,7 @@
 
 use super::{
     machine::Machine,
-    program::Origin,
+    program::{ImportId, Origin},
     value::{Kind, NodeRef, Value, View},
 };
 use std::io::Read as _;
@@ -35,6 +35,8 @@ pub(super) enum Function {
     RebuildFromType,
     /// Unpickles its first argument.
     Loads,
+    /// Unpickles the argument of that number, among others.
+    LoadsNth(usize),
     /// `copyreg.add_extension(module, name, code)`.
     AddExtension,
     /// `numpy.dtype(…)`.
@@ -143,6 +145,8 @@ impl Function {
                 .map_or(Self::Other, Self::Method),
             (_, "loads" | "_loads" | "loads_pickle") if is_pickle_module(module) => Self::Loads,
             ("torch.storage", "_load_from_bytes") => Self::Loads,
+            ("spacy.vocab", "unpickle_vocab") => Self::LoadsNth(4),
+            ("spacy.tokens.doc", "unpickle_doc") => Self::LoadsNth(1),
             _ => Self::Other,
         }
     }
@@ -161,8 +165,10 @@ impl Function {
                 | Self::Instance
                 | Self::RebuildFromType
                 | Self::Loads
+                | Self::LoadsNth(_)
                 | Self::AddExtension
                 | Self::Dtype
+                | Self::GetItem
         )
     }
 }
@@ -188,13 +194,20 @@ pub(super) enum Fold {
     Makes(Value, Value),
     /// The callee calls this, and returns something of its own.
     Applies(Value),
+    /// The callee keeps this, for whoever uses what it returns.
+    Binds(Value),
 }
 
 /// What the call `callee(*args)` comes to.
 pub(super) fn fold(m: &mut Machine<'_>, callee: Value, args: Value) -> Fold {
     match callee.view() {
         View::Import(id) => match m.function(callee) {
-            Some(function) if function.is_followed() => m.apply(function, id, args).unwrap_or(Fold::Opaque),
+            Some(function) if function.is_followed() => m.apply(function, id, args).unwrap_or_else(|| {
+                if matches!(function, Function::Loads | Function::LoadsNth(_)) {
+                    m.note_unread(Some(ImportId(id)));
+                }
+                Fold::Opaque
+            }),
             _ => Fold::Opaque,
         },
         View::Node(n) if n.kind == Kind::Call => m.call_result(callee, args).unwrap_or(Fold::Opaque),
@@ -229,6 +242,23 @@ impl Machine<'_> {
         }
     }
 
+    /// The text of which `_codecs.encode(text, "latin1")` makes bytes.
+    pub(super) fn latin_source(&self, v: Value) -> Option<Value> {
+        let View::Node(n) = v.view() else { return None };
+        let node = *self.nodes.get(n).filter(|_| n.kind == Kind::Call)?;
+        if self.function(node.callee)? != Function::Method(Method::Encode) {
+            return None;
+        }
+        let args = self.items_of(node.args)?;
+        let encoding = self.text_of(*args.get(1)?)?.to_ascii_lowercase();
+        let latin = matches!(
+            encoding.as_str(),
+            "latin1" | "latin-1" | "iso-8859-1" | "iso8859-1" | "8859"
+        );
+        let text = *args.first()?;
+        (latin && self.place(text).is_some()).then_some(text)
+    }
+
     fn apply(&mut self, function: Function, id: u32, args: Value) -> Option<Fold> {
         let args = self.items_of(args)?;
         let (first, rest) = args.split_first()?;
@@ -254,11 +284,16 @@ impl Machine<'_> {
                 };
                 Fold::Calls(first, self.tuple_of(&inner))
             }
-            Function::Partial | Function::Applies => Fold::Applies(first),
+            Function::Partial => Fold::Binds(first),
+            Function::Applies => Fold::Applies(first),
             Function::Instance => Fold::Makes(first, self.tuple_of(rest)),
             Function::RebuildFromType => Fold::Calls(first, *rest.get(1)?),
             Function::Loads => {
                 self.loads(first, Some(id));
+                Fold::Opaque
+            }
+            Function::LoadsNth(n) => {
+                self.loads(*rest.get(n.checked_sub(1)?)?, Some(id));
                 Fold::Opaque
             }
             Function::AddExtension => {
@@ -271,6 +306,11 @@ impl Machine<'_> {
                 Fold::Opaque
             }
             Function::Dtype => Fold::Value(self.make_dtype(first)),
+            // `Optional[int]`: a type with its arguments stands for the type.
+            Function::GetItem => match first.view() {
+                View::Import(_) => Fold::Value(first),
+                _ => Fold::Opaque,
+            },
             _ => Fold::Opaque,
         })
     }
@@ -303,11 +343,18 @@ impl Machine<'_> {
         }
     }
 
-    /// `object.name`, where the object is an import.
+    /// `object.name`, where the object is an import, or an instance of one.
     fn attribute(&mut self, object: Value, name: &str) -> Option<Value> {
-        let View::Import(id) = object.view() else {
-            return None;
+        let (id, mut origin) = match object.view() {
+            View::Import(id) => (id, Origin::Computed),
+            View::Node(n) if n.kind == Kind::Call && !n.opaque && self.string_of(object).is_none() => {
+                (n.of?, Origin::Bound)
+            }
+            _ => return None,
         };
+        if self.records.imports.get(id as usize)?.origin == Origin::Bound {
+            origin = Origin::Bound;
+        }
         let (module, path) = self.records.name_of(id)?;
         let dotted = if path.is_empty() {
             name.to_owned()
@@ -315,7 +362,10 @@ impl Machine<'_> {
             format!("{path}.{name}")
         };
         let module = module.to_owned();
-        let id = self.import(module.as_bytes(), dotted.as_bytes(), "REDUCE", Origin::Computed);
+        let id = self.import(module.as_bytes(), dotted.as_bytes(), "REDUCE", origin);
+        if origin == Origin::Bound {
+            return Some(Value::import(id));
+        }
         Some(self.imported(id))
     }
 
@@ -343,7 +393,11 @@ impl Machine<'_> {
             return None;
         }
         let View::Node(n) = v.view() else {
-            if let Some(text) = self.text_of(v) {
+            if self.place(v)?.2 > LONGEST as u64 {
+                return None;
+            }
+            if let Some(text) = self.whole_text(v) {
+                *fuel = fuel.checked_sub(weight(text.as_bytes()))?;
                 return Some((text.into_bytes(), true));
             }
             let bytes = self.bytes_of(v, LONGEST)?;

@@ -543,10 +543,19 @@ impl<'b> Machine<'b> {
 
     /// The text of a value that is text, at most 4 KiB of it.
     pub(super) fn text_of(&self, v: Value) -> Option<String> {
+        self.text_up_to(v, 4096)
+    }
+
+    /// The text of a value that is text, for whoever looked at its length.
+    pub(super) fn whole_text(&self, v: Value) -> Option<String> {
+        self.text_up_to(v, usize::MAX)
+    }
+
+    fn text_up_to(&self, v: Value, max: usize) -> Option<String> {
         let (kind, offset, len) = self.place(v)?;
         let raw = self
             .reader
-            .bytes_at(offset, usize::try_from(len).unwrap_or(4096).min(4096));
+            .bytes_at(offset, usize::try_from(len).unwrap_or(max).min(max));
         match kind {
             StrKind::Utf8 => Some(literal::utf8(&raw).into_owned()),
             StrKind::RawEscape => Some(literal::raw_unicode(&raw)),
@@ -603,6 +612,7 @@ pub(super) fn finish(m: Machine<'_>, trailing: Option<Trailing>, flavour: Flavou
         imports: m.records.imports,
         calls: m.records.calls,
         writes: m.records.writes,
+        evaluated: m.records.evaluated,
         persistent: m.records.persistent,
         extensions: m.records.extensions,
         nested: m.records.nested,

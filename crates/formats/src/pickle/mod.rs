@@ -33,8 +33,8 @@ mod value;
 
 pub use disassemble::{Instruction, disassemble};
 pub use program::{
-    Call, CallKind, Callee, Differential, End, Expr, Extension, Flavour, Hints, Import, ImportId, Loader,
-    Nested, Origin, Persistent, Program, Site, Stream, Trailing, Write, WriteKind,
+    Call, CallKind, Callee, Differential, End, Evaluated, Expr, Extension, Flavour, Hints, Import, ImportId,
+    Loader, Nested, Origin, Persistent, Program, Site, Stream, Trailing, Write, WriteKind,
 };
 pub use resync::{Likelihood, looks_like_pickle};
 

@@ -3,7 +3,7 @@
 use super::{
     analyse_at,
     machine::{LISTED, Machine},
-    program::{Hints, ImportId, Nested, Program},
+    program::{Evaluated, Hints, ImportId, Nested, Program},
     resync,
     value::{StrKind, Value},
 };
@@ -13,7 +13,9 @@ use wellhead_core::Blob;
 /// How deep pickles may lie in pickles.
 pub(super) const DEPTH: u32 = 6;
 /// How many bytes of a coded constant are decoded.
-const DECODED: usize = 8 << 20;
+const DECODED: usize = 32 << 20;
+/// The key of what a call unpickles, where it cannot be followed.
+const ARGUMENT: &str = "argument";
 /// How much of a constant is read to see whether it is a pickle.
 const HEAD: usize = 16 << 10;
 
@@ -83,9 +85,12 @@ impl Machine<'_> {
     /// A call that unpickles `v`.
     pub(super) fn loads(&mut self, v: Value, by: Option<u32>) {
         let by = by.map(ImportId);
+        // Protocol 2 has no bytes: Python writes them as `_codecs.encode(text, "latin1")`.
+        let v = self.latin_source(v).unwrap_or(v);
         let Some((kind, offset, len)) = self.place(v) else {
-            if let Some((bytes, _)) = self.string_of(v) {
-                self.enter(self.at, &Blob::from_bytes(bytes), "computed".to_owned(), by);
+            match self.string_of(v) {
+                Some((bytes, _)) => self.enter(self.at, &Blob::from_bytes(bytes), "computed".to_owned(), by),
+                None => self.note_unread(by),
             }
             return;
         };
@@ -96,9 +101,29 @@ impl Machine<'_> {
         }
         if kind == StrKind::Bytes || kind == StrKind::ByteArray || kind == StrKind::Latin {
             self.enter(offset, &self.blob.slice(offset, len), String::new(), by);
+        } else if len > DECODED as u64 {
+            self.note_unread(by);
         } else if let Some(bytes) = self.bytes_of(v, DECODED) {
+            if let Err(e) = self.budget.expanded(bytes.len() as u64) {
+                self.records.partly.get_or_insert_with(|| e.to_string());
+            }
             let bytes = latin_bytes(&bytes).unwrap_or(bytes);
             self.enter(offset, &Blob::from_bytes(bytes), String::new(), by);
+        }
+    }
+
+    /// Notes that something is unpickled and that nobody knows what.
+    pub(super) fn note_unread(&mut self, by: Option<ImportId>) {
+        let site = self.site();
+        let Some(class) = by else { return };
+        let known = &mut self.records.evaluated;
+        if !known.iter().any(|e| e.class == class && e.key == ARGUMENT) {
+            known.push(Evaluated {
+                class,
+                key: ARGUMENT.to_owned(),
+                text: None,
+                site,
+            });
         }
     }
 

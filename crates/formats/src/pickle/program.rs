@@ -106,6 +106,8 @@ pub enum Origin {
     Computed,
     /// It was looked up in the registry of `copyreg` by a code.
     Extension,
+    /// An attribute of an instance that the pickle makes: the name is that of the class, with the attribute behind it.
+    Bound,
 }
 
 /// A name that the pickle imports, once per name.
@@ -164,6 +166,8 @@ pub enum CallKind {
     Instance,
     /// A call that the pickle brings about through another one: `map(f, …)`, `partial(f)()`.
     Indirect,
+    /// `partial(f, …)`: nothing is called yet, whoever uses the object calls it.
+    Bind,
 }
 
 /// A call, once per callee and kind.
@@ -221,6 +225,20 @@ pub struct Write {
     pub passes: Vec<ImportId>,
     /// Whether loaders fail before they reach it.
     pub after_damage: bool,
+}
+
+/// Text in the state of an object whose class runs it as code when it is unpickled, or a pickle that a call loads and
+/// that cannot be followed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Evaluated {
+    /// The class.
+    pub class: ImportId,
+    /// The attribute that holds the text; empty where the state could not be followed, `argument` for a call.
+    pub key: String,
+    /// The text, where it could be followed.
+    pub text: Option<String>,
+    /// Where the object gets its state.
+    pub site: Site,
 }
 
 /// A symbolic value, cut to what fits on a line.
@@ -332,6 +350,8 @@ pub struct Program {
     pub calls: Vec<Call>,
     /// What they change.
     pub writes: Vec<Write>,
+    /// Text that classes run as code.
+    pub evaluated: Vec<Evaluated>,
     /// Objects that the loader is asked for.
     pub persistent: Option<Persistent>,
     /// Codes of the `copyreg` registry.

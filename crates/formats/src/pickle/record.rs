@@ -6,8 +6,8 @@ use super::{
     fold::Function,
     machine::LISTED,
     program::{
-        Call, CallKind, Callee, Differential, Expr, Extension, Import, ImportId, Nested, Origin, Persistent,
-        Site, Stream, Write, WriteKind,
+        Call, CallKind, Callee, Differential, Evaluated, Expr, Extension, Import, ImportId, Nested, Origin,
+        Persistent, Site, Stream, Write, WriteKind,
     },
     value::Value,
 };
@@ -17,6 +17,8 @@ use std::collections::HashMap;
 const IMPORTS: usize = 1 << 16;
 /// How many calls are listed with their arguments.
 const SAMPLES: usize = 3;
+/// A thing that is imported is called, or what it returned is, in each of the five kinds.
+const WAYS: usize = 10;
 /// The longest module or name that is kept.
 const NAME: usize = 512;
 
@@ -27,6 +29,7 @@ pub(super) struct Records {
     pub(super) imports: Vec<Import>,
     pub(super) calls: Vec<Call>,
     pub(super) writes: Vec<Write>,
+    pub(super) evaluated: Vec<Evaluated>,
     pub(super) persistent: Option<Persistent>,
     pub(super) extensions: Vec<Extension>,
     pub(super) nested: Vec<Nested>,
@@ -37,7 +40,7 @@ pub(super) struct Records {
     ids: HashMap<Box<[u8]>, u32>,
     key: Vec<u8>,
     /// The calls of each import by what is done with it: `[callee, result] × kinds`, plus one; 0 is none.
-    call_slots: Vec<[u32; 8]>,
+    call_slots: Vec<[u32; WAYS]>,
     call_ids: HashMap<(Callee, CallKind), usize>,
     write_ids: HashMap<(Callee, WriteKind), usize>,
     last_write: Option<((Callee, WriteKind), usize)>,
@@ -45,6 +48,8 @@ pub(super) struct Records {
     pub(super) attributes: HashMap<(String, String), Value>,
     /// What calling each import does, as far as the machine follows it.
     pub(super) functions: Vec<Function>,
+    /// Of the class of each import, the attribute that it runs as code when it gets its state.
+    pub(super) evaluates: Vec<Option<&'static str>>,
     /// Constants that were looked into, by offset.
     pub(super) looked: HashMap<u64, usize>,
     /// Bytes of each storage of a torch file, by key, and the order of the keys.
@@ -77,11 +82,13 @@ impl Records {
         name: &[u8],
         how: impl FnOnce() -> Importing,
         old: bool,
+        bound: bool,
     ) -> u32 {
         let module = module.get(..NAME).unwrap_or(module);
         let name = name.get(..NAME).unwrap_or(name);
         self.key.clear();
-        self.key.push(u8::from(old));
+        // What an instance's attribute is says nothing of the name in the module.
+        self.key.push(u8::from(old) | (u8::from(bound) << 1));
         self.key.extend_from_slice(module);
         self.key.push(b'\n');
         self.key.extend_from_slice(name);
@@ -109,12 +116,17 @@ impl Records {
         let how = how();
         let module = String::from_utf8_lossy(module).into_owned();
         let name = String::from_utf8_lossy(name).into_owned();
-        let (resolved, written) = match compat::renamed(&module, &name).filter(|_| how.old_names) {
+        let (resolved, written) = match compat::renamed(&module, &name).filter(|_| how.old_names && !bound) {
             Some((m, n)) => ((m.to_owned(), n.to_owned()), Some((module.clone(), name.clone()))),
             None => ((module, name), None),
         };
         self.ids.insert(self.key.clone().into_boxed_slice(), id);
-        self.functions.push(Function::of(&resolved.0, &resolved.1));
+        self.functions.push(if bound {
+            Function::Other
+        } else {
+            Function::of(&resolved.0, &resolved.1)
+        });
+        self.evaluates.push(evaluated_attribute(&resolved.0));
         self.imports.push(Import {
             module: resolved.0,
             name: resolved.1,
@@ -146,7 +158,7 @@ impl Records {
         let key = (callee, kind);
         let slot = match callee {
             Callee::Import(id) => Some((id.0 as usize, kind as usize)),
-            Callee::Result(id) => Some((id.0 as usize, (kind as usize).saturating_add(4))),
+            Callee::Result(id) => Some((id.0 as usize, (kind as usize).saturating_add(WAYS / 2))),
             Callee::Persistent | Callee::Unknown => None,
         };
         let known = match slot {
@@ -191,7 +203,7 @@ impl Records {
             return;
         };
         if self.call_slots.len() <= id {
-            self.call_slots.resize(id.saturating_add(1), [0; 8]);
+            self.call_slots.resize(id.saturating_add(1), [0; WAYS]);
         }
         let ways = self.call_slots.get_mut(id);
         if let Some(place) = ways.and_then(|ways| ways.get_mut(way)) {
@@ -257,6 +269,16 @@ impl Records {
         if let Some(call) = self.calls.get_mut(at) {
             call.passes_unknown = true;
         }
+    }
+}
+
+/// Distributions of scipy `exec` a template that is part of their state, and statsmodels evaluates the formula of a
+/// model again.
+fn evaluated_attribute(module: &str) -> Option<&'static str> {
+    match module {
+        "statsmodels.base.data" => Some("formula"),
+        _ if module == "scipy.stats" || module.starts_with("scipy.stats.") => Some("_parse_arg_template"),
+        _ => None,
     }
 }
 

@@ -2,7 +2,10 @@
 //!
 //! All rules about pickles read this, so that they cannot disagree.
 
-use super::callables::{Danger, Judgement, Usage, judge};
+use super::{
+    callables::{Danger, Judgement, Usage, judge, judge_bound},
+    evaluated,
+};
 use wellhead_core::{Location, Sink, code};
 use wellhead_formats::pickle::{
     Call, CallKind, Callee, Import, ImportId, Loader, Nested, Origin, Program, Site, Write, WriteKind,
@@ -20,6 +23,8 @@ pub(crate) struct Use<'p> {
     pub(crate) call: Option<&'p Call>,
     /// It is handed to the call, which may call it.
     pub(crate) handed: bool,
+    /// It becomes part of an object's state, and the object may call it.
+    pub(crate) write: Option<&'p Write>,
 }
 
 /// How bad a judgement is, to take the worst.
@@ -61,6 +66,7 @@ fn worst_use<'p>(program: &'p Program, id: ImportId, import: &'p Import) -> Opti
         usage: Usage::Reference,
         call: None,
         handed: false,
+        write: None,
     };
     let mut consider = |usage: Usage, call: Option<&'p Call>, handed: bool| {
         let judgement = judge_import(import, usage);
@@ -73,15 +79,16 @@ fn worst_use<'p>(program: &'p Program, id: ImportId, import: &'p Import) -> Opti
                 usage,
                 call,
                 handed,
+                write: None,
             };
         }
     };
     for call in &program.calls {
         if call.callee == Callee::Import(id) && !is_lookup_of_harmless(program, import, call) {
-            let usage = if call.kind == CallKind::New {
-                Usage::New
-            } else {
-                Usage::Call
+            let usage = match call.kind {
+                CallKind::New => Usage::New,
+                CallKind::Bind if is_harmless_to_keep(import) => Usage::Reference,
+                _ => Usage::Call,
             };
             consider(usage, Some(call), false);
         }
@@ -95,6 +102,10 @@ fn worst_use<'p>(program: &'p Program, id: ImportId, import: &'p Import) -> Opti
     if is_only_looked_up(program, id, import) {
         return None;
     }
+    if worst.usage < Usage::New && !worst.handed && rank(worst.judgement) == 2 {
+        let mut states = program.writes.iter().filter(|w| w.passes.contains(&id));
+        worst.write = states.find(|w| matches!(w.target, Callee::Result(_)));
+    }
     (rank(worst.judgement) > 0).then_some(worst)
 }
 
@@ -106,8 +117,19 @@ fn write_usage(kind: WriteKind) -> Usage {
     }
 }
 
+/// A function that is known by reference may be bound by `partial`; calling it is another matter.
+fn is_harmless_to_keep(import: &Import) -> bool {
+    rank(judge_import(import, Usage::Reference)) == 0 && rank(judge_import(import, Usage::Call)) < 2
+}
+
 /// The worst of what the names mean to loaders of Python 3 and of Python 2.
 fn judge_import(import: &Import, usage: Usage) -> Judgement {
+    // `getattr(Class, "method")` is how protocol 2 writes a method.
+    let looked_up =
+        import.origin == Origin::Computed && import.name.contains('.') && import.written.is_none();
+    if import.origin == Origin::Bound || looked_up {
+        return judge_bound(&import.module, &import.name, usage);
+    }
     let new = judge(&import.module, &import.name, usage);
     let old = import.written.as_ref().map(|(m, n)| judge(m, n, usage));
     match old {
@@ -119,13 +141,15 @@ fn judge_import(import: &Import, usage: Usage) -> Judgement {
 /// `getattr` is how some versions of Python write the members of enumerations: harmless where everything that it
 /// looks up is known, and harmless.
 fn is_lookup_of_harmless(program: &Program, import: &Import, call: &Call) -> bool {
-    import.module == "builtins"
-        && import.name == "getattr"
+    let getattr = import.module == "builtins" && import.name == "getattr";
+    // `Optional[int]` is written as `getitem(Optional, int)`.
+    let getitem = import.module == "_operator" && import.name == "getitem";
+    (getattr || getitem)
         && call.followed
         && program
             .imports
             .iter()
-            .filter(|i| i.origin == Origin::Computed && i.count > 0)
+            .filter(|i| matches!(i.origin, Origin::Computed | Origin::Bound) && i.count > 0)
             .all(|i| rank(judge_import(i, Usage::Reference)) == 0)
 }
 
@@ -146,6 +170,9 @@ pub(crate) fn calls_of_values(program: &Program) -> impl Iterator<Item = (&Call,
         Callee::Import(_) => None,
         Callee::Result(id) => {
             let import = program.import(id)?;
+            if call.followed && is_partial(import) {
+                return None;
+            }
             let usage = Usage::Call;
             // The call that returned it is reported already where it is not harmless.
             (rank(judge_import(import, usage)) == 0 || rank(judge_import(import, Usage::New)) == 0)
@@ -155,6 +182,11 @@ pub(crate) fn calls_of_values(program: &Program) -> impl Iterator<Item = (&Call,
     })
 }
 
+/// What a `partial` calls is known, and judged as called.
+fn is_partial(import: &Import) -> bool {
+    import.name == "partial" && matches!(import.module.as_str(), "functools" | "_functools")
+}
+
 /// Changes of an imported thing itself: monkey-patching by BUILD.
 pub(crate) fn patches(program: &Program) -> impl Iterator<Item = (&Write, &Import)> {
     program.writes.iter().filter_map(|w| match w.target {
@@ -162,6 +194,13 @@ pub(crate) fn patches(program: &Program) -> impl Iterator<Item = (&Write, &Impor
         _ => None,
     })
 }
+
+/// A class that runs a part of its state.
+pub(crate) static EVALUATES: Danger = Danger {
+    class: "N23",
+    does: "runs text of its state as code",
+    cve: None,
+};
 
 /// The worst that a program, or one inside it, does.
 pub(crate) enum Worst {
@@ -181,6 +220,12 @@ pub(crate) fn worst(program: &Program) -> Worst {
             Judgement::Dangerous(danger) => return Worst::Dangerous(u.import.path(), danger),
             _ => unknown = unknown.or_else(|| Some(u.import.path())),
         }
+    }
+    if let Some(text) = evaluated::harmful(program).next() {
+        let class = program
+            .import(text.class)
+            .map_or_else(|| "?".to_owned(), |i| i.path());
+        return Worst::Dangerous(class, &EVALUATES);
     }
     if let Some((_, import)) = patches(program).next() {
         unknown = unknown.or_else(|| Some(import.path()));

@@ -3,7 +3,10 @@
 //! The one decision: only the allowlist says that something is harmless. The list of dangers never decides that
 //! something is safe; it turns "unknown" into "dangerous" and says in words what the callable does.
 
-use std::{collections::HashMap, sync::LazyLock};
+use std::{
+    collections::HashMap,
+    sync::{LazyLock, OnceLock},
+};
 
 /// How a pickle uses a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,23 +45,46 @@ pub(crate) struct Danger {
     pub(crate) cve: Option<&'static str>,
 }
 
+/// The names of an entry, told apart when somebody asks for one of them: a small model touches few entries, and all of
+/// them together are thousands of names.
+struct Names {
+    raw: &'static str,
+    sorted: OnceLock<Vec<&'static str>>,
+}
+
+impl Names {
+    fn sorted(&self) -> &[&'static str] {
+        self.sorted.get_or_init(|| {
+            let mut names = list(self.raw);
+            names.sort_unstable();
+            names
+        })
+    }
+
+    fn contain(&self, name: &str) -> bool {
+        self.sorted().binary_search(&name).is_ok()
+    }
+}
+
 struct Allow {
+    names: Names,
     may: Vec<Usage>,
+    classes: bool,
     members: bool,
 }
 
-/// Entries under one module name.
+/// Entries under one module name, as indices into those of the table.
 #[derive(Default)]
 struct Module {
-    allowed: HashMap<&'static str, Vec<usize>>,
-    allowed_classes: Vec<usize>,
-    dangerous: HashMap<&'static str, usize>,
-    wholly_dangerous: Option<usize>,
+    allow: Vec<usize>,
+    danger: Vec<usize>,
 }
 
 struct Table {
     allow: Vec<Allow>,
     danger: Vec<Danger>,
+    /// The names of each danger; empty for whole modules.
+    dangerous: Vec<Names>,
     exact: HashMap<&'static str, Module>,
     below: HashMap<&'static str, Module>,
 }
@@ -71,6 +97,30 @@ pub(crate) fn judge(module: &str, name: &str, usage: Usage) -> Judgement {
     TABLE.judge(module, name, usage)
 }
 
+/// What is known of an attribute of an instance: `module.Class.attribute`, where nobody knows what `attribute` is.
+///
+/// Python writes a bound method so. It is harmless to refer to where its class may be made, and what it does when it is
+/// called is not known.
+pub(crate) fn judge_bound(module: &str, name: &str, usage: Usage) -> Judgement {
+    let plain = judge(module, name, usage);
+    let Some((class, attribute)) = name.rsplit_once('.') else {
+        return plain;
+    };
+    let made = [Usage::New, Usage::Call]
+        .iter()
+        .any(|usage| judge(module, class, *usage) == Judgement::Allowed);
+    let word = attribute.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    if plain == Judgement::Unknown
+        && usage == Usage::Reference
+        && made
+        && word
+        && !attribute.starts_with("__")
+    {
+        return Judgement::Allowed;
+    }
+    plain
+}
+
 impl Table {
     /// Reads the table, entry by entry. It is a file of ours whose shape a test checks, so that whatever does not fit
     /// is passed over: an entry of the allowlist that is lost makes a finding more, never one less.
@@ -78,6 +128,7 @@ impl Table {
         let mut table = Self {
             allow: Vec::new(),
             danger: Vec::new(),
+            dangerous: Vec::new(),
             exact: HashMap::new(),
             below: HashMap::new(),
         };
@@ -88,12 +139,15 @@ impl Table {
     }
 
     fn add(&mut self, entry: &Entry) {
-        let names = entry.list("names");
-        let allows = entry.allows;
-        let at = if allows {
-            let may = entry.text("may").split_whitespace().filter_map(usage).collect();
+        let names = Names {
+            raw: entry.raw("names"),
+            sorted: OnceLock::new(),
+        };
+        let at = if entry.allows {
             self.allow.push(Allow {
-                may,
+                names,
+                may: entry.text("may").split_whitespace().filter_map(usage).collect(),
+                classes: entry.flag("classes"),
                 members: entry.flag("members"),
             });
             self.allow.len().saturating_sub(1)
@@ -104,26 +158,19 @@ impl Table {
                 does: entry.text("does"),
                 cve: (!cve.is_empty()).then_some(cve),
             });
+            self.dangerous.push(names);
             self.danger.len().saturating_sub(1)
         };
-        for module in entry.list("modules") {
+        for module in list(entry.raw("modules")) {
             let slot = match module.strip_suffix(".*") {
                 Some(parent) => self.below.entry(parent),
                 None => self.exact.entry(module),
             };
             let slot = slot.or_default();
-            for name in &names {
-                if allows {
-                    slot.allowed.entry(*name).or_default().push(at);
-                } else {
-                    slot.dangerous.entry(*name).or_insert(at);
-                }
-            }
-            if allows && entry.flag("classes") {
-                slot.allowed_classes.push(at);
-            }
-            if !allows && names.is_empty() {
-                slot.wholly_dangerous.get_or_insert(at);
+            if entry.allows {
+                slot.allow.push(at);
+            } else {
+                slot.danger.push(at);
             }
         }
     }
@@ -139,26 +186,20 @@ impl Table {
 
     fn judge(&'static self, module: &str, name: &str, usage: Usage) -> Judgement {
         // What a harmless call returned may be given its state.
-        let permits = |at: &usize| {
-            self.allow.get(*at).is_some_and(|a| {
-                usage == Usage::Reference
-                    || a.may.contains(&usage)
-                    || (usage == Usage::State && a.may.contains(&Usage::Call))
-            })
+        let permits = |a: &&Allow| {
+            usage == Usage::Reference
+                || a.may.contains(&usage)
+                || (usage == Usage::State && a.may.contains(&Usage::Call))
         };
         if self
             .covering(module)
-            .any(|m| m.allowed.get(name).is_some_and(|a| a.iter().any(permits)))
+            .any(|m| self.allowing(m).filter(permits).any(|a| a.names.contain(name)))
         {
             return Judgement::Allowed;
         }
-        let danger = |at: usize| {
-            self.danger
-                .get(at)
-                .map_or(Judgement::Unknown, Judgement::Dangerous)
-        };
-        if let Some(at) = self.covering(module).find_map(|m| m.dangerous.get(name)) {
-            return danger(*at);
+        let named = |m: &Module| self.endangering(m).find(|(names, _)| names.contain(name));
+        if let Some((_, danger)) = self.covering(module).find_map(named) {
+            return Judgement::Dangerous(danger);
         }
         if let Some((outer, member)) = name.rsplit_once('.') {
             return self.judge_dotted(module, outer, member, usage);
@@ -166,14 +207,32 @@ impl Table {
         // A class of an allowed family is more precise than a parent module that is dangerous as a whole, and less
         // than one that is dangerous itself.
         for m in self.covering(module) {
-            if is_class(name) && m.allowed_classes.iter().any(permits) {
+            if is_class(name) && self.allowing(m).filter(permits).any(|a| a.classes) {
                 return Judgement::Allowed;
             }
-            if let Some(at) = m.wholly_dangerous {
-                return danger(at);
+            if let Some(danger) = self.wholly_dangerous(m) {
+                return Judgement::Dangerous(danger);
             }
         }
         Judgement::Unknown
+    }
+
+    fn allowing<'a>(&'a self, module: &'a Module) -> impl Iterator<Item = &'a Allow> {
+        module.allow.iter().filter_map(|at| self.allow.get(*at))
+    }
+
+    fn endangering(
+        &'static self,
+        module: &Module,
+    ) -> impl Iterator<Item = (&'static Names, &'static Danger)> {
+        let entry = |at: &usize| Some((self.dangerous.get(*at)?, self.danger.get(*at)?));
+        module.danger.iter().filter_map(entry)
+    }
+
+    fn wholly_dangerous(&'static self, module: &Module) -> Option<&'static Danger> {
+        self.endangering(module)
+            .find(|(names, _)| names.raw.is_empty())
+            .map(|(_, danger)| danger)
     }
 
     /// `Outer.member`: refused unless the whole path is listed, or it is a member of an enumeration.
@@ -182,28 +241,28 @@ impl Table {
             && member
                 .bytes()
                 .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
-        let enumeration = |at: &usize| self.allow.get(*at).is_some_and(|a| a.members);
+        let enumeration = |a: &&Allow| a.members && a.names.contain(outer);
         let listed = self
             .covering(module)
-            .any(|m| m.allowed.get(outer).into_iter().flatten().any(enumeration));
+            .any(|m| self.allowing(m).any(|a| enumeration(&a)));
         if constant && listed && usage == Usage::Reference {
             return Judgement::Allowed;
         }
         // The way through another module's attributes is how a harmless module reaches a dangerous one.
         let reaches = |part: &str| {
             part.starts_with("__")
-                || part == "func_globals"
+                || is_inside(part)
                 || self
                     .exact
                     .get(part)
                     .or_else(|| self.below.get(part))
-                    .is_some_and(|m| m.wholly_dangerous.is_some())
+                    .is_some_and(|m| self.wholly_dangerous(m).is_some())
                 || matches!(part, "sys" | "builtins" | "modules")
         };
         let through = outer
             .split('.')
             .any(|part| reaches(part) || reaches(part.trim_start_matches('_')));
-        if through || member.starts_with("__") {
+        if through || member.starts_with("__") || is_inside(member) {
             return Judgement::Dangerous(&TRAVERSAL);
         }
         match self.judge(module, outer, Usage::Reference) {
@@ -223,22 +282,91 @@ static TRAVERSAL: Danger = Danger {
     cve: None,
 };
 
-/// Functions that run code under whatever path they are reached.
+/// Functions that run code, or touch files, under whatever path they are reached.
 fn is_notorious(name: &str) -> bool {
-    matches!(
-        name,
-        "system"
-            | "popen"
-            | "Popen"
-            | "exec"
-            | "eval"
-            | "execfile"
-            | "loads"
-            | "load"
-            | "import_module"
-            | "CDLL"
-            | "open"
-    )
+    const NAMES: &[&str] = &[
+        "CDLL",
+        "LoadLibrary",
+        "Popen",
+        "check_call",
+        "check_output",
+        "chmod",
+        "dlopen",
+        "dump",
+        "eval",
+        "exec",
+        "exec_module",
+        "execfile",
+        "execv",
+        "execve",
+        "find_class",
+        "fork",
+        "get_data",
+        "getattr",
+        "getoutput",
+        "getstatusoutput",
+        "hardlink_to",
+        "import_module",
+        "kill",
+        "load",
+        "load_module",
+        "loads",
+        "open",
+        "popen",
+        "query",
+        "rmdir",
+        "rmtree",
+        "run_module",
+        "run_path",
+        "runcode",
+        "runsource",
+        "setattr",
+        "spawn",
+        "startfile",
+        "symlink_to",
+        "system",
+        "to_csv",
+        "to_pickle",
+        "to_sql",
+        "touch",
+        "unlink",
+        "urlopen",
+        "urlretrieve",
+        "write_bytes",
+        "write_text",
+    ];
+    NAMES.binary_search(&name).is_ok()
+}
+
+/// Attributes through which a function, a generator or an exception gives away its frame and its module.
+fn is_inside(name: &str) -> bool {
+    const NAMES: &[&str] = &[
+        "ag_code",
+        "ag_frame",
+        "cr_code",
+        "cr_frame",
+        "cr_origin",
+        "f_back",
+        "f_builtins",
+        "f_code",
+        "f_globals",
+        "f_locals",
+        "func_closure",
+        "func_code",
+        "func_defaults",
+        "func_dict",
+        "func_globals",
+        "gi_code",
+        "gi_frame",
+        "gi_yieldfrom",
+        "im_class",
+        "im_func",
+        "im_self",
+        "mro",
+        "tb_frame",
+        "tb_next",
+    ];
+    NAMES.binary_search(&name).is_ok()
 }
 
 fn usage(word: &str) -> Option<Usage> {
@@ -266,23 +394,26 @@ struct Entry {
 }
 
 impl Entry {
+    fn raw(&self, key: &str) -> &'static str {
+        self.values.iter().find(|(k, _)| *k == key).map_or("", |(_, v)| v)
+    }
+
     fn text(&self, key: &str) -> &'static str {
-        let raw = self.values.iter().find(|(k, _)| *k == key).map_or("", |(_, v)| v);
-        raw.trim_matches('"')
+        self.raw(key).trim_matches('"')
     }
 
     fn flag(&self, key: &str) -> bool {
         self.text(key) == "true"
     }
+}
 
-    fn list(&self, key: &str) -> Vec<&'static str> {
-        let raw = self.values.iter().find(|(k, _)| *k == key).map_or("", |(_, v)| v);
-        raw.trim_matches(['[', ']'])
-            .split(',')
-            .map(|n| n.trim().trim_matches('"'))
-            .filter(|n| !n.is_empty())
-            .collect()
-    }
+/// The strings of an array.
+fn list(raw: &'static str) -> Vec<&'static str> {
+    raw.trim_matches(['[', ']'])
+        .split(',')
+        .map(|n| n.trim().trim_matches('"'))
+        .filter(|n| !n.is_empty())
+        .collect()
 }
 
 /// The entries of the table. The file keeps to a corner of TOML (one value a line, no escapes), so that it is read

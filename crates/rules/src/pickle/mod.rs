@@ -2,6 +2,9 @@
 
 mod assess;
 pub(crate) mod callables;
+#[cfg(test)]
+mod classes;
+mod evaluated;
 mod nested_pickle;
 mod pickle_damaged;
 mod pickle_differential;

@@ -5,7 +5,7 @@ use crate::Check;
 use wellhead_core::{ArtifactPath, Blob, Budget, Finding, Sink};
 use wellhead_formats::pickle::{Hints, analyse, assemble::assemble};
 
-fn findings(listing: &str) -> Vec<Finding> {
+pub(super) fn findings(listing: &str) -> Vec<Finding> {
     let blob = Blob::from_bytes(assemble(listing).unwrap());
     let program = analyse(&blob, Hints::default(), &mut Budget::default());
     let mut sink = Sink::new(ArtifactPath::file("model.pkl"));

@@ -99,10 +99,10 @@ fn about(program: &Program, sink: &Sink, u: &Use<'_>) -> Finding {
     };
     // A class of TorchScript is made from the code in the same archive; Python itself has no module of that name.
     let scripted = u.import.module.split('.').next() == Some("__torch__") && sink.artifact().nesting() > 0;
-    let severity = if used && !scripted {
-        Severity::High
-    } else {
-        Severity::Medium
+    let severity = match (scripted, used) {
+        (true, _) => Severity::Info,
+        (false, true) => Severity::High,
+        (false, false) => Severity::Medium,
     };
     let mut finding = Finding::new(
         &UNKNOWN_PICKLE_IMPORT,

@@ -1,12 +1,13 @@
 use super::{
     assess::{self, HELP_SAFE_FORMAT, Use},
     callables::{Danger, Judgement, Usage},
+    evaluated,
 };
 use wellhead_core::{
     Confidence, Finding, Measure, Reference, Risk, Rule, RuleStatus, Scenario, Severity, Sink, ThreatProfile,
     code,
 };
-use wellhead_formats::pickle::Program;
+use wellhead_formats::pickle::{Callee, Evaluated, Program};
 
 /// Loading the file runs something dangerous.
 pub(crate) static UNSAFE_PICKLE_IMPORT: Rule = Rule {
@@ -48,6 +49,9 @@ pub(crate) fn check(program: &Program, sink: &mut Sink) {
             sink.push(finding);
         }
     }
+    for text in evaluated::harmful(program) {
+        sink.push(about_text(program, sink, text));
+    }
     for (write, import) in assess::patches(program) {
         let what = write.keys.first().map_or_else(
             || code(&import.path()),
@@ -67,11 +71,45 @@ pub(crate) fn check(program: &Program, sink: &mut Sink) {
     }
 }
 
+/// Text that a class runs as code, or a pickle in a pickle, where it is not what honest writers put there.
+fn about_text(program: &Program, sink: &Sink, text: &Evaluated) -> Finding {
+    let class = program.import(text.class).map(|i| i.path()).unwrap_or_default();
+    let (message, severity, label) = if text.key == evaluated::ARGUMENT {
+        (
+            format!(
+                "loading this file unpickles something that cannot be followed, by {}",
+                code(&class)
+            ),
+            Severity::High,
+            "loads it",
+        )
+    } else {
+        (
+            format!(
+                "loading this file runs text as code: the state of {}",
+                code(&class)
+            ),
+            Severity::Critical,
+            "gets its state here",
+        )
+    };
+    let place = assess::locate_site(program, sink, &text.site, label);
+    let finding = Finding::new(&UNSAFE_PICKLE_IMPORT, message, place)
+        .severity(severity)
+        .help(HELP_SAFE_FORMAT)
+        .subject(format!("evaluated {class} {}", text.key))
+        .property("class", assess::EVALUATES.class);
+    match &text.text {
+        Some(shown) => finding.note(format!("{} holds {}", code(&text.key), code(shown))),
+        None => finding.note("what it holds cannot be followed"),
+    }
+}
+
 fn about(program: &Program, sink: &Sink, u: &Use<'_>, danger: &Danger) -> Finding {
     let name = assess::named(u.import);
     let called = u.usage >= Usage::New;
-    let (message, severity) = match u.call {
-        Some(call) if u.handed => {
+    let (message, severity) = match (u.call, u.write) {
+        (Some(call), _) if u.handed => {
             let to = code(&program.callee_name(call.callee));
             (
                 format!("loading this file hands {name} to {to}, which can call it"),
@@ -79,6 +117,19 @@ fn about(program: &Program, sink: &Sink, u: &Use<'_>, danger: &Danger) -> Findin
             )
         }
         _ if called => (format!("loading this file runs {name}"), Severity::Critical),
+        (_, Some(write)) => {
+            let into = match write.target {
+                Callee::Result(id) => program.import(id).map(|i| i.path()).unwrap_or_default(),
+                other => program.callee_name(other),
+            };
+            let into = code(&into);
+            (
+                format!(
+                    "loading this file puts {name} into an instance of {into}, which calls it when it is used"
+                ),
+                Severity::Critical,
+            )
+        }
         _ => (
             format!("this file refers to {name}, which {}", danger.does),
             Severity::High,
@@ -93,7 +144,7 @@ fn about(program: &Program, sink: &Sink, u: &Use<'_>, danger: &Danger) -> Findin
     .subject(u.import.path())
     .property("class", danger.class)
     .property("callable", u.import.path());
-    if called || u.handed {
+    if called || u.handed || u.write.is_some() {
         finding = finding.note(format!("{name} {}", danger.does));
     }
     if let Some((module, old)) = &u.import.written {
