@@ -2,7 +2,7 @@
 
 use crate::{artifact::Judge, facts::Fact};
 use wellhead_core::{ArtifactPath, Blob, Budget, Outcome};
-use wellhead_formats::{Document, Identity, Opened, Role, document::TextFile};
+use wellhead_formats::{Document, Identity, Opened, Role, document::TextFile, format::table, jinja};
 use wellhead_infra::{Configuration, ServiceDocument};
 use wellhead_packages::{
     identify_manifest,
@@ -71,6 +71,11 @@ pub(crate) fn judge(input: &Input<'_>, judge: &mut Judge<'_, '_>, budget: &mut B
         installs(input, &configuration, judge);
     }
     outcome = outcome.and(documents(input, judge, budget));
+    if *input.identity.format == table::JINJA {
+        let template = jinja::analyse(input.path.leaf(), &text.text, budget);
+        judge.subject(Subject::Template(&template), true);
+        outcome = outcome.and(template.outcome.clone());
+    }
     if let Some(module) = python(input, budget) {
         judge.subject(Subject::Python(&module), true);
         outcome = outcome.and(module.outcome.clone());

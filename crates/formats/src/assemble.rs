@@ -15,6 +15,7 @@
 mod arrays;
 mod binary;
 mod flatbuffer;
+mod gguf;
 mod gzip;
 mod hdf5;
 mod listing;
@@ -42,6 +43,7 @@ pub const KINDS: &[&str] = &[
     "gzip",
     "7z",
     "safetensors",
+    "gguf",
     "npy",
     "hdf5",
     "marshal",
@@ -64,6 +66,7 @@ pub fn assemble(kind: &str, text: &str) -> Result<Vec<u8>, AssembleError> {
         "gzip" => gzip::gzip(&listing::parse(text)?),
         "7z" => sevenz::sevenz(&listing::parse(text)?),
         "safetensors" => arrays::safetensors(&listing::parse(text)?),
+        "gguf" => gguf::gguf(&listing::parse(text)?),
         "npy" => arrays::npy(&listing::parse(text)?),
         "hdf5" => hdf5::hdf5(&listing::parse(text)?),
         "marshal" => marshal::marshal(&listing::parse(text)?),

@@ -7,10 +7,14 @@ use crate::{
     flatbuffer,
     format::{Format, Support, table as t},
     hdf5,
+    gguf,
     identify::{Identity, Layer, glance, hides, is_zip},
     keras, marshal,
     model::Opening,
     msgpack, npy,
+    jinja,
+    model::Opening,
+    npy,
     pickle::{self, Hints, Loader},
     r_data, rar, safetensors, sevenz, tar, text, torch7, ubjson, zip,
 };
@@ -109,9 +113,13 @@ pub fn open(
             "openvino" => xml::open_openvino(&opening, budget),
             "torch-export-graph" => torchscript::open_exported(&opening, budget),
             "pickle" | "torch-legacy" => pickles(name, identity, blob, options, budget),
+            "gguf" => gguf::open(&opening, budget),
+            "ggml" => gguf::open_ggml(&opening, budget),
             _ => {
                 let (document, outcome) = read(format, blob, budget);
-                plain(document, outcome)
+                let mut opened = plain(document, outcome);
+                embedded_templates(&mut opened, budget);
+                opened
             }
         },
     };
@@ -125,6 +133,21 @@ pub fn open(
         opened.members.push(layer_member(layer, blob));
     }
     opened
+}
+
+/// Chat templates that structured text holds go back to the queue.
+fn embedded_templates(opened: &mut Opened, budget: &mut Budget) {
+    let Document::Data(data) = &opened.document else {
+        return;
+    };
+    let Ok(root) = &data.root else { return };
+    match jinja::embedded(root, budget) {
+        Ok(members) => opened.members.extend(members),
+        Err(why) => {
+            let outcome = std::mem::replace(&mut opened.outcome, Outcome::Analysed);
+            opened.outcome = outcome.and(Outcome::Partly { why: why.to_string() });
+        }
+    }
 }
 
 /// The second reading of a file goes back to the queue as a member of the first.

@@ -15,6 +15,7 @@ mod policy;
 mod python;
 pub mod repository;
 mod secrets;
+mod template;
 mod trust;
 
 use std::collections::BTreeSet;
@@ -89,6 +90,8 @@ subjects! {
     Bytecode(wellhead_formats::marshal::Bytecode),
     /// Structured text (JSON, TOML, YAML).
     Data(wellhead_formats::document::DataFile),
+    /// A Jinja template, as what rendering it would reach.
+    Template(wellhead_formats::jinja::Template),
     /// Any text, structured or not.
     Text(wellhead_formats::document::TextFile),
     /// Python source or a notebook.
@@ -135,6 +138,7 @@ static FAMILIES: &[&[Registered]] = &[
     python::RULES,
     repository::RULES,
     secrets::RULES,
+    template::RULES,
     trust::RULES,
 ];
 

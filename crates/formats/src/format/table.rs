@@ -121,6 +121,15 @@ formats! {
     GGML = "ggml", "GGML model", Model, Unread, false, ["ggml"], [],
         "Quantised tensors of older llama.cpp.";
     MSGPACK = "msgpack", "MessagePack data", Model, Opened, false, ["msgpack"], [],
+    TFLITE = "tflite", "TensorFlow Lite model", Model, Unread, false, ["tflite"], [],
+        "A graph as a FlatBuffer. It may name custom operators.";
+    EXECUTORCH = "executorch", "ExecuTorch program", Model, Unread, false, ["pte"], [],
+        "A graph as a FlatBuffer for devices.";
+    GGUF = "gguf", "GGUF model", Model, Opened, false, ["gguf"], [],
+        "Quantised tensors and metadata, among it chat templates that runtimes evaluate.", page "gguf/page.md";
+    GGML = "ggml", "GGML model", Model, Opened, false, ["ggml"], [],
+        "Quantised tensors of older llama.cpp.", page "gguf/ggml.md";
+    MSGPACK = "msgpack", "MessagePack data", Model, Unread, false, ["msgpack"], [],
         "Flax checkpoints are MessagePack with extension types.";
     XGBOOST_UBJ = "ubjson", "UBJSON model", Model, Opened, false, ["ubj"], [],
         "XGBoost models as binary JSON.";
@@ -220,7 +229,7 @@ formats! {
     CAFFE_TEXT = "prototxt", "Caffe network", Text, Opened, true, ["prototxt"], [],
         "Layers as text. A layer may name a Python class that loading imports.";
     JINJA = "jinja", "Jinja template", Text, Opened, false, ["jinja", "jinja2", "j2"], [],
-        "A template that runtimes evaluate.";
+        "A template that runtimes evaluate.", page "jinja/page.md";
     MARKDOWN = "markdown", "Markdown file", Text, Opened, false, ["md", "markdown", "rst"], [],
         "Prose.";
     HTML = "html", "HTML page", Text, Opened, false, ["html", "htm", "css"], [],

@@ -220,3 +220,103 @@ with open("zfile.joblib", "wb") as f:
       zlib.joblib: pickle imports ["joblib.numpy_pickle.NumpyArrayWrapper", "numpy.ndarray", "numpy.dtype"]
     "#);
 }
+
+#[test]
+fn gguf_models_of_its_own_writer() {
+    let Some(dir) = written(
+        r##"
+import gguf, numpy as np
+for name, order in [("little.gguf", gguf.GGUFEndian.LITTLE), ("big.gguf", gguf.GGUFEndian.BIG)]:
+    w = gguf.GGUFWriter(name, "llama", endianess=order)
+    w.add_description("d"); w.add_block_count(2); w.add_float32("eps", 0.5); w.add_bool("b", True)
+    w.add_token_list(["{{", "}}", "a" * 100]); w.add_token_scores([0.0, 1.0, 2.0]); w.add_array("n", [1, 2, 3])
+    w.add_chat_template([{"name": "default", "template": "{{ messages }}"}, {"name": "tool_use", "template": "{{ tools }}"}])
+    w.add_tensor("a", np.ones((3, 4), dtype=np.float32)); w.add_tensor("b", np.ones((5,), dtype=np.float16))
+    q = gguf.quants.quantize(np.ones((2, 32), dtype=np.float32), gguf.GGMLQuantizationType.Q8_0)
+    w.add_tensor("q", q, raw_dtype=gguf.GGMLQuantizationType.Q8_0)
+    w.write_header_to_file(); w.write_kv_data_to_file(); w.write_tensors_to_file(); w.close()
+w = gguf.GGUFWriter("aligned.gguf", "llama"); w.add_custom_alignment(64); w.add_tensor("a", np.ones(3, dtype=np.float32))
+w.write_header_to_file(); w.write_kv_data_to_file(); w.write_tensors_to_file(); w.close()
+w = gguf.GGUFWriter("vocabulary.gguf", "llama"); w.add_token_list(["a"])
+w.write_header_to_file(); w.write_kv_data_to_file(); w.close()
+"##,
+    ) else {
+        return;
+    };
+    for (name, tensors, members) in [
+        ("little.gguf", "a F32 [4, 3], b F16 [5], q Q8_0 [32, 2]", 2),
+        ("big.gguf", "a F32 [4, 3], b F16 [5], q Q8_0 [32, 2]", 2),
+        ("aligned.gguf", "a F32 [3]", 0),
+        ("vocabulary.gguf", "", 0),
+    ] {
+        let opened = opened_file(name, &dir.path().join(name));
+        let shown: Vec<String> = opened
+            .document
+            .tensors()
+            .iter()
+            .map(|t| format!("{} {} {:?}", t.name, t.dtype, t.shape))
+            .collect();
+        assert_eq!(opened.document.defects(), [], "{name}");
+        assert_eq!(opened.outcome, wellhead_core::Outcome::Analysed, "{name}");
+        assert_eq!(
+            (shown.join(", ").as_str(), opened.members.len()),
+            (tensors, members),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn safetensors_are_refused_where_the_official_reader_refuses_them() {
+    let Some(dir) = written(
+        r##"
+import json, random, struct
+from safetensors import deserialize
+r = random.Random(7)
+def case():
+    header, at = {}, 0
+    for i in range(r.randint(0, 3)):
+        dtype, size = r.choice([("F32", 4), ("F16", 2), ("U8", 1), ("I64", 8), ("BF16", 2)])
+        shape = [r.randint(0, 3) for _ in range(r.randint(0, 2))]
+        n = size
+        for d in shape: n *= d
+        header[f"t{i}"] = {"dtype": dtype, "shape": shape, "data_offsets": [at, at + n]}; at += n
+    if r.random() < .3: header["__metadata__"] = {"format": "pt"}
+    for _ in range(r.choice([0, 0, 1, 2])):
+        names = [k for k in header if k != "__metadata__"]
+        if not names: break
+        t = header[r.choice(names)]
+        what = r.randint(0, 4)
+        if what == 0: t.setdefault("data_offsets", [0, 0])[r.randint(0, 1)] += r.choice([1, -1, 8, 1000])
+        elif what == 1: t.setdefault("shape", []).append(r.choice([2, 0, 1]))
+        elif what == 2: t["dtype"] = r.choice(["F32", "X1", "BOOL", "F64"])
+        elif what == 3: t.pop(r.choice(list(t)), None); t.setdefault("data_offsets", [0, 0])
+        else: at += r.choice([1, -1])
+    text = json.dumps(header).encode()
+    return struct.pack("<Q", len(text) + r.choice([0, 0, 0, 0, 1, -1])) + text + bytes(max(at, 0))
+for i in range(300):
+    data = case()
+    try: deserialize(data); verdict = "taken"
+    except Exception: verdict = "refused"
+    open(f"{i:03}-{verdict}.safetensors", "wb").write(data)
+"##,
+    ) else {
+        return;
+    };
+    for entry in std::fs::read_dir(dir.path()).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        let opened = opened_file(&name, &path);
+        let ours = !opened.document.defects().is_empty() || opened.outcome.why().is_some();
+        let theirs = name.contains("refused");
+        assert_eq!(ours, theirs, "{name}: {:?}", opened.document.defects());
+    }
+}
+
+/// A file, opened as what it is.
+fn opened_file(name: &str, path: &Path) -> crate::Opened {
+    let blob = wellhead_core::Blob::from_bytes(std::fs::read(path).unwrap());
+    let budget = &mut wellhead_core::Budget::default();
+    let identity = crate::identify(name, crate::Role::Plain, &blob, budget);
+    crate::open(name, &identity, &blob, crate::OpenOptions::default(), budget)
+}
