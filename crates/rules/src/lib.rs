@@ -5,6 +5,7 @@
 //! saved run can be judged again. A new rule touches three places: its `.rs`, its `.md`, one line in its family.
 
 mod bytecode;
+mod config;
 mod formats;
 mod infra;
 mod keras;
@@ -128,6 +129,7 @@ pub struct Registered {
 /// One line a family.
 static FAMILIES: &[&[Registered]] = &[
     bytecode::RULES,
+    config::RULES,
     formats::RULES,
     infra::RULES,
     keras::RULES,

@@ -12,7 +12,7 @@ mod yaml;
 pub use json::json;
 pub use node::{Entry, Node, Value};
 pub use toml::toml;
-pub use yaml::yaml;
+pub use yaml::{Tag, yaml, yaml_tags};
 
 use std::{fmt, ops::Range};
 use wellhead_core::Exhausted;

@@ -37,6 +37,83 @@ pub fn yaml(text: &str, budget: &mut Budget) -> Result<Node, SyntaxError> {
     })
 }
 
+/// A tag of a YAML text, and the values that it is put on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tag {
+    /// Its name in full: `tag:yaml.org,2002:python/name:os.system`, `!Ref`; hostile text.
+    pub name: String,
+    /// The first scalars below it; hostile text.
+    pub values: Vec<String>,
+    /// Its bytes in the text, with what follows on its line.
+    pub span: Range<usize>,
+}
+
+/// Most tags that are kept of one text, and most values of one tag.
+const MAX_TAGS: usize = 256;
+const MAX_VALUES: usize = 4;
+
+/// The tags of a YAML text as far as it can be read: loaders of several documents run the first before they see that the
+/// second is broken.
+pub fn yaml_tags(text: &str, budget: &mut Budget) -> Vec<Tag> {
+    let builder = Builder::new(text);
+    let mut parser = Parser::new_from_str(text);
+    let mut tags: Vec<Tag> = Vec::new();
+    // For each open collection, the tag that it has.
+    let mut open: Vec<Option<usize>> = Vec::new();
+    let mut from = 0;
+    while let Some(Ok((event, span))) = parser.next_event() {
+        if budget.steps(1).is_err() || tags.len() >= MAX_TAGS || open.len() > MAX_NESTING {
+            break;
+        }
+        let (tag, scalar) = match &event {
+            Event::Scalar(value, _, _, tag) => (tag, Some(value)),
+            Event::SequenceStart(_, tag) | Event::MappingStart(_, tag) => (tag, None),
+            Event::SequenceEnd | Event::MappingEnd => {
+                open.pop();
+                continue;
+            }
+            Event::StreamEnd => break,
+            _ => continue,
+        };
+        let end = builder.bytes(&span).end;
+        let mut own = None;
+        if let Some(tag) = tag {
+            own = Some(tags.len());
+            let span = tag_span(text, from, end, &tag.suffix);
+            from = span.end;
+            tags.push(Tag {
+                name: format!("{}{}", tag.handle, tag.suffix),
+                values: Vec::new(),
+                span,
+            });
+        }
+        match scalar {
+            None => open.push(own),
+            Some(value) => {
+                for at in open.iter().flatten().chain(&own) {
+                    if let Some(tag) = tags.get_mut(*at).filter(|t| t.values.len() < MAX_VALUES) {
+                        tag.values.push(value.chars().take(200).collect());
+                    }
+                }
+            }
+        }
+    }
+    tags
+}
+
+/// Where a tag with that end stands, up to the end of its line.
+fn tag_span(text: &str, from: usize, end: usize, suffix: &str) -> Range<usize> {
+    let upto = text.get(from..end).unwrap_or_default();
+    let last = suffix.rsplit(['/', ':']).next().unwrap_or_default();
+    let found = upto.rfind(suffix).or_else(|| upto.rfind(last)).unwrap_or(0);
+    let start = upto.get(..found).and_then(|t| t.rfind('!')).unwrap_or(found);
+    let start = text
+        .get(..from.saturating_add(start))
+        .map_or(from, |t| t.trim_end_matches('!').len());
+    let line = text.get(start..).and_then(|t| t.find('\n'));
+    start..line.map_or(text.len(), |n| start.saturating_add(n))
+}
+
 /// A collection that is still open.
 struct Open {
     start: usize,
