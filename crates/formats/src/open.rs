@@ -1,25 +1,20 @@
 //! From an identity to a document.
 
 use crate::{
-    ar, cab, compressed,
+    ar, cab, caffe, compressed, coreml,
     decode::Codec,
     document::{DataFile, Document, Encoding, Member, MemberSource, OpenOptions, Opened, Role, TextFile},
     flatbuffer,
     format::{Format, Support, table as t},
-    hdf5,
-    gguf,
+    gguf, hdf5,
     identify::{Identity, Layer, glance, hides, is_zip},
-    keras, marshal,
+    jinja, keras, mar, marshal,
     model::Opening,
-    msgpack, npy,
-    jinja,
-    model::Opening,
-    npy,
+    msgpack, npy, onnx, paddle,
     pickle::{self, Hints, Loader},
-    r_data, rar, safetensors, sevenz, tar, text, torch7, ubjson, zip,
+    protobuf, r_data, rar, safetensors, sevenz, skops, tar, tensorflow, text, torch7, torchscript, ubjson,
+    xml, zip,
 };
-use crate::{caffe, coreml, onnx, paddle, protobuf, tensorflow};
-use crate::{mar, skops, torchscript, xml};
 use std::sync::Arc;
 use wellhead_core::{Blob, Budget, Depth, Outcome};
 
@@ -260,12 +255,16 @@ fn json(opening: &Opening<'_>, budget: &mut Budget) -> Opened {
             let (model, members, walked) = keras::model(text, &root, budget);
             model.opened(members, outcome.and(walked), opening)
         }
-        document => Opened {
-            document,
-            members: Vec::new(),
-            outcome,
-            depth: opening.options.depth,
-        },
+        document => {
+            let mut opened = Opened {
+                document,
+                members: Vec::new(),
+                outcome,
+                depth: opening.options.depth,
+            };
+            embedded_templates(&mut opened, budget);
+            opened
+        }
     }
 }
 

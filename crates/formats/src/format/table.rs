@@ -88,20 +88,14 @@ formats! {
         "A graph as a protocol buffer. Its operators may read and write files.", page "tensorflow/page.md";
     KERAS_CONFIG = "keras-config", "Keras configuration", Model, Opened, true, [], [],
         "A tree of layers as JSON. Loading it imports and calls the classes that it names, and makes functions of the code in it.";
-    ONNX = "onnx", "ONNX model", Model, Unread, false, ["onnx"], [],
-        "A graph as a protocol buffer. It may name files beside it and operators of native libraries.";
-    SAVED_MODEL = "saved-model", "TensorFlow SavedModel", Model, Unread, true, [], ["saved_model.pb"],
-        "A graph as a protocol buffer. Its operators may read and write files.";
-    PROTOBUF = "protobuf", "protocol buffer", Model, Unread, true, ["pb", "caffemodel", "pdmodel", "mlmodel"], [],
-        "A message without a schema: TensorFlow graphs, Caffe, Paddle and Core ML models.";
+    PROTOBUF = "protobuf", "protocol buffer", Model, Opened, false, ["pb"], [],
+        "A message of none of the kinds that wellhead knows. Its fields are listed.", page "protobuf/page.md";
     TFLITE = "tflite", "TensorFlow Lite model", Model, Opened, false, ["tflite"], [],
         "A graph as a FlatBuffer. It may name operators that the application registers, and TensorFlow's own.";
     EXECUTORCH = "executorch", "ExecuTorch program", Model, Opened, false, ["pte"], [],
         "A graph as a FlatBuffer for devices. It may name operators and delegates that the application registers.";
     CATBOOST = "catboost", "CatBoost model", Model, Opened, false, ["cbm"], [],
         "Trees as a FlatBuffer. Applying them runs nothing.";
-    PROTOBUF = "protobuf", "protocol buffer", Model, Opened, false, ["pb"], [],
-        "A message of none of the kinds that wellhead knows. Its fields are listed.", page "protobuf/page.md";
     TENSORFLOW_GRAPH = "tensorflow-graph", "TensorFlow graph", Model, Opened, true, ["meta"], [],
         "A graph as a protocol buffer, frozen or beside a checkpoint. Its operators may read and write files.";
     TENSORFLOW_CHECKPOINT = "tensorflow-checkpoint", "index of a TensorFlow checkpoint", Model, Opened, false, ["index"], [],
@@ -116,15 +110,6 @@ formats! {
         "Operators as a protocol buffer. Some call Python or touch files.";
     SENTENCEPIECE = "sentencepiece", "SentencePiece vocabulary", Model, Inert, false, ["spm"], [],
         "Pieces of words with scores, as a protocol buffer. Loading it runs nothing.";
-    GGUF = "gguf", "GGUF model", Model, Unread, false, ["gguf"], [],
-        "Quantised tensors and metadata, among it chat templates that runtimes evaluate.";
-    GGML = "ggml", "GGML model", Model, Unread, false, ["ggml"], [],
-        "Quantised tensors of older llama.cpp.";
-    MSGPACK = "msgpack", "MessagePack data", Model, Opened, false, ["msgpack"], [],
-    TFLITE = "tflite", "TensorFlow Lite model", Model, Unread, false, ["tflite"], [],
-        "A graph as a FlatBuffer. It may name custom operators.";
-    EXECUTORCH = "executorch", "ExecuTorch program", Model, Unread, false, ["pte"], [],
-        "A graph as a FlatBuffer for devices.";
     GGUF = "gguf", "GGUF model", Model, Opened, false, ["gguf"], [],
         "Quantised tensors and metadata, among it chat templates that runtimes evaluate.", page "gguf/page.md";
     GGML = "ggml", "GGML model", Model, Opened, false, ["ggml"], [],

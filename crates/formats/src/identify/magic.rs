@@ -202,6 +202,7 @@ fn checked(head: &[u8]) -> Option<&'static Format> {
             ..,
         ] => Some(&t::R_DATA),
         // CPython's magic: a version, CR LF; then flags below 4.
+        // CPython's magic: a version, CR LF; then flags below 4.
         [
             _,
             0x0c | 0x0d | 0x0e | 0xf2 | 0xf3,
@@ -217,8 +218,6 @@ fn checked(head: &[u8]) -> Option<&'static Format> {
         [_, 0x0c | 0x0d | 0x0e | 0xf2 | 0xf3, 0x0d, 0x0a, ..] if marshal::is_pyc(head) => {
             Some(&t::PYTHON_BYTECODE)
         }
-        // ONNX: a small ir_version, then the producer's name and version, or a graph.
-        [0x08, 1..=20, 0x12, n, name @ ..] if is_producer(name, *n) => Some(&t::ONNX),
         _ => None,
     }
 }
