@@ -114,7 +114,7 @@ formats! {
         "Quantised tensors and metadata, among it chat templates that runtimes evaluate.", page "gguf/page.md";
     GGML = "ggml", "GGML model", Model, Opened, false, ["ggml"], [],
         "Quantised tensors of older llama.cpp.", page "gguf/ggml.md";
-    MSGPACK = "msgpack", "MessagePack data", Model, Unread, false, ["msgpack"], [],
+    MSGPACK = "msgpack", "MessagePack data", Model, Opened, false, ["msgpack"], [],
         "Flax checkpoints are MessagePack with extension types.";
     XGBOOST_UBJ = "ubjson", "UBJSON model", Model, Opened, false, ["ubj"], [],
         "XGBoost models as binary JSON.";
