@@ -3,7 +3,13 @@
 //! The unpack queue: an artifact is identified, opened, judged, and its members go back to the queue. All of it runs
 //! under one budget, and each artifact inside one `catch_unwind`, so that a bug in a parser costs one artifact.
 
-use crate::{facts::Fact, run::Options, scoreboard::Scoreboard, subjects};
+use crate::{
+    facts::Fact,
+    repository::{self, Packed},
+    run::Options,
+    scoreboard::Scoreboard,
+    subjects,
+};
 use std::{
     borrow::Cow,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -87,6 +93,7 @@ pub(crate) fn visit(
         budget: Budget::new(options.limits.clone(), Arc::clone(&options.cancelled)),
         result: FileResult::default(),
         queue: Vec::new(),
+        packed: Vec::new(),
         visitor,
     };
     let mut claimed = None;
@@ -105,6 +112,7 @@ pub(crate) fn visit(
         Err(why) => file.cover(artifact, Outcome::NotAnalysed { why }, None),
     }
     file.run();
+    file.repositories();
     if let Some(blob) = claimed.filter(|_| options.depth == Depth::Full) {
         file.compare(path, &blob);
     }
@@ -117,6 +125,7 @@ struct Analysis<'a> {
     budget: Budget,
     result: FileResult,
     queue: Vec<Queued>,
+    packed: Vec<Packed>,
     visitor: &'a mut dyn Visitor,
 }
 
@@ -129,6 +138,21 @@ impl Analysis<'_> {
             if catch_unwind(AssertUnwindSafe(|| self.one(next))).is_err() {
                 self.failed(path);
             }
+        }
+    }
+
+    /// Judges the model repositories that lie packed in the file.
+    fn repositories(&mut self) {
+        let packed = std::mem::take(&mut self.packed);
+        if packed.is_empty() {
+            return;
+        }
+        for repository in repository::archives(packed, &self.result.coverage, self.options) {
+            let path = repository.documents.values().next().map(|d| d.artifact.clone());
+            let mut sink = Sink::new(path.unwrap_or_else(|| ArtifactPath::file("")));
+            let enabled = |rule: &wellhead_core::Rule| self.options.enables(rule);
+            wellhead_rules::judge(Subject::Repository(&repository), &enabled, &mut sink);
+            self.result.findings.extend(sink.into_findings());
         }
     }
 
@@ -397,6 +421,7 @@ impl Analysis<'_> {
         };
         let more = subjects::judge(&input, &mut judge, &mut self.budget);
         self.visitor.visit(&input, &mut self.budget);
+        repository::keep(&input, &mut self.packed);
         outcome.and(more)
     }
 }

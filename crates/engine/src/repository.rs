@@ -4,7 +4,7 @@
 //! time; weights never are. The one decision: a folder is a repository when a configuration or a card in it says so,
 //! and everything below it belongs to it, so that code is joined to the configuration that names it.
 
-use crate::run::Options;
+use crate::{run::Options, subjects::Input};
 use std::{
     borrow::Cow,
     collections::{BTreeMap, BTreeSet},
@@ -80,50 +80,39 @@ impl<'a> Files<'a> {
     }
 
     /// Reads the repository of a folder, which ends in a slash or is empty.
+    ///
+    /// Its own configurations and card decide whether it is a model; only then is the rest of it read.
     pub(crate) fn read(&self, folder: &str, options: &Options<'_>) -> Found {
-        let mut reader = Reader {
-            budget: Budget::new(options.limits.clone(), Arc::clone(&options.cancelled)),
-            repository: Repository {
-                folder: folder.trim_end_matches('/').to_owned(),
-                name: self.name(folder),
-                ..Repository::default()
-            },
-            script_bytes: 0,
-            left_out: None,
-        };
-        for (path, entry) in self.entries.range(folder..) {
-            let Some(inside) = path.strip_prefix(folder) else {
-                break;
-            };
-            if inside.matches('/').count() > MAX_DEPTH || is_tool_state(inside) {
+        let mut reader = Reader::new(folder, self.name(folder), options);
+        let inside: Vec<(&str, &str, &Entry)> = self
+            .entries
+            .range(folder..)
+            .map_while(|(path, entry)| Some((*path, path.strip_prefix(folder)?, *entry)))
+            .filter(|(_, inside, _)| inside.matches('/').count() <= MAX_DEPTH && !is_tool_state(inside))
+            .collect();
+        let is_own = |inside: &str| !inside.contains('/') || inside == MANIFEST;
+        for (path, inside, entry) in inside.iter().filter(|(_, inside, _)| is_own(inside)) {
+            if !inside.ends_with(".py") {
+                reader.file(path, inside, entry);
+            }
+        }
+        let is_model = says_model_as_a_whole(&reader.repository);
+        reader.repository.is_model = is_model;
+        for (path, inside, entry) in inside {
+            if !is_model && !is_own(inside) {
                 continue;
             }
-            reader.repository.files.insert(
-                inside.to_owned(),
-                RepositoryFile {
-                    artifact: ArtifactPath::file(*path),
-                    format: self.formats.get(path).map(|f| (*f).clone()),
-                    mismatch: self.mismatch(folder, inside, entry, options, &mut reader.budget),
-                },
-            );
-            reader.file(path, inside, entry);
+            let file = RepositoryFile {
+                artifact: ArtifactPath::file(path),
+                format: self.formats.get(path).map(|f| (*f).clone()),
+                mismatch: self.mismatch(folder, inside, entry, options, &mut reader.budget),
+            };
+            reader.repository.files.insert(inside.to_owned(), file);
+            if is_model && (!is_own(inside) || inside.ends_with(".py")) {
+                reader.file(path, inside, entry);
+            }
         }
-        let Reader {
-            mut repository,
-            left_out,
-            ..
-        } = reader;
-        let own = |path: &&String| !path.contains('/');
-        repository.is_model = repository
-            .documents
-            .iter()
-            .any(|(path, document)| own(&path) && says_model(path, &document.root))
-            || repository
-                .texts
-                .iter()
-                .any(|(path, prose)| own(&path) && text_says_model(path, &prose.text))
-            || repository.documents.contains_key("MAR-INF/MANIFEST.json");
-        Found { repository, left_out }
+        reader.found()
     }
 
     /// Whether a file is another one than the hub's client wrote down. Weights are only read where all is to be read.
@@ -176,6 +165,11 @@ impl<'a> Files<'a> {
     fn name(&self, folder: &str) -> Option<String> {
         let target = self.target.unwrap_or_default();
         let whole = format!("{}/{folder}", target.trim_end_matches('/'));
+        // `hf://org/name@revision`
+        let whole = match whole.strip_prefix("hf://") {
+            Some(rest) => rest.split('@').next().unwrap_or(rest),
+            None => whole.as_str(),
+        };
         let mut parts: Vec<&str> = whole
             .split(['/', '\\'])
             .filter(|p| !p.is_empty() && *p != "." && *p != "..")
@@ -200,58 +194,212 @@ struct Reader {
     left_out: Option<String>,
 }
 
+/// Where TorchServe keeps its manifest.
+const MANIFEST: &str = "MAR-INF/MANIFEST.json";
+
+/// Whether the repository's own configurations or card say that it is a model.
+fn says_model_as_a_whole(repository: &Repository) -> bool {
+    let own = |path: &&String| !path.contains('/');
+    let mut documents = repository.documents.iter();
+    let mut texts = repository.texts.iter();
+    documents.any(|(path, document)| own(&path) && says_model(path, &document.root))
+        || texts.any(|(path, prose)| own(&path) && text_says_model(path, &prose.text))
+        || repository.documents.contains_key(MANIFEST)
+}
+
 impl Reader {
-    fn file(&mut self, path: &str, inside: &str, entry: &Entry) {
-        let name = name_of(inside);
-        let artifact = || ArtifactPath::file(path);
-        if let Some(kind) = document_kind(name) {
-            if self.repository.documents.len() >= MAX_FILES {
-                self.left_out = Some("more configurations than are read of one repository".to_owned());
-                return;
-            }
-            let Some(text) = read_text(entry, MAX_DOCUMENT) else {
-                return;
-            };
-            if let Some(root) = kind.parse(&text, &mut self.budget) {
-                let document = Document {
-                    artifact: artifact(),
-                    text: Arc::from(text),
-                    root,
-                };
-                self.repository.documents.insert(inside.to_owned(), document);
-            }
-        } else if is_prose(name) {
-            if self.repository.texts.len() >= MAX_FILES {
-                return;
-            }
-            let Some(text) = read_text(entry, MAX_PROSE) else {
-                return;
-            };
-            let code = if name.to_ascii_lowercase().ends_with(".md") {
-                python_blocks(&text, &mut self.budget)
-            } else {
-                Vec::new()
-            };
-            let prose = Prose {
-                artifact: artifact(),
-                text: Arc::from(text),
-                code,
-            };
-            self.repository.texts.insert(inside.to_owned(), prose);
-        } else if name.ends_with(".py") {
-            if self.repository.scripts.len() >= MAX_FILES || self.script_bytes > MAX_SCRIPTS {
-                self.left_out = Some("more Python than is read of one repository".to_owned());
-                return;
-            }
-            let Some(text) = read_text(entry, MAX_SCRIPT) else {
-                self.left_out = Some(format!("{} was not read", wellhead_core::code(path)));
-                return;
-            };
-            self.script_bytes = self.script_bytes.saturating_add(text.len());
-            let script = script(artifact(), &text, &mut self.budget);
-            self.repository.scripts.insert(inside.to_owned(), script);
+    fn new(folder: &str, name: Option<String>, options: &Options<'_>) -> Self {
+        Self {
+            budget: Budget::new(options.limits.clone(), Arc::clone(&options.cancelled)),
+            repository: Repository {
+                folder: folder.trim_end_matches('/').to_owned(),
+                name,
+                ..Repository::default()
+            },
+            script_bytes: 0,
+            left_out: None,
         }
     }
+
+    fn found(self) -> Found {
+        Found {
+            repository: self.repository,
+            left_out: self.left_out,
+        }
+    }
+
+    fn file(&mut self, path: &str, inside: &str, entry: &Entry) {
+        let most = match kind_of(name_of(inside)) {
+            Some(Part::Document(_)) => MAX_DOCUMENT,
+            Some(Part::Prose) => MAX_PROSE,
+            Some(Part::Script) => MAX_SCRIPT,
+            None => return,
+        };
+        match read_text(entry, most) {
+            Some(text) => self.part(ArtifactPath::file(path), inside, &text),
+            None if inside.ends_with(".py") => {
+                self.left_out = Some(format!("{} was not read", wellhead_core::code(path)));
+            }
+            None => {}
+        }
+    }
+
+    fn part(&mut self, artifact: ArtifactPath, inside: &str, text: &str) {
+        let name = name_of(inside);
+        match kind_of(name) {
+            Some(Part::Document(kind)) => {
+                if self.repository.documents.len() >= MAX_FILES {
+                    self.left_out = Some("more configurations than are read of one repository".to_owned());
+                } else if let Some(root) = kind.parse(text, &mut self.budget) {
+                    let document = Document {
+                        artifact,
+                        text: Arc::from(text),
+                        root,
+                    };
+                    self.repository.documents.insert(inside.to_owned(), document);
+                }
+            }
+            Some(Part::Prose) if self.repository.texts.len() < MAX_FILES => {
+                let code = if name.to_ascii_lowercase().ends_with(".md") {
+                    python_blocks(text, &mut self.budget)
+                } else {
+                    Vec::new()
+                };
+                let prose = Prose {
+                    artifact,
+                    text: Arc::from(text),
+                    code,
+                };
+                self.repository.texts.insert(inside.to_owned(), prose);
+            }
+            Some(Part::Script) => {
+                if self.repository.scripts.len() >= MAX_FILES || self.script_bytes > MAX_SCRIPTS {
+                    self.left_out = Some("more Python than is read of one repository".to_owned());
+                    return;
+                }
+                self.script_bytes = self.script_bytes.saturating_add(text.len());
+                let script = script(artifact, text, &mut self.budget);
+                self.repository.scripts.insert(inside.to_owned(), script);
+            }
+            Some(Part::Prose) | None => {}
+        }
+    }
+}
+
+/// What a file is to a repository, by its name.
+#[derive(Clone, Copy)]
+enum Part {
+    Document(Kind),
+    Prose,
+    Script,
+}
+
+fn kind_of(name: &str) -> Option<Part> {
+    if let Some(kind) = document_kind(name) {
+        return Some(Part::Document(kind));
+    }
+    if is_prose(name) {
+        return Some(Part::Prose);
+    }
+    name.ends_with(".py").then_some(Part::Script)
+}
+
+/// A small file inside of an archive that may be a repository.
+pub(crate) struct Packed {
+    artifact: ArtifactPath,
+    text: Arc<str>,
+    /// The archive's format says that it is a model.
+    is_model: bool,
+}
+
+/// Most of them that are kept of one file, and their bytes.
+const MAX_PACKED: usize = 2_000;
+const MAX_PACKED_BYTES: u64 = 16 << 20;
+
+/// Keeps a member of an archive for [`archives`], if it may matter and there is room for it.
+pub(crate) fn keep(input: &Input<'_>, kept: &mut Vec<Packed>) {
+    let Some(inside) = input.identity.inside else {
+        return;
+    };
+    let whole = matches!(inside.name, "torch-mar" | "nemo");
+    if kept.len() >= MAX_PACKED
+        || input.path.nesting() == 0
+        || !(whole || matches!(inside.name, "zip" | "tar" | "7z"))
+    {
+        return;
+    }
+    let (Some(kind), Some(text)) = (kind_of(input.path.name()), input.text()) else {
+        return;
+    };
+    let most = match kind {
+        Part::Document(_) => MAX_DOCUMENT,
+        Part::Prose => MAX_PROSE,
+        Part::Script => MAX_SCRIPT,
+    };
+    let bytes: u64 = kept.iter().map(|p| p.text.len() as u64).sum();
+    let fits = bytes.saturating_add(text.text.len() as u64) <= MAX_PACKED_BYTES;
+    if text.text.len() <= most && fits {
+        kept.push(Packed {
+            artifact: input.path.clone(),
+            text: Arc::clone(&text.text),
+            is_model: whole,
+        });
+    }
+}
+
+/// The repositories that lie packed in one file.
+pub(crate) fn archives(kept: Vec<Packed>, coverage: &[Coverage], options: &Options<'_>) -> Vec<Repository> {
+    let mut containers: BTreeMap<ArtifactPath, Vec<Packed>> = BTreeMap::new();
+    for packed in kept {
+        if let Some(container) = packed.artifact.parent() {
+            containers.entry(container).or_default().push(packed);
+        }
+    }
+    let mut out = Vec::new();
+    for (container, packed) in containers {
+        let names: Vec<&str> = packed.iter().map(|p| plain(p.artifact.leaf())).collect();
+        let common = common_folder(&names);
+        let name = name_of(container.name()).split('.').next().map(str::to_owned);
+        let mut reader = Reader::new("", name, options);
+        for one in &packed {
+            let inside = plain(one.artifact.leaf());
+            let inside = inside.strip_prefix(common).unwrap_or(inside);
+            reader.part(one.artifact.clone(), inside, &one.text);
+        }
+        for row in coverage
+            .iter()
+            .filter(|c| c.artifact.parent().as_ref() == Some(&container))
+        {
+            let inside = plain(row.artifact.leaf());
+            let file = RepositoryFile {
+                artifact: row.artifact.clone(),
+                format: row.format.clone(),
+                mismatch: None,
+            };
+            let inside = inside.strip_prefix(common).unwrap_or(inside);
+            reader.repository.files.insert(inside.to_owned(), file);
+        }
+        let repository = &mut reader.repository;
+        repository.is_model = packed.iter().any(|p| p.is_model) || says_model_as_a_whole(repository);
+        if repository.is_model {
+            out.push(reader.repository);
+        }
+    }
+    out
+}
+
+fn plain(name: &str) -> &str {
+    name.trim_start_matches("./")
+}
+
+/// The folder that holds all of an archive, with its slash; empty where there is none.
+fn common_folder<'n>(names: &[&'n str]) -> &'n str {
+    let Some(first) = names.first() else { return "" };
+    let Some(folder) = first.find('/').and_then(|at| first.get(..=at)) else {
+        return "";
+    };
+    let shared = folder != "MAR-INF/" && names.iter().all(|n| n.starts_with(folder));
+    if shared { folder } else { "" }
 }
 
 /// A Python file as the rules about repositories see it.

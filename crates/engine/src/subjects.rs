@@ -24,7 +24,7 @@ pub(crate) struct Input<'a> {
 
 impl Input<'_> {
     /// The text, where it is one.
-    fn text(&self) -> Option<&TextFile> {
+    pub(crate) fn text(&self) -> Option<&TextFile> {
         match &self.opened.document {
             Document::Data(data) => Some(&data.text),
             Document::Text(text) => Some(text),

@@ -385,6 +385,7 @@ fn code(before: &Side, after: &Side, fresh: &[Finding], loaded: &BTreeSet<String
             path: shown(key, new),
             what,
             changed: old.is_some(),
+            leads: false,
             at_load: loaded.contains(key) || harm.as_ref().is_some_and(|h| h.0 >= Severity::High),
             harm: harm.map(|h| h.1),
             location: place(
@@ -398,6 +399,9 @@ fn code(before: &Side, after: &Side, fresh: &[Finding], loaded: &BTreeSet<String
             ),
         });
     }
+    // An archive is said by its members.
+    let told: Vec<ArtifactPath> = out.iter().filter_map(|c| c.location.artifact.parent()).collect();
+    out.retain(|c| !told.contains(&c.location.artifact));
     // What a rule says of the copy alone can run code, whatever the file is.
     for finding in fresh {
         let Some(location) = finding.primary() else {
@@ -415,7 +419,8 @@ fn code(before: &Side, after: &Side, fresh: &[Finding], loaded: &BTreeSet<String
             } else {
                 key.clone()
             },
-            what: "what the file says runs code".to_owned(),
+            what: "it names what runs".to_owned(),
+            leads: true,
             changed: before.leaves.contains_key(&key) || after.single,
             at_load: true,
             harm: Some(finding.message.clone()),

@@ -642,3 +642,44 @@ fn r15_a_known_name_softens_nothing_and_a_digest_does() {
     ));
     assert!(!ignored(&"0".repeat(64)));
 }
+
+#[test]
+fn f18_archives_for_servers_are_repositories_too() {
+    let mar = |handler: &str| {
+        let manifest = r#"{"runtime": "python", "model": {"modelName": "m", "handler": "my_handler.py"}}"#;
+        let listing = format!(
+            "member MAR-INF/MANIFEST.json\n  {manifest}\nmember my_handler.py\n{}",
+            handler.lines().map(|l| format!("  {l}\n")).collect::<String>()
+        );
+        wellhead_formats::assemble::assemble("zip", &listing).unwrap()
+    };
+    for (handler, expected) in [
+        (
+            "import os\nclass H:\n    def initialize(self, c):\n        os.system('echo inert')\n",
+            vec![
+                "dangerous-code-in-model-repository critical",
+                "remote-code-in-config critical",
+            ],
+        ),
+        (
+            "class H:\n    def handle(self, data, c):\n        return data\n",
+            vec!["remote-code-in-config low"],
+        ),
+    ] {
+        let bytes = mar(handler);
+        let report = crate::audit(&[("m.mar", &bytes)], &Options::default());
+        assert_eq!(of(&report), expected, "{handler}");
+    }
+}
+
+#[test]
+fn what_lies_in_a_project_is_judged_once() {
+    let files = [
+        ("README.md", "# project\n"),
+        ("docs/README.md", "# docs\n"),
+        ("docs/m/config.json", AUTO_MAP),
+        ("docs/m/modeling_x.py", MODELING),
+        ("tool.py", EVIL),
+    ];
+    assert_eq!(told(&files), ["remote-code-in-config medium"]);
+}

@@ -54,6 +54,8 @@ pub struct CodeChange {
     pub changed: bool,
     /// Whether loading the model runs it.
     pub at_load: bool,
+    /// Whether it is no code and leads to some: a configuration, a graph.
+    pub leads: bool,
     /// What is said against it, where a rule says something of the copy that it does not of the original.
     pub harm: Option<String>,
     /// The place in the copy.
