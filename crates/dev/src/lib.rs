@@ -11,6 +11,7 @@
 )]
 
 pub mod cli;
+pub mod corpus;
 pub mod docs;
 pub mod examples;
 pub mod formats;

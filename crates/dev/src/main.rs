@@ -9,6 +9,7 @@
 use anyhow::{Result, bail};
 use std::{path::Path, process::ExitCode};
 use wellhead_dev::{
+    corpus,
     generated::{self, Kind},
     regions, seeds,
 };
@@ -16,12 +17,14 @@ use wellhead_dev::{
 const USAGE: &str = "\
 usage: wellhead-dev examples|docs|schemas|fuzz|all [--check]
        wellhead-dev seeds FOLDER
+       wellhead-dev corpus FOLDER
 
   examples   the model files of examples/
   docs       docs/reference/ and the outputs that pages show
   schemas    docs/schema/
   fuzz       fuzz/Cargo.toml, from the files in fuzz/fuzz_targets/
   seeds      first inputs for fuzzing, a folder per target below FOLDER
+  corpus     the cases of the comparison with other tools, below FOLDER
   --check    write nothing; exit 1 and name what is stale";
 
 fn main() -> ExitCode {
@@ -56,6 +59,14 @@ fn run() -> Result<ExitCode> {
                 };
                 let count = seeds::write(&generated::root(), Path::new(&folder))?;
                 println!("{count} seeds in {folder}");
+                return Ok(ExitCode::SUCCESS);
+            }
+            "corpus" => {
+                let Some(folder) = args.next() else {
+                    bail!("where to?\n{USAGE}");
+                };
+                let count = corpus::write(&generated::root(), Path::new(&folder))?;
+                println!("{count} cases in {folder}");
                 return Ok(ExitCode::SUCCESS);
             }
             _ if what.is_none() && !arg.starts_with('-') => what = Some(arg),

@@ -132,7 +132,7 @@ pub fn write(root: &Path, corpus: &Path) -> Result<usize> {
 }
 
 /// A block's bytes: assembled if its language is a kind of listing, else its text.
-fn bytes(language: &str, body: &str) -> Result<Vec<u8>> {
+pub(crate) fn bytes(language: &str, body: &str) -> Result<Vec<u8>> {
     if KINDS.contains(&language) {
         return Ok(assemble(language, body)?);
     }

@@ -200,7 +200,7 @@ impl Machine<'_> {
         }
         match folded {
             Fold::Value(v) => v,
-            Fold::Opaque => self.returned(callee, args, of, opaque),
+            Fold::Opaque | Fold::Pure => self.returned(callee, args, of, opaque),
             Fold::Calls(inner, inner_args) => self
                 .indirect(CallKind::Indirect, inner, inner_args, 0)
                 .unwrap_or_else(|| self.returned(callee, args, of, opaque)),
@@ -605,7 +605,7 @@ impl Machine<'_> {
 /// Whether everything that a call does is known: the value that it returns, or what a `partial` that is called calls.
 fn is_followed(who: Callee, folded: &Fold) -> bool {
     match folded {
-        Fold::Value(_) => true,
+        Fold::Value(_) | Fold::Pure => true,
         Fold::Calls(..) => matches!(who, Callee::Result(_)),
         _ => false,
     }

@@ -152,6 +152,38 @@ impl Function {
     }
 }
 
+/// Methods of strings that look at nothing but the string; `format` looks at attributes.
+fn is_pure_method(name: &str) -> bool {
+    matches!(
+        name,
+        "join"
+            | "lower"
+            | "upper"
+            | "strip"
+            | "lstrip"
+            | "rstrip"
+            | "split"
+            | "rsplit"
+            | "splitlines"
+            | "title"
+            | "replace"
+            | "startswith"
+            | "endswith"
+            | "casefold"
+            | "capitalize"
+            | "swapcase"
+            | "count"
+            | "find"
+            | "index"
+            | "partition"
+            | "rpartition"
+            | "zfill"
+            | "center"
+            | "ljust"
+            | "rjust"
+    )
+}
+
 impl Function {
     /// Whether its call matters at once; what functions on strings return is computed when it is asked for.
     fn is_followed(self) -> bool {
@@ -196,6 +228,8 @@ pub(super) enum Fold {
     Applies(Value),
     /// The callee keeps this, for whoever uses what it returns.
     Binds(Value),
+    /// A method of a constant: a function of strings, whatever it is given.
+    Pure,
 }
 
 /// What the call `callee(*args)` comes to.
@@ -266,6 +300,9 @@ impl Machine<'_> {
         Some(match function {
             Function::Getattr => {
                 let name = self.computed_text(*rest.first()?)?;
+                if self.place(first).is_some() && is_pure_method(&name) {
+                    return Some(Fold::Pure);
+                }
                 Fold::Value(self.attribute(first, &name)?)
             }
             Function::ImportModule => {
