@@ -21,6 +21,11 @@ pub trait ReadAt: Send + Sync {
     /// # Errors
     /// What the source says: a device that fails, a server that closes.
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize>;
+
+    /// Why a read failed, if one did: a reader that took the failure for the end has not seen everything.
+    fn failure(&self) -> Option<String> {
+        None
+    }
 }
 
 impl ReadAt for Vec<u8> {
@@ -77,6 +82,11 @@ impl Blob {
     /// The digests that the source claims (a hub's listing, a lock).
     pub fn claimed(&self) -> &[Digest] {
         &self.claimed
+    }
+
+    /// Why a read of the source failed, if one did.
+    pub fn failure(&self) -> Option<String> {
+        self.inner.failure()
     }
 
     /// The length in bytes.

@@ -96,11 +96,11 @@ pub(crate) fn visit(
         packed: Vec::new(),
         visitor,
     };
-    let mut claimed = None;
+    let mut source = None;
     match entry.open() {
         Ok(blob) => {
             file.result.bytes = blob.len();
-            claimed = Some(blob.clone()).filter(|b| !b.claimed().is_empty());
+            source = Some(blob.clone());
             file.queue.push(Queued {
                 path: artifact,
                 content: Waiting::File(blob),
@@ -113,8 +113,13 @@ pub(crate) fn visit(
     }
     file.run();
     file.repositories();
-    if let Some(blob) = claimed.filter(|_| options.depth == Depth::Full) {
-        file.compare(path, &blob);
+    if let Some(blob) = source {
+        if options.depth == Depth::Full && !blob.claimed().is_empty() {
+            file.compare(path, &blob);
+        }
+        if let Some(why) = blob.failure() {
+            file.failed_to_read(path, &why);
+        }
     }
     file.bomb(path);
     file.result
@@ -204,7 +209,17 @@ impl Analysis<'_> {
             inside,
         } = next;
         let (blob, role, had) = match content {
-            Waiting::File(blob) => (blob, Role::Plain, Outcome::Analysed),
+            Waiting::File(blob) => match blob.bytes(0, 1) {
+                Ok(_) => (blob, Role::Plain, Outcome::Analysed),
+                Err(e) => {
+                    let why = format!("could not be read: {e}");
+                    (
+                        Blob::from_bytes(Vec::new()),
+                        Role::Plain,
+                        Outcome::NotAnalysed { why },
+                    )
+                }
+            },
             Waiting::Member(member) => {
                 let body = member.body(&mut self.budget);
                 (body.blob, member.role, body.outcome)
@@ -311,11 +326,7 @@ impl Analysis<'_> {
         let found = match sha256_of(blob, &mut self.budget) {
             Ok(found) => found,
             Err(why) => {
-                let why = format!("its digest could not be compared: {why}");
-                let row = self.result.coverage.iter_mut().find(|row| row.artifact == path);
-                if let Some(row) = row {
-                    row.outcome = row.outcome.clone().and(Outcome::Partly { why });
-                }
+                self.less_seen(&path, format!("its digest could not be compared: {why}"));
                 return;
             }
         };
@@ -331,6 +342,30 @@ impl Analysis<'_> {
                 .note(format!("sent: sha256 {}", found.hex))
                 .help("do not load it; fetch it again past caches and mirrors and compare"),
             );
+        }
+    }
+
+    fn less_seen(&mut self, path: &ArtifactPath, why: String) {
+        let row = self.result.coverage.iter_mut().find(|row| row.artifact == *path);
+        if let Some(row) = row
+            && row.outcome.why().is_none()
+        {
+            row.outcome = Outcome::Partly { why };
+        }
+    }
+
+    /// Readers take a failure for the end here and there, so a file of which a read failed was not wholly seen,
+    /// whatever they said.
+    fn failed_to_read(&mut self, path: &str, why: &str) {
+        let artifact = ArtifactPath::file(path);
+        let why = format!("could not be read: {why}");
+        self.less_seen(&artifact, why.clone());
+        let told = |f: &Finding| {
+            f.rule == NOT_FULLY_ANALYSED.id && f.locations.iter().any(|l| l.artifact == artifact)
+        };
+        if !self.result.findings.iter().any(told) {
+            let could_run = self.result.is_model || is_named_like_model(path);
+            self.unseen(&artifact, &Outcome::Partly { why }, Role::Plain, could_run);
         }
     }
 

@@ -12,7 +12,7 @@ fn a_checkpoint_shows_its_members_its_program_and_its_tensors() {
     for line in [
         "  tensors:",
         "    w  F32  [2, 2]  16 bytes",
-        "  archive/data.pkl  Python pickle, 262 bytes",
+        "  archive/data.pkl  Python pickle, 170 bytes",
         "  archive/version  text file, 2 bytes",
     ] {
         assert!(lines.contains(&line), "{line}\n{}", ran.out);
@@ -36,5 +36,12 @@ fn a_folder_shows_all_of_its_files_and_columns_line_up() {
     );
     let ran = project.run(&["inspect", "."]);
     assert_eq!(ran.code, 0, "{}", ran.err);
-    insta::assert_snapshot!(ran.out, @"");
+    insta::assert_snapshot!(ran.out, @r"
+    notes.txt  text file, 6 bytes
+    w.safetensors  safetensors file, 150 bytes
+      header: 128 bytes
+      tensors:
+        a              F32   [2]     8 bytes
+        a.longer.name  BF16  [1, 3]  6 bytes
+    ");
 }

@@ -44,6 +44,8 @@ struct State {
     steady: u32,
     /// Everything, from a server that ignores ranges.
     whole: Option<Vec<u8>>,
+    /// The first failure.
+    failure: Option<String>,
 }
 
 impl RemoteFile {
@@ -175,6 +177,11 @@ pub(super) fn content_range(answer: &Answer) -> Option<(u64, u64, Option<u64>)> 
 }
 
 impl ReadAt for RemoteFile {
+    fn failure(&self) -> Option<String> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.failure.clone()
+    }
+
     fn len(&self) -> u64 {
         self.remote.len
     }
@@ -201,8 +208,10 @@ impl ReadAt for RemoteFile {
                 .min(all);
             let known = state.blocks.range(block..to).next().map(|(at, _)| *at);
             let to = known.unwrap_or(to);
-            self.fetch(&mut state, block, to)
-                .map_err(|fault| io::Error::new(io::ErrorKind::InvalidData, fault.words))?;
+            if let Err(fault) = self.fetch(&mut state, block, to) {
+                state.failure.get_or_insert_with(|| fault.words.clone());
+                return Err(io::Error::new(io::ErrorKind::InvalidData, fault.words));
+            }
             state.next = to;
         }
         let (bytes, start) = match &state.whole {
