@@ -64,7 +64,7 @@ impl<'a> Shape<'a> {
             ..Limits::default()
         };
         let mut shape = Self {
-            wire: Wire::with_window(blob, 4 << 10),
+            wire: Wire::strict(blob, 4 << 10),
             budget: Budget::new(limits, Arc::default()),
             fields: Vec::new(),
             whole: false,

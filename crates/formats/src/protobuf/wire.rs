@@ -112,6 +112,8 @@ impl From<Range<u64>> for Cursor {
 pub(crate) struct Wire<'a> {
     source: Source<'a>,
     window: Window,
+    /// A field that is cut off ends the message.
+    strict: bool,
     /// What is wrong with the messages.
     pub(crate) defects: Vec<Defect>,
     /// Why something was not read.
@@ -124,15 +126,17 @@ impl<'a> Wire<'a> {
         Self {
             source: Source::new(blob),
             window: Window::new(WINDOW),
+            strict: false,
             defects: Vec::new(),
             partly: None,
         }
     }
 
-    /// The same over a file of which only the beginning is wanted.
-    pub(crate) fn with_window(blob: &'a Blob, window: usize) -> Self {
+    /// A reader of small messages, to tell what they are: what is cut off is none.
+    pub(crate) fn strict(blob: &'a Blob, window: usize) -> Self {
         Self {
             window: Window::new(window),
+            strict: true,
             ..Self::new(blob)
         }
     }
@@ -190,11 +194,19 @@ impl<'a> Wire<'a> {
             2 => {
                 let length = self.varint(cursor)?;
                 let end = cursor.at.checked_add(length).filter(|end| *end <= cursor.end);
-                let Some(end) = end else {
-                    let left = cursor.end.saturating_sub(cursor.at);
-                    let words =
-                        format!("field {number} is said to have {length} bytes where {left} are left");
-                    return Err(fault(at, words));
+                let end = match end {
+                    Some(end) => end,
+                    None => {
+                        let left = cursor.end.saturating_sub(cursor.at);
+                        let words =
+                            format!("field {number} is said to have {length} bytes where {left} are left");
+                        if self.strict {
+                            return Err(fault(at, words));
+                        }
+                        // What there is of a field that is cut off may be what matters.
+                        self.wrong(at, words);
+                        cursor.end
+                    }
                 };
                 let start = std::mem::replace(&mut cursor.at, end);
                 Value::Bytes(start..end)
@@ -320,16 +332,16 @@ impl<'a> Wire<'a> {
             Ok(value) => Ok(Some(value)),
             Err(Stop::Budget(why)) => Err(why),
             Err(Stop::Fault(fault)) => {
-                self.partly
-                    .get_or_insert_with(|| format!("{} at {:#x}", fault.words, fault.at));
-                defect(
-                    &mut self.defects,
-                    fault.at..fault.at.saturating_add(1),
-                    fault.words,
-                );
+                self.wrong(fault.at, fault.words);
                 Ok(None)
             }
         }
+    }
+
+    /// Writes down that a message is broken.
+    fn wrong(&mut self, at: u64, words: String) {
+        self.partly.get_or_insert_with(|| format!("{words} at {at:#x}"));
+        defect(&mut self.defects, at..at.saturating_add(1), words);
     }
 }
 
@@ -383,14 +395,6 @@ mod tests {
                 b"\x08\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01",
                 "a number takes more than ten bytes at 1",
             ),
-            (
-                b"\x12\x05ab",
-                "field 2 is said to have 5 bytes where 2 are left at 0",
-            ),
-            (
-                b"\x12\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01",
-                "field 2 is said to have 18446744073709551615 bytes where 0 are left at 0",
-            ),
             (b"\x1d\x01\0", "field 3 is cut off at 1"),
             (b"\x00\x01", "a field has the number 0, which none can have at 0"),
             (
@@ -408,6 +412,21 @@ mod tests {
                 .unwrap_err()
                 .starts_with("groups nest deeper")
         );
+    }
+
+    #[test]
+    fn a_field_that_is_cut_off_is_read_as_far_as_it_goes() {
+        for bytes in [
+            &b"\x12\x05ab"[..],
+            b"\x12\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01",
+        ] {
+            let blob = Blob::from_bytes(bytes);
+            let mut wire = Wire::new(&blob);
+            let mut cursor = Cursor::from(wire.whole());
+            let field = wire.next(&mut cursor, &mut Budget::default()).unwrap().unwrap();
+            assert_eq!(field.bytes().map(|r| r.end), Some(bytes.len() as u64));
+            assert_eq!(wire.defects.len(), 1);
+        }
     }
 
     #[test]

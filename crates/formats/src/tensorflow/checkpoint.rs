@@ -160,7 +160,7 @@ impl Reader<'_, '_> {
     fn entry(&mut self, key: &[u8], value: Vec<u8>, block: &Range<u64>) -> Result<(), Exhausted> {
         let name = String::from_utf8_lossy(key).into_owned();
         let blob = Blob::from_bytes(value);
-        let mut wire = Wire::with_window(&blob, 1 << 10);
+        let mut wire = Wire::strict(&blob, 1 << 10);
         let mut entry = Tensor {
             name,
             dtype: String::new(),

@@ -11,7 +11,9 @@ mod tests;
 
 use crate::{
     document::{Member, Opened, Role},
+    format::table as t,
     graph::{Framework, Graph, Operator, Place, ReferenceKind},
+    keras,
     model::{Model, Opening},
     protobuf::{
         self,
@@ -407,17 +409,18 @@ impl Reader<'_, '_> {
         })?;
         let Some(place) = place else { return Ok(()) };
         let length = place.end.saturating_sub(place.start);
-        let starts = self.wire.head(place.clone(), 1);
-        if starts.starts_with(b"{") && length > 2 && length < MAX_JSON {
+        if length == 0 || length > MAX_JSON {
+            return Ok(());
+        }
+        let is_config = keras::may_be_config(&self.wire.head(place.clone(), 64 << 10));
+        if is_config {
             self.budget.entries(1)?;
             let number = self.members.len();
             let blob = self.opening.blob.slice(place.start, length);
             let label = if name.is_empty() { "object" } else { &name };
-            self.members.push(Member::stored(
-                format!("{label} {number}.json"),
-                Role::Plain,
-                blob,
-            ));
+            let role = Role::As(&t::KERAS_CONFIG);
+            self.members
+                .push(Member::stored(format!("{label} {number}.json"), role, blob));
         }
         Ok(())
     }
