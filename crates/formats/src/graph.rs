@@ -54,6 +54,8 @@ pub enum Framework {
     R,
     /// Torch7: Lua functions in serialised objects.
     Torch7,
+    /// Codecs of arrays in chunks, of Zarr and numcodecs.
+    Zarr,
 }
 
 impl Framework {
@@ -76,6 +78,7 @@ impl Framework {
             Self::TensorRt => "tensorrt",
             Self::R => "r",
             Self::Torch7 => "torch7",
+            Self::Zarr => "zarr",
         }
     }
 
@@ -98,6 +101,7 @@ impl Framework {
             Self::TensorRt => "TensorRT",
             Self::R => "R",
             Self::Torch7 => "Torch7",
+            Self::Zarr => "Zarr",
         }
     }
 }

@@ -264,7 +264,12 @@ fn path(stack: &[Frame]) -> String {
         Some(key) => key.clone(),
         None => frame.index.to_string(),
     });
-    steps.take(24).collect::<Vec<_>>().join("/")
+    let mut path = steps.take(24).collect::<Vec<_>>().join("/");
+    if path.len() > MAX_TEXT {
+        let end = (0..=MAX_TEXT).rev().find(|i| path.is_char_boundary(*i));
+        path.truncate(end.unwrap_or(0));
+    }
+    path
 }
 
 fn value(
@@ -344,7 +349,7 @@ fn array(
         defect(&mut model.defects, range.clone(), words);
         return Ok(false);
     };
-    budget.memory(256).map_err(|e| e.to_string())?;
+    budget.memory(512).map_err(|e| e.to_string())?;
     budget.steps(16).map_err(|e| e.to_string())?;
     let tensor = Tensor {
         name: path(stack),

@@ -15,6 +15,7 @@ use crate::{
     protobuf, r_data, rar, safetensors, sevenz, skops, tar, tensorflow, text, torch7, torchscript, ubjson,
     xml, zip,
 };
+use crate::{json_models, mxnet, small};
 use std::sync::Arc;
 use wellhead_core::{Blob, Budget, Depth, Outcome};
 
@@ -107,6 +108,16 @@ pub fn open(
             "torch-mar-manifest" => mar::open(&opening, budget),
             "openvino" => xml::open_openvino(&opening, budget),
             "torch-export-graph" => torchscript::open_exported(&opening, budget),
+            "mxnet" => mxnet::open_params(&opening, budget),
+            "mxnet-symbol" | "zarr-metadata" | "tensorstore-spec" | "xgboost-json" => {
+                json_models::open(&opening, budget)
+            }
+            "xgboost-binary" => small::open_xgboost(&opening, budget),
+            "lightgbm" => small::open_lightgbm(&opening, budget),
+            "fasttext" => small::open_fasttext(&opening, budget),
+            "word2vec" => small::open_word2vec(&opening, budget),
+            "tensorrt" => small::open_tensorrt(&opening, budget),
+            "rknn" => small::open_rknn(&opening),
             "pickle" | "torch-legacy" => pickles(name, identity, blob, options, budget),
             "gguf" => gguf::open(&opening, budget),
             "ggml" => gguf::open_ggml(&opening, budget),

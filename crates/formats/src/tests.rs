@@ -1,5 +1,6 @@
 //! Whole artifacts through identification and opening, as the engine drives them.
 
+mod boosters;
 mod classes;
 mod messages;
 mod real;

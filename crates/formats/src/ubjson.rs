@@ -323,7 +323,7 @@ fn container(
             let Some(end) = end.filter(|end| *end <= reader.len) else {
                 return Ok(None);
             };
-            budget.memory(256).map_err(|e| e.to_string())?;
+            budget.memory(512).map_err(|e| e.to_string())?;
             model.tensors.push(Tensor {
                 name: path(stack),
                 dtype: dtype.to_owned(),
@@ -351,7 +351,12 @@ fn path(stack: &[Frame]) -> String {
             frame.index.saturating_sub(1).to_string()
         }
     });
-    steps.take(24).collect::<Vec<_>>().join("/")
+    let mut path = steps.take(24).collect::<Vec<_>>().join("/");
+    if path.len() > MAX_TEXT {
+        let end = (0..=MAX_TEXT).rev().find(|i| path.is_char_boundary(*i));
+        path.truncate(end.unwrap_or(0));
+    }
+    path
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 mod pages;
 mod repositories;
 mod runs;
+mod second_tier;
 mod twins;
 
 use wellhead_core::Report;

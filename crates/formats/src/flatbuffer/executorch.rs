@@ -11,6 +11,7 @@ use crate::{
     model::{Model, Opening},
     tensors::{Tensor, defect},
 };
+use std::collections::BTreeSet;
 use wellhead_core::{Budget, Exhausted, Outcome};
 
 /// Element types, by number.
@@ -50,6 +51,7 @@ pub(crate) fn open(opening: &Opening<'_>, budget: &mut Budget) -> Opened {
         members: &mut members,
         segments: opening.blob.len(),
         constants: Vec::new(),
+        probed: BTreeSet::new(),
     };
     let read = reader.program(budget);
     let failed = reader.buffer.failed().map(str::to_owned);
@@ -77,6 +79,8 @@ struct Reader<'a, 'o> {
     segments: u64,
     /// The constants of the older layout, which lie in the FlatBuffer.
     constants: Vec<std::ops::Range<u64>>,
+    /// Where bytes begin that were looked at.
+    probed: BTreeSet<u64>,
 }
 
 impl Reader<'_, '_> {
@@ -311,12 +315,15 @@ impl Reader<'_, '_> {
 
     fn part(&mut self, name: &str, range: std::ops::Range<u64>, budget: &mut Budget) {
         let size = range.end.saturating_sub(range.start);
+        self.fact(name, format!("{size} bytes"));
         let blob = self.opening.blob.slice(range.start, size);
+        if blob.is_empty() || !self.probed.insert(range.start) {
+            return;
+        }
         let head = blob.bytes(0, 4096).unwrap_or_default();
         if let Some(format) = hides(&head, &blob, budget) {
             self.members.push(Member::stored(name, Role::As(format), blob));
         }
-        self.fact(name, format!("{size} bytes"));
     }
 
     fn read_segments(&mut self, root: Table, budget: &mut Budget) -> Result<(), Exhausted> {

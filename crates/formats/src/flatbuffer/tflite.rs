@@ -14,6 +14,7 @@ use crate::{
     model::{Model, Opening},
     tensors::{DefectKind, Tensor, defect, defect_of},
 };
+use std::collections::BTreeSet;
 use wellhead_core::{Budget, Exhausted, Outcome, code};
 
 /// Operators from this code on are told by the newer field.
@@ -36,6 +37,7 @@ pub(crate) fn open(opening: &Opening<'_>, budget: &mut Budget) -> Opened {
         codes: Vec::new(),
         buffers: Vec::new(),
         end: 0,
+        probed: BTreeSet::new(),
     };
     let read = reader.model(budget);
     let failed = reader.buffer.failed().map(str::to_owned);
@@ -72,6 +74,8 @@ struct Reader<'a, 'o> {
     buffers: Vec<std::ops::Range<u64>>,
     /// The furthest byte that belongs to the model.
     end: u64,
+    /// Where bytes begin that were looked at.
+    probed: BTreeSet<u64>,
 }
 
 impl Reader<'_, '_> {
@@ -153,7 +157,7 @@ impl Reader<'_, '_> {
         let len = self.opening.blob.len();
         for i in 0..buffers.count {
             budget.steps(4)?;
-            budget.memory(16)?;
+            budget.memory(48)?;
             let mut bytes = 0..0;
             if let Some(table) = self.buffer.element(buffers, i, "a buffer") {
                 self.end = self.end.max(table.at);
@@ -187,6 +191,10 @@ impl Reader<'_, '_> {
             .opening
             .blob
             .slice(bytes.start, bytes.end.saturating_sub(bytes.start));
+        // Buffers that are the same bytes are the same file.
+        if blob.is_empty() || !self.probed.insert(bytes.start) {
+            return;
+        }
         let head = blob.bytes(0, 4096).unwrap_or_default();
         if let Some(format) = hides(&head, &blob, budget) {
             self.members.push(Member {

@@ -91,9 +91,9 @@ formats! {
     PROTOBUF = "protobuf", "protocol buffer", Model, Opened, false, ["pb"], [],
         "A message of none of the kinds that wellhead knows. Its fields are listed.", page "protobuf/page.md";
     TFLITE = "tflite", "TensorFlow Lite model", Model, Opened, false, ["tflite"], [],
-        "A graph as a FlatBuffer. It may name operators that the application registers, and TensorFlow's own.";
+        "A graph as a FlatBuffer. It may name operators that the application registers, and TensorFlow's own.", page "flatbuffer/tflite.md";
     EXECUTORCH = "executorch", "ExecuTorch program", Model, Opened, false, ["pte"], [],
-        "A graph as a FlatBuffer for devices. It may name operators and delegates that the application registers.";
+        "A graph as a FlatBuffer for devices. It may name operators and delegates that the application registers.", page "flatbuffer/executorch.md";
     CATBOOST = "catboost", "CatBoost model", Model, Opened, false, ["cbm"], [],
         "Trees as a FlatBuffer. Applying them runs nothing.";
     TENSORFLOW_GRAPH = "tensorflow-graph", "TensorFlow graph", Model, Opened, true, ["meta"], [],
@@ -116,12 +116,39 @@ formats! {
         "Quantised tensors of older llama.cpp.", page "gguf/ggml.md";
     MSGPACK = "msgpack", "MessagePack data", Model, Opened, false, ["msgpack"], [],
         "Flax checkpoints are MessagePack with extension types.";
+        "Flax checkpoints are MessagePack with extension types.", page "msgpack.md";
     XGBOOST_UBJ = "ubjson", "UBJSON model", Model, Opened, false, ["ubj"], [],
         "XGBoost models as binary JSON.";
     R_DATA = "r-data", "R data file", Model, Opened, true, ["rds", "rda", "rdata"], [],
-        "Serialised R objects. Promises in it run when they are used.";
+        "Serialised R objects. Promises in it run when they are used.", page "r_data/page.md";
     TORCH7 = "torch7", "Torch7 model", Model, Opened, true, ["t7"], [],
-        "Serialised Lua objects, functions among them.";
+        "Serialised Lua objects, functions among them.", page "torch7.md";
+    LIGHTGBM = "lightgbm", "LightGBM model", Model, Opened, false, [], [],
+        "Trees as text. Applying them runs nothing.";
+    XGBOOST_JSON = "xgboost-json", "XGBoost model as JSON", Model, Opened, false, [], [],
+        "Trees as JSON. Applying them runs nothing.";
+    XGBOOST_BINARY = "xgboost-binary", "XGBoost model of the old binary form", Model, Opened, false, [], [],
+        "Trees as numbers. Applying them runs nothing.";
+    FASTTEXT = "fasttext", "fastText model", Model, Opened, false, ["ftz"], [],
+        "A dictionary and matrices. Reading it runs nothing.";
+    WORD2VEC = "word2vec", "word2vec vectors", Model, Opened, false, [], [],
+        "Words and their numbers. Reading it runs nothing.";
+    MXNET = "mxnet", "MXNet arrays", Model, Opened, false, [], [],
+        "Arrays of an MXNet model. Reading them runs nothing; the graph beside them names operators.", page "mxnet.md";
+    MXNET_SYMBOL = "mxnet-symbol", "MXNet graph", Model, Opened, false, [], [],
+        "A graph as JSON. It may name operators that the application registers, or addresses.";
+    TENSORRT = "tensorrt", "TensorRT engine", Model, Opened, true, ["engine", "trt"], [],
+        "Compiled code for a graphics processor, and native libraries of plugins. Loading it runs it.", page "small/tensorrt.md";
+    RKNN = "rknn", "RKNN model", Model, Opened, false, ["rknn"], [],
+        "Commands for a Rockchip neural processor.";
+    CNTK = "cntk", "CNTK model", Model, Unread, false, ["dnn"], [],
+        "A network of Microsoft's toolkit, version 1.";
+    ZARR_METADATA = "zarr-metadata", "metadata of a Zarr array", Model, Opened, false, [], [],
+        "JSON that says which codecs the chunks of an array go through. One codec unpickles.";
+    TENSORSTORE_SPEC = "tensorstore-spec", "metadata of a TensorStore or Orbax checkpoint", Model, Opened, false, [], [],
+        "JSON that says where arrays are: files, buckets, addresses.";
+    OCDBT = "ocdbt", "OCDBT database", Data, Inert, false, ["ocdbt"], [],
+        "Keys and values of a TensorStore checkpoint. Reading it runs nothing.";
 
     // Containers.
     ZIP = "zip", "zip archive", Archive, Opened, false, ["zip"], [],

@@ -83,6 +83,8 @@ static ALSO: &[(&str, &[&Format])] = &[
     ("so", &[&t::MACH_O]),
     ("bundle", &[&t::MACH_O]),
     ("feather", &[&t::ARROW]),
+    ("txt", &[&t::LIGHTGBM, &t::WORD2VEC]),
+    ("task", &[&t::ZIP]),
 ];
 
 /// Extensions that models and pickles bear.

@@ -6,9 +6,9 @@ use crate::{
     compressed,
     format::{Format, table as t},
     inflate::{self, inflate},
-    msgpack,
+    json_models, msgpack,
     pickle::{self, Hints, Likelihood, looks_like_pickle},
-    tar, torch7, ubjson, xml, zip,
+    small, tar, torch7, ubjson, xml, zip,
 };
 use miniz_oxide::DataFormat;
 use std::borrow::Cow;
@@ -55,6 +55,15 @@ pub(super) fn without_magic(head: &[u8], blob: &Blob) -> Option<&'static Format>
     }
     if torch7::is_one(head) {
         return Some(&t::TORCH7);
+    }
+    if head.starts_with(b"tree\nversion=v") {
+        return Some(&t::LIGHTGBM);
+    }
+    if small::is_word2vec(head, blob.len()) {
+        return Some(&t::WORD2VEC);
+    }
+    if small::is_xgboost_binary(head) {
+        return Some(&t::XGBOOST_BINARY);
     }
     // HDF5 may stand behind a block of the user's own.
     [512, 1024, 2048]
@@ -215,6 +224,15 @@ pub(super) fn layers(format: &'static Format, head: &[u8], blob: &Blob) -> Vec<L
     {
         layers.push(Layer {
             format: &t::PICKLE,
+            offset: 0,
+        });
+    }
+    // What the text of a model says to its own loader.
+    if *format == t::JSON
+        && let Some(model) = json_models::told(head)
+    {
+        layers.push(Layer {
+            format: model,
             offset: 0,
         });
     }

@@ -496,7 +496,7 @@ impl Machine<'_, '_> {
             let variable = if self.is_file {
                 self.variable.clone()
             } else {
-                self.tag.clone()
+                String::new()
             };
             self.found.vectors.push(Vector {
                 variable,

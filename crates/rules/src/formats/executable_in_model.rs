@@ -35,7 +35,30 @@ pub(crate) static EXECUTABLE_IN_MODEL: Rule = Rule {
     file: file!(),
 };
 
+/// A llamafile is a program and its weights in one file: starting the model is starting the program.
+fn llamafile(identity: &Identity, sink: &mut Sink) {
+    let name = sink.artifact().name().to_lowercase();
+    let named = name.ends_with(".llamafile");
+    let carries = identity.format.name == "ape" && !identity.polyglot.is_empty();
+    if !named && !carries {
+        return;
+    }
+    let program = identity.format.with_article();
+    sink.push(
+        Finding::new(
+            &EXECUTABLE_IN_MODEL,
+            "starting this model runs native code that was not looked at: it is a program that carries its weights",
+            sink.whole(format!("{program} by content")),
+        )
+        .help("take the weights alone, as GGUF, and run them with a program of your own; or compare its digest with its publisher's")
+        .subject("llamafile"),
+    );
+}
+
 pub(crate) fn check(identity: &Identity, sink: &mut Sink) {
+    if matches!(identity.format.name, "elf" | "pe" | "mach-o" | "ape") {
+        llamafile(identity, sink);
+    }
     let Some(container) = identity.inside.filter(|f| f.family == Family::Model) else {
         return;
     };

@@ -89,7 +89,9 @@ fn second_readings(identity: &Identity, sink: &mut Sink) {
         let program = format.family == Family::Executable;
         // A text that can also be read as a pickle of plain data is a coincidence, a program that carries an archive a
         // self-extracting one; what is in them is judged all the same.
-        if textual || program {
+        // TensorFlow Lite keeps labels and vocabularies in a zip archive behind the model.
+        let associated = format.name == "tflite" && layer.format.name == "zip";
+        if textual || program || associated {
             continue;
         }
         let (first, second) = (format.with_article(), layer.format.with_article());

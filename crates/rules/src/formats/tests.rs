@@ -163,3 +163,20 @@ fn programs_are_remarked_on_inside_models_only() {
         assert_eq!(sink.into_findings().len(), expected, "{inside:?}");
     }
 }
+
+#[test]
+fn a_model_that_is_a_program_is_said_to_be_one() {
+    let ape = "4d5a714670440000";
+    for (name, expected) in [("phi.llamafile", 1), ("tool.com", 0), ("tool", 0)] {
+        let blob = Blob::from_bytes(assemble("hex", ape).unwrap());
+        let identity = identify(name, Role::Plain, &blob, &mut Budget::default());
+        assert_eq!(identity.format.name, "ape");
+        let mut sink = Sink::new(ArtifactPath::file(name));
+        judge(
+            Subject::Identity(&identity),
+            &|r| r.id == "executable-in-model",
+            &mut sink,
+        );
+        assert_eq!(sink.into_findings().len(), expected, "{name}");
+    }
+}

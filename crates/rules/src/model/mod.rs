@@ -2,6 +2,7 @@
 //!
 //! They look at the one document that all model formats open into, so each is written once.
 
+mod code_in_saved_object;
 mod model_external_reference;
 mod model_malformed;
 pub(crate) mod table;
@@ -16,6 +17,10 @@ use wellhead_core::{Excerpt, ExcerptKind, Location, Sink, code};
 use wellhead_formats::graph::{Operator, Place};
 
 pub(crate) static RULES: &[Registered] = &[
+    Registered {
+        rule: &code_in_saved_object::CODE_IN_SAVED_OBJECT,
+        check: Check::Model(code_in_saved_object::check),
+    },
     Registered {
         rule: &unsafe_model_operator::UNSAFE_MODEL_OPERATOR,
         check: Check::Model(unsafe_model_operator::check),

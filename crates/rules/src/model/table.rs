@@ -123,6 +123,9 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| Table::parse(TEXT));
 
 /// What is known of an operator: of its own name before that of a pattern, of its domain before any.
 pub(crate) fn known(framework: Framework, operator: &Operator) -> Option<Known> {
+    // Operators of TensorFlow that TensorFlow Lite runs are what they are there.
+    let flex = framework == Framework::TfLite && operator.domain == "flex";
+    let framework = if flex { Framework::TensorFlow } else { framework };
     let vocabulary = TABLE.frameworks.get(framework.name())?;
     let fits = |k: &&Known| k.domain.is_none_or(|d| d == operator.domain);
     let exact = vocabulary
@@ -176,8 +179,11 @@ pub(crate) fn is_layer(module: &str, name: &str) -> bool {
     false
 }
 
-/// `*` at one or both ends.
+/// `*` at one or both ends, or alone.
 fn glob_fits(pattern: &str, text: &str) -> bool {
+    if pattern == "*" {
+        return true;
+    }
     match (pattern.strip_prefix('*'), pattern.strip_suffix('*')) {
         (Some(inner), Some(_)) => inner.strip_suffix('*').is_some_and(|inner| text.contains(inner)),
         (Some(end), None) => text.ends_with(end),
@@ -331,6 +337,7 @@ mod tests {
             ("*Reader", "TextLineReader", true),
             ("*gfile*", "a.gfile.b", true),
             ("ReadFile", "ReadFileV2", false),
+            ("*", "anything", true),
         ] {
             assert_eq!(glob_fits(pattern, text), fits, "{pattern} {text}");
         }

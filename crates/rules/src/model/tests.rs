@@ -244,3 +244,75 @@ fn each_kind_of_defect_is_one_finding() {
     }
     assert_eq!(verdict(&model), "model-malformed high, model-malformed medium");
 }
+
+#[test]
+fn code_in_saved_objects_is_judged_by_where_it_stands() {
+    use Framework::{R, Torch7};
+    for (framework, domain, name, scope, verdict_of_it) in [
+        (R, "promise", "system", "", "code-in-saved-object critical"),
+        (R, "promise", "eval", "", "code-in-saved-object critical"),
+        (R, "promise", "mean", "", "code-in-saved-object high"),
+        (R, "promise", "value", "", "code-in-saved-object high"),
+        (R, "delayed", "mean", "", ""),
+        (R, "delayed", "eval", "", ""),
+        (R, "delayed", "system", "", "code-in-saved-object high"),
+        (R, "startup", ".First", ".First", "code-in-saved-object high"),
+        (R, "function", "lm", "", ""),
+        (R, "function", "eval", "", ""),
+        (R, "function", "download.file", "", "code-in-saved-object medium"),
+        (
+            Torch7,
+            "function",
+            "Lua bytecode",
+            "hook",
+            "code-in-saved-object high",
+        ),
+    ] {
+        let model = model(framework, &[operator(domain, name, scope, &[])]);
+        assert_eq!(verdict(&model), verdict_of_it, "{domain} {name}");
+    }
+    let lua = operator(
+        "function",
+        "Lua source",
+        "hook",
+        &[("name", "os"), ("name", "execute")],
+    );
+    assert_eq!(verdict(&model(Torch7, &[lua])), "code-in-saved-object critical");
+    let both = [
+        operator("startup", ".First", ".First", &[]),
+        operator("function", "system", "", &[]),
+    ];
+    assert_eq!(
+        verdict(&model(R, &both)),
+        "code-in-saved-object critical, code-in-saved-object medium"
+    );
+}
+
+#[test]
+fn operators_of_small_devices_are_told_apart() {
+    use Framework::{ExecuTorch, MxNet, TensorRt, TfLite, Zarr};
+    for (framework, domain, name, verdict_of_it) in [
+        (TfLite, "", "CONV_2D", ""),
+        (TfLite, "custom", "TFLite_Detection_PostProcess", ""),
+        (TfLite, "custom", "Convolution2DTransposeBias", ""),
+        (TfLite, "custom", "Mine", "unknown-model-operator high"),
+        (TfLite, "flex", "Erf", ""),
+        (TfLite, "flex", "ReadFile", "unsafe-model-operator high"),
+        (TfLite, "flex", "PyFunc", "unsafe-model-operator high"),
+        (ExecuTorch, "aten", "add", ""),
+        (ExecuTorch, "delegate", "XnnpackBackend", ""),
+        (ExecuTorch, "mine", "spawn", "unknown-model-operator high"),
+        (ExecuTorch, "delegate", "Mine", "unknown-model-operator high"),
+        (MxNet, "", "Convolution", ""),
+        (MxNet, "", "Custom", "unsafe-model-operator high"),
+        (MxNet, "", "_Native", "unsafe-model-operator critical"),
+        (TensorRt, "plugin", "EfficientNMS_TRT", ""),
+        (TensorRt, "plugin", "MyPlugin", "unknown-model-operator high"),
+        (Zarr, "codec", "blosc", ""),
+        (Zarr, "codec", "pickle", "unsafe-model-operator critical"),
+        (Zarr, "codec", "mine", "unknown-model-operator high"),
+    ] {
+        let model = model(framework, &[operator(domain, name, "", &[])]);
+        assert_eq!(verdict(&model), verdict_of_it, "{domain} {name}");
+    }
+}
