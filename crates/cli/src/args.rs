@@ -74,7 +74,7 @@ pub(crate) enum Verb {
     /// Judge projects, models, packages and configuration
     #[command(visible_alias = "scan")]
     Audit(Box<Audit>),
-    /// Compare two packages: what the new one can do that the old one could not
+    /// Compare two packages or models: what the new one can do that the old one could not
     Diff(Diff),
     /// Say why a rule matters, how to fix what it finds, with examples
     Explain(Explain),
@@ -219,10 +219,10 @@ pub(crate) struct LimitFlags {
 
 #[derive(Debug, Args)]
 pub(crate) struct Diff {
-    /// The package as it was: a wheel, a source archive or a folder
+    /// The package or model as it was: a wheel, a source archive, a model file or a folder
     #[arg(value_hint = ValueHint::AnyPath)]
     pub(crate) old: String,
-    /// The package as it is now
+    /// The package or model as it is now, or the copy
     #[arg(value_hint = ValueHint::AnyPath)]
     pub(crate) new: String,
     /// The format on standard output

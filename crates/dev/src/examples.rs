@@ -8,6 +8,8 @@ use std::fmt::Write as _;
 use wellhead_formats::assemble::assemble;
 
 const MODEL: &str = "examples/hub-impersonator/model";
+/// What the impersonator copied.
+const ORIGINAL: &str = "examples/hub-impersonator/original";
 
 /// A state as `torch.save` pickles it: two tensors, each rebuilt from a storage that lies in a member of its own. The last
 /// five lines are what the impersonator added.
@@ -87,6 +89,10 @@ pub fn all() -> Result<Vec<Made>> {
         },
         Made {
             path: format!("{MODEL}/model.safetensors"),
+            content: safetensors()?,
+        },
+        Made {
+            path: format!("{ORIGINAL}/model.safetensors"),
             content: safetensors()?,
         },
     ])

@@ -232,7 +232,7 @@ impl Reader {
         let most = match kind_of(name_of(inside)) {
             Some(Part::Document(_)) => MAX_DOCUMENT,
             Some(Part::Prose) => MAX_PROSE,
-            Some(Part::Script) => MAX_SCRIPT,
+            Some(Part::Script | Part::Notebook) => MAX_SCRIPT,
             None => return,
         };
         match read_text(entry, most) {
@@ -272,14 +272,25 @@ impl Reader {
                 };
                 self.repository.texts.insert(inside.to_owned(), prose);
             }
-            Some(Part::Script) => {
+            Some(kind @ (Part::Script | Part::Notebook)) => {
                 if self.repository.scripts.len() >= MAX_FILES || self.script_bytes > MAX_SCRIPTS {
                     self.left_out = Some("more Python than is read of one repository".to_owned());
                     return;
                 }
                 self.script_bytes = self.script_bytes.saturating_add(text.len());
-                let script = script(artifact, text, &mut self.budget);
-                self.repository.scripts.insert(inside.to_owned(), script);
+                let module = match kind {
+                    Part::Notebook => wellhead_pycode::notebook(text, &mut self.budget).ok(),
+                    _ => Some(wellhead_pycode::parse(text, &mut self.budget)),
+                };
+                if let Some(module) = module {
+                    let deeds = deeds(&module, &mut self.budget);
+                    let script = Script {
+                        artifact,
+                        module,
+                        deeds,
+                    };
+                    self.repository.scripts.insert(inside.to_owned(), script);
+                }
             }
             Some(Part::Prose) | None => {}
         }
@@ -292,6 +303,7 @@ enum Part {
     Document(Kind),
     Prose,
     Script,
+    Notebook,
 }
 
 fn kind_of(name: &str) -> Option<Part> {
@@ -300,6 +312,9 @@ fn kind_of(name: &str) -> Option<Part> {
     }
     if is_prose(name) {
         return Some(Part::Prose);
+    }
+    if name.ends_with(".ipynb") {
+        return Some(Part::Notebook);
     }
     name.ends_with(".py").then_some(Part::Script)
 }
@@ -328,20 +343,23 @@ pub(crate) fn keep(input: &Input<'_>, kept: &mut Vec<Packed>) {
     {
         return;
     }
-    let (Some(kind), Some(text)) = (kind_of(input.path.name()), input.text()) else {
+    let Some(kind) = kind_of(input.path.name()) else {
         return;
     };
     let most = match kind {
         Part::Document(_) => MAX_DOCUMENT,
         Part::Prose => MAX_PROSE,
-        Part::Script => MAX_SCRIPT,
+        Part::Script | Part::Notebook => MAX_SCRIPT,
     };
     let bytes: u64 = kept.iter().map(|p| p.text.len() as u64).sum();
-    let fits = bytes.saturating_add(text.text.len() as u64) <= MAX_PACKED_BYTES;
-    if text.text.len() <= most && fits {
+    if input.blob.len() > most as u64 || bytes.saturating_add(input.blob.len()) > MAX_PACKED_BYTES {
+        return;
+    }
+    // Some configurations are formats of their own, so their bytes are asked for and not their document.
+    if let Ok(bytes) = input.blob.bytes(0, most) {
         kept.push(Packed {
             artifact: input.path.clone(),
-            text: Arc::clone(&text.text),
+            text: Arc::from(String::from_utf8_lossy(&bytes)),
             is_model: whole,
         });
     }
@@ -400,17 +418,6 @@ fn common_folder<'n>(names: &[&'n str]) -> &'n str {
     };
     let shared = folder != "MAR-INF/" && names.iter().all(|n| n.starts_with(folder));
     if shared { folder } else { "" }
-}
-
-/// A Python file as the rules about repositories see it.
-pub(crate) fn script(artifact: ArtifactPath, text: &str, budget: &mut Budget) -> Script {
-    let module = wellhead_pycode::parse(text, budget);
-    let deeds = deeds(&module, budget);
-    Script {
-        artifact,
-        module,
-        deeds,
-    }
 }
 
 #[derive(Clone, Copy)]

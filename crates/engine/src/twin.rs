@@ -320,6 +320,7 @@ fn weights(before: &Side, after: &Side) -> Weights {
         .keys()
         .filter(|name| !before.parts.contains_key(*name));
     out.added = added.cloned().collect();
+    renamed(before, after, &mut out);
     // Models that are not told apart by tensor are compared whole.
     for (key, old) in before.leaves.iter().filter(|(_, l)| is_opaque_model(l)) {
         let Some(new) = after.leaves.get(key) else {
@@ -352,6 +353,28 @@ fn weights(before: &Side, after: &Side) -> Weights {
             .next();
     }
     out
+}
+
+/// The same bytes under another name are the same weights.
+fn renamed(before: &Side, after: &Side, out: &mut Weights) {
+    let mut free: BTreeMap<[u8; 32], Vec<String>> = BTreeMap::new();
+    for name in &out.added {
+        if let Some(digest) = after.parts.get(name).and_then(|p| p.digest) {
+            free.entry(digest).or_default().push(name.clone());
+        }
+    }
+    let mut taken: BTreeSet<String> = BTreeSet::new();
+    let mut same = 0_u64;
+    out.lost.retain(|name| {
+        let digest = before.parts.get(name).and_then(|p| p.digest);
+        let twin = digest.and_then(|d| free.get_mut(&d)?.pop());
+        same = same.saturating_add(u64::from(twin.is_some()));
+        let lost = twin.is_none();
+        taken.extend(twin);
+        lost
+    });
+    out.compared = out.compared.saturating_add(same);
+    out.added.retain(|name| !taken.contains(name));
 }
 
 /// A model whose weights nothing tells apart.

@@ -217,7 +217,11 @@ fn judge(
         }
         return;
     }
-    let Some(capability) = of_call(callee) else {
+    if callee.starts_with("ctypes.") && is_libc_command(callee) {
+        out.push(deed(DeedKind::Process, words(call)));
+        return;
+    }
+    let Some(capability) = of_call(callee.strip_prefix("__builtins__.").unwrap_or(callee)) else {
         if callee.starts_with("pip.") || callee.starts_with("ensurepip.") {
             out.push(deed(DeedKind::Install, words(call)));
         }
@@ -283,6 +287,7 @@ fn uses(module: &Module, out: &mut Vec<Deed>) {
 /// Runs the source or the code object that it is given.
 fn runs_source(callee: &str) -> bool {
     let name = callee.strip_prefix("builtins.").unwrap_or(callee);
+    let name = name.strip_prefix("__builtins__.").unwrap_or(name);
     matches!(
         name,
         "exec"
@@ -384,7 +389,19 @@ fn connects(callee: &str) -> bool {
         || callee.contains(".exceptions."))
 }
 
+/// A function of a C library that starts programs: `ctypes.CDLL(None).system`.
+fn is_libc_command(callee: &str) -> bool {
+    let name = callee.rsplit('.').next().unwrap_or(callee);
+    matches!(
+        name,
+        "system" | "popen" | "execl" | "execv" | "execve" | "WinExec" | "ShellExecuteA" | "ShellExecuteW"
+    ) || callee.contains(".kernel32.Create")
+}
+
 fn loads_library(callee: &str) -> bool {
+    if callee.starts_with("ctypes.windll.") || callee.starts_with("ctypes.cdll.") {
+        return true;
+    }
     let name = callee.rsplit('.').next().unwrap_or(callee);
     matches!(
         name,
@@ -551,6 +568,14 @@ mod tests {
                 "install Import",
             ),
             ("import ctypes\nctypes.CDLL('./libx.so')", "native Import"),
+            (
+                "import ctypes\nctypes.CDLL(None).system(b'id')",
+                "process Import, native Import",
+            ),
+            (
+                "import base64\n__builtins__.exec(base64.b64decode(''))",
+                "hidden-code Import",
+            ),
             // Innocent twins.
             ("import os\nrank = int(os.environ.get('LOCAL_RANK', 0))", ""),
             ("model.eval()\nx = eval", ""),

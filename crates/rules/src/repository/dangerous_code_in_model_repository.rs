@@ -1,13 +1,13 @@
 use super::{
-    facts::Repository,
+    facts::{Prose, Repository},
     reach::{Done, done, reach},
     refs::{Target, code_references, loaded_by_name},
     remote_code_in_config::{distinct, place},
 };
 use std::collections::{BTreeMap, BTreeSet};
 use wellhead_core::{
-    Confidence, Finding, Measure, Reference, Risk, Rule, RuleStatus, Scenario, Severity, Sink, ThreatProfile,
-    code,
+    Confidence, Finding, Location, Measure, Reference, Risk, Rule, RuleStatus, Scenario, Severity, Sink,
+    ThreatProfile, code,
 };
 
 /// Python beside a model does what no model needs.
@@ -61,6 +61,60 @@ pub(super) fn check(repository: &Repository, sink: &mut Sink) {
         let mut stages = reach(repository, [path]);
         stages.retain(|p, _| *p == path);
         report(done(repository, &stages, false), false, sink);
+    }
+    for (path, script) in repository.texts.iter().filter(|(path, _)| path.ends_with(".sh")) {
+        shell(path, script, sink);
+    }
+}
+
+/// The first line of a shell script that runs what nobody can read beforehand.
+fn shell(path: &str, script: &Prose, sink: &mut Sink) {
+    let mut at = 0_usize;
+    for line in script.text.split_inclusive('\n') {
+        let start = at;
+        at = at.saturating_add(line.len());
+        let text = line.trim();
+        if text.starts_with('#') || text.len() > 10_000 {
+            continue;
+        }
+        let into_shell = text.split('|').skip(1).any(|part| {
+            let first = part.split_whitespace().next().unwrap_or_default();
+            matches!(
+                first,
+                "sh" | "bash" | "zsh" | "python" | "python3" | "sudo" | "perl"
+            )
+        });
+        let decodes = [
+            "base64 -d",
+            "base64 --decode",
+            "base64 -D",
+            "xxd -r",
+            "openssl enc -d",
+        ]
+        .iter()
+        .any(|d| text.contains(d));
+        let (severity, what) = if into_shell && decodes {
+            (Severity::Critical, "runs code that it decodes from data")
+        } else if text.contains("/dev/tcp/") || text.contains("nc -e ") || text.contains("ncat -e ") {
+            (Severity::Critical, "opens a shell to somebody else")
+        } else if into_shell && (text.contains("curl ") || text.contains("wget ")) {
+            (Severity::High, "runs a script from a server unread")
+        } else {
+            continue;
+        };
+        let end = start.saturating_add(line.trim_end().len());
+        let place = Location::text(&script.artifact, &script.text, start..end, what);
+        sink.push(
+            Finding::new(
+                &DANGEROUS_CODE_IN_MODEL_REPOSITORY,
+                format!("{} beside this model {what} when somebody runs it", code(path)),
+                place,
+            )
+            .severity(severity)
+            .subject(format!("{path} shell"))
+            .help("do not run it"),
+        );
+        return;
     }
 }
 
