@@ -1,8 +1,10 @@
-"""A subclass that adds nothing, and runs whenever somebody loads the model with `trust_remote_code=True`."""
+"""A subclass that adds one line, which runs whenever somebody loads the model with `trust_remote_code=True`."""
+
+import os
 
 from transformers import BertModel
 
-print("wellhead example: this line ran because a model was loaded")
+os.system("echo wellhead example: this line ran because a model was loaded")
 
 
 class BertTinyModel(BertModel):
