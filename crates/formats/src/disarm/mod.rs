@@ -199,6 +199,11 @@ pub fn disarm(name: &str, blob: &Blob, budget: &mut Budget) -> Result<Disarmed, 
             if *format == t::NPZ {
                 return Ok(npz(format, members, budget));
             }
+            let weights = members.iter().find(|m| m.name == "model.weights.h5");
+            if let Some(weights) = weights.filter(|_| *format == t::KERAS) {
+                let body = weights.body(budget);
+                return disarm(&weights.name, &body.blob, budget);
+            }
         }
         Document::Tar(_) if *format == t::TORCH_TAR => {
             return Ok(first_layout(format, &opened.members, budget));
@@ -221,7 +226,8 @@ pub fn disarm(name: &str, blob: &Blob, budget: &mut Budget) -> Result<Disarmed, 
             npy(&mut out, "tensor", blob, budget);
             return Ok(out);
         }
-        document if !document.tensors().is_empty() => {
+        // Others place their tensors in other files, or in an order of their own.
+        document if [&t::SAFETENSORS, &t::HDF5].contains(&format) => {
             return Ok(described(format, document, blob, budget));
         }
         _ => {}

@@ -218,6 +218,36 @@ for name in sorted(glob.glob("*")):
 }
 
 #[test]
+fn hdf5_keeps_its_bits_where_they_lie_in_one_piece() {
+    let write = r##"
+import h5py, numpy as np, zipfile
+w = np.arange(6, dtype="f4").reshape(2, 3)
+with h5py.File("m.h5", "w") as f:
+    f["layer/kernel:0"] = w; f["layer/bias:0"] = np.arange(3, dtype=">f8"); f["half"] = w.astype("f2"); f["n"] = np.int64(7)
+    f["flags"] = np.array([1, 2], "u1"); f.create_dataset("chunked", data=w, chunks=(1, 3), compression="gzip")
+with zipfile.ZipFile("m.keras", "w") as z:
+    z.writestr("metadata.json", "{}"); z.writestr("config.json", "{}"); z.write("m.h5", "model.weights.h5")
+"##;
+    let compare = r##"
+import h5py, numpy as np
+from safetensors.numpy import load_file
+for name in ("m.h5", "m.keras"):
+    have = load_file(name + ".safetensors")
+    with h5py.File("m.h5") as f:
+        if sorted(have) != ["flags", "half", "layer/bias:0", "layer/kernel:0", "n"]: print(name, sorted(have))
+        for k, h in have.items():
+            w = f[k][()]
+            if np.asarray(w).astype(h.dtype).tobytes() != h.tobytes() or h.shape != w.shape: print(name, k)
+"##;
+    if let Some(told) = compared(write, compare) {
+        assert!(
+            told.contains("no tensor chunked: its elements do not lie in the file in one piece"),
+            "{told}"
+        );
+    }
+}
+
+#[test]
 fn scikit_learn_keeps_its_coefficients() {
     let write = r##"
 import joblib, pickle, numpy as np
