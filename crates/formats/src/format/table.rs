@@ -115,7 +115,6 @@ formats! {
     GGML = "ggml", "GGML model", Model, Opened, false, ["ggml"], [],
         "Quantised tensors of older llama.cpp.", page "gguf/ggml.md";
     MSGPACK = "msgpack", "MessagePack data", Model, Opened, false, ["msgpack"], [],
-        "Flax checkpoints are MessagePack with extension types.";
         "Flax checkpoints are MessagePack with extension types.", page "msgpack.md";
     XGBOOST_UBJ = "ubjson", "UBJSON model", Model, Opened, false, ["ubj"], [],
         "XGBoost models as binary JSON.";
