@@ -87,14 +87,8 @@ pub fn open(
             "coreml" => coreml::open(&opening, budget),
             "caffe" => caffe::open(&opening, budget),
             "paddle" => paddle::open(&opening, budget),
-            "prototxt" => match read_text(blob, budget) {
-                Ok((text, outcome)) => {
-                    let mut opened = caffe::open_text(&opening, &text.text, budget);
-                    opened.outcome = outcome.and(opened.outcome);
-                    opened
-                }
-                Err(why) => plain(Document::Opaque, Outcome::NotAnalysed { why }),
-            },
+            "pbtxt" => message_text(&opening, tensorflow::text::open, budget),
+            "prototxt" => message_text(&opening, caffe::open_text, budget),
             "saved-model" | "tensorflow-graph" | "keras-metadata" => tensorflow::open(&opening, budget),
             "hdf5" => hdf5::open(&opening, budget),
             "python-bytecode" => marshal::open(&opening, budget),
@@ -246,6 +240,30 @@ fn unread(format: &Format) -> String {
         "unknown" => "unknown format".to_owned(),
         "lfs-pointer" => "a Git LFS pointer; the file itself is not here".to_owned(),
         _ => format!("recognised as {}, which is not read yet", format.with_article()),
+    }
+}
+
+/// A message that is written as text: a model, and still a text.
+fn message_text(
+    opening: &Opening<'_>,
+    read: fn(&Opening<'_>, &str, &mut Budget) -> Opened,
+    budget: &mut Budget,
+) -> Opened {
+    match read_text(opening.blob, budget) {
+        Ok((text, outcome)) => {
+            let mut opened = read(opening, &text.text, budget);
+            opened.outcome = outcome.and(opened.outcome);
+            if let Document::Model(model) = &mut opened.document {
+                model.text = Some(text);
+            }
+            opened
+        }
+        Err(why) => Opened {
+            document: Document::Opaque,
+            members: Vec::new(),
+            outcome: Outcome::NotAnalysed { why },
+            depth: opening.options.depth,
+        },
     }
 }
 

@@ -237,6 +237,8 @@ formats! {
         "How a container image is built.";
     TERRAFORM = "terraform", "Terraform configuration", Text, Opened, false, ["tf", "tfvars", "hcl"], [],
         "Infrastructure as text.";
+    TENSORFLOW_TEXT = "pbtxt", "message as text", Text, Opened, false, ["pbtxt"], [],
+        "TensorFlow reads graphs from it as from the binary form; others keep settings in it.";
     CAFFE_TEXT = "prototxt", "Caffe network", Text, Opened, true, ["prototxt"], [],
         "Layers as text. A layer may name a Python class that loading imports.";
     JINJA = "jinja", "Jinja template", Text, Opened, false, ["jinja", "jinja2", "j2"], [],

@@ -305,6 +305,33 @@ impl<'a> Wire<'a> {
         self.window.get(&mut self.source, range.start, length).to_vec()
     }
 
+    /// Whether one of some short words stands in a range.
+    pub(crate) fn says_any(
+        &mut self,
+        range: Range<u64>,
+        words: &[&[u8]],
+        budget: &mut Budget,
+    ) -> Result<bool, Exhausted> {
+        let mut at = range.start;
+        while at < range.end {
+            let piece = self.head(at..range.end, WINDOW as u64);
+            budget.steps(piece.len() as u64 / 16)?;
+            if words
+                .iter()
+                .any(|word| piece.windows(word.len().max(1)).any(|w| w == *word))
+            {
+                return Ok(true);
+            }
+            // Pieces overlap by more than a word.
+            let step = (piece.len() as u64).saturating_sub(32);
+            if piece.len() < WINDOW || step == 0 {
+                break;
+            }
+            at = at.saturating_add(step);
+        }
+        Ok(false)
+    }
+
     /// The numbers of a field that may be packed.
     pub(crate) fn packed(
         &mut self,

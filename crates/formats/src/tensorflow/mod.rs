@@ -8,6 +8,7 @@ pub(crate) mod checkpoint;
 mod nodes;
 #[cfg(test)]
 mod tests;
+pub(crate) mod text;
 
 use crate::{
     document::{Member, Opened, Role},
@@ -118,6 +119,14 @@ fn saves(op: &str) -> bool {
     matches!(
         op,
         "Save" | "SaveV2" | "SaveSlices" | "MergeV2Checkpoints" | "Restore" | "RestoreV2" | "RestoreSlice"
+    )
+}
+
+/// Whether an attribute holds an address or a token; names of classes and devices say nothing.
+fn tells(name: &str) -> bool {
+    matches!(
+        name,
+        "output_stream" | "debug_urls" | "token" | "address" | "protocol" | "target_address"
     )
 }
 
@@ -413,7 +422,10 @@ impl Reader<'_, '_> {
             return Ok(());
         }
         let is_config = keras::may_be_config(&self.wire.head(place.clone(), 64 << 10));
-        if is_config {
+        // A SavedModel runs without the classes of its layers; what is made anew from its configuration is code in it,
+        // and what a configuration names by module.
+        let words: [&[u8]; 4] = [b"Lambda", b"__lambda__", b"\\u00", b"\"module\""];
+        if is_config && self.wire.says_any(place.clone(), &words, self.budget)? {
             self.budget.entries(1)?;
             let number = self.members.len();
             let blob = self.opening.blob.slice(place.start, length);
@@ -540,13 +552,8 @@ impl Reader<'_, '_> {
     }
 
     fn attribute_text(&mut self, field: &Field, name: &str, node: &mut Node) {
-        // Names of classes and devices say nothing; addresses and tokens do.
-        let tells = matches!(
-            name,
-            "output_stream" | "debug_urls" | "token" | "address" | "protocol" | "target_address"
-        );
         let text = self.text(field);
-        if (tells || is_elsewhere(&text)) && node.texts.len() < MAX_TEXTS && !name.starts_with('_') {
+        if (tells(name) || is_elsewhere(&text)) && node.texts.len() < MAX_TEXTS && !name.starts_with('_') {
             node.texts.push((name.to_owned(), text));
         }
     }
