@@ -60,6 +60,12 @@ enum Verdict {
     Custom,
 }
 
+/// Whether the configuration is what a SavedModel says of one of its objects.
+fn is_described_by_graph(sink: &Sink) -> bool {
+    let artifact = sink.artifact();
+    artifact.nesting() > 0 && artifact.leaf().starts_with("_tf_keras_")
+}
+
 pub(crate) fn check(model: &Model, sink: &mut Sink) {
     if model.graph.framework != Framework::Keras {
         return;
@@ -89,6 +95,8 @@ pub(crate) fn check(model: &Model, sink: &mut Sink) {
                 Severity::High,
                 "imported and called",
             ),
+            // A SavedModel runs by its graph and needs the classes of its layers only to be trained on.
+            Verdict::Custom if is_described_by_graph(sink) => continue,
             Verdict::Custom => (
                 format!(
                     "this model needs {name}, which is no part of Keras: whoever loads it supplies the code"
