@@ -2,6 +2,7 @@
 
 mod boosters;
 mod classes;
+mod keras;
 mod messages;
 mod real;
 

@@ -79,7 +79,7 @@ formats! {
     NEMO = "nemo", "NeMo model", Model, Opened, true, ["nemo"], [],
         "A tar archive of a configuration, which names classes that loading creates, and a PyTorch checkpoint.";
     HDF5 = "hdf5", "HDF5 file", Model, Opened, true, ["h5", "hdf5", "he5"], [],
-        "Arrays and attributes. Keras keeps models in it whose layers may hold code.";
+        "Arrays and attributes. Keras keeps models in it whose layers may hold code.", page "hdf5/page.md";
     ONNX = "onnx", "ONNX model", Model, Opened, false, ["onnx"], [],
         "A graph as a protocol buffer. It may name files beside it and operators of native libraries.", page "onnx/page.md";
     ONNX_TENSOR = "onnx-tensor", "ONNX tensor", Model, Opened, false, [], [],
@@ -87,7 +87,7 @@ formats! {
     SAVED_MODEL = "saved-model", "TensorFlow SavedModel", Model, Opened, true, [], ["saved_model.pb"],
         "A graph as a protocol buffer. Its operators may read and write files.", page "tensorflow/page.md";
     KERAS_CONFIG = "keras-config", "Keras configuration", Model, Opened, true, [], [],
-        "A tree of layers as JSON. Loading it imports and calls the classes that it names, and makes functions of the code in it.";
+        "A tree of layers as JSON. Loading it imports and calls the classes that it names, and makes functions of the code in it.", page "keras/page.md";
     PROTOBUF = "protobuf", "protocol buffer", Model, Opened, false, ["pb"], [],
         "A message of none of the kinds that wellhead knows. Its fields are listed.", page "protobuf/page.md";
     TFLITE = "tflite", "TensorFlow Lite model", Model, Opened, false, ["tflite"], [],
@@ -211,7 +211,7 @@ formats! {
     PYTHON = "python", "Python source", Source, Opened, false, ["py", "pyi", "pyw"], [],
         "A module. Importing it runs it.";
     PYTHON_BYTECODE = "python-bytecode", "Python bytecode file", Executable, Opened, true, ["pyc", "pyo"], [],
-        "A compiled module. Importing it runs it.";
+        "A compiled module. Importing it runs it.", page "marshal/page.md";
     NOTEBOOK = "notebook", "Jupyter notebook", Source, Opened, false, ["ipynb"], [],
         "Cells of code and their outputs as JSON.";
     SHELL = "shell", "shell script", Source, Opened, false, ["sh", "bash", "zsh"], [],

@@ -77,7 +77,7 @@ fn what_is_no_bytecode_says_so() {
     ] {
         assert_eq!(show(bytes), expected);
     }
-    let deep = [vec![b')', 1].repeat(5000), b"N".to_vec()].concat();
+    let deep = [[b')', 1].repeat(5000), b"N".to_vec()].concat();
     assert!(show(&deep).contains("nests deeper"));
 }
 

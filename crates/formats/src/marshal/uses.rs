@@ -459,13 +459,13 @@ impl<'a> Walk<'a, '_> {
 
     /// A call, as far as it is known; what it returns.
     fn called(&mut self, f: &Frame<'_>, callee: &Known, arguments: &[Known]) -> Known {
-        let looks_up =
-            matches!(callee, Known::Path(p) if matches!(p.as_str(), "getattr" | "builtins.getattr"));
+        let named = |names: &[&str]| matches!(callee, Known::Path(p) if names.contains(&p.as_str()));
+        // What is looked up in a thing is what counts, and a class that a class is made of is not called.
+        let looks_up = named(&["getattr", "builtins.getattr", "__build_class__"]);
         for argument in arguments {
             match argument {
-                // What is looked up in it is what counts.
                 Known::Path(_) if looks_up => {}
-                Known::Path(path) if path != "__build_class__" => self.used(f, UseKind::Handed, path, None),
+                Known::Path(path) => self.used(f, UseKind::Handed, path, None),
                 // A callback may be called at once.
                 Known::Function(index) if f.runs && f.at >= f.main_until => self.queue.push(*index),
                 _ => {}

@@ -42,6 +42,7 @@ fn an_ordinary_module_is_silent() {
         "call os.getenv HOME\n    call re.compile x\n",
         "call print x\n    main\n    call os.system id\n",
         "import socket\n    call logging.getLogger x\n",
+        "call exec x\n    call getattr x\n    call globals x\n    call ctypes.CDLL x\n    call os.remove x\n",
     ] {
         let listing = format!("pyc 3.12\n  code <module>\n    {body}");
         assert_eq!(judged("a/b.pyc", &listing), "", "{body}");
@@ -53,6 +54,8 @@ fn a_module_that_runs_a_program_when_it_is_imported() {
     let listing =
         "pyc 3.12 unchecked\n  code <module>\n    code f\n      call os.system id\n    call-function f\n";
     assert_eq!(judged("a/b.pyc", listing), "unsafe-bytecode critical");
+    let packed = "pyc 3.11\n  code <module>\n    call base64.b64decode eA\n    call exec x\n";
+    assert_eq!(judged("a/b.pyc", packed), "unsafe-bytecode critical");
     assert_eq!(
         judged("a/__pycache__/b.cpython-312.pyc", listing),
         "unsafe-bytecode medium"

@@ -103,8 +103,22 @@ fn strongest<'a>(uses: impl Iterator<Item = &'a Use>) -> Vec<(&'a Use, &'static 
 /// A compiled module: only what importing it runs counts, and only what no ordinary module does then.
 fn module(bytecode: &Bytecode, sink: &mut Sink) {
     let cached = sink.artifact().to_string().contains("__pycache__/");
-    let runs = |u: &&Use| u.runs && matches!(u.kind, UseKind::Call | UseKind::Handed) && is_stark(&u.path);
-    for (used, danger) in strongest(bytecode.uses.iter().filter(runs)) {
+    let at_import = |u: &&Use| u.runs && matches!(u.kind, UseKind::Call | UseKind::Handed);
+    // Ordinary modules make code of text that they put together, and never of text that somebody packed.
+    let unpacks = bytecode.uses.iter().filter(at_import).any(|u| {
+        matches!(
+            known_name(&u.path),
+            "marshal.loads"
+                | "base64.b64decode"
+                | "zlib.decompress"
+                | "bytes.fromhex"
+                | "codecs.decode"
+                | "binascii.unhexlify"
+                | "urllib.request.urlopen"
+        )
+    });
+    let counts = |u: &&Use| at_import(u) && (starts_something(&u.path) || (unpacks && makes_code(&u.path)));
+    for (used, danger) in strongest(bytecode.uses.iter().filter(counts)) {
         // Beside its source such a file is the interpreter's own copy, and the source is what is judged.
         let severity = if cached {
             Severity::Medium
@@ -149,8 +163,9 @@ fn named(used: &Use) -> String {
 
 /// What is known against a dotted name; one without a dot is a builtin, or a module.
 fn danger_of(path: &str) -> Option<&'static Danger> {
-    let path = path.strip_prefix("builtins.").unwrap_or(path);
-    if path.contains("()") {
+    let path = known_name(path);
+    // Every class statement calls it.
+    if path.contains("()") || path == "__build_class__" {
         return None;
     }
     let Some((module, name)) = path.rsplit_once('.') else {
@@ -170,83 +185,67 @@ fn danger_of(path: &str) -> Option<&'static Danger> {
     }
 }
 
-/// Names that no ordinary module calls while it is imported, and no lambda of a model has a use for.
-fn is_stark(path: &str) -> bool {
-    let path = path.strip_prefix("builtins.").unwrap_or(path);
+/// The name of a builtin without the module that nobody writes.
+fn known_name(path: &str) -> &str {
+    path.strip_prefix("builtins.").unwrap_or(path)
+}
+
+/// Builtins that make code of a value.
+fn makes_code(path: &str) -> bool {
+    matches!(
+        known_name(path),
+        "exec" | "eval" | "compile" | "marshal.loads" | "types.FunctionType" | "types.CodeType"
+    )
+}
+
+/// What starts a program or opens a connection: no ordinary module does so while it is imported.
+fn starts_something(path: &str) -> bool {
     let (module, name) = path.rsplit_once('.').unwrap_or(("", path));
     match module {
-        "" => matches!(
-            name,
-            "exec"
-                | "eval"
-                | "compile"
-                | "__import__"
-                | "execfile"
-                | "open"
-                | "globals"
-                | "getattr"
-                | "setattr"
-                | "vars"
-                | "input"
-                | "breakpoint"
-                | "__build_class__"
-                | "__loader__"
-                | "__builtins__"
-                | "locals"
-                | "delattr"
-        ),
         "os" | "posix" | "nt" => {
-            name.starts_with("exec")
-                || name.starts_with("spawn")
-                || name.starts_with("posix_spawn")
-                || matches!(
-                    name,
-                    "system"
-                        | "popen"
-                        | "startfile"
-                        | "fork"
-                        | "forkpty"
-                        | "kill"
-                        | "remove"
-                        | "unlink"
-                        | "putenv"
-                )
-        }
-        _ => {
-            let top = module.split('.').next().unwrap_or(module);
             matches!(
-                top,
-                "subprocess"
-                    | "pty"
-                    | "socket"
-                    | "urllib"
-                    | "urllib2"
-                    | "urllib3"
-                    | "requests"
-                    | "httpx"
-                    | "http"
-                    | "httplib"
-                    | "ftplib"
-                    | "smtplib"
-                    | "telnetlib"
-                    | "marshal"
-                    | "pickle"
-                    | "_pickle"
-                    | "cPickle"
-                    | "ctypes"
-                    | "paramiko"
-                    | "pip"
-                    | "runpy"
-                    | "commands"
-                    | "popen2"
-                    | "_posixsubprocess"
-                    | "code"
-                    | "aiohttp"
-                    | "webbrowser"
-                    | "xmlrpc"
-            )
+                name,
+                "system" | "popen" | "startfile" | "posix_spawn" | "posix_spawnp"
+            ) || name.starts_with("exec")
+                || name.starts_with("spawn")
         }
+        "subprocess" => matches!(
+            name,
+            "run" | "Popen" | "call" | "check_call" | "check_output" | "getoutput" | "getstatusoutput"
+        ),
+        "pty" => name == "spawn",
+        "socket" => matches!(name, "socket" | "create_connection"),
+        "urllib.request" | "urllib" | "urllib2" => matches!(name, "urlopen" | "urlretrieve"),
+        "requests" | "httpx" => matches!(name, "get" | "post" | "put" | "request" | "Session" | "Client"),
+        "http.client" | "httplib" => name.starts_with("HTTP"),
+        "asyncio" => name.starts_with("create_subprocess"),
+        "runpy" => name.starts_with("run_"),
+        "pip" => name == "main",
+        _ => false,
     }
+}
+
+/// Builtins that no function in a model has a use for.
+fn is_stark(name: &str) -> bool {
+    matches!(
+        name,
+        "exec"
+            | "eval"
+            | "compile"
+            | "__import__"
+            | "execfile"
+            | "open"
+            | "globals"
+            | "getattr"
+            | "setattr"
+            | "vars"
+            | "input"
+            | "breakpoint"
+            | "__loader__"
+            | "__builtins__"
+            | "locals"
+            | "delattr"
+    )
 }
 
 fn place(bytecode: &Bytecode, sink: &Sink, used: &Use) -> Location {
