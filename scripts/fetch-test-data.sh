@@ -18,6 +18,31 @@ check() {
     echo "$2  $1" | sha256sum --check --status
 }
 
+# Chat templates of popular models, as a wheel of a tool for them ships them.
+wheel='ggufdoctor-0.3.0-py3-none-any.whl'
+wheel_digest='ce27c263f206c5666554086081504f2c75cf1309bc3cc512f8d85047a369c398'
+templates="$data/chat-templates.json"
+templates_digest='d39a959c8ec511b0335aa86d6f4da6f3175db8ed2f2212fdaf65c29d0e6dc741'
+
+fetch_templates() {
+    if [ -f "$templates" ] && check "$templates" "$templates_digest"; then
+        return
+    fi
+    folder=$(mktemp -d)
+    if ! "${PYTHON:-python3}" -m pip download --quiet --no-deps --only-binary :all: --dest "$folder" 'ggufdoctor==0.3.0' \
+        >/dev/null 2>&1; then
+        echo "skipped: ggufdoctor 0.3.0 cannot be fetched, so $templates is not there" >&2
+    elif ! check "$folder/$wheel" "$wheel_digest"; then
+        echo "error: $wheel is not the wheel that was pinned" >&2
+        exit 1
+    else
+        "${PYTHON:-python3}" -m zipfile -e "$folder/$wheel" "$folder/wheel"
+        mv "$folder/wheel/ggufdoctor/ollama_data/index.json" "$templates"
+    fi
+    rm -rf "$folder"
+}
+fetch_templates
+
 if [ -f "$schema" ] && check "$schema" "$schema_digest"; then
     exit 0
 fi

@@ -118,7 +118,10 @@ pub fn open(
             _ => {
                 let (document, outcome) = read(format, blob, budget);
                 let mut opened = plain(document, outcome);
-                embedded_templates(&mut opened, budget);
+                // The cells of a notebook may speak of templates; nothing renders them.
+                if *format != t::NOTEBOOK {
+                    embedded_templates(&mut opened, budget);
+                }
                 opened
             }
         },
@@ -281,7 +284,9 @@ fn json(opening: &Opening<'_>, budget: &mut Budget) -> Opened {
                     depth: opening.options.depth,
                 };
             };
-            let (model, members, walked) = keras::model(text, &root, budget);
+            let (model, mut members, walked) = keras::model(text, &root, budget);
+            // A file may look like a model and be read as the configuration of a tokenizer.
+            members.extend(jinja::embedded(&root, budget).unwrap_or_default());
             model.opened(members, outcome.and(walked), opening)
         }
         document => {

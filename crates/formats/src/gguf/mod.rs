@@ -25,7 +25,7 @@ use cursor::{Cursor, Stop};
 pub(crate) use ggml::open as open_ggml;
 use std::{collections::HashSet, ops::Range};
 use value::{Kind, Value};
-use wellhead_core::{Budget, Outcome, code};
+use wellhead_core::{Blob, Budget, Outcome, code};
 
 /// Longest key that the specification allows.
 const MAX_KEY: u64 = (1 << 16) - 1;
@@ -50,6 +50,12 @@ pub(crate) fn open(opening: &Opening<'_>, budget: &mut Budget) -> Opened {
         members: Vec::new(),
         wide: true,
         alignment: ALIGNMENT,
+        // An archive at the end is a second reading of the file, which goes back to the queue as such.
+        has_archive: opening
+            .identity
+            .polyglot
+            .iter()
+            .any(|l| identify::is_zip(l.format)),
         part: "its header",
     };
     let outcome = match reader.file(budget) {
@@ -83,6 +89,7 @@ struct Reader<'a> {
     /// Lengths take eight bytes, as they do from version 2 on.
     wide: bool,
     alignment: u64,
+    has_archive: bool,
     /// What is being read, for the reason if it ends.
     part: &'static str,
 }
@@ -428,28 +435,28 @@ impl Reader<'_> {
                 defect(defects, d.place.clone(), words);
             }
         }
-        loose_bytes(
-            &described,
-            data,
-            self.alignment,
-            &self.cursor,
-            defects,
-            &mut self.members,
-        );
+        let loose = loose_bytes(&described, data, self.alignment, &self.cursor, defects);
+        for rest in loose {
+            let found = identify::glance(&rest.1).filter(|f| !(self.has_archive && identify::is_zip(f)));
+            if found.is_some() && self.members.len() < MAX_TEMPLATES.saturating_mul(2) {
+                let mut member = Member::stored(format!("bytes at {:#x}", rest.0), Role::Plain, rest.1);
+                member.hidden = true;
+                self.members.push(member);
+            }
+        }
         self.model.tensors = described.into_iter().map(|d| d.tensor).collect();
         Ok(())
     }
 }
 
-/// Names tensors that share bytes, and bytes that belong to none.
+/// Names tensors that share bytes, and bytes that belong to none; hands out these.
 fn loose_bytes(
     described: &[Described],
     data: u64,
     alignment: u64,
     cursor: &Cursor<'_>,
     defects: &mut Vec<Defect>,
-    members: &mut Vec<Member>,
-) {
+) -> Vec<(u64, Blob)> {
     let end = cursor.len();
     let mut order: Vec<&Described> = described.iter().collect();
     order.sort_by_key(|d| (d.tensor.bytes.start, d.tensor.bytes.end));
@@ -476,6 +483,7 @@ fn loose_bytes(
         };
         loose.push((at..end, place));
     }
+    let mut out = Vec::new();
     for (bytes, place) in loose {
         let size = bytes.end.saturating_sub(bytes.start);
         // Writers pad; zeros hide nothing.
@@ -484,13 +492,9 @@ fn loose_bytes(
         }
         let words = format!("{size} bytes {place} belong to none");
         defect_of(defects, DefectKind::Smuggled, bytes.clone(), words);
-        let rest = cursor.blob().slice(bytes.start, size);
-        if identify::glance(&rest).is_some() && members.len() < MAX_TEMPLATES.saturating_mul(2) {
-            let mut member = Member::stored(format!("bytes at {:#x}", bytes.start), Role::Plain, rest);
-            member.hidden = true;
-            members.push(member);
-        }
+        out.push((bytes.start, cursor.blob().slice(bytes.start, size)));
     }
+    out
 }
 
 /// The next place that tensors may begin at.

@@ -5,7 +5,6 @@ use crate::{
     identify::identify,
 };
 use proptest::prelude::*;
-use wellhead_core::Blob;
 
 /// What a file comes to, a line each.
 fn show(bytes: Vec<u8>) -> String {

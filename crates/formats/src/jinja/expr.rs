@@ -375,7 +375,7 @@ impl Evaluator<'_, '_> {
                     ..(**object).clone()
                 })),
                 one if followed => fold::slice(one, known).unwrap_or_else(|| Value::unknown(&[one])),
-                one => Value::unknown(&[one, &Value::Data]),
+                one => suspect(&[one, &Value::Data]),
             };
             out.push(value);
         }
@@ -500,7 +500,7 @@ impl Evaluator<'_, '_> {
         // One argument with alternatives is followed, as where a name is chosen by a condition.
         let several = given.plain.iter().position(|v| matches!(v, Value::Any(_)));
         let Some(i) = several else {
-            return Ok(fold(base, given).unwrap_or_else(|| Value::unknown(&parts)));
+            return Ok(fold(base, given).unwrap_or_else(|| suspect(&parts)));
         };
         let mut out = Vec::new();
         for one in given.plain.get(i).map(Value::alternatives).unwrap_or_default() {
@@ -515,7 +515,7 @@ impl Evaluator<'_, '_> {
             };
             let mut parts: Vec<&Value> = vec![base];
             parts.extend(&given.plain);
-            out.push(fold(base, &given).unwrap_or_else(|| Value::unknown(&parts)));
+            out.push(fold(base, &given).unwrap_or_else(|| suspect(&parts)));
         }
         Ok(Value::any(out.into_iter()))
     }
@@ -604,7 +604,7 @@ impl Evaluator<'_, '_> {
                     return Ok(Value::Data);
                 }
                 if self.inlined >= MAX_INLINED || self.units == 0 {
-                    return Ok(Value::Data);
+                    return Ok(Value::Opaque);
                 }
                 self.call_macro(*number, &given.plain, &given.named)
             }
@@ -1029,7 +1029,7 @@ impl Evaluator<'_, '_> {
                         .collect(),
                     _ => Vec::new(),
                 };
-                fold::percent(format, &args, &named).unwrap_or_else(|| Value::unknown(&[left, right]))
+                fold::percent(format, &args, &named).unwrap_or_else(|| suspect(&[left, right]))
             }
             (_, Value::Int(a), Value::Int(b)) => match op {
                 "-" => Value::Int(a.saturating_sub(*b)),
@@ -1071,11 +1071,14 @@ impl Evaluator<'_, '_> {
                         {
                             Value::list(a.iter().chain(b.iter()).cloned().collect())
                         }
-                        _ => Value::unknown(&[a, b]),
+                        _ => suspect(&[a, b]),
                     });
                 }
             }
             total = Value::any(out.into_iter());
+        }
+        if matches!(total, Value::Data) {
+            return Ok(suspect(&values.iter().collect::<Vec<_>>()));
         }
         Ok(total)
     }
@@ -1089,7 +1092,7 @@ impl Evaluator<'_, '_> {
                     self.grow(text.len())?;
                     let Some(printed) = one.printed() else {
                         let parts: Vec<&Value> = values.iter().collect();
-                        return Ok(Value::unknown(&parts));
+                        return Ok(suspect(&parts));
                     };
                     next.push(format!("{text}{printed}"));
                 }
@@ -1108,6 +1111,29 @@ impl Evaluator<'_, '_> {
                 .into_iter(),
         ))
     }
+}
+
+/// What an operation on these yields when it is not followed. A text of the conversation may be made empty, so a name that
+/// is hidden between such texts is still one that the template makes.
+fn suspect(parts: &[&Value]) -> Value {
+    let mut known = String::new();
+    let mut add = |value: &Value| {
+        if let Value::Str(text) = value
+            && known.len() < 1 << 10
+        {
+            known.extend(text.chars().take(1 << 10));
+        }
+    };
+    for part in parts {
+        match part {
+            Value::List(items) => items.iter().take(64).for_each(&mut add),
+            one => add(one),
+        }
+    }
+    if known.contains("__") {
+        return Value::Opaque;
+    }
+    Value::unknown(parts)
 }
 
 fn compare(op: &str, left: &Value, right: &Value) -> Value {

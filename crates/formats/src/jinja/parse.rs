@@ -234,6 +234,9 @@ impl<'a> Parser<'a> {
             }
             "block" | "generation" | "autoescape" | "trans" | "spaceless" => {
                 let end = format!("end{word}");
+                if word != "block" {
+                    self.rest_of_tag(out);
+                }
                 let body = self.block(&[&end]);
                 self.end_tag();
                 out.push(Stmt::Block(body));
@@ -248,7 +251,22 @@ impl<'a> Parser<'a> {
                 out.push(stmt);
             }
             // `break`, `continue`, `debug`, ends without a beginning, and whatever an extension brings.
-            _ => self.end_tag(),
+            _ => {
+                self.rest_of_tag(out);
+                self.end_tag();
+            }
+        }
+    }
+
+    /// The expressions of a tag whose grammar is not known.
+    fn rest_of_tag(&mut self, out: &mut Body) {
+        while !matches!(self.peek(), None | Some(TokenKind::End)) {
+            let before = self.at;
+            let value = self.expression();
+            out.push(Stmt::Do(value));
+            if self.at == before {
+                self.step();
+            }
         }
     }
 

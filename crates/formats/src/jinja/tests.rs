@@ -367,12 +367,44 @@ fn work_is_bounded() {
     told(&loops);
     let macros = "{% macro m(a) %}{{ m('x') }}{{ m('y') }}{{ m('z') }}{{ m(a) }}{% endmacro %}{{ m('x') }}";
     told(macros);
+    // The deepest that is followed, inside macros that are gone inside one another, fits the stack of a thread.
+    let value = format!("{}m('q'){}", "x[".repeat(44), "]".repeat(44));
+    let nested = format!(
+        "{{% macro m(a) %}}{}{{{{ {value} }}}}{}{{% endmacro %}}{{{{ m('x') }}}}",
+        "{% if a %}{% for i in a %}".repeat(14),
+        "{% endfor %}{% endif %}".repeat(14)
+    );
+    told(&nested);
     let sum = format!("{{{{ {} }}}}", vec!["'a'"; 50_000].join(" + "));
     assert_eq!(told(&sum), "");
     let ifs = "{% if a %}{% set b = 'x' %}{% endif %}".repeat(20_000);
     assert_eq!(told(&ifs), "");
     let many = "{{ x.__class__ }}".repeat(20_000);
     told(&many);
+}
+
+/// Templates of popular models, fetched by `scripts/fetch-test-data.sh`.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test reads its own data, and where it lies"
+)]
+#[test]
+fn templates_of_popular_models_are_silent() {
+    let root = std::path::PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or(root.join("target"), std::path::PathBuf::from);
+    let path = target.join("test-data/chat-templates.json");
+    let Ok(text) = std::fs::read_to_string(&path) else {
+        eprintln!(
+            "skipped: {} is absent; run scripts/fetch-test-data.sh",
+            path.display()
+        );
+        return;
+    };
+    let all: serde_json::Value = serde_json::from_str(&text).unwrap();
+    for entry in all.as_array().unwrap() {
+        let (name, template) = (&entry["name"], entry["template"].as_str().unwrap());
+        assert_eq!(told(template), "", "{name}");
+    }
 }
 
 proptest! {

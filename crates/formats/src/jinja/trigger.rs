@@ -360,7 +360,8 @@ fn is_sentence(text: &str) -> bool {
             '>' | ']' => inside = inside.saturating_sub(1),
             _ => {}
         }
-        if inside == 0 && c.is_alphabetic() {
+        // `A_NAME_OF_MANY_PARTS` is one word.
+        if inside == 0 && (c.is_alphabetic() || c == '_') {
             word = word.saturating_add(1);
             ideographs = ideographs.saturating_add(usize::from((0x3040..0xa000).contains(&(c as u32))));
         } else {
