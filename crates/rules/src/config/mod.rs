@@ -3,6 +3,7 @@
 //! A configuration is data until somebody instantiates it, so a name that is not known is worth a look and no alarm; a
 //! name that is known to run programs has no business in one.
 
+mod backtracking_tokenizer_pattern;
 #[cfg(test)]
 mod tests;
 mod unsafe_config_target;
@@ -14,6 +15,10 @@ use crate::{
 };
 
 pub(crate) static RULES: &[Registered] = &[
+    Registered {
+        rule: &backtracking_tokenizer_pattern::BACKTRACKING_TOKENIZER_PATTERN,
+        check: Check::Data(backtracking_tokenizer_pattern::check),
+    },
     Registered {
         rule: &unsafe_yaml_tag::UNSAFE_YAML_TAG,
         check: Check::Data(unsafe_yaml_tag::check),
