@@ -2,6 +2,7 @@
 
 mod archive_bomb;
 mod archive_path_traversal;
+mod code_in_model_metadata;
 mod digest_mismatch;
 mod executable_in_model;
 mod extension_mismatch;
@@ -29,6 +30,14 @@ pub(crate) static RULES: &[Registered] = &[
     Registered {
         rule: &archive_path_traversal::ARCHIVE_PATH_TRAVERSAL,
         check: Check::Listing(archive_path_traversal::check),
+    },
+    Registered {
+        rule: &code_in_model_metadata::CODE_IN_MODEL_METADATA,
+        check: Check::Safetensors(code_in_model_metadata::check_safetensors),
+    },
+    Registered {
+        rule: &code_in_model_metadata::CODE_IN_MODEL_METADATA,
+        check: Check::Model(code_in_model_metadata::check_model),
     },
     Registered {
         rule: &executable_in_model::EXECUTABLE_IN_MODEL,
