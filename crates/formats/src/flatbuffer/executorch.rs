@@ -140,9 +140,13 @@ impl Reader<'_, '_> {
     fn plan(&mut self, table: Table, budget: &mut Budget) -> Result<(), Exhausted> {
         let name = self.buffer.text(table, 0, "the name of a plan");
         self.fact("plan", name.clone());
-        let calls = self.calls(table, budget)?;
         let operators = self.buffer.vector(table, 6, 4, "operators");
-        for i in 0..operators.count {
+        let (calls, listed) = if self.buffer.first_walk(operators, budget)? {
+            (self.calls(table, budget)?, operators.count)
+        } else {
+            (Vec::new(), 0)
+        };
+        for i in 0..listed {
             budget.steps(4)?;
             let Some(operator) = self.buffer.element(operators, i, "an operator") else {
                 continue;
@@ -181,6 +185,9 @@ impl Reader<'_, '_> {
         budget.memory(operators.count.saturating_mul(8))?;
         let mut calls = vec![0_u64; places];
         let chains = self.buffer.vector(plan, 5, 4, "chains");
+        if !self.buffer.first_walk(chains, budget)? {
+            return Ok(calls);
+        }
         for i in 0..chains.count {
             budget.steps(1)?;
             let Some(chain) = self.buffer.element(chains, i, "a chain") else {
@@ -190,6 +197,9 @@ impl Reader<'_, '_> {
                 continue;
             }
             let instructions = self.buffer.vector(chain, 2, 4, "instructions");
+            if !self.buffer.first_walk(instructions, budget)? {
+                continue;
+            }
             budget.steps(instructions.count)?;
             for j in 0..instructions.count {
                 let Some(instruction) = self.buffer.element(instructions, j, "an instruction") else {
@@ -218,6 +228,9 @@ impl Reader<'_, '_> {
 
     fn delegates(&mut self, plan: Table, scope: &str, budget: &mut Budget) -> Result<(), Exhausted> {
         let delegates = self.buffer.vector(plan, 7, 4, "delegates");
+        if !self.buffer.first_walk(delegates, budget)? {
+            return Ok(());
+        }
         for i in 0..delegates.count {
             budget.steps(4)?;
             let Some(delegate) = self.buffer.element(delegates, i, "a delegate") else {
@@ -253,6 +266,9 @@ impl Reader<'_, '_> {
 
     fn values(&mut self, plan: Table, budget: &mut Budget) -> Result<(), Exhausted> {
         let values = self.buffer.vector(plan, 2, 4, "values");
+        if !self.buffer.first_walk(values, budget)? {
+            return Ok(());
+        }
         budget.steps(values.count)?;
         for i in 0..values.count {
             let Some(value) = self.buffer.element(values, i, "a value") else {

@@ -32,6 +32,7 @@ pub(crate) struct Buffer<'a> {
     /// What is wrong with it.
     pub(crate) defects: Vec<Defect>,
     walked: BTreeSet<u64>,
+    vectors: BTreeSet<u64>,
 }
 
 /// A table: where it is, and where its fields are told.
@@ -70,6 +71,7 @@ impl<'a> Buffer<'a> {
             len: blob.len(),
             defects: Vec::new(),
             walked: BTreeSet::new(),
+            vectors: BTreeSet::new(),
         }
     }
 
@@ -139,6 +141,16 @@ impl<'a> Buffer<'a> {
     pub(crate) fn first_visit(&mut self, table: Table, budget: &mut Budget) -> Result<bool, Exhausted> {
         budget.memory(32)?;
         Ok(self.walked.insert(table.at))
+    }
+
+    /// Whether this vector has elements and was not walked before; remembers it. Tables may share vectors, so that walking
+    /// each would take the product of their sizes.
+    pub(crate) fn first_walk(&mut self, vector: Vector, budget: &mut Budget) -> Result<bool, Exhausted> {
+        if vector.count == 0 {
+            return Ok(false);
+        }
+        budget.memory(32)?;
+        Ok(self.vectors.insert(vector.at))
     }
 
     /// Where a field of `size` bytes lies, if the table has it.

@@ -210,7 +210,12 @@ impl Reader<'_, '_> {
             name = format!("subgraph {index}");
         }
         let tensors = self.buffer.vector(table, 0, 4, "tensors");
-        for i in 0..tensors.count {
+        let walked = if self.buffer.first_walk(tensors, budget)? {
+            tensors.count
+        } else {
+            0
+        };
+        for i in 0..walked {
             budget.steps(8)?;
             if let Some(tensor) = self.buffer.element(tensors, i, "a tensor")
                 && self.buffer.first_visit(tensor, budget)?
@@ -223,6 +228,9 @@ impl Reader<'_, '_> {
             self.indices(ends, tensors.count, &name, budget)?;
         }
         let operators = self.buffer.vector(table, 3, 4, "operators");
+        if !self.buffer.first_walk(operators, budget)? {
+            return Ok(());
+        }
         for i in 0..operators.count {
             budget.steps(8)?;
             if let Some(operator) = self.buffer.element(operators, i, "an operator")
@@ -242,6 +250,9 @@ impl Reader<'_, '_> {
         scope: &str,
         budget: &mut Budget,
     ) -> Result<(), Exhausted> {
+        if !self.buffer.first_walk(list, budget)? {
+            return Ok(());
+        }
         budget.steps(list.count)?;
         for i in 0..list.count {
             let at = list.at.saturating_add(i.saturating_mul(4));
