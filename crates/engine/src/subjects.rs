@@ -10,7 +10,10 @@ use wellhead_packages::{
     read_manifest,
 };
 use wellhead_pycode::Module;
-use wellhead_rules::Subject;
+use wellhead_rules::{
+    Subject,
+    repository::{Repository, Script},
+};
 use wellhead_trust::{Attestations, attested_file};
 
 /// An opened artifact.
@@ -78,6 +81,7 @@ pub(crate) fn judge(input: &Input<'_>, judge: &mut Judge<'_, '_>, budget: &mut B
     }
     if let Some(module) = python(input, budget) {
         judge.subject(Subject::Python(&module), true);
+        bundled(input, &module, judge, budget);
         outcome = outcome.and(module.outcome.clone());
         judge.result.facts.push(Fact::of_module(input.path, &module));
     }
@@ -168,6 +172,26 @@ fn documents(input: &Input<'_>, judge: &mut Judge<'_, '_>, budget: &mut Budget) 
         };
     }
     Outcome::Analysed
+}
+
+/// Code that an archive brings along for its own loader to import, judged as that of a repository is.
+fn bundled(input: &Input<'_>, module: &Module, judge: &mut Judge<'_, '_>, budget: &mut Budget) {
+    if input.identity.inside != Some(&table::TORCH_PACKAGE) {
+        return;
+    }
+    let path = input.path.leaf().to_owned();
+    let script = Script {
+        artifact: input.path.clone(),
+        module: module.clone(),
+        deeds: wellhead_pycode::deeds(module, budget),
+    };
+    let repository = Repository {
+        is_model: true,
+        imported: [path.clone()].into(),
+        scripts: [(path, script)].into(),
+        ..Repository::default()
+    };
+    judge.subject(Subject::Repository(&repository), true);
 }
 
 /// The artifact as Python, where it is.

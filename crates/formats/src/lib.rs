@@ -44,7 +44,6 @@ pub mod jinja;
 mod json_models;
 mod keras;
 pub mod listing;
-mod mar;
 pub mod marshal;
 pub mod model;
 mod msgpack;

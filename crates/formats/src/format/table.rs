@@ -47,7 +47,7 @@ formats! {
     TORCH_ZIP = "torch-zip", "PyTorch checkpoint", Model, Opened, true, ["pt", "pth", "ckpt"], [],
         "A zip archive of `data.pkl` and raw tensors. `torch.load` unpickles `data.pkl`.", page "zip/torch.md";
     TORCHSCRIPT = "torchscript", "TorchScript module", Model, Opened, true, ["ptl"], [],
-        "A zip archive of pickles, raw tensors and Python-like code. `torch.jit.load` runs the code.";
+        "A zip archive of pickles, raw tensors and Python-like code. `torch.jit.load` runs the code.", page "torchscript/page.md";
     TORCHSCRIPT_CODE = "torchscript-code", "TorchScript code", Source, Opened, false, [], [],
         "What looks like Python and is compiled when a TorchScript module is loaded. Its operators compute, but for a few.";
     TORCH_EXPORT = "torch-export", "exported PyTorch program", Model, Opened, true, ["pt2"], [],
@@ -68,10 +68,8 @@ formats! {
         "A zip archive of a JSON schema and arrays. Loading it calls the types that the schema names and the user trusts.";
     SKOPS_SCHEMA = "skops-schema", "schema of a skops model", Source, Opened, false, [], [],
         "A tree of nodes that name a class and the loader that makes it.";
-    TORCH_MAR_MANIFEST = "torch-mar-manifest", "manifest of a TorchServe archive", Source, Opened, false, [], [],
-        "Which members the server imports and installs.";
     OPENVINO = "openvino", "OpenVINO model", Model, Opened, false, [], [],
-        "A graph as XML; its weights lie beside it. Layers of other sets than its own need a library.";
+        "A graph as XML; its weights lie beside it. Layers of other sets than its own need a library.", page "xml/openvino.md";
     KERAS = "keras", "Keras model", Model, Opened, true, ["keras"], [],
         "A zip archive of a JSON configuration and weights. The configuration names classes that loading creates.";
     TORCH_MAR = "torch-mar", "TorchServe archive", Model, Opened, true, ["mar"], [],
@@ -169,7 +167,7 @@ formats! {
     LZ4 = "lz4", "LZ4 stream", Archive, Opened, false, ["lz4"], [],
         "One compressed artifact. joblib reads pickles from it.";
     SEVEN_ZIP = "7z", "7z archive", Archive, Opened, false, ["7z"], [],
-        "Members compressed together. Malicious models have been hidden in it.";
+        "Members compressed together. Malicious models have been hidden in it.", page "sevenz/page.md";
     RAR = "rar", "RAR archive", Archive, Opened, false, ["rar"], [],
         "Members compressed by a method of its own. Names are read, and members that are stored as they are.";
     CAB = "cab", "cabinet archive", Archive, Opened, false, ["cab"], [],

@@ -118,7 +118,7 @@ fn nested_containers_are_followed() {
     model.pkl.xz: xz [partly: its compressed data is cut off]
       model.pkl: empty
     ");
-    is!(listed("model.gguf", "hex", "47475546 03000000"), @"model.gguf: gguf [not-analysed: recognised as a GGUF model, which is not read yet]");
+    is!(listed("model.gguf", "hex", "47475546 03000000"), @"model.gguf: gguf [partly: its header is cut off]");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use super::operator;
 use crate::{
+    bytes::u32_at,
     document::Opened,
     graph::{Framework, Graph, Place},
     model::{Model, Opening},
@@ -12,6 +13,8 @@ use wellhead_core::{Budget, Exhausted, Outcome};
 
 /// How much of a call is searched for what it is given.
 const ARGUMENTS: usize = 1024;
+/// Largest table that is looked through.
+const TABLE: usize = 32 << 20;
 /// How many names of constants are kept.
 const CONSTANTS: usize = 4096;
 /// Longest constant that is kept.
@@ -20,28 +23,34 @@ const CONSTANT: usize = 512;
 /// Opens code, or the mobile form's `bytecode.pkl` for its operators.
 pub(crate) fn open(opening: &Opening<'_>, budget: &mut Budget) -> Opened {
     let mut model = Model::new(opening.identity.format);
-    let outcome = match read_text(opening.blob, budget) {
-        Err(why) => Outcome::NotAnalysed { why },
-        Ok((file, outcome)) => {
-            let is_table = opening.name.ends_with(".pkl") || opening.name.contains(".pkl ");
-            let mut scan = Scan {
-                text: &file.text,
-                graph: Graph::new(Framework::Torch),
-                constants: BTreeMap::new(),
-                function: String::new(),
-            };
-            let done = if is_table {
-                scan.table(budget)
-            } else {
-                scan.code(budget)
-            };
-            model.graph = scan.graph;
-            match done {
-                Ok(()) => outcome,
-                Err(why) => outcome.and(Outcome::Partly { why: why.to_string() }),
+    let mut graph = Graph::new(Framework::Torch);
+    let partly = |why: Exhausted| Outcome::Partly { why: why.to_string() };
+    let is_table = opening.name.ends_with(".pkl") || opening.name.contains(".pkl ");
+    let outcome = if is_table {
+        let size = usize::try_from(opening.blob.len())
+            .unwrap_or(usize::MAX)
+            .min(TABLE);
+        match opening.blob.bytes(0, size) {
+            Err(e) => Outcome::NotAnalysed { why: e.to_string() },
+            Ok(bytes) => table(&bytes, &mut graph, budget).map_or_else(partly, |()| Outcome::Analysed),
+        }
+    } else {
+        match read_text(opening.blob, budget) {
+            Err(why) => Outcome::NotAnalysed { why },
+            Ok((file, outcome)) => {
+                let mut scan = Scan {
+                    text: &file.text,
+                    graph,
+                    constants: BTreeMap::new(),
+                    function: String::new(),
+                };
+                let done = scan.code(budget);
+                graph = scan.graph;
+                outcome.and(done.map_or_else(partly, |()| Outcome::Analysed))
             }
         }
     };
+    model.graph = graph;
     model.opened(Vec::new(), outcome, opening)
 }
 
@@ -235,29 +244,48 @@ impl<'t> Scan<'t> {
         }
         None
     }
+}
 
-    /// Names as schemas write them, `aten::add`, in a pickle of them.
-    fn table(&mut self, budget: &mut Budget) -> Result<(), Exhausted> {
-        let mut at = 0_usize;
-        while let Some(found) = self.text.get(at..).and_then(|rest| rest.find("::")) {
-            budget.steps(8)?;
-            let middle = at.saturating_add(found);
-            let before = self.text.get(at..middle).unwrap_or_default().as_bytes();
-            let back = before.iter().rev().take_while(|b| is_word(**b)).count();
-            let start = middle.saturating_sub(back);
-            let end = self.run(middle.saturating_add(2), is_word);
-            let (domain, name) = (
-                self.slice(start..middle),
-                self.slice(middle.saturating_add(2)..end),
-            );
-            if !domain.is_empty() && !name.is_empty() {
-                let op = operator(domain, name, place(&(start..end)), "");
-                self.graph.operator(op, budget)?;
-            }
-            at = end;
+/// Names as schemas write them, `aten::add`, in a pickle of them: each is a text with its length before it.
+fn table(bytes: &[u8], graph: &mut Graph, budget: &mut Budget) -> Result<(), Exhausted> {
+    let mut at = 0_usize;
+    while let Some(found) = bytes
+        .get(at..)
+        .and_then(|rest| rest.windows(2).position(|w| w == b"::"))
+    {
+        let middle = at.saturating_add(found);
+        budget.steps(8_u64.saturating_add(found as u64 / 16))?;
+        let head = bytes.get(at..middle).unwrap_or_default();
+        let back = head.iter().rev().take(64).take_while(|b| is_word(**b)).count();
+        // Of the places where the text may begin, the one behind its length.
+        let start = (0..=back)
+            .rev()
+            .map(|n| middle.saturating_sub(n))
+            .find_map(|start| {
+                let long = start
+                    .checked_sub(5)
+                    .and_then(|p| Some((*bytes.get(p)? == b'X', u32_at(bytes, p.saturating_add(1))?)));
+                let short = start.checked_sub(2).and_then(|p| {
+                    Some((
+                        *bytes.get(p)? == 0x8c,
+                        u32::from(*bytes.get(p.saturating_add(1))?),
+                    ))
+                });
+                let length = [long, short].into_iter().flatten().find(|(fits, _)| *fits)?.1;
+                let end = start.saturating_add(usize::try_from(length).ok()?);
+                (end > middle.saturating_add(2) && length < 256).then_some(start..end)
+            });
+        let Some(range) = start else {
+            at = middle.saturating_add(2);
+            continue;
+        };
+        let text = String::from_utf8_lossy(bytes.get(range.clone()).unwrap_or_default()).into_owned();
+        if let Some((domain, name)) = text.split_once("::") {
+            graph.operator(operator(domain, name, place(&range), ""), budget)?;
         }
-        Ok(())
+        at = range.end.max(middle.saturating_add(2));
     }
+    Ok(())
 }
 
 fn unquoted(text: &str) -> String {

@@ -69,10 +69,10 @@ class M(Module):
 
 #[test]
 fn tables_of_the_mobile_form_name_operators() {
-    let table = "\u{1}X\u{9}aten::convX\u{a}aten::saveq\u{2}X prim::RaiseException :: x:: ::y";
+    let table = "(X\u{a}\0\0\0aten::convX\u{a}\0\0\0aten::saveq\u{2}X\u{14}\0\0\0prim::RaiseExceptionq :: x:: ::y aten::loose";
     insta::assert_snapshot!(show("bytecode.pkl", &t::TORCHSCRIPT_CODE, table), @"
-    aten::convX
-    aten::saveq
+    aten::conv
+    aten::save
     prim::RaiseException
     ");
 }

@@ -81,6 +81,12 @@ fn is_exported_graph(name: &str) -> bool {
     file == "serialized_exported_program.json" || (file.ends_with(".json") && folder == Some("models"))
 }
 
+/// Whether a member holds numbers of an exported program; those that are objects are told by their content.
+fn is_exported_weight(name: &str) -> bool {
+    let (folder, file) = name.rsplit_once('/').unwrap_or(("", name));
+    (folder.ends_with("data/weights") || folder.ends_with("data/constants")) && !file.contains('.')
+}
+
 /// Whether these are the members of an exported program. Folders of models are common, so its own marks have to be there.
 fn is_exported(names: &[impl AsRef<str>]) -> bool {
     let marked = |n: &str| {
@@ -147,8 +153,8 @@ pub(super) fn assign_roles(entries: &mut [Entry]) {
             entry.role = Role::As(&t::TORCH_EXPORT_GRAPH);
             continue;
         }
-        if entry.name == "MAR-INF/MANIFEST.json" {
-            entry.role = Role::As(&t::TORCH_MAR_MANIFEST);
+        if exported && is_exported_weight(&entry.name) {
+            entry.role = Role::Tensor;
             continue;
         }
         if skops && entry.name == "schema.json" {

@@ -1,6 +1,10 @@
 //! A model repository: a folder (or archive) of weights, configurations, cards and code that a loader takes as one.
 
-use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 use wellhead_core::ArtifactPath;
 use wellhead_formats::text::Node;
 use wellhead_pycode::{Deed, Module};
@@ -22,6 +26,8 @@ pub struct Repository {
     pub texts: BTreeMap<String, Prose>,
     /// Python.
     pub scripts: BTreeMap<String, Script>,
+    /// Scripts that the loader imports whatever the configurations say: those of an archive that carries its own code.
+    pub imported: BTreeSet<String>,
 }
 
 /// A file of a repository.

@@ -470,6 +470,7 @@ pub(super) fn loaded_by_name(repository: &Repository) -> Vec<&str> {
                 }) && called == Some(stem)
             };
             names.contains(&name)
+                || repository.imported.contains(path.as_str())
                 || prefixes.iter().any(|p| name.starts_with(p))
                 || (triton && name == "model.py")
                 || builder()

@@ -1,0 +1,13 @@
+#![no_main]
+use wellhead_core::{Blob, Budget};
+use wellhead_formats::{OpenOptions, Role, format::table, identify, open};
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    let (blob, budget) = (Blob::from_bytes(data), &mut Budget::default());
+    let identity = identify("x", Role::As(&table::AR), &blob, budget);
+    let opened = open("x", &identity, &blob, OpenOptions::default(), budget);
+    // Every member can be had.
+    for member in opened.members.iter().take(64) {
+        let _ = member.body(budget).blob.bytes(0, 4096);
+    }
+});
