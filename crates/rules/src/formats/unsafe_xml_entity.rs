@@ -123,6 +123,8 @@ fn harms(found: &Declarations, size: u64) -> Vec<Harm> {
         // The type is only fetched, nothing of it is shown; a public one of a house is ordinary.
         let severity = match external.public {
             Some(_) => Severity::Low,
+            // A type in a folder above is read by a tool of the same project.
+            None if external.system.starts_with("..") => Severity::Low,
             None => severity.min(Severity::Medium),
         };
         let words = format!(
@@ -290,6 +292,11 @@ mod tests {
             "unsafe-xml-entity medium\n  reading this file asks the address `http://dtd.acme.example/x.dtd` for its \
              document type"
         );
+    }
+
+    #[test]
+    fn a_document_type_in_the_folder_above_is_little() {
+        assert!(judged("<!DOCTYPE x SYSTEM \"../x.dtd\">\n<x/>").starts_with("unsafe-xml-entity low"));
     }
 
     #[test]
