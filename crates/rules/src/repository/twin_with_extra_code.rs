@@ -45,10 +45,10 @@ pub(super) fn check(twin: &Twin, sink: &mut Sink) {
             "is made after the original"
         };
         let brings = if change.changed { "changes" } else { "adds" };
-        let when = if change.at_load {
-            ", which loading it runs"
-        } else {
-            ""
+        let when = match (change.leads, change.at_load) {
+            (true, _) => ", which makes loading it run code",
+            (false, true) => ", which loading it runs",
+            (false, false) => "",
         };
         let severity = if same && change.at_load {
             Severity::Critical
