@@ -6,6 +6,7 @@
 
 mod disarm;
 mod gate;
+mod honest;
 mod hostile;
 mod inspect;
 mod remote;
