@@ -163,7 +163,9 @@ impl<'a> Shape<'a> {
             return false;
         };
         let text = self.wire.head(range, 256);
+        // Graphs of MediaPipe have nodes of the same shape; no operator of TensorFlow is called so.
         !text.is_empty()
+            && !text.ends_with(b"Calculator")
             && text
                 .iter()
                 .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'>' | b'.' | b':' | b'/' | b'-'))
