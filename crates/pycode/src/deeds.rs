@@ -9,7 +9,10 @@ use crate::{
     module::{Call, Module, Place, Value},
     python::parse,
 };
-use std::{collections::BTreeMap, ops::Range};
+use std::{
+    collections::{BTreeMap, HashSet},
+    ops::Range,
+};
 use wellhead_core::Budget;
 
 /// A kind of deed, the worst first.
@@ -217,6 +220,10 @@ fn judge(
         }
         return;
     }
+    if matches!(callee, "runpy.run_path" | "runpy.run_module") {
+        out.push(deed(DeedKind::BuiltCode, words(call)));
+        return;
+    }
     if callee.starts_with("ctypes.") && is_libc_command(callee) {
         out.push(deed(DeedKind::Process, words(call)));
         return;
@@ -244,9 +251,14 @@ fn judge(
         Capability::Network if connects(callee) => out.push(deed(DeedKind::Network, words(call))),
         Capability::Deserialize => {
             let kind = origin(module, sources, call);
-            let direct = call.positional.first().is_some_and(|a| came(&a.value).is_some());
+            let value = call.positional.first().map(|a| &a.value);
+            let direct = value.is_some_and(|v| came(v).is_some());
+            // A pickle that is written out in the source hides what it does as well as one that is decoded.
+            let constant =
+                value.is_some_and(|v| v.alternatives().iter().any(|v| matches!(v, Value::Bytes(_))));
             let nested = brings(module, &call.range);
-            if kind != DeedKind::BuiltCode && (direct || nested.decodes || nested.fetches) {
+            let brought = kind != DeedKind::BuiltCode && (direct || nested.decodes || nested.fetches);
+            if constant || brought {
                 out.push(deed(DeedKind::HiddenObject, None));
             }
         }
@@ -259,12 +271,26 @@ fn judge(
 
 /// Credentials, the environment, and files that run at every start.
 fn uses(module: &Module, out: &mut Vec<Deed>) {
+    let called: HashSet<(usize, usize)> = module
+        .calls
+        .iter()
+        .map(|c| (c.callee_range.start, c.callee_range.end))
+        .collect();
     let writes = module.uses.iter().any(|u| u.capability == Capability::FileWrite);
     for used in &module.uses {
         if out.len() >= MOST {
             return;
         }
         let (kind, what) = match used.capability {
+            // `Thread(target=os.system)`: handed over to be called.
+            Capability::Process if !called.contains(&(used.range.start, used.range.end)) => {
+                (DeedKind::Process, used.what.clone())
+            }
+            Capability::Execution
+                if !called.contains(&(used.range.start, used.range.end)) && runs_source(&used.what) =>
+            {
+                (DeedKind::BuiltCode, used.what.clone())
+            }
             Capability::Credentials => (DeedKind::Secrets, used.what.clone()),
             Capability::Startup if writes => (DeedKind::Startup, used.what.clone()),
             Capability::Environment => match variable(&module.text, used.range.end) {
@@ -294,7 +320,6 @@ fn runs_source(callee: &str) -> bool {
             | "eval"
             | "types.FunctionType"
             | "execfile"
-            | "runpy.run_path"
             | "code.InteractiveInterpreter().runcode"
             | "code.InteractiveInterpreter().runsource"
     )
@@ -576,6 +601,16 @@ mod tests {
                 "import base64\n__builtins__.exec(base64.b64decode(''))",
                 "hidden-code Import",
             ),
+            (
+                "import threading, os\nthreading.Thread(target=os.system, args=('id',)).start()",
+                "process Import",
+            ),
+            (
+                "import atexit, os\natexit.register(os.system, 'id')",
+                "process Import",
+            ),
+            ("import pickle\npickle.loads(b'x')", "hidden-object Import"),
+            ("import runpy\nrunpy.run_path('x.py')", "built-code Import"),
             // Innocent twins.
             ("import os\nrank = int(os.environ.get('LOCAL_RANK', 0))", ""),
             ("model.eval()\nx = eval", ""),
