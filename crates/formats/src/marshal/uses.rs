@@ -462,12 +462,29 @@ impl<'a> Walk<'a, '_> {
         let named = |names: &[&str]| matches!(callee, Known::Path(p) if names.contains(&p.as_str()));
         // What is looked up in a thing is what counts, and a class that a class is made of is not called.
         let looks_up = named(&["getattr", "builtins.getattr", "__build_class__"]);
+        // A decorator is handed functions that nobody calls yet; these call what they are handed.
+        let calls_it = matches!(callee, Known::Function(_))
+            || named(&[
+                "__build_class__",
+                "map",
+                "filter",
+                "sorted",
+                "min",
+                "max",
+                "functools.reduce",
+                "threading.Thread",
+                "threading.Timer",
+                "multiprocessing.Process",
+                "_thread.start_new_thread",
+                "atexit.register",
+            ]);
         for argument in arguments {
             match argument {
                 Known::Path(_) if looks_up => {}
                 Known::Path(path) => self.used(f, UseKind::Handed, path, None),
-                // A callback may be called at once.
-                Known::Function(index) if f.runs && f.at >= f.main_until => self.queue.push(*index),
+                Known::Function(index) if calls_it && f.runs && f.at >= f.main_until => {
+                    self.queue.push(*index)
+                }
                 _ => {}
             }
         }
