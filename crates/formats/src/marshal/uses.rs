@@ -483,7 +483,7 @@ impl<'a> Walk<'a, '_> {
                 Known::Path(_) if looks_up => {}
                 Known::Path(path) => self.used(f, UseKind::Handed, path, None),
                 Known::Function(index) if calls_it && f.runs && f.at >= f.main_until => {
-                    self.queue.push(*index)
+                    self.queue.push(*index);
                 }
                 _ => {}
             }

@@ -217,7 +217,7 @@ fn starts_something(path: &str) -> bool {
         "socket" => matches!(name, "socket" | "create_connection"),
         "urllib.request" | "urllib" | "urllib2" => matches!(name, "urlopen" | "urlretrieve"),
         "requests" | "httpx" => matches!(name, "get" | "post" | "put" | "request" | "Session" | "Client"),
-        "http.client" | "httplib" => name.starts_with("HTTP"),
+        "http.client" | "httplib" => matches!(name, "HTTPConnection" | "HTTPSConnection"),
         "asyncio" => name.starts_with("create_subprocess"),
         "runpy" => name.starts_with("run_"),
         "pip" => name == "main",
