@@ -234,7 +234,7 @@ mod tests {
                 4: {
                   1: \"file_path\"
                   2: varint 2
-                  5: \"/root/.bashrc\"
+                  5: \"/home/user/.bashrc\"
                 }
               }
             }";
@@ -255,7 +255,7 @@ mod tests {
         [
             "relu in main []",
             "py_func in block 1 [(\"token\", \"0\")]",
-            "save in block 1 [(\"file\", \"/root/.bashrc\")]",
+            "save in block 1 [(\"file\", \"/home/user/.bashrc\")]",
         ]
         "#);
         assert_eq!(model.graph.references.len(), 1);

@@ -99,10 +99,6 @@ static WITHOUT_EXAMPLE: &[(&str, &str)] = &[
         "twin-with-changed-behaviour",
         "it compares two models; `twins.rs` does",
     ),
-    (
-        "unsafe-model-callable",
-        "no format that names callables is read yet",
-    ),
 ];
 
 #[test]

@@ -114,11 +114,11 @@ fn an_operator_of_the_saver_is_told_from_the_same_one_that_answers() {
 #[test]
 fn a_saver_that_writes_where_the_model_says_is_none() {
     let nodes = [
-        constant("path", "/root/.profile"),
+        constant("path", "/home/user/.profile"),
         node("save", "SaveV2", &["path"], ""),
         node("serve", "MatMul", &[], ""),
     ];
-    assert!(of(&nodes, &[]).contains(&"SaveV2 x1 in main file=/root/.profile".to_owned()));
+    assert!(of(&nodes, &[]).contains(&"SaveV2 x1 in main file=/home/user/.profile".to_owned()));
 }
 
 #[test]
