@@ -316,7 +316,6 @@ impl Analysis<'_> {
         outcome
     }
 
-    /// A file whose members grew beyond the ceiling: one that is small for that was made to do so.
     /// Whether the file is the one that its source says it is.
     fn compare(&mut self, path: &str, blob: &Blob) {
         if !self.options.enables(&DIGEST_MISMATCH) {
@@ -369,6 +368,7 @@ impl Analysis<'_> {
         }
     }
 
+    /// A file whose members grew beyond the ceiling: one that is small for that was made to do so.
     fn bomb(&mut self, path: &str) {
         let Some(why) = self.budget.exhausted() else {
             return;

@@ -2,7 +2,8 @@
 //!
 //! Which folder is a repository is only known when all files are listed, so its small files are read here a second
 //! time; weights never are. The one decision: a folder is a repository when a configuration or a card in it says so,
-//! and everything below it belongs to it, so that code is joined to the configuration that names it.
+//! or when weights lie beside code or a card and it is no project of a programmer; everything below it belongs to it, so
+//! that code is joined to the configuration that names it.
 
 use crate::{run::Options, subjects::Input};
 use std::{
@@ -37,6 +38,8 @@ const MAX_DEPTH: usize = 12;
 pub(crate) struct Files<'a> {
     entries: BTreeMap<&'a str, &'a Entry>,
     formats: BTreeMap<&'a str, &'a Cow<'static, str>>,
+    /// Folders into which packages were unpacked, each with its record beside it.
+    installed: BTreeSet<&'a str>,
     target: Option<&'a str>,
 }
 
@@ -57,6 +60,13 @@ impl<'a> Files<'a> {
                 .filter(|c| c.artifact.nesting() == 0)
                 .filter_map(|c| Some((c.artifact.top(), c.format.as_ref()?)))
                 .collect(),
+            installed: files
+                .iter()
+                .filter_map(|(path, _)| {
+                    let at = path.find(".dist-info/").or_else(|| path.find(".egg-info/"))?;
+                    Some(folder_of(path.get(..at)?))
+                })
+                .collect(),
             target: match targets {
                 [one] => Some(one.as_str()),
                 _ => None,
@@ -66,10 +76,20 @@ impl<'a> Files<'a> {
 
     /// Folders that may be repositories, the outermost first: those with a file whose name says so.
     pub(crate) fn folders(&self) -> Vec<&'a str> {
+        let coded: BTreeSet<&str> = self
+            .entries
+            .keys()
+            .filter(|path| path.ends_with(".py"))
+            .map(|path| folder_of(path))
+            .collect();
         let marked: BTreeSet<&str> = self
             .entries
             .keys()
-            .filter(|path| is_marker(name_of(path)) && !is_tool_state(path))
+            .filter(|path| {
+                let name = name_of(path);
+                is_marker(name) || is_weights(name) && coded.contains(folder_of(path))
+            })
+            .filter(|path| !is_tool_state(path))
             .map(|path| folder_of(path))
             // TorchServe keeps its manifest in a folder of its own.
             .map(|folder| folder.strip_suffix("MAR-INF/").unwrap_or(folder))
@@ -96,7 +116,9 @@ impl<'a> Files<'a> {
                 reader.file(path, inside, entry);
             }
         }
-        let is_model = says_model_as_a_whole(&reader.repository);
+        let is_model = says_model_as_a_whole(&reader.repository)
+            || holds_weights(&inside.iter().map(|(_, inside, _)| *inside))
+                && !self.is_part_of_project(folder);
         reader.repository.is_model = is_model;
         for (path, inside, entry) in inside {
             if !is_model && !is_own(inside) {
@@ -113,6 +135,20 @@ impl<'a> Files<'a> {
             }
         }
         reader.found()
+    }
+
+    /// Whether a folder above is a programmer's project or an installed package: what lies in it is its data.
+    fn is_part_of_project(&self, folder: &str) -> bool {
+        let mut above = folder;
+        while !above.is_empty() {
+            above = folder_of(above.trim_end_matches('/'));
+            let has = |name: &str| self.entries.contains_key(format!("{above}{name}").as_str());
+            if PROJECT_FILES.iter().any(|name| has(name)) || has("setup.py") || self.installed.contains(above)
+            {
+                return true;
+            }
+        }
+        false
     }
 
     /// Whether a file is another one than the hub's client wrote down. Weights are only read where all is to be read.
@@ -196,6 +232,73 @@ struct Reader {
 
 /// Where TorchServe keeps its manifest.
 const MANIFEST: &str = "MAR-INF/MANIFEST.json";
+
+/// Files that make a folder a programmer's project, in which weights are data among others.
+const PROJECT_FILES: &[&str] = &[
+    "pyproject.toml",
+    "setup.cfg",
+    "tox.ini",
+    "MANIFEST.in",
+    "PKG-INFO",
+    "Pipfile",
+    "poetry.lock",
+    "uv.lock",
+    "noxfile.py",
+    "manage.py",
+    "Makefile",
+    "CMakeLists.txt",
+    "Cargo.toml",
+    "package.json",
+    "go.mod",
+];
+
+/// Most Python files beside weights; more of them are a program or package that brings some.
+const MAX_CODE_BESIDE: usize = 4;
+
+/// Whether weights lie beside a card or code, and the folder is no project: paths below it.
+fn holds_weights<'n>(files: &(impl Iterator<Item = &'n str> + Clone)) -> bool {
+    let own = || files.clone().filter(|f| !f.contains('/'));
+    let code = own().filter(|f| f.ends_with(".py")).count();
+    let card = own().any(|f| f == "README.md");
+    if !own().any(is_weights) || !(card || code > 0) || code > MAX_CODE_BESIDE {
+        return false;
+    }
+    // Recipes of a hub's endpoint install what their handler needs.
+    let project = own().any(|f| PROJECT_FILES.contains(&f))
+        || own().any(|f| f == "requirements.txt") && !own().any(|f| f == "handler.py");
+    // A package below is what the weights belong to.
+    let package = files
+        .clone()
+        .any(|f| f.ends_with("/__init__.py") && f.matches('/').count() == 1);
+    !project && !package
+}
+
+/// Names of files that hold weights and hardly anything else. A pickle by its own name is mostly data.
+fn is_weights(name: &str) -> bool {
+    [
+        ".safetensors",
+        ".gguf",
+        ".pt",
+        ".pth",
+        ".ckpt",
+        ".onnx",
+        ".keras",
+        ".tflite",
+        ".llamafile",
+    ]
+    .iter()
+    .any(|end| name.ends_with(end))
+        || matches!(name, "model.pkl" | "model.joblib" | "model.h5" | "tf_model.h5")
+        || name.ends_with(".bin")
+            && [
+                "pytorch_model",
+                "diffusion_pytorch_model",
+                "adapter_model",
+                "model",
+            ]
+            .iter()
+            .any(|start| name.starts_with(start))
+}
 
 /// Whether the repository's own configurations or card say that it is a model.
 fn says_model_as_a_whole(repository: &Repository) -> bool {
@@ -398,7 +501,9 @@ pub(crate) fn archives(kept: Vec<Packed>, coverage: &[Coverage], options: &Optio
             reader.repository.files.insert(inside.to_owned(), file);
         }
         let repository = &mut reader.repository;
-        repository.is_model = packed.iter().any(|p| p.is_model) || says_model_as_a_whole(repository);
+        repository.is_model = packed.iter().any(|p| p.is_model)
+            || says_model_as_a_whole(repository)
+            || holds_weights(&repository.files.keys().map(String::as_str));
         if repository.is_model {
             out.push(reader.repository);
         }
@@ -466,6 +571,9 @@ fn is_marker(name: &str) -> bool {
         "config.json"
             | "tokenizer_config.json"
             | "model_index.json"
+            | "modular_config.json"
+            | "modular_model_index.json"
+            | "video_preprocessor_config.json"
             | "adapter_config.json"
             | "generation_config.json"
             | "preprocessor_config.json"
@@ -531,7 +639,16 @@ fn says_model(name: &str, root: &Node) -> bool {
         "config_sentence_transformers.json" => true,
         "MLmodel" => has(&["flavors"]),
         "bentofile.yaml" => has(&["service"]),
-        _ => name.ends_with(".index.json") && has(&["weight_map"]),
+        "modular_model_index.json" => has(&[
+            "_class_name",
+            "_blocks_class_name",
+            "_diffusers_version",
+            "auto_map",
+        ]),
+        _ => {
+            name.ends_with(".json") && has(&["auto_map"])
+                || name.ends_with(".index.json") && has(&["weight_map"])
+        }
     }
 }
 

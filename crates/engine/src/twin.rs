@@ -243,7 +243,8 @@ pub(crate) fn twin(
     let (found, loaded) = findings(new, new_results, options);
     let fresh: Vec<Finding> = found
         .into_iter()
-        .filter(|f| f.measure == Measure::Integrity && f.severity >= Severity::Medium)
+        .filter(|f| f.measure == Measure::Integrity || leads_elsewhere(f))
+        .filter(|f| f.severity >= Severity::Medium)
         .filter(|f| !known.contains(&identity(after, f)))
         .collect();
     let twin = Twin {
@@ -252,6 +253,15 @@ pub(crate) fn twin(
         settings: settings(before, after),
     };
     (twin, fresh)
+}
+
+/// What a configuration or card of the copy takes from somewhere else. Other rules about sources go by the name of the
+/// folder, which is another one in every copy.
+fn leads_elsewhere(finding: &Finding) -> bool {
+    matches!(
+        &*finding.rule,
+        "remote-code-from-other-repository" | "redirected-base-model" | "card-asks-for-trust"
+    )
 }
 
 /// What a whole audit of one side says, and the scripts that loading it runs.
@@ -432,7 +442,9 @@ fn code(before: &Side, after: &Side, fresh: &[Finding], loaded: &BTreeSet<String
         };
         let seen = out.iter().any(|c| c.location.artifact == location.artifact);
         let remote = finding.rule.starts_with("remote-code");
-        if seen || !(remote || finding.severity >= Severity::High) {
+        // A base or a card is said by its own finding: neither runs code by itself.
+        let grave = finding.severity >= Severity::High && finding.measure == Measure::Integrity;
+        if seen || !(remote || grave) {
             continue;
         }
         let key = after.key(&location.artifact, None);
@@ -534,6 +546,7 @@ fn settings(before: &Side, after: &Side) -> Vec<SettingChange> {
         let speaks = keys
             .iter()
             .any(|k| k.contains("template") || k.contains("system_prompt"));
+        let runs = old.is_some_and(|old| names_code(old, new));
         // A pickle or graph that names the same things is told by its weights.
         if new.format.family == Family::Model && keys.is_empty() {
             continue;
@@ -542,12 +555,36 @@ fn settings(before: &Side, after: &Side) -> Vec<SettingChange> {
             path: shown(key, new),
             what: if speaks { "the chat template" } else { what },
             keys,
-            weighty: weighty || speaks,
+            weighty: weighty || speaks || runs,
             location: Location::whole(&new.artifact, "other than the original's"),
         });
     }
     out
 }
+
+/// Whether a value that differs names code, in whatever part of the configuration it stands.
+fn names_code(old: &Leaf, new: &Leaf) -> bool {
+    let (Some(a), Some(b)) = (&old.values, &new.values) else {
+        return false;
+    };
+    b.iter()
+        .filter(|(key, value)| a.get(*key) != Some(*value))
+        .any(|(key, value)| {
+            CODE_KEYS
+                .iter()
+                .any(|code| key == code || value.contains(&format!("{code:?}:")))
+        })
+}
+
+/// Keys of configurations by which loaders find code.
+const CODE_KEYS: &[&str] = &[
+    "auto_map",
+    "auto_mapping",
+    "custom_pipelines",
+    "custom_pipeline",
+    "_target_",
+    "parent_library",
+];
 
 /// Keys or names that are other on one side.
 fn differing(old: &Leaf, new: &Leaf) -> Vec<String> {

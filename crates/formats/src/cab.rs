@@ -22,6 +22,9 @@ use wellhead_core::{Blob, Budget, Depth, Outcome};
 const WINDOW: usize = 32 << 10;
 /// Longest name.
 const NAME: usize = 1024;
+/// The folder of a member, and where in it the member begins.
+type Place = (u16, u64);
+
 const CUT: &str = "its directory is cut off or damaged";
 
 /// Opens the archive in `blob`.
@@ -31,6 +34,10 @@ pub(crate) fn open(blob: &Blob, depth: Depth, budget: &mut Budget) -> Opened {
     let mut members = Vec::new();
     let walked = walk(&mut source, &mut listing, &mut members, budget);
     let failed = source.failed.map(|why| format!("could not be read: {why}"));
+    // What a folder decodes to is kept as long as a member of it waits. Folder by folder, that is one at a time,
+    // however the directory mixes them; and from its front on, so that a large one is decoded once.
+    members.sort_by_key(|(place, _)| *place);
+    let mut members: Vec<Member> = members.into_iter().map(|(_, member)| member).collect();
     let outcome = match failed.or(walked.err()) {
         None => Outcome::Analysed,
         Some(why) if members.is_empty() => Outcome::NotAnalysed { why },
@@ -48,7 +55,7 @@ pub(crate) fn open(blob: &Blob, depth: Depth, budget: &mut Budget) -> Opened {
 fn walk(
     source: &mut Source<'_>,
     listing: &mut Listing,
-    members: &mut Vec<Member>,
+    members: &mut Vec<(Place, Member)>,
     budget: &mut Budget,
 ) -> Result<(), String> {
     let head = source.bytes(0, 40);
@@ -105,7 +112,7 @@ fn walk(
             None if index >= 0xfffd => MemberSource::Unreadable("a part of it is in another file".to_owned()),
             None => MemberSource::Unreadable("its folder is missing".to_owned()),
         };
-        members.push(Member {
+        let member = Member {
             name: if name.is_empty() {
                 "member".to_owned()
             } else {
@@ -116,7 +123,8 @@ fn walk(
             stored: size,
             hidden: false,
             source,
-        });
+        };
+        members.push(((index, start), member));
         at = at.saturating_add(17).saturating_add(end as u64);
     }
     Ok(())
@@ -287,6 +295,28 @@ mod tests {
             show(cabinet(0, &[(b"hel".to_vec(), 3)], &[("m.pkl", 0, 5)])),
             "read\nm.pkl: hel its compressed data is shorter than stated"
         );
+    }
+
+    #[test]
+    fn members_come_folder_by_folder() {
+        let one = cabinet(0, &[(b"hello".to_vec(), 5)], &[]);
+        let (head, rest) = one.split_at(36);
+        let mut head = head.to_vec();
+        let (folder, block) = rest.split_at(8);
+        head[26..30].copy_from_slice(&[2, 0, 4, 0]);
+        let files_at = 36 + 16;
+        head[16] = files_at;
+        let mut folder = folder.to_vec();
+        folder[0] = files_at + 4 * 18;
+        let mut bytes = [head, folder.clone(), folder].concat();
+        for (name, index, start) in [(b'a', 0_u16, 1_u32), (b'b', 1, 0), (b'c', 0, 0), (b'd', 1, 0)] {
+            bytes.extend(2_u32.to_le_bytes());
+            bytes.extend(start.to_le_bytes());
+            bytes.extend(index.to_le_bytes());
+            bytes.extend([0, 0, 0, 0, 0, 0, name, 0]);
+        }
+        bytes.extend(block);
+        assert_eq!(show(bytes), "read\nc: he \na: el \nb: he \nd: he ");
     }
 
     proptest! {

@@ -210,9 +210,18 @@ impl ReadAt for DecodeAt {
             }
             state.start = state.start.saturating_add(state.buf.len() as u64);
             state.buf.resize(CHUNK, 0);
-            let n = match &mut state.reader {
-                Some(reader) => reader.read(&mut state.buf)?,
-                None => 0,
+            let read = match &mut state.reader {
+                Some(reader) => reader.read(&mut state.buf),
+                None => Ok(0),
+            };
+            let n = match read {
+                Ok(n) => n,
+                // The buffer holds zeros that nobody decoded, and the decoder may be anywhere.
+                Err(e) => {
+                    state.buf.clear();
+                    state.reader = None;
+                    return Err(e);
+                }
             };
             state.buf.truncate(n);
             state.decoded = state.decoded.saturating_add(n as u64);
@@ -264,6 +273,19 @@ mod tests {
                 "{codec:?} {:?}",
                 out.end
             );
+        }
+    }
+
+    #[test]
+    fn what_failed_is_no_data() {
+        let at = DecodeAt {
+            make: Arc::new(|| Box::new(Failing(io::ErrorKind::InvalidData))),
+            len: 1 << 20,
+            state: Mutex::new(State::default()),
+        };
+        let mut buf = [0; 8];
+        for _ in 0..3 {
+            assert!(at.read_at(0, &mut buf).is_err());
         }
     }
 

@@ -179,6 +179,8 @@ fn by_content(name: &str, by_name: Option<&'static Format>, head: &[u8], blob: &
     match by_name {
         // Whoever opens it will unpickle it, so it is judged as a pickle: a damaged one.
         Some(f) if *f == table::PICKLE => f,
+        // Its header is broken, which its reader says.
+        Some(f) if *f == table::SAFETENSORS => f,
         // Formats without a magic number of their own.
         Some(f) if magic::has_none(f) => f,
         _ if crate::zip::at_end(blob, false).is_some() => &table::ZIP,

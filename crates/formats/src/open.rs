@@ -96,7 +96,7 @@ pub fn open(
                 Ok((text, outcome)) => keras::open(&opening, text, outcome, budget),
                 Err(why) => plain(Document::Opaque, Outcome::NotAnalysed { why }),
             },
-            "json" => json(&opening, budget),
+            "json" | "yaml" => structured(&opening, budget),
             "torchscript-code" => torchscript::open(&opening, budget),
             "skops-schema" => skops::open(&opening, budget),
             "openvino" => xml::open_openvino(&opening, budget),
@@ -270,7 +270,7 @@ fn message_text(
 }
 
 /// JSON, or the configuration of a model that is written so.
-fn json(opening: &Opening<'_>, budget: &mut Budget) -> Opened {
+fn structured(opening: &Opening<'_>, budget: &mut Budget) -> Opened {
     let (document, outcome) = read(opening.identity.format, opening.blob, budget);
     match document {
         Document::Data(data) if data.root.as_ref().is_ok_and(keras::is_config) => {

@@ -66,7 +66,11 @@ struct File {
 }
 
 impl Archive {
-    fn add(&mut self, file: File, data: Blob, offset: u64) {
+    fn add(&mut self, file: File, data: Blob, offset: u64, budget: &mut Budget) -> Result<(), String> {
+        // A header of 64 KiB may be all name, which is kept by the listing and by the member.
+        let link = file.link.as_ref().map_or(0, String::len);
+        let text = file.name.len().saturating_mul(2).saturating_add(link);
+        budget.memory(text as u64).map_err(|e| e.to_string())?;
         let (name, stored) = (file.name, data.len());
         self.listing.entries.push(Listed {
             name: name.clone(),
@@ -77,7 +81,7 @@ impl Archive {
             offset,
         });
         if matches!(file.kind, Kind::Folder) || (file.size == 0 && stored == 0) {
-            return;
+            return Ok(());
         }
         let source = if file.encrypted {
             MemberSource::Unreadable(ENCRYPTED.to_owned())
@@ -100,6 +104,7 @@ impl Archive {
             hidden: false,
             source,
         });
+        Ok(())
     }
 }
 
@@ -154,7 +159,7 @@ fn five(source: &mut Source<'_>, archive: &mut Archive, budget: &mut Budget) -> 
                 let mut file = file_of_five(whole, p, extras).ok_or(CUT)?;
                 file.split = flags & 0x18 != 0;
                 if kind == 2 {
-                    archive.add(file, source.blob.slice(start, data), at);
+                    archive.add(file, source.blob.slice(start, data), at, budget)?;
                 }
             }
             4 => return Err("encrypted, its directory too".to_owned()),
@@ -252,7 +257,7 @@ fn four(source: &mut Source<'_>, archive: &mut Archive, budget: &mut Budget) -> 
                 let header = bytes.get(..size.into()).ok_or(CUT)?;
                 if kind == 0x74 {
                     let file = file_of_four(header, flags).ok_or(CUT)?;
-                    archive.add(file, source.blob.slice(start, data), at);
+                    archive.add(file, source.blob.slice(start, data), at, budget)?;
                 }
             }
             0x7b => return Ok(()),
@@ -408,6 +413,28 @@ mod tests {
             b"\0\0\x73\x80\0\x0d\0\0\0\0\0\0\0".to_vec(),
         ];
         assert_eq!(show(hidden.concat()), "encrypted, its directory too");
+    }
+
+    #[test]
+    fn long_names_are_paid_for() {
+        let mut bytes = b"Rar!\x1a\x07\0".to_vec();
+        for _ in 0..20 {
+            bytes.extend([0, 0, 0x74, 0, 0x80]);
+            bytes.extend((32 + 60_000_u16).to_le_bytes());
+            bytes.extend([0; 8]);
+            bytes.extend([3, 0, 0, 0, 0, 0, 0, 0, 0, 29, 0x30]);
+            bytes.extend(60_000_u16.to_le_bytes());
+            bytes.extend([0; 4]);
+            bytes.extend([b'n'; 60_000]);
+        }
+        let limits = wellhead_core::Limits {
+            memory: 1 << 20,
+            ..Default::default()
+        };
+        let budget = &mut Budget::new(limits, std::sync::Arc::default());
+        let opened = open(&Blob::from_bytes(bytes), Depth::Headers, budget);
+        assert_eq!(opened.document.listing().unwrap().entries.len(), 8);
+        assert!(opened.outcome.why().unwrap().contains("memory"));
     }
 
     proptest! {

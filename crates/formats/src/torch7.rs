@@ -18,6 +18,8 @@ use wellhead_core::{Budget, Exhausted, Outcome};
 
 /// Longest text that is kept.
 const MAX_TEXT: usize = 256;
+/// Longest white space between words; Torch7 writes one byte.
+const MAX_BLANKS: u64 = 64 << 10;
 /// How much of a function's bytecode is looked through for names.
 const MAX_CODE: usize = 1 << 20;
 /// Most names that are kept of a function, and functions of a file.
@@ -39,6 +41,7 @@ pub(crate) fn open(opening: &Opening<'_>, budget: &mut Budget) -> Opened {
         key: String::new(),
         classes: BTreeMap::new(),
         functions: 0,
+        blanks: 0,
     };
     let end = reader.run(&mut model, budget);
     let written = if reader.text { "text" } else { "binary" };
@@ -122,12 +125,16 @@ struct Reader<'a> {
     key: String,
     classes: BTreeMap<String, u64>,
     functions: u64,
+    /// White space that was passed over and is not paid for yet.
+    blanks: u64,
 }
 
 impl Reader<'_> {
     fn run(&mut self, model: &mut Model, budget: &mut Budget) -> Result<(), Stop> {
         while let Some(task) = self.tasks.pop() {
-            budget.steps(4)?;
+            // What was passed over since the last task is paid now.
+            let blanks = std::mem::take(&mut self.blanks);
+            budget.steps(blanks.saturating_add(4))?;
             // What waits is bounded by the bytes that were read.
             budget.memory(64)?;
             match task {
@@ -171,10 +178,15 @@ impl Reader<'_> {
     /// The next word of a file that is text; its line end stays.
     fn word(&mut self) -> Result<String, Stop> {
         let mut word = String::new();
+        let start = self.at;
         while let Some(byte) = self.pages.get(self.at, 1).first().copied() {
             if byte.is_ascii_whitespace() {
                 if !word.is_empty() {
                     break;
+                }
+                self.blanks = self.blanks.saturating_add(1);
+                if self.at.saturating_sub(start) > MAX_BLANKS {
+                    return Err(Stop::Damaged("holds white space without an end"));
                 }
             } else if word.len() > 64 {
                 return Err(Stop::Damaged("holds a word that is no number"));
@@ -214,8 +226,9 @@ impl Reader<'_> {
         let start = self.at;
         if self.text {
             for _ in 0..count {
-                budget.steps(4)?;
                 self.word()?;
+                let blanks = std::mem::take(&mut self.blanks);
+                budget.steps(blanks.saturating_add(4))?;
             }
         } else {
             let end = count.checked_mul(size).and_then(|n| n.checked_add(self.at));
@@ -451,6 +464,13 @@ mod tests {
         );
         out.extend(opened.outcome.why().map(str::to_owned));
         out.join("\n")
+    }
+
+    #[test]
+    fn white_space_without_an_end_ends_the_file() {
+        let mut bytes = b"4\n1\n3\nV 1\n".to_vec();
+        bytes.resize(100_000, b' ');
+        assert!(show(bytes).contains("white space"));
     }
 
     /// A network with one weight, and a function beside it.

@@ -98,6 +98,7 @@ const CALLS: &[(&str, Capability)] = &[
     ("subprocess.", Capability::Process),
     ("commands.", Capability::Process),
     ("pty.spawn", Capability::Process),
+    ("_posixsubprocess.fork_exec", Capability::Process),
     ("pexpect.", Capability::Process),
     ("sh.", Capability::Process),
     ("asyncio.create_subprocess_*", Capability::Process),
@@ -248,10 +249,29 @@ pub(crate) fn of_call(callee: &str) -> Option<Capability> {
         .iter()
         .find(|(pattern, _)| matches(pattern, callee))
         .map(|(_, c)| *c);
-    by_name.or_else(|| {
+    by_name.or_else(|| of_call(by_detour(callee)?)).or_else(|| {
         let (_, method) = callee.rsplit_once('.')?;
         METHODS.iter().find(|(name, _)| *name == method).map(|(_, c)| *c)
     })
+}
+
+/// The part of a name after a detour through modules that import a dangerous one: `random._os.system`.
+pub(crate) fn by_detour(callee: &str) -> Option<&str> {
+    let mut found = None;
+    for (at, _) in callee.match_indices('.') {
+        let rest = callee.get(at.saturating_add(1)..)?;
+        let rest = rest.strip_prefix('_').unwrap_or(rest);
+        let counts = match rest.split_once('.') {
+            Some(("os" | "posix" | "subprocess" | "builtins", _)) => true,
+            // Arrays have an attribute of that name, which loads nothing.
+            Some(("ctypes", next)) => ["CDLL", "cdll", "PyDLL", "windll"].iter().any(|n| next.starts_with(n)),
+            _ => false,
+        };
+        if counts {
+            found = Some(rest);
+        }
+    }
+    found
 }
 
 /// Whether a string names a file of credentials.
@@ -286,6 +306,12 @@ mod tests {
             ("base64.b64decode", Some(Capability::Decode)),
             ("?.write_text", Some(Capability::FileWrite)),
             ("os.path.join", None),
+            ("random._os.system", Some(Capability::Process)),
+            ("torch.serialization.os.system", Some(Capability::Process)),
+            ("?.builtins.exec", Some(Capability::Execution)),
+            ("?.ctypes.CDLL", Some(Capability::Native)),
+            ("?.ctypes.data_as", None),
+            ("random._os.path.join", None),
             (".exec", None),
             ("model.eval", None),
             ("?.eval", None),

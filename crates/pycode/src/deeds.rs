@@ -5,7 +5,7 @@
 //! Deeds carry their place in the flow of the module, so that what runs by itself can be told from what somebody calls.
 
 use crate::{
-    capability::{Capability, of_call},
+    capability::{Capability, by_detour, of_call},
     module::{Call, Module, Place, Value},
     python::parse,
 };
@@ -196,7 +196,9 @@ fn judge(
         place: call.place,
     };
     if runs_source(callee) {
-        let argument = call.positional.first();
+        // Those that measure time are mostly given functions, and only a text is source.
+        let measures = !is_execution(callee);
+        let argument = if measures { call.argument(0, "stmt") } else { call.positional.first() };
         let mut constants = argument
             .into_iter()
             .flat_map(|a| a.value.texts())
@@ -215,12 +217,20 @@ fn judge(
                 }
             }
         }
-        if unknown || argument.is_none() {
+        if measures {
+            if argument.is_some_and(|a| came(&a.value).is_some()) {
+                out.push(deed(origin(module, sources, call), None));
+            }
+        } else if unknown || argument.is_none() {
             out.push(deed(origin(module, sources, call), None));
         }
         return;
     }
     if matches!(callee, "runpy.run_path" | "runpy.run_module") {
+        out.push(deed(DeedKind::BuiltCode, words(call)));
+        return;
+    }
+    if reaches_inside(callee) || imports_other_file(callee, call) {
         out.push(deed(DeedKind::BuiltCode, words(call)));
         return;
     }
@@ -312,6 +322,49 @@ fn uses(module: &Module, out: &mut Vec<Deed>) {
 
 /// Runs the source or the code object that it is given.
 fn runs_source(callee: &str) -> bool {
+    is_execution(callee)
+        || matches!(
+            callee,
+            "timeit.timeit" | "timeit.repeat" | "timeit.Timer" | "cProfile.run" | "cProfile.runctx" | "profile.run"
+        )
+}
+
+/// Calls what was fetched out of the inside of the interpreter: `f.__globals__["system"]("id")`.
+fn reaches_inside(callee: &str) -> bool {
+    const TABLES: &[&str] = &[".__globals__.", ".f_globals.", ".f_builtins.", ".__builtins__."];
+    const METHODS: &[&str] = &[
+        "get", "update", "items", "keys", "values", "copy", "pop", "popitem", "setdefault", "clear",
+    ];
+    if let Some((owner, rest)) = callee.split_once(".__subclasses__()[]") {
+        return rest.is_empty()
+            && (owner == "object" || ["__class__", "__base", "__mro__"].iter().any(|n| owner.contains(n)));
+    }
+    TABLES.iter().any(|table| {
+        let rest = callee.rsplit_once(table).map(|(_, rest)| rest);
+        // `frame.f_globals.get("__name__").startswith(…)` is no call of what the table holds.
+        rest.is_some_and(|rest| !rest.contains('.') && !METHODS.contains(&rest) && !rest.starts_with("__"))
+            || rest == Some("__import__")
+    })
+}
+
+/// Imports a file that does not look like source.
+fn imports_other_file(callee: &str, call: &Call) -> bool {
+    let name = callee.strip_prefix("importlib.").unwrap_or(callee);
+    let file = match name {
+        "util.spec_from_file_location" => call.argument(1, "location"),
+        "machinery.SourceFileLoader"
+        | "machinery.SourcelessFileLoader"
+        | "_bootstrap_external.SourceFileLoader"
+        | "_bootstrap_external.SourcelessFileLoader" => call.argument(1, "path"),
+        "zipimport.zipimporter" => call.argument(0, "archivepath"),
+        _ => None,
+    };
+    file.is_some_and(|file| file.value.texts().any(|t| !t.ends_with(".py")))
+}
+
+/// Runs what it is given, and is for nothing else.
+fn is_execution(callee: &str) -> bool {
+    let callee = by_detour(callee).unwrap_or(callee);
     let name = callee.strip_prefix("builtins.").unwrap_or(callee);
     let name = name.strip_prefix("__builtins__.").unwrap_or(name);
     matches!(
@@ -322,6 +375,9 @@ fn runs_source(callee: &str) -> bool {
             | "execfile"
             | "code.InteractiveInterpreter().runcode"
             | "code.InteractiveInterpreter().runsource"
+            | "code.InteractiveConsole().push"
+            | "code.InteractiveConsole().runcode"
+            | "code.InteractiveConsole().runsource"
     )
 }
 
@@ -611,7 +667,46 @@ mod tests {
             ),
             ("import pickle\npickle.loads(b'x')", "hidden-object Import"),
             ("import runpy\nrunpy.run_path('x.py')", "built-code Import"),
+            ("from os import *\nsystem('echo')", "process Import"),
+            ("from subprocess import *\nrun(['x'])\nprint('y')", "process Import"),
+            ("def f():\n    import random\n    random._os.system('x')\nf()", "process Import"),
+            ("import torch\ntorch.serialization.os.system('x')", "process Import"),
+            ("import x\nx._builtins.exec(y)", "built-code Import"),
+            (
+                "().__class__.__base__.__subclasses__()[1].__init__.__globals__['system']('x')",
+                "built-code Import",
+            ),
+            ("().__class__.__base__.__subclasses__()[132]('x')", "built-code Import"),
+            ("().__class__.__mro__[1].__subclasses__()[132]('x')", "built-code Import"),
+            ("import inspect\ninspect.currentframe().f_builtins['exec']('x')", "built-code Import"),
+            ("import pydoc\npydoc.locate('os.system')('x')", "process Import"),
+            ("import pkgutil\npkgutil.resolve_name('os:system')('x')", "process Import"),
+            ("import operator, os\noperator.attrgetter('system')(os)('x')", "process Import"),
+            ("import operator, os\noperator.methodcaller('system', 'x')(os)", "process Import"),
+            ("import timeit\ntimeit.timeit(\"import os; os.system('x')\")", "process Import"),
+            ("import cProfile\ncProfile.run(\"import os; os.system('x')\")", "process Import"),
+            ("import code\ncode.InteractiveConsole().push(x)", "built-code Import"),
+            ("import _posixsubprocess\n_posixsubprocess.fork_exec(1)", "process Import"),
+            (
+                "import importlib.util as u\ns = u.spec_from_file_location('x', 'weights.bin')",
+                "built-code Import",
+            ),
+            (
+                "from importlib.machinery import SourceFileLoader as L\nL('x', 'payload.txt').load_module()",
+                "built-code Import",
+            ),
+            ("import zipimport\nzipimport.zipimporter('w.zip').load_module('x')", "built-code Import"),
+            ("@eval\n@str\ndef f(): pass", "built-code Import"),
+            ("@exec\nclass C: pass", "built-code Import"),
             // Innocent twins.
+            ("import inspect\ninspect.currentframe().f_back.f_globals.get('x', '').strip()", ""),
+            ("x = globals()['x']\ny = f.__globals__['z']", ""),
+            ("from os import *\nfrom os.path import *\njoin('a', 'b')\nprint(getcwd())", ""),
+            ("from transformers import *\nmodel = run(1)\n@torch.no_grad()\ndef f(): pass", ""),
+            ("import timeit\ntimeit.timeit(lambda: 1)\ntimeit.timeit('x = 1')", ""),
+            ("import importlib.util as u\nu.spec_from_file_location('x', 'a/b.py')", ""),
+            ("import operator\noperator.attrgetter('name')(x)\noperator.itemgetter(1)(x)", ""),
+            ("class B: pass\nB.__subclasses__()[0]()", ""),
             ("import os\nrank = int(os.environ.get('LOCAL_RANK', 0))", ""),
             ("model.eval()\nx = eval", ""),
             (

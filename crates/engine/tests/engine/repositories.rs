@@ -152,6 +152,171 @@ fn r01_auto_map_leads_to_the_code_that_runs() {
 }
 
 #[test]
+fn weights_beside_code_are_a_model_without_a_configuration() {
+    let evil = &["dangerous-code-in-model-repository critical"][..];
+    let card = "# Model\n```python\nAutoModel.from_pretrained('x/y', trust_remote_code=True)\n```\n";
+    let modular = r#"{"auto_map": {"ModularPipelineBlocks": "block.B"}}"#;
+    for (files, expected) in [
+        (vec![("m/model.gguf", "x"), ("m/setup.py", EVIL)], evil),
+        (vec![("m/model.gguf", "x"), ("m/__init__.py", EVIL)], evil),
+        (
+            vec![
+                ("model.onnx", "x"),
+                ("handler.py", EVIL),
+                ("requirements.txt", "numpy==1.26.4\n"),
+            ],
+            evil,
+        ),
+        (
+            vec![("modular_config.json", modular), ("block.py", EVIL)],
+            &[
+                "dangerous-code-in-model-repository critical",
+                "remote-code-in-config critical",
+            ],
+        ),
+        (
+            vec![("model.onnx", "x"), ("README.md", card)],
+            &["card-asks-for-trust medium"],
+        ),
+        // A project, the package of one, and an installed package that bring weights.
+        (
+            vec![("model.onnx", "x"), ("pyproject.toml", ""), ("tool.py", EVIL)],
+            &[],
+        ),
+        (
+            vec![("setup.py", EVIL), ("model.onnx", "x"), ("pkg/__init__.py", "")],
+            &[],
+        ),
+        (
+            vec![
+                ("pkg-1.dist-info/RECORD", ""),
+                ("pkg/__init__.py", EVIL),
+                ("pkg/model.onnx", "x"),
+            ],
+            &[],
+        ),
+        (vec![("data.pkl", "x"), ("tool.py", EVIL)], &[]),
+    ] {
+        let told = told(&files);
+        let told: Vec<&str> = told
+            .iter()
+            .map(String::as_str)
+            .filter(|f| f.contains("model-repository") || f.contains("in-config") || f.starts_with("card-"))
+            .collect();
+        assert_eq!(told, expected, "{files:?}");
+    }
+}
+
+#[test]
+fn code_is_joined_to_whatever_names_it() {
+    let bert = ("config.json", "{\"model_type\": \"bert\"}");
+    for (files, expected, words) in [
+        (
+            vec![
+                (
+                    "MLmodel",
+                    "flavors:\n  python_function:\n    loader_module: mlflow.pyfunc.model\n    model_code_path: /home/me/agent.py\n",
+                ),
+                ("agent.py", EVIL),
+            ],
+            "critical",
+            "runs `agent.py`",
+        ),
+        (
+            vec![bert, ("custom_generate/generate.py", EVIL)],
+            "critical",
+            "`custom_generate/generate.py` beside this model",
+        ),
+        (
+            vec![
+                bert,
+                ("x.yaml", "m:\n  target: own.M\n  params: {}\n"),
+                ("own.py", EVIL),
+            ],
+            "critical",
+            "instantiating this configuration runs `own.py`",
+        ),
+        (
+            vec![
+                bert,
+                ("2_Dense/config.json", "{\"activation_function\": \"os.system\"}"),
+            ],
+            "high",
+            "imports `os.system`",
+        ),
+        (
+            vec![(
+                "modules.json",
+                r#"[{"idx": 0, "path": "", "type": "subprocess.Popen"}]"#,
+            )],
+            "high",
+            "imports `subprocess.Popen`",
+        ),
+        (
+            vec![(
+                "model_index.json",
+                r#"{"_class_name": "P", "unet": ["os", "system"]}"#,
+            )],
+            "high",
+            "imports `os.system`",
+        ),
+        (
+            vec![(
+                "MAR-INF/MANIFEST.json",
+                r#"{"model": {"modelName": "m", "handler": "os:system"}}"#,
+            )],
+            "high",
+            "imports `os:system`",
+        ),
+        (
+            vec![(
+                "config.json",
+                r#"{"model_type": "x", "auto_map": {"AutoModel": "../../evil.M"}}"#,
+            )],
+            "high",
+            "runs `../../evil.M`, which lies outside",
+        ),
+        (
+            vec![
+                (
+                    "config.json",
+                    r#"{"model_type": "x", "auto_map": {"AutoModel": "sub.modeling_x.M"}}"#,
+                ),
+                ("sub/modeling_x.py", MODELING),
+                ("sub/__init__.py", EVIL),
+            ],
+            "critical",
+            "brings `sub/__init__.py`",
+        ),
+    ] {
+        let bytes: Vec<(&str, &[u8])> = files.iter().map(|(p, t)| (*p, t.as_bytes())).collect();
+        let report = crate::audit(&bytes, &Options::default());
+        assert!(
+            report
+                .findings
+                .iter()
+                .any(|f| f.message.contains(words) && f.severity.to_string() == expected),
+            "{files:?} {:?}",
+            report.findings.iter().map(|f| &f.message).collect::<Vec<_>>()
+        );
+    }
+    // Their innocent twins.
+    for (path, text) in [
+        (
+            "2_Dense/config.json",
+            "{\"activation_function\": \"torch.nn.modules.activation.Tanh\"}",
+        ),
+        (
+            "config.json",
+            "{\"model_type\": \"gpt2\", \"activation_function\": \"gelu_new\"}",
+        ),
+        ("x.yaml", "m:\n  target: ldm.models.M\n  params: {}\n"),
+    ] {
+        assert_eq!(told(&[bert, (path, text)]), Vec::<String>::new(), "{path}");
+    }
+}
+
+#[test]
 fn r02_pipelines_lead_to_the_modules_of_their_components() {
     let evil = &[
         "dangerous-code-in-model-repository critical",

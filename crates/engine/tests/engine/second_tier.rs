@@ -120,3 +120,36 @@ fn lua_functions_and_engines() {
         "{engine:?}"
     );
 }
+
+/// F01 and F02 in YAML, which `model_from_yaml` of older Keras reads.
+#[test]
+fn keras_configurations_in_yaml_are_read() {
+    let layer = |module: &str, class: &str| {
+        format!(
+            "class_name: Sequential\nconfig:\n  name: m\n  layers:\n  - module: {module}\n    class_name: {class}\n    config: {{}}\n"
+        )
+    };
+    assert_eq!(
+        told("model.yaml", "text", &layer("keras.layers", "Flatten")),
+        Vec::<String>::new()
+    );
+    let hostile = told("model.yaml", "text", &layer("os", "system"));
+    assert!(
+        hostile.iter().any(|f| f.contains("unsafe-keras-object")),
+        "{hostile:?}"
+    );
+    let other = told("compose.yaml", "text", "services:\n  web:\n    image: nginx@sha256:0\n");
+    assert!(!other.iter().any(|f| f.contains("keras")), "{other:?}");
+}
+
+/// F11: a header that no reader accepts is still a header by the file's name.
+#[test]
+fn broken_safetensors_are_said_to_be_broken() {
+    for header in ["ffffffffffffffff 7b7d", "0000000001000000 7b7d"] {
+        let told = told("m.safetensors", "hex", header);
+        assert!(
+            told.iter().any(|f| f.contains("safetensors-malformed")),
+            "{header}: {told:?}"
+        );
+    }
+}

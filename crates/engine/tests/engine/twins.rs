@@ -87,7 +87,7 @@ fn r08_a_copy_is_told_from_its_original() {
                 "dangerous-code-in-model-repository critical",
                 "new-capability high",
                 "remote-code-in-config critical",
-                "twin-with-changed-behaviour low",
+                "twin-with-changed-behaviour medium",
                 "twin-with-extra-code critical",
                 "twin-with-extra-code critical",
             ],
@@ -97,8 +97,20 @@ fn r08_a_copy_is_told_from_its_original() {
             copy(&[("config.json", auto_map), ("x.py", b"x = 1\n")]),
             vec![
                 "remote-code-in-config medium",
-                "twin-with-changed-behaviour low",
+                "twin-with-changed-behaviour medium",
                 "twin-with-extra-code critical",
+                "twin-with-extra-code critical",
+            ],
+        ),
+        (
+            "code of another repository",
+            copy(&[(
+                "config.json",
+                b"{\"model_type\": \"bert\", \"hidden_size\": 2, \"auto_map\": {\"AutoModel\": \"evil/kit--x.M\"}}",
+            )]),
+            vec![
+                "remote-code-from-other-repository high",
+                "twin-with-changed-behaviour medium",
                 "twin-with-extra-code critical",
             ],
         ),

@@ -4,7 +4,7 @@ use super::{Maker, decode_from};
 use crate::zip::outcome_of;
 use std::{
     fmt,
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, PoisonError},
 };
 use wellhead_core::{Blob, Budget, Outcome};
 
@@ -17,7 +17,7 @@ pub(crate) struct Lazy {
 struct Inner {
     make: Maker,
     packed: u64,
-    done: OnceLock<(Blob, Outcome)>,
+    done: Mutex<Option<(Blob, Outcome)>>,
 }
 
 impl fmt::Debug for Lazy {
@@ -29,20 +29,30 @@ impl fmt::Debug for Lazy {
 impl Lazy {
     /// What `make` decodes from `packed` bytes.
     pub(crate) fn new(make: Maker, packed: u64) -> Self {
-        let done = OnceLock::new();
+        let done = Mutex::new(None);
         Self {
             inner: Arc::new(Inner { make, packed, done }),
         }
     }
 
-    /// The part of `len` bytes from `start` on, and whether these are all. Whoever asks first pays for everything.
+    fn done(&self) -> std::sync::MutexGuard<'_, Option<(Blob, Outcome)>> {
+        self.inner.done.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Drops what was decoded; whoever asks next pays again.
+    pub(crate) fn forget(&self) {
+        *self.done() = None;
+    }
+
+    /// The part of `len bytes from `start` on, and whether these are all. Whoever asks first pays for everything.
     pub(crate) fn part(&self, start: u64, len: u64, budget: &mut Budget) -> (Blob, Outcome) {
-        let (blob, outcome) = match self.inner.done.get() {
-            Some(done) => done.clone(),
+        let done = self.done().clone();
+        let (blob, outcome) = match done {
+            Some(done) => done,
             None => {
                 let (blob, end) = decode_from(Arc::clone(&self.inner.make), self.inner.packed, budget);
                 let made = (blob, outcome_of(&end));
-                self.inner.done.get_or_init(|| made).clone()
+                self.done().get_or_insert(made).clone()
             }
         };
         let part = blob.slice(start, len);

@@ -267,3 +267,32 @@ proptest! {
         show(&t::CATBOOST, bytes);
     }
 }
+
+#[test]
+fn operator_codes_that_share_a_long_name_are_paid_each() {
+    let count = 5_000_u32;
+    // The root has one field, a vector of codes; all of them are the table behind it.
+    let mut bytes = [&20_u32.to_le_bytes()[..], b"TFL3"].concat();
+    bytes.extend([0; 4]);
+    bytes.extend([8, 0, 8, 0, 0, 0, 4, 0]);
+    bytes.extend([8_u32, 4, count].map(u32::to_le_bytes).concat());
+    let table = 32 + 4 * count + 8;
+    for i in 0..count {
+        bytes.extend((table - 32 - 4 * i).to_le_bytes());
+    }
+    bytes.extend([8, 0, 12, 0, 4, 0, 8, 0]);
+    bytes.extend([8_u32, 32, 4, 1000].map(u32::to_le_bytes).concat());
+    bytes.extend([b'x'; 1001]);
+    let limits = wellhead_core::Limits {
+        memory: 1 << 20,
+        ..Default::default()
+    };
+    let (blob, budget) = (
+        Blob::from_bytes(bytes),
+        &mut Budget::new(limits, Default::default()),
+    );
+    let identity = identify("model", Role::As(&t::TFLITE), &blob, budget);
+    let opened = open("model", &identity, &blob, OpenOptions::default(), budget);
+    let why = opened.outcome.why().unwrap_or_default();
+    assert!(why.contains("memory"), "{why}");
+}

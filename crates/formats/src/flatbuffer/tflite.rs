@@ -114,7 +114,6 @@ impl Reader<'_, '_> {
         let codes = self.buffer.vector(root, 1, 4, "operator codes");
         for i in 0..codes.count {
             budget.steps(4)?;
-            budget.memory(64)?;
             let code = self.buffer.element(codes, i, "an operator code");
             let code = code.map_or_else(
                 || Code {
@@ -124,6 +123,8 @@ impl Reader<'_, '_> {
                 },
                 |table| self.code(table),
             );
+            // All elements may lead to one table, whose name each of them then has.
+            budget.memory((code.name.len() as u64).saturating_add(96))?;
             self.codes.push(code);
         }
         Ok(())

@@ -51,11 +51,11 @@ formats! {
     TORCHSCRIPT_CODE = "torchscript-code", "TorchScript code", Source, Opened, false, [], [],
         "What looks like Python and is compiled when a TorchScript module is loaded. Its operators compute, but for a few.";
     TORCH_EXPORT = "torch-export", "exported PyTorch program", Model, Opened, true, ["pt2"], [],
-        "A zip archive of a graph as JSON, weights, and sometimes native code that was compiled ahead of time.";
+        "A zip archive of a graph as JSON, weights, and sometimes native code that was compiled ahead of time.", page "torchscript/exported.md";
     TORCH_EXPORT_GRAPH = "torch-export-graph", "graph of an exported PyTorch program", Source, Opened, false, [], [],
         "Nodes whose targets are operators, or callables that PyTorch looks up by their names.";
     TORCH_PACKAGE = "torch-package", "PyTorch package", Model, Opened, true, [], [],
-        "A zip archive of Python sources and pickles. `torch.package` imports the sources.";
+        "A zip archive of Python sources and pickles. `torch.package` imports the sources.", page "zip/torch_package.md";
     TORCH_TAR = "torch-tar", "PyTorch checkpoint of the tar layout", Model, Opened, true, [], [],
         "A tar archive of pickles and raw tensors, as PyTorch 0.1 wrote it. `torch.load` still unpickles it.", page "tar/torch_tar.md";
     SAFETENSORS = "safetensors", "safetensors file", Model, Opened, false, ["safetensors"], [],
@@ -63,25 +63,25 @@ formats! {
     NPY = "npy", "NumPy array", Model, Opened, false, ["npy"], [],
         "One array. Arrays of Python objects hold a pickle, which `numpy.load` runs with `allow_pickle=True`.", page "npy/page.md";
     NPZ = "npz", "NumPy archive", Model, Opened, false, ["npz"], [],
-        "A zip archive of arrays. Arrays of Python objects hold pickles.";
+        "A zip archive of arrays. Arrays of Python objects hold pickles.", page "npy/npz.md";
     SKOPS = "skops", "skops model", Model, Opened, true, ["skops"], [],
-        "A zip archive of a JSON schema and arrays. Loading it calls the types that the schema names and the user trusts.";
+        "A zip archive of a JSON schema and arrays. Loading it calls the types that the schema names and the user trusts.", page "skops.md";
     SKOPS_SCHEMA = "skops-schema", "schema of a skops model", Source, Opened, false, [], [],
         "A tree of nodes that name a class and the loader that makes it.";
     OPENVINO = "openvino", "OpenVINO model", Model, Opened, false, [], [],
         "A graph as XML; its weights lie beside it. Layers of other sets than its own need a library.", page "xml/openvino.md";
     KERAS = "keras", "Keras model", Model, Opened, true, ["keras"], [],
-        "A zip archive of a JSON configuration and weights. The configuration names classes that loading creates.";
+        "A zip archive of a JSON configuration and weights. The configuration names classes that loading creates.", page "keras/archive.md";
     TORCH_MAR = "torch-mar", "TorchServe archive", Model, Opened, true, ["mar"], [],
-        "A zip archive of a model and the Python handler that TorchServe runs.";
+        "A zip archive of a model and the Python handler that TorchServe runs.", page "zip/mar.md";
     NEMO = "nemo", "NeMo model", Model, Opened, true, ["nemo"], [],
-        "A tar archive of a configuration, which names classes that loading creates, and a PyTorch checkpoint.";
+        "A tar archive of a configuration, which names classes that loading creates, and a PyTorch checkpoint.", page "tar/nemo.md";
     HDF5 = "hdf5", "HDF5 file", Model, Opened, true, ["h5", "hdf5", "he5"], [],
         "Arrays and attributes. Keras keeps models in it whose layers may hold code.", page "hdf5/page.md";
     ONNX = "onnx", "ONNX model", Model, Opened, false, ["onnx"], [],
         "A graph as a protocol buffer. It may name files beside it and operators of native libraries.", page "onnx/page.md";
     ONNX_TENSOR = "onnx-tensor", "ONNX tensor", Model, Opened, false, [], [],
-        "A tensor of ONNX, or a sequence of them, as a protocol buffer. It may name a file that holds its numbers.";
+        "A tensor of ONNX, or a sequence of them, as a protocol buffer. It may name a file that holds its numbers.", page "onnx/tensor.md";
     SAVED_MODEL = "saved-model", "TensorFlow SavedModel", Model, Opened, true, [], ["saved_model.pb"],
         "A graph as a protocol buffer. Its operators may read and write files.", page "tensorflow/page.md";
     KERAS_CONFIG = "keras-config", "Keras configuration", Model, Opened, true, [], [],
@@ -93,21 +93,21 @@ formats! {
     EXECUTORCH = "executorch", "ExecuTorch program", Model, Opened, false, ["pte"], [],
         "A graph as a FlatBuffer for devices. It may name operators and delegates that the application registers.", page "flatbuffer/executorch.md";
     CATBOOST = "catboost", "CatBoost model", Model, Opened, false, ["cbm"], [],
-        "Trees as a FlatBuffer. Applying them runs nothing.";
+        "Trees as a FlatBuffer. Applying them runs nothing.", page "flatbuffer/catboost.md";
     TENSORFLOW_GRAPH = "tensorflow-graph", "TensorFlow graph", Model, Opened, true, ["meta"], [],
-        "A graph as a protocol buffer, frozen or beside a checkpoint. Its operators may read and write files.";
+        "A graph as a protocol buffer, frozen or beside a checkpoint. Its operators may read and write files.", page "tensorflow/graph.md";
     TENSORFLOW_CHECKPOINT = "tensorflow-checkpoint", "index of a TensorFlow checkpoint", Model, Opened, false, ["index"], [],
-        "Names and places of the weights in the files beside it. Loading it runs nothing.";
+        "Names and places of the weights in the files beside it. Loading it runs nothing.", page "tensorflow/checkpoint.md";
     KERAS_METADATA = "keras-metadata", "Keras metadata of a SavedModel", Model, Opened, true, [], ["keras_metadata.pb"],
-        "The configuration of a Keras model as JSON in a protocol buffer. It names classes that loading creates.";
+        "The configuration of a Keras model as JSON in a protocol buffer. It names classes that loading creates.", page "tensorflow/keras_metadata.md";
     CORE_ML = "coreml", "Core ML model", Model, Opened, false, ["mlmodel"], [],
-        "Layers or a program as a protocol buffer. It may name layers that the application has to bring along.";
+        "Layers or a program as a protocol buffer. It may name layers that the application has to bring along.", page "coreml.md";
     CAFFE = "caffe", "Caffe model", Model, Opened, true, ["caffemodel"], [],
-        "Layers as a protocol buffer. A layer may name a Python class that loading imports.";
+        "Layers as a protocol buffer. A layer may name a Python class that loading imports.", page "caffe.md";
     PADDLE = "paddle", "PaddlePaddle program", Model, Opened, true, ["pdmodel"], [],
-        "Operators as a protocol buffer. Some call Python or touch files.";
+        "Operators as a protocol buffer. Some call Python or touch files.", page "paddle.md";
     SENTENCEPIECE = "sentencepiece", "SentencePiece vocabulary", Model, Inert, false, ["spm"], [],
-        "Pieces of words with scores, as a protocol buffer. Loading it runs nothing.";
+        "Pieces of words with scores, as a protocol buffer. Loading it runs nothing.", page "protobuf/sentencepiece.md";
     GGUF = "gguf", "GGUF model", Model, Opened, false, ["gguf"], [],
         "Quantised tensors and metadata, among it chat templates that runtimes evaluate.", page "gguf/page.md";
     GGML = "ggml", "GGML model", Model, Opened, false, ["ggml"], [],
@@ -115,35 +115,35 @@ formats! {
     MSGPACK = "msgpack", "MessagePack data", Model, Opened, false, ["msgpack"], [],
         "Flax checkpoints are MessagePack with extension types.", page "msgpack.md";
     XGBOOST_UBJ = "ubjson", "UBJSON model", Model, Opened, false, ["ubj"], [],
-        "XGBoost models as binary JSON.";
+        "XGBoost models as binary JSON.", page "ubjson.md";
     R_DATA = "r-data", "R data file", Model, Opened, true, ["rds", "rda", "rdata"], [],
         "Serialised R objects. Promises in it run when they are used.", page "r_data/page.md";
     TORCH7 = "torch7", "Torch7 model", Model, Opened, true, ["t7"], [],
         "Serialised Lua objects, functions among them.", page "torch7.md";
     LIGHTGBM = "lightgbm", "LightGBM model", Model, Opened, false, [], [],
-        "Trees as text. Applying them runs nothing.";
+        "Trees as text. Applying them runs nothing.", page "small/lightgbm.md";
     XGBOOST_JSON = "xgboost-json", "XGBoost model as JSON", Model, Opened, false, [], [],
-        "Trees as JSON. Applying them runs nothing.";
+        "Trees as JSON. Applying them runs nothing.", page "json_models/xgboost.md";
     XGBOOST_BINARY = "xgboost-binary", "XGBoost model of the old binary form", Model, Opened, false, [], [],
-        "Trees as numbers. Applying them runs nothing.";
+        "Trees as numbers. Applying them runs nothing.", page "small/xgboost.md";
     FASTTEXT = "fasttext", "fastText model", Model, Opened, false, ["ftz"], [],
-        "A dictionary and matrices. Reading it runs nothing.";
+        "A dictionary and matrices. Reading it runs nothing.", page "small/fasttext.md";
     WORD2VEC = "word2vec", "word2vec vectors", Model, Opened, false, [], [],
-        "Words and their numbers. Reading it runs nothing.";
+        "Words and their numbers. Reading it runs nothing.", page "small/word2vec.md";
     MXNET = "mxnet", "MXNet arrays", Model, Opened, false, [], [],
         "Arrays of an MXNet model. Reading them runs nothing; the graph beside them names operators.", page "mxnet.md";
     MXNET_SYMBOL = "mxnet-symbol", "MXNet graph", Model, Opened, false, [], [],
-        "A graph as JSON. It may name operators that the application registers, or addresses.";
+        "A graph as JSON. It may name operators that the application registers, or addresses.", page "json_models/mxnet.md";
     TENSORRT = "tensorrt", "TensorRT engine", Model, Opened, true, ["engine", "trt"], [],
         "Compiled code for a graphics processor, and native libraries of plugins. Loading it runs it.", page "small/tensorrt.md";
     RKNN = "rknn", "RKNN model", Model, Opened, false, ["rknn"], [],
-        "Commands for a Rockchip neural processor.";
+        "Commands for a Rockchip neural processor.", page "small/rknn.md";
     CNTK = "cntk", "CNTK model", Model, Unread, false, ["dnn"], [],
         "A network of Microsoft's toolkit, version 1.";
     ZARR_METADATA = "zarr-metadata", "metadata of a Zarr array", Model, Opened, false, [], [],
-        "JSON that says which codecs the chunks of an array go through. One codec unpickles.";
+        "JSON that says which codecs the chunks of an array go through. One codec unpickles.", page "json_models/zarr.md";
     TENSORSTORE_SPEC = "tensorstore-spec", "metadata of a TensorStore or Orbax checkpoint", Model, Opened, false, [], [],
-        "JSON that says where arrays are: files, buckets, addresses.";
+        "JSON that says where arrays are: files, buckets, addresses.", page "json_models/tensorstore.md";
     OCDBT = "ocdbt", "OCDBT database", Data, Inert, false, ["ocdbt"], [],
         "Keys and values of a TensorStore checkpoint. Reading it runs nothing.";
 

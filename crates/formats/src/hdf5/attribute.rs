@@ -12,6 +12,8 @@ use super::{
 
 /// Most values of one attribute that are read.
 const MAX_VALUES: usize = 1 << 16;
+/// What a value takes in memory besides its bytes.
+const VALUE: u64 = 56;
 
 /// An attribute.
 #[derive(Debug)]
@@ -26,6 +28,12 @@ impl Attribute {
     /// Whether its values are texts or bytes that a program may take for something else.
     pub(super) fn is_text(&self) -> bool {
         is_text(&self.datatype)
+    }
+
+    /// What was paid for its values, which whoever is done with it gives back.
+    pub(super) fn held(&self) -> u64 {
+        let each = |value: &Vec<u8>| (value.len() as u64).saturating_add(VALUE);
+        self.values.iter().map(each).fold(0, u64::saturating_add)
     }
 }
 
@@ -72,7 +80,8 @@ fn dense(r: &mut Reader<'_, '_>, message: &Message, out: &mut Vec<Attribute>) ->
         return Ok(());
     }
     let heap = FractalHeap::open(r, heap)?;
-    for record in tree::records(r, names)? {
+    let records = tree::records(r, names)?;
+    for record in &records {
         // Eight bytes of id, then flags, of which the second says that the attribute lies elsewhere.
         if record.get(8).is_some_and(|flags| flags & 2 != 0) {
             r.unseen("an attribute that is shared between objects");
@@ -84,6 +93,7 @@ fn dense(r: &mut Reader<'_, '_>, message: &Message, out: &mut Vec<Attribute>) ->
             r.budget.release(bytes.len() as u64);
         }
     }
+    r.budget.release(tree::held(&records));
     Ok(())
 }
 
@@ -164,6 +174,8 @@ pub(super) fn committed(r: &mut Reader<'_, '_>, shared: &[u8]) -> Result<Option<
         return Ok(None);
     };
     let messages = object::messages(r, address)?;
+    let held: u64 = messages.iter().map(|m| m.data.len() as u64).sum();
+    r.budget.release(held);
     Ok(messages
         .iter()
         .find(|m| m.kind == kind::DATATYPE && !m.shared)
@@ -198,14 +210,24 @@ fn flatten(
     out: &mut Vec<Vec<u8>>,
 ) -> Result<(), Fault> {
     r.budget.steps(1)?;
+    // A value may be an array of many.
+    if out.len() >= MAX_VALUES {
+        r.unseen("values of an attribute with too many");
+        return Ok(());
+    }
     match &datatype.kind {
         Kind::Array(inner) if is_text(inner) && inner.size > 0 => {
             for part in value.chunks_exact(inner.size) {
+                if out.len() >= MAX_VALUES {
+                    r.unseen("values of an attribute with too many");
+                    break;
+                }
                 flatten(r, inner, part, out)?;
             }
         }
         Kind::VariableText | Kind::Sequence(_) => {
             if let Some(bytes) = variable(r, datatype, value)? {
+                r.hold(VALUE)?;
                 out.push(bytes);
             }
         }
@@ -215,11 +237,11 @@ fn flatten(
                 .rposition(|b| *b != 0)
                 .map_or(0, |i| i.saturating_add(1));
             let kept = value.get(..end).unwrap_or_default();
-            r.hold(kept.len() as u64)?;
+            r.hold((kept.len() as u64).saturating_add(VALUE))?;
             out.push(kept.to_vec());
         }
         Kind::Opaque | Kind::Number(_) | Kind::Array(_) | Kind::Other(_) => {
-            r.hold(value.len() as u64)?;
+            r.hold((value.len() as u64).saturating_add(VALUE))?;
             out.push(value.to_vec());
         }
     }

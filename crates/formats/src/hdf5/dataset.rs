@@ -116,6 +116,8 @@ fn external(r: &mut Reader<'_, '_>, message: &Message, out: &mut Dataset) -> Res
         let Some(name) = f.uint(r.lengths) else { break };
         let _ = f.skip(r.lengths.saturating_mul(2));
         let name = text(&heap.text(r, name)?);
+        // Each may be the same long name of the heap.
+        r.hold((name.len() as u64).saturating_add(96))?;
         out.outside.push((name, message.at));
     }
     Ok(())
@@ -201,7 +203,9 @@ fn virtual_sources(r: &mut Reader<'_, '_>, address: u64, index: u32, out: &mut D
             break;
         };
         if file != b"." {
-            out.outside.push((text(file), at));
+            let file = text(file);
+            r.hold((file.len() as u64).saturating_add(96))?;
+            out.outside.push((file, at));
         }
         if selection(&mut f).and_then(|()| selection(&mut f)).is_none() {
             if count > 1 {
@@ -210,6 +214,7 @@ fn virtual_sources(r: &mut Reader<'_, '_>, address: u64, index: u32, out: &mut D
             break;
         }
     }
+    r.budget.release(bytes.len() as u64);
     Ok(())
 }
 

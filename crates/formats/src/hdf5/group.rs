@@ -11,6 +11,9 @@ use super::{
 /// Most links of one group.
 const MAX_LINKS: usize = 1 << 20;
 
+/// What a link takes in memory besides its texts.
+const LINK: u64 = 96;
+
 /// A name in a group and what it leads to.
 pub(super) struct Link {
     pub(super) name: String,
@@ -29,6 +32,26 @@ pub(super) enum Target {
     Other(u8),
 }
 
+impl Link {
+    /// What was paid for it, which whoever is done with it gives back.
+    pub(super) fn held(&self) -> u64 {
+        let file = match &self.target {
+            Target::External { file } => file.len(),
+            Target::Object(_) | Target::Soft | Target::Other(_) => 0,
+        };
+        (self.name.len() as u64)
+            .saturating_add(file as u64)
+            .saturating_add(LINK)
+    }
+}
+
+/// Adds a link, of which a name in a heap may make many long ones.
+fn add(r: &mut Reader<'_, '_>, out: &mut Vec<Link>, link: Link) -> Result<(), Fault> {
+    r.hold(link.held())?;
+    out.push(link);
+    Ok(())
+}
+
 pub(super) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
@@ -40,7 +63,7 @@ pub(super) fn links(r: &mut Reader<'_, '_>, messages: &[Message]) -> Result<Vec<
         match message.kind {
             kind::SYMBOL_TABLE => old_group(r, message, &mut out)?,
             kind::LINK => match link(r, &message.data, message.at) {
-                Some(link) => out.push(link),
+                Some(link) => add(r, &mut out, link)?,
                 None => r.defect(message.at, "a link is damaged"),
             },
             kind::LINK_INFO => dense(r, message, &mut out)?,
@@ -100,16 +123,22 @@ fn dense(r: &mut Reader<'_, '_>, message: &Message, out: &mut Vec<Link>) -> Resu
         return Ok(());
     }
     let heap = FractalHeap::open(r, heap)?;
-    for record in tree::records(r, names)? {
+    let records = tree::records(r, names)?;
+    for record in &records {
+        if out.len() > MAX_LINKS {
+            break;
+        }
         // The hash of the name stands in front of its id.
         let id = record.get(4..).unwrap_or_default();
         if let Some((at, bytes)) = heap.object(r, id)? {
             match link(r, &bytes, at) {
-                Some(link) => out.push(link),
+                Some(link) => add(r, out, link)?,
                 None => r.defect(at, "a link is damaged"),
             }
+            r.budget.release(bytes.len() as u64);
         }
     }
+    r.budget.release(tree::held(&records));
     Ok(())
 }
 
@@ -121,6 +150,9 @@ fn old_group(r: &mut Reader<'_, '_>, message: &Message, out: &mut Vec<Link>) -> 
     };
     let heap = LocalHeap::open(r, heap)?;
     for node in tree::symbol_nodes(r, tree)? {
+        if out.len() > MAX_LINKS {
+            break;
+        }
         symbols(r, node, &heap, out)?;
     }
     Ok(())
@@ -157,11 +189,8 @@ fn symbols(r: &mut Reader<'_, '_>, node: u64, heap: &LocalHeap, out: &mut Vec<Li
         } else {
             Target::Object(object)
         };
-        out.push(Link {
-            name,
-            target,
-            at: node,
-        });
+        let at = node;
+        add(r, out, Link { name, target, at })?;
     }
     Ok(())
 }

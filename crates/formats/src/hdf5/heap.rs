@@ -178,6 +178,8 @@ impl FractalHeap {
                     length = (length << 8) | usize::from(f.u8().unwrap_or(0));
                 }
                 let bytes = f.take(length.saturating_add(1)).unwrap_or_default();
+                // As for the others, whoever is done with it gives this back.
+                r.hold(bytes.len() as u64)?;
                 Ok(Some((0, bytes.to_vec())))
             }
             _ => {

@@ -220,16 +220,18 @@ impl File {
         let held: u64 = messages.iter().map(|m| m.data.len() as u64).sum();
         for attribute in attribute::read(r, &messages)? {
             self.attribute(r, path, &attribute)?;
+            r.budget.release(attribute.held());
         }
         self.dataset(r, path, &messages)?;
         let mut links = group::links(r, &messages)?;
         links.sort_by(|a, b| a.name.cmp(&b.name));
         for link in links {
+            r.budget.release(link.held());
             let below = format!("{path}/{}", link.name);
             match link.target {
                 Target::Object(to) if below.len() > MAX_PATH || !seen.insert(to) => {}
                 Target::Object(to) => {
-                    r.hold(below.len() as u64)?;
+                    r.hold((below.len() as u64).saturating_add(64))?;
                     queue.push_back((below, to));
                 }
                 Target::External { file } => {
@@ -311,6 +313,8 @@ impl File {
             };
             self.value(r, &name, value)?;
             if let (Some(number), [_]) = (number, attribute.values.as_slice()) {
+                let texts = path.len().saturating_add(stem.len()).saturating_add(value.len());
+                r.hold((texts as u64).saturating_add(96))?;
                 let of = (path.to_owned(), stem.to_owned());
                 self.chunks.entry(of).or_default().insert(number, value.clone());
             }

@@ -1,4 +1,5 @@
-use crate::{Document, OpenOptions, assemble::assemble, graph::ReferenceKind, identify, open};
+use super::{Fault, Reader, attribute, group, object, tree};
+use crate::{Document, OpenOptions, assemble::assemble, bytes::Source, graph::ReferenceKind, identify, open};
 use proptest::prelude::*;
 use wellhead_core::{Blob, Budget};
 
@@ -94,6 +95,108 @@ fn damage_is_told_and_ends_nothing_else() {
     let mut cut = whole.clone();
     cut.truncate(whole.len() - 30);
     assert!(show(&cut).contains("defect"), "{}", show(&cut));
+}
+
+/// What `run` makes of `bytes` and this much memory.
+fn with_memory<T>(bytes: Vec<u8>, memory: u64, run: impl FnOnce(&mut Reader<'_, '_>) -> T) -> T {
+    let blob = Blob::from_bytes(bytes);
+    let limits = wellhead_core::Limits {
+        memory,
+        ..Default::default()
+    };
+    let mut budget = Budget::new(limits, std::sync::Arc::default());
+    run(&mut Reader {
+        source: Source::new(&blob),
+        budget: &mut budget,
+        base: 0,
+        offsets: 8,
+        lengths: 8,
+        defects: Vec::new(),
+        unseen: None,
+        collection: None,
+    })
+}
+
+fn message(kind: u16, data: Vec<u8>) -> object::Message {
+    object::Message {
+        kind,
+        shared: false,
+        data,
+        at: 0,
+    }
+}
+
+#[test]
+fn a_header_gives_back_what_it_paid() {
+    let mut bytes = vec![1, 0, 0, 0, 0, 0, 0, 0];
+    bytes.extend(u32::MAX.to_le_bytes());
+    bytes.extend([0; 52]);
+    with_memory(bytes, 1000, |r| {
+        r.hold(900).unwrap();
+        assert!(object::messages(r, 0).unwrap().is_empty());
+        assert!(r.hold(101).is_err());
+        assert!(r.hold(100).is_ok());
+    });
+}
+
+#[test]
+fn one_long_name_for_many_links_is_paid_for() {
+    let mut bytes = b"HEAP\0\0\0\0".to_vec();
+    for n in [70_000_u64, 0, 8192] {
+        bytes.extend(n.to_le_bytes());
+    }
+    bytes.resize(64, 0);
+    bytes.extend(b"TREE\0\0\x01\0");
+    bytes.extend([0; 24]);
+    bytes.extend(256_u64.to_le_bytes());
+    bytes.resize(256, 0);
+    bytes.extend(b"SNOD\x01\0\x64\0");
+    bytes.resize(8192, 0);
+    bytes.extend([b'n'; 60_000]);
+    bytes.resize(80_000, 0);
+    let at = [64_u64.to_le_bytes(), 0_u64.to_le_bytes()].concat();
+    let group = [message(object::kind::SYMBOL_TABLE, at)];
+    let links = with_memory(bytes.clone(), 8 << 20, |r| group::links(r, &group).unwrap().len());
+    assert_eq!(links, 100);
+    let ended = with_memory(bytes, 4 << 20, |r| group::links(r, &group).map(|l| l.len()));
+    assert!(matches!(ended, Err(Fault::Exhausted(_))), "{ended:?}");
+}
+
+#[test]
+fn short_records_are_paid_for() {
+    let mut bytes = b"BTHD\0\x05".to_vec();
+    bytes.extend(100_000_u32.to_le_bytes());
+    bytes.extend([1, 0, 0, 0, 0, 0]);
+    bytes.extend(64_u64.to_le_bytes());
+    bytes.extend([0xff, 0xff]);
+    bytes.resize(64, 0);
+    bytes.extend(b"BTLF\0\x05");
+    bytes.resize(70_000, 0);
+    let ended = with_memory(bytes, 1 << 20, |r| tree::records(r, 0).map(|l| l.len()));
+    assert!(matches!(ended, Err(Fault::Exhausted(_))), "{ended:?}");
+}
+
+#[test]
+fn short_values_are_bounded_and_paid_for() {
+    // An array of 200,000 texts of one byte.
+    let mut data = vec![3, 0, 2, 0, 25, 0, 4, 0, 0, b'a', 0];
+    data.extend([0x3a, 0, 0, 0]);
+    data.extend(200_000_u32.to_le_bytes());
+    data.push(1);
+    data.extend(200_000_u32.to_le_bytes());
+    data.extend([0x13, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0]);
+    data.extend([2, 0, 0, 0]);
+    data.extend([b'v'; 200_000]);
+    let set = [message(object::kind::ATTRIBUTE, data)];
+    with_memory(Vec::new(), 8 << 20, |r| {
+        let found = attribute::read(r, &set).unwrap();
+        assert_eq!(found[0].values.len(), 1 << 16);
+        assert!(r.unseen.is_some());
+        r.budget.release(found[0].held());
+        assert!(r.hold(8 << 20).is_ok());
+    });
+    let ended = with_memory(Vec::new(), 1 << 20, |r| attribute::read(r, &set).map(|l| l.len()));
+    assert!(matches!(ended, Err(Fault::Exhausted(_))), "{ended:?}");
 }
 
 proptest! {

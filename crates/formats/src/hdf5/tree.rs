@@ -7,6 +7,10 @@ use std::collections::BTreeSet;
 const MAX_NODES: usize = 1 << 18;
 /// Most records of one tree.
 const MAX_RECORDS: usize = 1 << 20;
+/// What a record takes in memory besides its bytes.
+const RECORD: u64 = 56;
+/// What a child that waits to be read takes in memory.
+const CHILD: u64 = 48;
 
 /// The symbol table nodes that a tree of version 1 leads to.
 pub(super) fn symbol_nodes(r: &mut Reader<'_, '_>, root: u64) -> Result<Vec<u64>, Fault> {
@@ -96,7 +100,15 @@ pub(super) fn records(r: &mut Reader<'_, '_>, address: u64) -> Result<Vec<Vec<u8
             break;
         }
     }
+    let children = (seen.len() as u64).saturating_sub(1);
+    r.budget.release(children.saturating_mul(CHILD));
     Ok(out)
+}
+
+/// What was paid for the records, which whoever is done with them gives back.
+pub(super) fn held(records: &[Vec<u8>]) -> u64 {
+    let each = |record: &Vec<u8>| (record.len() as u64).saturating_add(RECORD);
+    records.iter().map(each).fold(0, u64::saturating_add)
 }
 
 fn shape(node_size: u64, record: usize, depth: u16, offsets: usize) -> Shape {
@@ -144,7 +156,10 @@ fn node(
     for _ in 0..count {
         r.budget.steps(1)?;
         let Some(record) = f.take(shape.record) else { break };
-        r.hold(shape.record as u64)?;
+        if out.len() > MAX_RECORDS {
+            return Ok(());
+        }
+        r.hold((shape.record as u64).saturating_add(RECORD))?;
         out.push(record.to_vec());
     }
     if level == 0 {
@@ -156,7 +171,11 @@ fn node(
         else {
             break;
         };
+        if seen.len() > MAX_NODES {
+            return Ok(());
+        }
         if seen.insert(child) {
+            r.hold(CHILD)?;
             queue.push((child, records, level.saturating_sub(1)));
         } else {
             r.defect(at, "a tree of links or attributes leads in a circle");

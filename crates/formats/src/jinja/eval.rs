@@ -6,6 +6,7 @@
 
 use super::{
     ast::{Body, Id, Stmt, Target, Tree},
+    expr::cut,
     fold::{self, MAX_TEXT},
     value::{Object, Reached, Value},
 };
@@ -20,6 +21,8 @@ use wellhead_core::{Budget, Exhausted};
 const UNITS: u64 = 300_000;
 /// How deep statements, expressions and macros may lie in one another.
 const MAX_DEPTH: u32 = 120;
+/// Values that hold less are paid for by their steps.
+const MIN_PAID: u64 = 1 << 10;
 /// Most rounds of a loop that are gone one by one.
 const MAX_ROUNDS: usize = 64;
 /// Rounds and lengths beyond which a template exhausts what renders it.
@@ -87,6 +90,8 @@ pub(super) struct Evaluator<'t, 'b> {
     pub(super) units: u64,
     pub(super) depth: u32,
     pub(super) inlined: u32,
+    /// The bytes that values were paid with.
+    held: u64,
     times: u64,
 }
 
@@ -110,11 +115,17 @@ pub(super) fn run(tree: &Tree, text: &str, budget: &mut Budget) -> Result<Found,
         units: UNITS,
         depth: 0,
         inlined: 0,
+        held: 0,
         times: 1,
     };
     evaluator.found.too_deep = tree.too_deep.clone();
-    evaluator.body(&tree.body)?;
-    Ok(evaluator.found)
+    let done = evaluator.body(&tree.body);
+    let Evaluator {
+        found, held, budget, ..
+    } = evaluator;
+    budget.release(held);
+    done?;
+    Ok(found)
 }
 
 impl<'t> Evaluator<'t, '_> {
@@ -127,7 +138,8 @@ impl<'t> Evaluator<'t, '_> {
     pub(super) fn shown(&self, id: Id) -> String {
         let text = self.text.get(self.tree.span(id)).unwrap_or_default();
         let text = text.trim();
-        if text.chars().count() > 60 {
+        // Looked at no further than it is shown: a loop shows the same long text again and again.
+        if text.chars().nth(60).is_some() {
             let mut cut: String = text.chars().take(59).collect();
             cut.push('…');
             return cut;
@@ -190,6 +202,7 @@ impl<'t> Evaluator<'t, '_> {
                 let mut value = self.captured(body)?;
                 for filter in filters {
                     value = self.filter_of(*filter, value)?;
+                    value = self.made(value)?;
                 }
                 self.assign(std::slice::from_ref(target), value);
             }
@@ -284,7 +297,7 @@ impl<'t> Evaluator<'t, '_> {
         let done = self.body(body);
         let out = self.outs.pop().flatten();
         done?;
-        Ok(out.map_or(Value::Data, |text| Value::Str(Rc::from(text))))
+        self.made(out.map_or(Value::Data, |text| Value::Str(Rc::from(text))))
     }
 
     // --- variables ---
@@ -495,7 +508,7 @@ impl<'t> Evaluator<'t, '_> {
             None => {
                 let element = match &value {
                     Value::Object(object) => Value::Object(Rc::new(Object {
-                        path: format!("{}[…]", object.path),
+                        path: cut(format!("{}[…]", object.path)),
                         ..(**object).clone()
                     })),
                     Value::Range(_) => Value::Data,
@@ -581,6 +594,31 @@ impl<'t> Evaluator<'t, '_> {
         act(&mut self.found.hungers, what, span);
     }
 
+    /// Pays for what a value holds that was not there before. Variables keep it, and so does the log, so nothing is given back
+    /// before the end.
+    pub(super) fn made(&mut self, value: Value) -> Result<Value, Exhausted> {
+        self.pay(value.fresh())?;
+        Ok(value)
+    }
+
+    pub(super) fn pay(&mut self, bytes: u64) -> Step {
+        if bytes >= MIN_PAID {
+            self.budget.steps(bytes / 64)?;
+            self.budget.memory(bytes)?;
+            self.held = self.held.saturating_add(bytes);
+        }
+        Ok(())
+    }
+
+    /// Pays for going over a list or mapping, which a template may have written down as long as it likes.
+    pub(super) fn gone_over(&mut self, value: &Value) -> Step {
+        self.budget.steps(match value {
+            Value::List(items) => items.len() as u64,
+            Value::Dict(pairs) => pairs.len() as u64,
+            _ => 0,
+        })
+    }
+
     /// Pays for a text that is built; whether it may go on.
     pub(super) fn grow(&mut self, bytes: usize) -> Result<(), Exhausted> {
         self.unit((bytes as u64 / 32).saturating_add(1))
@@ -607,7 +645,5 @@ fn loop_object(i: usize, n: usize) -> Value {
         ("revindex", int(n.saturating_sub(i))),
         ("revindex0", int(n.saturating_sub(i).saturating_sub(1))),
     ];
-    Value::Dict(Rc::new(
-        pairs.into_iter().map(|(k, v)| (Value::str(k), v)).collect(),
-    ))
+    Value::dict(pairs.into_iter().map(|(k, v)| (Value::str(k), v)).collect())
 }

@@ -17,12 +17,34 @@ const MAX_DEPTH: u32 = 160;
 /// How many macros are gone inside one another.
 const MAX_INLINED: u32 = 3;
 
+/// Most bytes of arguments that are put together for a message, before it is cut.
+const MAX_SHOWN: usize = 1 << 10;
+
 /// Arguments of a call, with their values.
 struct Given {
     plain: Vec<Value>,
     named: Vec<(Rc<str>, Value)>,
     /// As they are written or known, for the message.
     shown: String,
+}
+
+/// Arguments after one another, no more of them than a message shows.
+#[derive(Default)]
+struct Shown(String);
+
+impl Shown {
+    fn push(&mut self, name: &str, text: impl FnOnce() -> String) {
+        if self.0.len() >= MAX_SHOWN {
+            return;
+        }
+        if !self.0.is_empty() {
+            self.0.push_str(", ");
+        }
+        if !name.is_empty() {
+            self.0.extend(name.chars().take(MAX_SHOWN).chain(['=']));
+        }
+        self.0.extend(text().chars().take(MAX_SHOWN));
+    }
 }
 
 impl Evaluator<'_, '_> {
@@ -36,7 +58,7 @@ impl Evaluator<'_, '_> {
         self.depth = self.depth.saturating_add(1);
         let value = self.expr_of(id);
         self.depth = self.depth.saturating_sub(1);
-        value
+        self.made(value?)
     }
 
     fn expr_of(&mut self, id: Id) -> Known {
@@ -54,10 +76,11 @@ impl Evaluator<'_, '_> {
                 for (key, value) in pairs {
                     out.push((self.expr(*key)?, self.expr(*value)?));
                 }
-                Ok(Value::Dict(Rc::new(out)))
+                Ok(Value::dict(out))
             }
             Kind::Attr(of, name) => {
                 let base = self.expr(*of)?;
+                self.gone_over(&base)?;
                 let shown = self.shown(*of);
                 Ok(self.attribute(&base, &shown, name, tree.span(id)))
             }
@@ -103,6 +126,7 @@ impl Evaluator<'_, '_> {
                 let mut last = first.clone();
                 for (_, id) in rest {
                     last = self.expr(*id)?;
+                    self.gone_over(&last)?;
                 }
                 Ok(match rest.as_slice() {
                     [(op, _)] => compare(op, &first, &last),
@@ -165,10 +189,10 @@ impl Evaluator<'_, '_> {
                         _ => format!("{shown}.{name}"),
                     };
                     let start = Object {
-                        path,
+                        path: cut(path),
                         reached,
                         short: String::new(),
-                        last: name.to_owned(),
+                        last: cut(name.to_owned()),
                         event: None,
                     };
                     return self.told(start, span);
@@ -189,13 +213,11 @@ impl Evaluator<'_, '_> {
                 let key = pairs.iter().rev().find(|(k, _)| k.as_str() == Some(name));
                 match key {
                     Some((_, value)) => value.clone(),
-                    None if names::is_method(name) => Value::Method(Rc::new((base.clone(), Rc::from(name)))),
+                    None if names::is_method(name) => Value::bound(base, name),
                     None => Value::Data,
                 }
             }
-            Value::Str(_) | Value::List(_) | Value::Range(_) => {
-                Value::Method(Rc::new((base.clone(), Rc::from(name))))
-            }
+            Value::Str(_) | Value::List(_) | Value::Range(_) => Value::bound(base, name),
             Value::Opaque => Value::Opaque,
             _ => Value::Data,
         }
@@ -209,7 +231,7 @@ impl Evaluator<'_, '_> {
             // `loop.index`, `cycler.next`, `request.args`: what templates are given these for.
             return if step.starts_with('.') || step.starts_with('[') {
                 Value::Object(Rc::new(Object {
-                    path: format!("{}{step}", object.path),
+                    path: cut(format!("{}{step}", object.path)),
                     ..object.clone()
                 }))
             } else {
@@ -226,7 +248,7 @@ impl Evaluator<'_, '_> {
             path: cut(format!("{}{step}", object.path)),
             reached: found.unwrap_or(object.reached).max(object.reached),
             short: cut(short),
-            last: name.to_owned(),
+            last: cut(name.to_owned()),
             event: object.event,
         };
         self.told(next, span)
@@ -291,6 +313,7 @@ impl Evaluator<'_, '_> {
         for one in base.alternatives() {
             for name in key.alternatives() {
                 self.unit(1)?;
+                self.gone_over(one)?;
                 out.push(self.item_of(one, of, name, key_id, span.clone()));
             }
         }
@@ -385,36 +408,45 @@ impl Evaluator<'_, '_> {
     // --- calls ---
 
     fn given(&mut self, args: &Args) -> Result<Given, Exhausted> {
-        let mut shown = Vec::new();
+        let mut shown = Shown::default();
         let mut plain = Vec::new();
         for id in &args.plain {
             let value = self.expr(*id)?;
-            shown.push(value.repr().unwrap_or_else(|| self.shown(*id)));
+            shown.push("", || value.repr().unwrap_or_else(|| self.shown(*id)));
             plain.push(value);
         }
         let mut named = Vec::new();
         for (name, id) in &args.named {
             let value = self.expr(*id)?;
-            let text = value.repr().unwrap_or_else(|| self.shown(*id));
-            shown.push(format!("{name}={text}"));
+            shown.push(name, || value.repr().unwrap_or_else(|| self.shown(*id)));
             named.push((Rc::clone(name), value));
         }
         for id in &args.spread {
             let value = self.expr(*id)?;
-            shown.push(format!("*{}", self.shown(*id)));
+            shown.push("", || format!("*{}", self.shown(*id)));
+            // The same list may be spread in one call as often as there is room for a star.
+            let room = fold::MAX_ITEMS.saturating_sub(plain.len().saturating_add(named.len()));
             match value {
-                Value::Dict(pairs) => named.extend(
-                    pairs
-                        .iter()
-                        .filter_map(|(k, v)| Some((Rc::from(k.as_str()?), v.clone()))),
-                ),
-                other => plain.extend(fold::elements(&other).unwrap_or_else(|| vec![other])),
+                Value::Dict(pairs) => {
+                    self.unit(pairs.len().min(room) as u64)?;
+                    named.extend(
+                        pairs
+                            .iter()
+                            .take(room)
+                            .filter_map(|(k, v)| Some((Rc::from(k.as_str()?), v.clone()))),
+                    );
+                }
+                other => {
+                    let items = fold::elements(&other).unwrap_or_else(|| vec![other]);
+                    self.unit(items.len() as u64)?;
+                    plain.extend(items.into_iter().take(room));
+                }
             }
         }
         Ok(Given {
             plain,
             named,
-            shown: cut(shown.join(", ")),
+            shown: cut(shown.0),
         })
     }
 
@@ -466,12 +498,13 @@ impl Evaluator<'_, '_> {
             return self.call_value(&value, None, given, span);
         }
         if let (Value::Str(format), "format" | "format_map") = (base, name) {
+            self.grow(format.len())?;
             self.format_fields(format, given, span.clone());
         }
         if let Some(on) = on
             && matches!(name, "append" | "extend" | "insert" | "update" | "setdefault")
         {
-            self.changed(on, base, name, given);
+            self.changed(on, base, name, given)?;
         }
         if matches!(base, Value::Data | Value::None) && !names::is_method(name) {
             self.unknown_call(&format!("{shown}.{name}"), span);
@@ -491,6 +524,7 @@ impl Evaluator<'_, '_> {
         fold: impl Fn(&Value, &Given) -> Option<Value>,
     ) -> Known {
         self.grow(base.as_str().map_or(8, str::len))?;
+        self.gone_over(base)?;
         let mut parts: Vec<&Value> = vec![base];
         parts.extend(&given.plain);
         parts.extend(given.named.iter().map(|(_, v)| v));
@@ -521,7 +555,7 @@ impl Evaluator<'_, '_> {
     }
 
     /// A list or mapping that a method changes in place.
-    fn changed(&mut self, on: &str, base: &Value, name: &str, given: &Given) {
+    fn changed(&mut self, on: &str, base: &Value, name: &str, given: &Given) -> Result<(), Exhausted> {
         let value = match (base, name, given.plain.first()) {
             (Value::List(items), "append", Some(item)) if items.len() < fold::MAX_ITEMS => {
                 let mut items = items.to_vec();
@@ -529,9 +563,11 @@ impl Evaluator<'_, '_> {
                 Value::list(items)
             }
             (Value::List(_) | Value::Dict(_), _, Some(item)) => Value::unknown(&[base, item]),
-            _ => return,
+            _ => return Ok(()),
         };
+        let value = self.made(value)?;
         self.change(on, value);
+        Ok(())
     }
 
     /// The attributes that the fields of a format name.
@@ -609,6 +645,9 @@ impl Evaluator<'_, '_> {
                 self.call_macro(*number, &given.plain, &given.named)
             }
             Value::Object(object) if object.reached == Reached::Given => {
+                if let ("namespace", Some(Value::Dict(pairs))) = (object.path.as_str(), given.plain.first()) {
+                    self.pay((pairs.len() as u64).saturating_mul(64))?;
+                }
                 Ok(self.call_given(object, given, span))
             }
             Value::Object(object) => Ok(self.call_inside(object, given, span)),
@@ -655,7 +694,7 @@ impl Evaluator<'_, '_> {
                         .iter()
                         .map(|(k, v)| (Value::Str(Rc::clone(k)), v.clone())),
                 );
-                Value::Dict(Rc::new(pairs))
+                Value::dict(pairs)
             }
             "range" => self.range(given, span),
             "raise_exception" | "strftime_now" | "super" => Value::Data,
@@ -901,7 +940,7 @@ impl Evaluator<'_, '_> {
         let mut shown = shown.to_owned();
         for name in path.split('.').take(64) {
             value = self.attribute(&value, &shown, name, span.clone());
-            shown = format!("{shown}.{name}");
+            shown = cut(format!("{shown}.{name}"));
         }
         value
     }
@@ -1018,8 +1057,9 @@ impl Evaluator<'_, '_> {
                     self.hunger("formats a text of huge width".to_owned(), span);
                 }
                 self.grow(format.len())?;
+                self.gone_over(right)?;
                 let args = match right {
-                    Value::List(items) => items.to_vec(),
+                    Value::List(items) => items.iter().take(fold::MAX_ITEMS).cloned().collect(),
                     other => vec![other.clone()],
                 };
                 let named: Vec<(Rc<str>, Value)> = match right {
@@ -1143,7 +1183,7 @@ fn compare(op: &str, left: &Value, right: &Value) -> Value {
         "in" | "not in" => {
             let found = match (left, right) {
                 (Value::Str(a), Value::Str(b)) => Some(b.contains(&**a)),
-                (Value::Str(_) | Value::Int(_), Value::List(items)) => {
+                (Value::Str(_) | Value::Int(_), Value::List(items)) if items.len() <= fold::MAX_COPIED => {
                     let all: Option<Vec<bool>> = items.iter().map(|i| i.equals(left)).collect();
                     all.map(|all| all.contains(&true))
                 }
@@ -1165,8 +1205,8 @@ fn compare(op: &str, left: &Value, right: &Value) -> Value {
 }
 
 /// A text for a message, cut in the middle of nowhere.
-fn cut(text: String) -> String {
-    if text.chars().count() <= 200 {
+pub(super) fn cut(text: String) -> String {
+    if text.chars().nth(200).is_none() {
         return text;
     }
     let mut short: String = text.chars().take(199).collect();

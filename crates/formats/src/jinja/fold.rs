@@ -16,6 +16,8 @@ fn by_name<'a>(named: Named<'a>, name: &str) -> Option<&'a Value> {
 pub(super) const MAX_TEXT: usize = 64 << 10;
 /// Most elements of a list that is followed.
 pub(super) const MAX_ITEMS: usize = 256;
+/// Most elements that are copied or looked through; a template may write down a longer list, and refer to it in every other statement.
+pub(super) const MAX_COPIED: usize = 4096;
 
 fn text(out: impl Into<String>) -> Option<Value> {
     let out: String = out.into();
@@ -38,12 +40,14 @@ fn chars(text: &str) -> Value {
 /// The elements of what can be gone over.
 pub(super) fn elements(value: &Value) -> Option<Vec<Value>> {
     match value {
-        Value::List(items) => Some(items.to_vec()),
-        Value::Str(text) if text.chars().count() <= MAX_ITEMS => match chars(text) {
+        Value::List(items) if items.len() <= MAX_COPIED => Some(items.to_vec()),
+        Value::Str(text) if text.chars().nth(MAX_ITEMS).is_none() => match chars(text) {
             Value::List(items) => Some(items.to_vec()),
             _ => None,
         },
-        Value::Dict(pairs) => Some(pairs.iter().map(|(k, _)| k.clone()).collect()),
+        Value::Dict(pairs) if pairs.len() <= MAX_COPIED => {
+            Some(pairs.iter().map(|(k, _)| k.clone()).collect())
+        }
         Value::Range(n) if *n <= MAX_ITEMS as u64 => {
             Some((0..i64::try_from(*n).unwrap_or(0)).map(Value::Int).collect())
         }
@@ -71,6 +75,7 @@ pub(super) fn index(value: &Value, at: i64) -> Option<Value> {
 /// `[start:end:step]`.
 pub(super) fn slice(value: &Value, ends: [Option<i64>; 3]) -> Option<Value> {
     let items = match value {
+        Value::Str(text) if text.len() > MAX_TEXT => return None,
         Value::Str(text) => text
             .chars()
             .map(|c| Value::str(c.encode_utf8(&mut [0; 4])))
@@ -147,6 +152,8 @@ pub(super) fn filter(name: &str, value: &Value, args: &[Value], named: Named<'_>
         "length" | "count" => {
             let n = match value {
                 Value::Str(t) => t.chars().count(),
+                Value::List(items) => items.len(),
+                Value::Dict(pairs) => pairs.len(),
                 other => elements(other)?.len(),
             };
             i64::try_from(n).ok().map(Value::Int)
@@ -191,6 +198,7 @@ pub(super) fn method(value: &Value, name: &str, args: &[Value], named: Named<'_>
     match value {
         Value::Str(t) => text_method(t, name, args, named),
         Value::Dict(pairs) => match name {
+            "items" | "keys" | "values" if pairs.len() > MAX_COPIED => None,
             "items" => Some(Value::list(
                 pairs
                     .iter()

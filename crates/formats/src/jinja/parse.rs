@@ -805,13 +805,18 @@ impl<'a> Parser<'a> {
     }
 
     fn dotted(&mut self) -> Option<Rc<str>> {
-        let mut name = self.name()?;
+        let first = self.name()?;
+        let mut name = String::new();
         while self.is(".") && matches!(self.ahead(1), Some(TokenKind::Name(_))) {
             self.step();
             let next = self.name()?;
-            name = Rc::from(format!("{name}.{next}"));
+            if name.is_empty() {
+                name.push_str(&first);
+            }
+            name.push('.');
+            name.push_str(&next);
         }
-        Some(name)
+        Some(if name.is_empty() { first } else { Rc::from(name) })
     }
 
     fn test_args(&mut self) -> Args {

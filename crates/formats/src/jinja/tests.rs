@@ -407,6 +407,50 @@ fn templates_of_popular_models_are_silent() {
     }
 }
 
+#[test]
+fn lists_that_nest_in_themselves_do_not_overflow_the_stack() {
+    for step in [
+        "{% set a=[[[[[[[[[[[[[[[[a]]]]]]]]]]]]]]]] %}",
+        "{% set a={'a':{'a':{'a':{'a':{'a':a}}}}} %}",
+        "{% set a=[a.append] %}",
+        "{% set b=a %}{% set a=[] %}{{ a.append(b) }}",
+        "{% set a=([a] if x else {'b': a}) %}",
+        "{% set a=dict(a=a) %}",
+    ] {
+        told(&format!("{{% set a=[] %}}{}", step.repeat(5_000)));
+    }
+    // What is not so deep is still followed.
+    assert_eq!(
+        told("{% set a=[[[['__glo' ~ 'bals__']]]] %}{{ lipsum[a[0][0][0][0]].os.popen('id') }}"),
+        "runs os.popen('id')"
+    );
+}
+
+#[test]
+fn what_is_long_is_not_copied_without_end() {
+    let long = format!("{{% set s='{}' %}}", "a".repeat(1 << 20));
+    let list = format!("{{% set s=[{}] %}}", "1,".repeat(100_000));
+    for (start, step) in [
+        (&long, "{{ f(s,s,s,s,s,s,s,s,s,s,s,s,s,s,s,s) }}"),
+        (&long, "{{ [s,s,s,s,s,s,s,s,s,s,s,s,s,s,s,s] }}"),
+        (&long, "{% set a=lipsum[s] %}{% set b=[a,b] %}"),
+        (&long, "{% set b=[(s[:65000] ~ 'b'),b] %}"),
+        (&list, "{{ f(*s,*s,*s,*s,*s,*s) }}"),
+        (&list, "{% set b=[s|list, s[:], b] %}"),
+        (&list, "{% set b=[(s[:4000]|list), b] %}"),
+        (&list, "{{ 'a' in s }}"),
+    ] {
+        let mut budget = Budget::default();
+        let text = format!("{start}{}", step.repeat(1_000));
+        analyse("chat_template", &Arc::from(text), &mut budget);
+    }
+    // Built anew each time, it is paid for.
+    let built = "{% set s='a'*60000 %}{% set b=[s~'b', b] %}".repeat(5_000);
+    assert!(told(&built).contains("bytes of memory"));
+    let names = format!("{{{{ a|b{} }}}}", ".b".repeat(200_000));
+    told(&names);
+}
+
 proptest! {
     #[test]
     fn never_panics(text in "[{}%#|~()\\[\\]'\".a-c_0-9 ,:=+*-]{0,80}") {

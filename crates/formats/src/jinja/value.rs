@@ -1,5 +1,6 @@
 //! What an expression is known to be.
 
+use super::fold::MAX_TEXT;
 use std::rc::Rc;
 
 /// A value, as far as the template alone tells.
@@ -14,8 +15,8 @@ pub(super) enum Value {
     Int(i64),
     Float(f64),
     Str(Rc<str>),
-    List(Rc<Vec<Self>>),
-    Dict(Rc<Vec<(Self, Self)>>),
+    List(Shared<Self>),
+    Dict(Shared<(Self, Self)>),
     /// `range(n)` of so many numbers.
     Range(u64),
     /// One of these, depending on the conversation.
@@ -56,6 +57,30 @@ pub enum Reached {
     Door,
 }
 
+/// The elements of a list or dictionary, and how deep they nest. Only this module makes one, so that none nests deeper than
+/// [`MAX_NESTED`]: statements can nest a list in itself again and again, and dropping it would go as deep.
+#[derive(Clone, Debug)]
+pub(super) struct Shared<T> {
+    items: Rc<Vec<T>>,
+    depth: u8,
+}
+
+impl<T> Shared<T> {
+    fn is(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.items, &other.items)
+    }
+}
+
+impl<T> std::ops::Deref for Shared<T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        &self.items
+    }
+}
+
+/// How deep lists, dictionaries and methods may lie in one another.
+const MAX_NESTED: u8 = 32;
 /// Most values that one variable is followed with.
 const MAX_ALTERNATIVES: usize = 6;
 
@@ -65,7 +90,69 @@ impl Value {
     }
 
     pub(super) fn list(items: Vec<Self>) -> Self {
-        Self::List(Rc::new(items))
+        match deeper(items.iter()) {
+            Some(depth) => Self::List(Shared {
+                items: Rc::new(items),
+                depth,
+            }),
+            None => Self::Opaque,
+        }
+    }
+
+    pub(super) fn dict(pairs: Vec<(Self, Self)>) -> Self {
+        match deeper(pairs.iter().flat_map(|(k, v)| [k, v])) {
+            Some(depth) => Self::Dict(Shared {
+                items: Rc::new(pairs),
+                depth,
+            }),
+            None => Self::Opaque,
+        }
+    }
+
+    /// A method of a value.
+    pub(super) fn bound(of: &Self, name: &str) -> Self {
+        match deeper(std::iter::once(of)) {
+            Some(_) => Self::Method(Rc::new((of.clone(), Rc::from(name)))),
+            None => Self::Opaque,
+        }
+    }
+
+    /// How deep it nests.
+    fn depth(&self) -> u8 {
+        match self {
+            Self::List(items) => items.depth,
+            Self::Dict(pairs) => pairs.depth,
+            // Alternatives are never alternatives themselves.
+            Self::Any(all) => all.iter().map(Self::depth).max().unwrap_or(0),
+            Self::Method(method) => method.0.depth().saturating_add(1),
+            _ => 0,
+        }
+    }
+
+    /// The bytes that it alone holds, roughly; what something else holds as well was counted before.
+    pub(super) fn fresh(&self) -> u64 {
+        match self {
+            Self::Str(text) if Rc::strong_count(text) == 1 => text.len() as u64,
+            Self::List(items) if Rc::strong_count(&items.items) == 1 => {
+                items.iter().map(Self::element).fold(0, u64::saturating_add)
+            }
+            Self::Dict(pairs) if Rc::strong_count(&pairs.items) == 1 => pairs
+                .iter()
+                .map(|(k, v)| k.element().saturating_add(v.element()))
+                .fold(0, u64::saturating_add),
+            Self::Any(all) if Rc::strong_count(all) == 1 => {
+                all.iter().map(Self::fresh).fold(0, u64::saturating_add)
+            }
+            _ => 0,
+        }
+    }
+
+    fn element(&self) -> u64 {
+        let text = match self {
+            Self::Str(text) if Rc::strong_count(text) == 1 => text.len() as u64,
+            _ => 0,
+        };
+        text.saturating_add(64)
     }
 
     pub(super) fn as_str(&self) -> Option<&str> {
@@ -102,8 +189,8 @@ impl Value {
             (Self::Bool(a), Self::Bool(b)) => a == b,
             (Self::Int(a), Self::Int(b)) => a == b,
             (Self::Str(a), Self::Str(b)) => a == b,
-            (Self::List(a), Self::List(b)) => Rc::ptr_eq(a, b),
-            (Self::Dict(a), Self::Dict(b)) => Rc::ptr_eq(a, b),
+            (Self::List(a), Self::List(b)) => a.is(b),
+            (Self::Dict(a), Self::Dict(b)) => a.is(b),
             (Self::Object(a), Self::Object(b)) => Rc::ptr_eq(a, b) || a.path == b.path,
             (Self::Namespace(a), Self::Namespace(b)) | (Self::Macro(a), Self::Macro(b)) => a == b,
             _ => false,
@@ -203,7 +290,7 @@ impl Value {
         }
     }
 
-    /// The text that printing it makes, where it is known.
+    /// The text that printing it makes, where it is known and not too long to be put together.
     pub(super) fn printed(&self) -> Option<Rc<str>> {
         Some(match self {
             Self::Str(text) => Rc::clone(text),
@@ -212,18 +299,25 @@ impl Value {
             Self::Bool(true) => "True".into(),
             Self::Bool(false) => "False".into(),
             Self::None => "None".into(),
-            Self::List(items) if items.is_empty() => "[]".into(),
             Self::List(items) if items.len() <= 64 => {
-                let parts: Option<Vec<String>> = items.iter().map(Self::repr).collect();
-                format!("[{}]", parts?.join(", ")).into()
+                let mut out = String::from("[");
+                for (i, item) in items.iter().enumerate() {
+                    out.push_str(if i > 0 { ", " } else { "" });
+                    item.repr_onto(&mut out)?;
+                }
+                out.push(']');
+                out.into()
             }
-            Self::Dict(pairs) if pairs.is_empty() => "{}".into(),
             Self::Dict(pairs) if pairs.len() <= 64 => {
-                let parts: Option<Vec<String>> = pairs
-                    .iter()
-                    .map(|(k, v)| Some(format!("{}: {}", k.repr()?, v.repr()?)))
-                    .collect();
-                format!("{{{}}}", parts?.join(", ")).into()
+                let mut out = String::from("{");
+                for (i, (key, value)) in pairs.iter().enumerate() {
+                    out.push_str(if i > 0 { ", " } else { "" });
+                    key.repr_onto(&mut out)?;
+                    out.push_str(": ");
+                    value.repr_onto(&mut out)?;
+                }
+                out.push('}');
+                out.into()
             }
             Self::Object(object) => match object.path.as_str() {
                 "lipsum" => "<function generate_lorem_ipsum at 0x7f0000000000>".into(),
@@ -239,12 +333,28 @@ impl Value {
         })
     }
 
+    fn repr_onto(&self, out: &mut String) -> Option<()> {
+        let text = self.repr()?;
+        if out.len().saturating_add(text.len()) > MAX_TEXT {
+            return None;
+        }
+        out.push_str(&text);
+        Some(())
+    }
+
     /// As Python's `repr` writes it inside a list.
     pub(super) fn repr(&self) -> Option<String> {
         match self {
+            Self::Str(text) if text.len() > MAX_TEXT => None,
             Self::Str(text) => Some(format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"))),
             Self::List(_) | Self::Dict(_) | Self::Object(_) => None,
             one => one.printed().map(|t| t.to_string()),
         }
     }
+}
+
+/// How deep nests what holds these; `None` if too deep.
+fn deeper<'a>(children: impl Iterator<Item = &'a Value>) -> Option<u8> {
+    let depth = children.map(Value::depth).max().unwrap_or(0).saturating_add(1);
+    (depth <= MAX_NESTED).then_some(depth)
 }

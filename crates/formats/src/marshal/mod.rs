@@ -105,10 +105,13 @@ pub(crate) fn looks_like_code(bytes: &[u8]) -> bool {
     if !matches!(bytes.first(), Some(0xe3 | 0x63)) {
         return false;
     }
-    let blob_budget = &mut Budget::default();
+    // Each object takes a byte at least, so the steps are no more than the bytes, four times over.
+    let budget = &mut Budget::default();
     layouts(None).into_iter().any(|layout| {
         let mut objects = Objects::new(bytes, layout);
-        objects.read(0, blob_budget).is_ok()
+        let read = objects.read(0, budget);
+        budget.release(objects.held);
+        read.is_ok()
     })
 }
 
@@ -222,6 +225,7 @@ fn parse(bytes: &[u8], budget: &mut Budget) -> Result<Bytecode, String> {
     for layout in layouts(header.and_then(|h| h.python)) {
         let mut objects = Objects::new(body, layout);
         let read = objects.read(0, budget);
+        // The objects go with this round, whatever comes of it; what `codes` makes of them is paid for by itself.
         budget.release(objects.held);
         match read {
             Ok(root) => {

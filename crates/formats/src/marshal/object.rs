@@ -193,7 +193,7 @@ impl<'a> Objects<'a> {
             }
             b':' => self.items(3, depth, budget)?,
             b'{' | b'}' => self.dictionary(depth, budget)?,
-            leaf => self.leaf(leaf)?,
+            leaf => self.leaf(leaf, budget)?,
         };
         let interned = code & 0x7f == b't' && self.layout == Layout::Two;
         let id = self.keep(object, budget)?;
@@ -226,7 +226,7 @@ impl<'a> Objects<'a> {
         Ok(Object::Items(items))
     }
 
-    fn leaf(&mut self, code: u8) -> Result<Object, Stop> {
+    fn leaf(&mut self, code: u8, budget: &mut Budget) -> Result<Object, Stop> {
         Ok(match code {
             b'N' => Object::None,
             b'T' => Object::Int(1),
@@ -261,11 +261,14 @@ impl<'a> Objects<'a> {
             }
             b's' => {
                 let n = self.size()?;
+                // `keep` pays for it once it is there; that there is room is seen to before.
+                budget.memory(n as u64)?;
+                budget.release(n as u64);
                 Object::Bytes(self.take(n)?.into())
             }
             b't' | b'u' | b'a' | b'A' => {
                 let n = self.size()?;
-                Object::Text(String::from_utf8_lossy(self.take(n)?).into())
+                Object::Text(text(self.take(n)?, budget)?)
             }
             b'z' | b'Z' => {
                 let n = usize::from(self.u8()?);
@@ -314,4 +317,18 @@ impl<'a> Objects<'a> {
         }
         Ok(raw)
     }
+}
+
+/// Text of bytes, where there is room for it.
+fn text(bytes: &[u8], budget: &mut Budget) -> Result<Arc<str>, Exhausted> {
+    let valid = std::str::from_utf8(bytes);
+    // Each byte that is no text becomes three, in a string that doubles as it grows and is then copied.
+    let times = if valid.is_ok() { 1 } else { 7 };
+    let room = (bytes.len() as u64).saturating_mul(times);
+    budget.memory(room)?;
+    budget.release(room);
+    Ok(match valid {
+        Ok(text) => text.into(),
+        Err(_) => String::from_utf8_lossy(bytes).into(),
+    })
 }

@@ -100,6 +100,41 @@ fn shared_objects_are_not_multiplied() {
     assert_eq!(show(&bytes), "it holds no code object");
 }
 
+#[test]
+fn what_is_no_text_is_paid_for_before_it_is_decoded() {
+    let text = |byte: u8| {
+        let size = 48_u32 << 20;
+        let mut bytes = b"u".to_vec();
+        bytes.extend(size.to_le_bytes());
+        bytes.resize(bytes.len() + size as usize, byte);
+        bytes
+    };
+    assert!(show(&text(0xff)).contains("bytes of memory"));
+    assert_eq!(show(&text(b'a')), "it holds no code object");
+}
+
+#[test]
+fn shared_instructions_are_judged_by_their_beginning() {
+    let code = |instructions: Vec<u8>| Code {
+        instructions: instructions.into(),
+        ..Code::default()
+    };
+    let shared = code([9, 0].repeat(8 << 20));
+    let bytecode = Bytecode {
+        header: None,
+        layout: Layout::ThreeEleven,
+        codes: vec![shared; 64],
+        uses: Vec::new(),
+        trailing: 0,
+    };
+    let limits = wellhead_core::Limits {
+        steps: 1 << 20,
+        ..wellhead_core::Limits::default()
+    };
+    let mut budget = Budget::new(limits, Arc::default());
+    assert!(uses::uses(&bytecode, &mut budget).is_err());
+}
+
 /// Where an interpreter of that version may be.
 fn pythons(minor: u8) -> Vec<std::path::PathBuf> {
     let root = std::env::var_os("PYENV_ROOT").map(std::path::PathBuf::from);

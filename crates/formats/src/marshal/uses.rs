@@ -20,6 +20,9 @@ const MAX_TEXT: usize = 4096;
 /// Highest stack that is kept.
 const MAX_STACK: usize = 512;
 
+/// Most bytes of one code object's instructions that a version is judged by.
+const MAX_JUDGED: usize = 64 << 10;
+
 /// How code uses a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum UseKind {
@@ -80,7 +83,7 @@ pub(super) fn uses(bytecode: &Bytecode, budget: &mut Budget) -> Result<Vec<Use>,
     let minor = match known {
         Some((3, minor)) if opcodes::table(minor).is_some() => Some(minor),
         Some(_) => None,
-        None => likeliest(bytecode),
+        None => likeliest(bytecode, walk.budget)?,
     };
     if let Some((minor, table)) = minor.and_then(|m| Some((m, opcodes::table(m)?))) {
         walk.minor = minor;
@@ -94,26 +97,30 @@ pub(super) fn uses(bytecode: &Bytecode, budget: &mut Budget) -> Result<Vec<Use>,
 }
 
 /// The version whose instructions fit best.
-fn likeliest(bytecode: &Bytecode) -> Option<u8> {
+fn likeliest(bytecode: &Bytecode, budget: &mut Budget) -> Result<Option<u8>, Exhausted> {
     let minors = match bytecode.layout {
         Layout::Two => 0..0,
         Layout::Three => 6..8,
         Layout::ThreeEight => 8..11,
         Layout::ThreeEleven => 11..15,
     };
-    minors
-        .filter_map(|minor| {
-            let table = opcodes::table(minor)?;
-            let faults: usize = bytecode
-                .codes
-                .iter()
-                .take(64)
-                .map(|code| faults(code, table))
-                .sum();
-            Some((faults, std::cmp::Reverse(minor)))
-        })
-        .min()
-        .map(|(_, minor)| minor.0)
+    let mut best: Option<(usize, u8)> = None;
+    for minor in minors {
+        let Some(table) = opcodes::table(minor) else {
+            continue;
+        };
+        let mut all = 0_usize;
+        for code in bytecode.codes.iter().take(64) {
+            // Code objects may share their instructions, so each is paid for.
+            budget.steps(code.instructions.len().min(MAX_JUDGED) as u64)?;
+            all = all.saturating_add(faults(code, table));
+        }
+        // Of equal ones, the latest.
+        if best.is_none_or(|(least, _)| all <= least) {
+            best = Some((all, minor));
+        }
+    }
+    Ok(best.map(|(_, minor)| minor))
 }
 
 /// How many instructions cannot be of that version.
@@ -128,7 +135,8 @@ fn faults(code: &Code, table: &Table) -> usize {
         "LOAD_FAST" | "STORE_FAST" => i.arg < code.locals.len(),
         _ => true,
     };
-    let all = opcodes::instructions(&code.instructions, table);
+    let judged = code.instructions.get(..MAX_JUDGED);
+    let all = opcodes::instructions(judged.unwrap_or(&code.instructions), table);
     let (mut count, mut last) = (0_usize, UNKNOWN);
     for i in all {
         let caches = code.instructions.get(i.offset.saturating_add(2)..i.next);
@@ -136,7 +144,8 @@ fn faults(code: &Code, table: &Table) -> usize {
         count = count.saturating_add(usize::from(!sound));
         last = i.name;
     }
-    let ends = last.starts_with("RETURN")
+    let ends = judged.is_some()
+        || last.starts_with("RETURN")
         || last.starts_with("RERAISE")
         || last.starts_with("JUMP")
         || last.starts_with("RAISE");

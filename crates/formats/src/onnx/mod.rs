@@ -383,18 +383,48 @@ impl Reader<'_, '_> {
             }
         }
         let mut attributes = Vec::new();
-        if has_attributes {
-            let mut cursor = Cursor::from(range.clone());
-            while let Some(field) = self.next(&mut cursor)? {
-                if let (5, Some(inner)) = (field.number, field.message()) {
-                    let result = self.attribute(inner, &node, scope);
-                    if let Some(Some(pair)) = self.wire.settle(result)? {
-                        attributes.push(pair);
-                    }
+        let walked = if has_attributes {
+            self.attributes(range.clone(), &node, scope, &mut attributes)
+        } else {
+            Ok(())
+        };
+        // What was taken for the attributes is given back with them; few nodes keep any.
+        let paid = attributes.iter().map(pair_cost).fold(0, u64::saturating_add);
+        let known = self.model.graph.operators.len();
+        let result = match walked {
+            Ok(()) => self
+                .operator(node, attributes, range, at, scope)
+                .map_err(Stop::from),
+            Err(stop) => Err(stop),
+        };
+        let kept = match self.model.graph.operators.last() {
+            Some(new) if self.model.graph.operators.len() > known => {
+                new.attributes.iter().map(pair_cost).fold(0, u64::saturating_add)
+            }
+            _ => 0,
+        };
+        self.budget.release(paid.saturating_sub(kept));
+        result
+    }
+
+    /// The texts and numbers among a node's attributes, paid for one by one: a node may have millions.
+    fn attributes(
+        &mut self,
+        range: Range<u64>,
+        node: &Node,
+        scope: Scope<'_>,
+        attributes: &mut Vec<(String, String)>,
+    ) -> Result<(), Stop> {
+        let mut cursor = Cursor::from(range);
+        while let Some(field) = self.next(&mut cursor)? {
+            if let (5, Some(inner)) = (field.number, field.message()) {
+                let result = self.attribute(inner, node, scope);
+                if let Some(Some(pair)) = self.wire.settle(result)? {
+                    self.budget.memory(pair_cost(&pair))?;
+                    attributes.push(pair);
                 }
             }
         }
-        self.operator(node, attributes, range, at, scope)?;
         Ok(())
     }
 
@@ -532,6 +562,13 @@ impl Reader<'_, '_> {
         }
         Ok(())
     }
+}
+
+/// What a name and a value cost: two texts in a growing list.
+fn pair_cost((name, value): &(String, String)) -> u64 {
+    (name.len() as u64)
+        .saturating_add(value.len() as u64)
+        .saturating_add(160)
 }
 
 /// `the attribute x`, without a name where there is none yet.

@@ -257,3 +257,44 @@ proptest::proptest! {
         let _ = crate::open::open("x", &identity, &blob, OpenOptions::default(), &mut Budget::default());
     }
 }
+
+/// Opens a model of one graph with little memory.
+fn frugal(graph: &[u8]) -> Outcome {
+    let mut bytes = b"\x08\x08\x3a".to_vec();
+    bytes.extend(length(graph.len()));
+    bytes.extend(graph);
+    let limits = wellhead_core::Limits {
+        memory: 1 << 20,
+        ..Default::default()
+    };
+    let (blob, budget) = (
+        Blob::from_bytes(bytes),
+        &mut Budget::new(limits, Default::default()),
+    );
+    let identity = identify("model.onnx", Role::As(&crate::format::table::ONNX), &blob, budget);
+    let opened = crate::open::open("model.onnx", &identity, &blob, OpenOptions::default(), budget);
+    opened.outcome
+}
+
+fn length(mut n: usize) -> Vec<u8> {
+    let mut out = Vec::new();
+    while n > 127 {
+        out.push((n & 127) as u8 | 128);
+        n >>= 7;
+    }
+    out.push(n as u8);
+    out
+}
+
+fn framed(tag: u8, inner: &[u8]) -> Vec<u8> {
+    [&[tag][..], &length(inner.len()), inner].concat()
+}
+
+#[test]
+fn attributes_of_one_node_are_paid_for_and_given_back_with_it() {
+    let attributes = |n: usize| [b"\x22\x01x".to_vec(), b"\x2a\x05\x0a\x01a\x18\x01".repeat(n)].concat();
+    let many = frugal(&framed(0x0a, &attributes(50_000)));
+    assert!(many.why().is_some_and(|why| why.contains("memory")), "{many:?}");
+    let nodes = frugal(&framed(0x0a, &attributes(10)).repeat(5_000));
+    assert_eq!(nodes, Outcome::Analysed);
+}

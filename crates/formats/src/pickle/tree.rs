@@ -21,6 +21,12 @@ const LINE: u64 = 4096;
 const NODE: u64 = 96;
 /// What an item costs.
 const ITEM: u64 = 16;
+/// Most values that wait on the stack; protocols 0 and 1 push a whole tuple or list before they make it.
+const STACK: usize = 1 << 21;
+/// Most marks that are open at a time.
+const MARKS: usize = 1 << 20;
+/// Most values that are kept for later mention; the nodes among them cost more than their number allows.
+const MEMO: usize = 1 << 21;
 
 /// How the bytes of a constant are to be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -243,7 +249,7 @@ pub(crate) fn read(blob: &Blob, start: u64, how: Reading, budget: &mut Budget) -
     };
     for _ in 0..how.streams {
         let mut frame = Frame::default();
-        let result = builder.stream(&mut frame, 0);
+        let result = builder.framed(&mut frame, 0);
         builder.tree.end = builder.reader.offset();
         match result {
             Ok(root) => builder.tree.roots.push(root),
@@ -264,6 +270,8 @@ struct Frame {
     stack: Vec<Item>,
     marks: Vec<usize>,
     memo: HashMap<u64, Item>,
+    /// What was paid for the most values and marks that there were at a time.
+    paid: u64,
 }
 
 struct Builder<'b> {
@@ -339,12 +347,25 @@ impl Builder<'_> {
         Ok(())
     }
 
+    /// Reads a stream and gives back what its frame cost; the nodes stay.
+    fn framed(&mut self, f: &mut Frame, depth: u32) -> Result<Item> {
+        let result = self.stream(f, depth);
+        let memo = (f.memo.len() as u64).saturating_mul(2 * ITEM);
+        self.budget.release(f.paid.saturating_add(memo));
+        result
+    }
+
     fn stream(&mut self, f: &mut Frame, depth: u32) -> Result<Item> {
         loop {
             self.budget.steps(1).map_err(cost)?;
-            // The stack and the memo grow by at most one value an opcode.
-            if f.stack.len() > 1 << 24 || f.memo.len() > 1 << 22 {
+            // The stack, the marks and the memo grow by at most one value an opcode.
+            if f.stack.len() > STACK || f.marks.len() > MARKS || f.memo.len() > MEMO {
                 return Err("the pickle needs too large a stack".to_owned());
+            }
+            let held = (f.stack.len().saturating_add(f.marks.len()) as u64).saturating_mul(ITEM);
+            if let Some(more) = held.checked_sub(f.paid).filter(|more| *more > 0) {
+                self.budget.memory(more).map_err(cost)?;
+                f.paid = held;
             }
             let at = self.reader.offset();
             let byte = self.reader.u8().ok_or_else(ended)?;
@@ -644,9 +665,10 @@ impl Builder<'_> {
     }
 
     fn memoize(&mut self, f: &mut Frame, at: u64, item: Item) -> Result<()> {
-        if f.memo.insert(at, item).is_none() {
+        if !f.memo.contains_key(&at) {
             self.budget.memory(2 * ITEM).map_err(cost)?;
         }
+        f.memo.insert(at, item);
         Ok(())
     }
 
@@ -714,7 +736,7 @@ impl Builder<'_> {
             }
             Behind::Pickle if depth < DEPTH => {
                 let mut inner = Frame::default();
-                let root = self.stream(&mut inner, depth.saturating_add(1))?;
+                let root = self.framed(&mut inner, depth.saturating_add(1))?;
                 if let Some(Node::Call(call)) = self.target(target) {
                     call.nested = Some(root);
                 }
@@ -791,5 +813,43 @@ impl Tree {
             _ => item,
         };
         self.sequence(item)?.iter().map(|n| self.unsigned(*n)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ends(bytes: Vec<u8>) -> Option<String> {
+        let how = Reading {
+            streams: 1,
+            behind: |_, _| Behind::Unknown,
+        };
+        read(&Blob::from_bytes(bytes), 0, how, &mut Budget::default()).partly
+    }
+
+    #[test]
+    fn marks_values_and_memo_are_bounded() {
+        for part in [&b"("[..], b"N", b"N\x94"] {
+            let why = ends(part.repeat(3 << 20)).unwrap();
+            assert!(why.contains("stack"), "{why}");
+        }
+    }
+
+    #[test]
+    fn a_frame_gives_back_what_it_cost() {
+        let limits = wellhead_core::Limits {
+            memory: 1 << 20,
+            ..Default::default()
+        };
+        let budget = &mut Budget::new(limits, std::sync::Arc::default());
+        let how = Reading {
+            streams: 20,
+            behind: |_, _| Behind::Unknown,
+        };
+        // A long tuple that is thrown away, twenty times.
+        let stream = [b"N(", &b"N".repeat(20_000)[..], b"1."].concat();
+        let tree = read(&Blob::from_bytes(stream.repeat(20)), 0, how, budget);
+        assert_eq!((tree.roots.len(), tree.partly), (20, None));
     }
 }

@@ -149,7 +149,9 @@ pub(super) fn run(
 impl Machine<'_, '_> {
     fn run(&mut self, budget: &mut Budget) -> Result<(), Stop> {
         while let Some(task) = self.tasks.pop() {
-            budget.steps(1)?;
+            // What was passed over since the last task is paid now.
+            let blanks = std::mem::take(&mut self.stream.blanks);
+            budget.steps(blanks.saturating_add(1))?;
             match task {
                 Task::Item(region, place) => self.item(region, place, budget)?,
                 Task::Items(region, count) => {
@@ -221,7 +223,7 @@ impl Machine<'_, '_> {
                     return Err(Stop::Damaged("refers to a value that is not there"));
                 };
                 if let Some(name) = known.clone() {
-                    self.named(&name, region, place, at);
+                    self.named(&name, region, place, at, budget)?;
                 }
             }
             // Persistent names, packages, namespaces: a list of texts.
@@ -242,7 +244,7 @@ impl Machine<'_, '_> {
             7 | 8 => {
                 let length = self.stream.length()?;
                 let name = self.stream.text(length, budget)?;
-                self.named(&name, region, place, at);
+                self.named(&name, region, place, at, budget)?;
                 self.attributes(region, has_attributes, budget)?;
             }
             9 => self.characters(region, has_attributes, budget)?,
@@ -307,12 +309,19 @@ impl Machine<'_, '_> {
             Ok(length) => self.stream.text(length, budget)?,
             Err(_) => "NA".to_owned(),
         };
-        self.named(&name, region, place, at);
+        self.named(&name, region, place, at, budget)?;
         self.refer(Some(name), budget)
     }
 
     /// A symbol was used.
-    fn named(&mut self, name: &str, region: Region, place: Place, at: u64) {
+    fn named(
+        &mut self,
+        name: &str,
+        region: Region,
+        place: Place,
+        at: u64,
+        budget: &mut Budget,
+    ) -> Result<(), Stop> {
         if place == Place::Tag {
             name.clone_into(&mut self.tag);
             if region == Region::Variables {
@@ -321,7 +330,7 @@ impl Machine<'_, '_> {
                     self.found.variables.push(name.to_owned());
                 }
             }
-            return;
+            return Ok(());
         }
         match region {
             Region::Code(code) => {
@@ -331,7 +340,9 @@ impl Machine<'_, '_> {
                     } else {
                         &mut code.names
                     };
-                    if kept.len() < MAX_KEPT {
+                    // A reference to a long name takes four bytes, in each of a thousand pieces of code.
+                    if kept.len() < MAX_KEPT && !kept.contains(name) {
+                        budget.memory((name.len() as u64).saturating_add(COST))?;
                         kept.insert(name.to_owned());
                     }
                 }
@@ -343,9 +354,13 @@ impl Machine<'_, '_> {
                     entry.0 = entry.0.saturating_add(1);
                 }
             }
-            Region::Representation => self.representation.push(name.to_owned()),
+            // Only the first is a class; a list goes on for as long as the file likes.
+            Region::Representation if self.representation.len() < 16 => {
+                self.representation.push(name.to_owned());
+            }
             _ => {}
         }
+        Ok(())
     }
 
     fn names(&mut self, kind: i32, budget: &mut Budget) -> Result<(), Stop> {

@@ -5,6 +5,8 @@ use wellhead_core::{Blob, Budget, Exhausted};
 
 /// Longest text that is kept.
 const MAX_TEXT: usize = 256;
+/// Longest white space between words; R writes one byte.
+const MAX_BLANKS: u64 = 64 << 10;
 
 /// How numbers are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +38,8 @@ pub(super) struct Stream<'a> {
     pub(super) at: u64,
     pub(super) len: u64,
     pub(super) encoding: Encoding,
+    /// White space that was passed over and is not paid for yet.
+    pub(super) blanks: u64,
 }
 
 impl<'a> Stream<'a> {
@@ -53,6 +57,7 @@ impl<'a> Stream<'a> {
             at: at.saturating_add(2),
             len: blob.len(),
             encoding,
+            blanks: 0,
         })
     }
 
@@ -69,10 +74,16 @@ impl<'a> Stream<'a> {
     /// The next word of a stream that is text.
     fn word(&mut self) -> Result<String, Stop> {
         let mut word = String::new();
+        let start = self.at;
         loop {
             let [byte] = self.fixed()?;
             match byte {
-                b' ' | b'\n' | b'\r' | b'\t' if word.is_empty() => {}
+                b' ' | b'\n' | b'\r' | b'\t' if word.is_empty() => {
+                    self.blanks = self.blanks.saturating_add(1);
+                    if self.at.saturating_sub(start) > MAX_BLANKS {
+                        return Err(Stop::Damaged("holds white space without an end"));
+                    }
+                }
                 b' ' | b'\n' | b'\r' | b'\t' => return Ok(word),
                 // No number has so many digits.
                 _ if word.len() > 64 => return Err(Stop::Damaged("holds a word that is no number")),
@@ -137,8 +148,9 @@ impl<'a> Stream<'a> {
                 count
             };
             for _ in 0..words {
-                budget.steps(4)?;
                 self.word()?;
+                let blanks = std::mem::take(&mut self.blanks);
+                budget.steps(blanks.saturating_add(4))?;
             }
         } else {
             let end = count.checked_mul(size).and_then(|n| n.checked_add(self.at));
@@ -167,6 +179,7 @@ impl<'a> Stream<'a> {
     fn escaped(&mut self, length: u64, budget: &mut Budget) -> Result<String, Stop> {
         // The number before it may have left its line end.
         while matches!(self.pages.get(self.at, 1).first(), Some(b'\n' | b' ' | b'\r')) {
+            budget.steps(1)?;
             self.at = self.at.saturating_add(1);
         }
         let mut bytes = Vec::new();

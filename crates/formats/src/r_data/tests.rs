@@ -181,3 +181,11 @@ proptest! {
         show(typed);
     }
 }
+
+#[test]
+fn white_space_without_an_end_ends_the_stream() {
+    let mut bytes = b"A\n2\n197890\n131840\n".to_vec();
+    bytes.resize(100_000, b' ');
+    let shown = show(bytes);
+    assert!(shown.contains("white space"), "{shown}");
+}

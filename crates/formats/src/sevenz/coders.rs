@@ -14,6 +14,10 @@ use wellhead_core::Blob;
 
 /// How deep coders may feed one another.
 const DEEP: u32 = 8;
+/// What a decoder of another format takes at most: the window of Zstandard.
+const WHOLE: u64 = 64 << 20;
+/// What BCJ2 takes for its buffers and probabilities.
+const BCJ2: u64 = 1 << 20;
 
 /// How a folder is decoded, step by step.
 enum Step {
@@ -161,15 +165,16 @@ fn whole(from: &Step, codec: Codec) -> Result<Step, String> {
 }
 
 impl Step {
-    /// What all dictionaries take together.
+    /// What all decoders take together, as far as it is large.
     fn memory(&self) -> u64 {
         match self {
-            Self::Packed(_) | Self::Whole(_) => 0,
+            Self::Packed(_) => 0,
+            Self::Whole(_) => WHOLE,
             Self::Lzma { dictionary, from, .. } | Self::Lzma2 { dictionary, from } => {
                 from.memory().saturating_add(u64::from(*dictionary))
             }
             Self::Deflate(from) | Self::Delta { from, .. } | Self::Branch { from, .. } => from.memory(),
-            Self::Bcj2 { from, .. } => from.iter().map(Self::memory).fold(0, u64::saturating_add),
+            Self::Bcj2 { from, .. } => from.iter().map(Self::memory).fold(BCJ2, u64::saturating_add),
         }
     }
 

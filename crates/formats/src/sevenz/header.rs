@@ -3,6 +3,7 @@
 //! Every count is compared with the bytes that are left before anything is allocated for it: each thing that is
 //! counted takes a byte, or a bit, or stands for an entry that the budget pays for.
 
+use std::collections::BTreeSet;
 use wellhead_core::{Budget, Exhausted};
 
 /// Why a directory cannot be read.
@@ -76,6 +77,10 @@ pub(super) enum Directory {
 
 /// How many coders, and inputs of one, a folder may have; 7-Zip itself allows no more.
 const MAX_CODERS: u64 = 32;
+/// How many inputs all coders of a folder may have together; 7-Zip itself allows no more.
+const MAX_INPUTS: u64 = 64;
+/// What a coder, a bind or a packed stream takes in memory at most, without its properties.
+const PART: usize = 96;
 
 struct Cursor<'a> {
     rest: &'a [u8],
@@ -226,7 +231,18 @@ fn folders(c: &mut Cursor<'_>, s: &mut Streams, budget: &mut Budget) -> Result<(
     if c.byte()? != 0 {
         return Err(Fault::Unusual("its folders are described elsewhere"));
     }
-    s.folders = (0..n).map(|_| folder(c)).collect::<Result<_>>()?;
+    for _ in 0..n {
+        let f = folder(c)?;
+        // A coder takes four bytes of the directory and some hundred here, so an entry does not pay for a folder.
+        let parts = f
+            .coders
+            .len()
+            .saturating_add(f.binds.len())
+            .saturating_add(f.packed.len());
+        let props: usize = f.coders.iter().map(|c| c.props.len()).sum();
+        budget.memory(parts.saturating_mul(PART).saturating_add(props) as u64)?;
+        s.folders.push(f);
+    }
     if c.byte()? != 0x0c {
         return Err(Fault::Damaged);
     }
@@ -276,6 +292,9 @@ fn folder(c: &mut Cursor<'_>) -> Result<Folder> {
     for _ in 1..coders {
         f.binds.push((c.number()?, c.number()?));
     }
+    if inputs > MAX_INPUTS {
+        return Err(Fault::Unusual("a folder has too many streams"));
+    }
     let packed = inputs
         .checked_sub(f.binds.len() as u64)
         .filter(|n| *n > 0)
@@ -288,7 +307,16 @@ fn folder(c: &mut Cursor<'_>) -> Result<Folder> {
             f.packed.push(c.number()?);
         }
     }
-    Ok(f)
+    // The coders are a tree. An output that fed two inputs would be decoded once for each, and so on below it.
+    let (mut fed, mut used) = (BTreeSet::new(), BTreeSet::new());
+    let bound = f.binds.iter().map(|(input, _)| input);
+    let sound = bound
+        .chain(&f.packed)
+        .all(|input| *input < inputs && fed.insert(*input))
+        && f.binds
+            .iter()
+            .all(|(_, output)| *output < coders && used.insert(*output));
+    if sound { Ok(f) } else { Err(Fault::Damaged) }
 }
 
 impl Folder {

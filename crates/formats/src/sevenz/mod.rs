@@ -69,7 +69,7 @@ fn directory(blob: &Blob, budget: &mut Budget) -> Result<(Streams, Vec<File>), S
     for _ in 0..PACKED {
         let bytes = bounded(&part, budget)?;
         let read = header::read(&bytes, budget);
-        // What it is made of is larger than its bytes by a factor that the entries pay for.
+        // Folders and names are paid for as they are made; sizes and flags are no larger than a few times their bytes.
         budget.release(bytes.len() as u64);
         match read.map_err(|e| words(&e))? {
             Directory::Plain { streams, files } => return Ok((streams, files)),
@@ -160,6 +160,12 @@ fn list(
     let mut current: Option<(Opening, std::slice::Iter<'_, u64>)> = None;
     let mut outcome = Outcome::Analysed;
     for file in files {
+        // The listing and the member keep the name.
+        let name = (file.name.len() as u64).saturating_mul(2);
+        if let Err(why) = budget.memory(name) {
+            outcome = outcome.and(Outcome::Partly { why: why.to_string() });
+            break;
+        }
         let mut entry = Listed {
             name: file.name.clone(),
             kind: kind(&file),
@@ -179,6 +185,10 @@ fn list(
                 let Some((folder, sizes)) = folders.next() else {
                     break None;
                 };
+                // Links were read out of it; its members may wait long, and decode it again.
+                if let Some((Opening { source: Ok(lazy), .. }, _)) = &current {
+                    lazy.forget();
+                }
                 current = Some((Opening::new(blob, streams, folder, &mut pack), sizes.iter()));
             };
             let (Some(size), Some((opening, _))) = (size, &mut current) else {
@@ -199,7 +209,12 @@ fn list(
                     .blob
                     .bytes(0, LINK as usize)
                     .unwrap_or_default();
-                entry.link = Some(String::from_utf8_lossy(&target).into_owned());
+                let target = String::from_utf8_lossy(&target).into_owned();
+                if let Err(why) = budget.memory(target.len() as u64) {
+                    outcome = outcome.and(Outcome::Partly { why: why.to_string() });
+                    break;
+                }
+                entry.link = Some(target);
             } else {
                 members.push(Member {
                     name: if file.name.is_empty() {

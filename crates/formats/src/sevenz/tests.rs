@@ -89,6 +89,64 @@ fn directories_that_lie() {
     }
 }
 
+#[test]
+fn an_output_feeds_one_input() {
+    // Eight coders of four inputs, all of which the next coder feeds, and others that allow so many binds.
+    let folder = |output: &dyn Fn(u8) -> u8| {
+        let mut out = vec![0x01, 0x04, 0x07, 0x0b, 1, 0, 29];
+        for _ in 0..8 {
+            out.extend([0x14, 3, 3, 1, 0x1b, 4, 1]);
+        }
+        out.extend([0x01, 0x00].repeat(21));
+        (0..28).for_each(|i| out.extend([i, output(i)]));
+        out.extend(28..53);
+        out.push(0x0c);
+        out.extend([0; 32]);
+        header::read(&out, &mut Budget::default())
+    };
+    assert_eq!(folder(&|i| i / 4 + 1).unwrap_err(), Fault::Damaged);
+    assert_eq!(folder(&|i| i + 40).unwrap_err(), Fault::Damaged);
+    assert!(folder(&|i| i + 1).is_ok());
+}
+
+#[test]
+fn folders_are_paid_for() {
+    let mut out = vec![0x01, 0x04, 0x07, 0x0b, 100, 0];
+    for _ in 0..100 {
+        out.push(32);
+        out.extend([0x01, 0x00].repeat(32));
+        (0..31).for_each(|i| out.extend([i + 1, i]));
+    }
+    let limits = wellhead_core::Limits {
+        memory: 100_000,
+        ..Default::default()
+    };
+    let budget = &mut Budget::new(limits, std::sync::Arc::default());
+    assert!(matches!(header::read(&out, budget), Err(Fault::Exhausted(_))));
+}
+
+#[test]
+fn windows_of_other_formats_count() {
+    let coder = |id: &[u8], inputs| header::Coder {
+        id: id.to_vec(),
+        inputs,
+        props: Vec::new(),
+    };
+    let zstd = || coder(&[4, 0xf7, 0x11, 1], 1);
+    let folder = |windows: usize| Folder {
+        coders: std::iter::once(coder(&[3, 3, 1, 0x1b], 4))
+            .chain((0..windows).map(|_| zstd()))
+            .collect(),
+        binds: (0..windows as u64).map(|i| (i, i + 1)).collect(),
+        packed: (windows as u64..windows as u64 + 4).collect(),
+        sizes: vec![9; windows + 1],
+    };
+    let packed = vec![Blob::from_bytes(Vec::new()); 4];
+    assert!(coders::decoder(&folder(2), &packed).is_ok());
+    let why = coders::decoder(&folder(3), &packed).err().unwrap();
+    assert!(why.contains("memory"), "{why}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
     #[test]

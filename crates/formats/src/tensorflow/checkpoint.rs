@@ -70,15 +70,25 @@ impl Reader<'_, '_> {
             return Err(self.broken(start..self.length, "its footer names no index"));
         };
         let blocks = self.block(&index)?;
-        for (_, value) in self.entries(&blocks, &index)? {
+        let named = self.entries(&blocks, &index)?;
+        self.budget.release(blocks.len() as u64);
+        drop(blocks);
+        for (_, value) in named {
             self.budget.steps(1).map_err(|e| e.to_string())?;
             let Some((place, _)) = handle(&value, 0) else {
                 return Err(self.broken(index, "its index names no block"));
             };
             let block = self.block(&place)?;
-            for (key, value) in self.entries(&block, &place)? {
+            let entries = self.entries(&block, &place)?;
+            self.budget.release(block.len() as u64);
+            drop(block);
+            // What was taken for the entries is given back when they are gone; their tensors stay.
+            let held = entries.iter().map(|(k, v)| pair_cost(k, v));
+            let held = held.fold(0, u64::saturating_add);
+            for (key, value) in entries {
                 self.entry(&key, value, &place).map_err(|e| e.to_string())?;
             }
+            self.budget.release(held);
         }
         Ok(())
     }
@@ -89,17 +99,21 @@ impl Reader<'_, '_> {
         words.to_owned()
     }
 
-    /// The content of a block; behind it stand its compression and a checksum.
+    /// The content of a block, whose length is paid; behind it stand its compression and a checksum.
     fn block(&mut self, place: &Range<u64>) -> Result<Vec<u8>, String> {
         let size = place.end.saturating_sub(place.start);
         if place.end > self.length.saturating_sub(FOOTER) || size > MAX_BLOCK {
             return Err(self.broken(place.clone(), "a block lies outside of the file"));
         }
-        self.budget.memory(size).map_err(|e| e.to_string())?;
+        // An index may name one block as often as it likes, and the block may be empty.
+        self.budget
+            .steps(size.div_ceil(16))
+            .and_then(|()| self.budget.check_clock())
+            .and_then(|()| self.budget.memory(size))
+            .map_err(|e| e.to_string())?;
         let mut bytes = self
             .source
             .bytes(place.start, usize::try_from(size).unwrap_or(0).saturating_add(1));
-        self.budget.release(size);
         match bytes.pop() {
             Some(0) => Ok(bytes),
             Some(1) => Err("its blocks are compressed with Snappy, which is not read".to_owned()),
@@ -107,7 +121,7 @@ impl Reader<'_, '_> {
         }
     }
 
-    /// Keys and values of a block: each key says how much of the one before it goes on.
+    /// Keys and values of a block, which are paid: each key says how much of the one before it goes on.
     fn entries(&mut self, block: &[u8], place: &Range<u64>) -> Result<Vec<Pair>, String> {
         let mut out = Vec::new();
         let mut key: Vec<u8> = Vec::new();
@@ -139,20 +153,14 @@ impl Reader<'_, '_> {
             }
             key.truncate(shared);
             key.extend(fresh);
-            let cost = key.len().saturating_add(value.len()).saturating_add(64);
+            let cost = pair_cost(&key, value);
             self.budget
                 .steps(1)
-                .and_then(|()| self.budget.memory(cost as u64))
+                .and_then(|()| self.budget.memory(cost))
                 .map_err(|e| e.to_string())?;
             out.push((key.clone(), value.to_vec()));
             at = stop;
         }
-        // What was taken for the entries is given back when they are gone; their tensors stay.
-        let cost: usize = out
-            .iter()
-            .map(|(k, v)| k.len().saturating_add(v.len()).saturating_add(64))
-            .sum();
-        self.budget.release(cost as u64);
         Ok(out)
     }
 
@@ -215,6 +223,13 @@ impl Reader<'_, '_> {
         self.model.tensors.push(entry);
         Ok(())
     }
+}
+
+/// What a key and a value cost.
+fn pair_cost(key: &[u8], value: &[u8]) -> u64 {
+    (key.len() as u64)
+        .saturating_add(value.len() as u64)
+        .saturating_add(128)
 }
 
 /// A number of seven bits a byte.
@@ -327,6 +342,45 @@ mod tests {
         let (model, outcome) = open(bytes);
         assert!(matches!(outcome, Outcome::Partly { .. }));
         assert_eq!(model.defects.len(), 1);
+    }
+
+    #[test]
+    fn a_block_that_is_named_again_and_again_is_paid_each_time() {
+        // A block of a mebibyte that is all end and no entry.
+        let size = 1_u32 << 20;
+        let mut out = vec![0; size as usize - 4];
+        out.extend((size / 4 - 1).to_le_bytes());
+        out.extend([0; 5]);
+        let start = out.len() as u32;
+        let mut blocks = b"\x00\x00\x04\x00\x80\x80\x40".repeat(10_000);
+        blocks.extend([0, 0, 0, 0, 1, 0, 0, 0]);
+        let mut footer = vec![0, 0];
+        for n in [start, blocks.len() as u32] {
+            footer.extend([
+                n as u8 | 128,
+                (n >> 7) as u8 | 128,
+                (n >> 14) as u8 | 128,
+                (n >> 21) as u8,
+            ]);
+        }
+        footer.resize(40, 0);
+        out.extend(blocks);
+        out.extend([0; 5]);
+        out.extend(footer);
+        out.extend(MAGIC.to_le_bytes());
+        let limits = wellhead_core::Limits {
+            steps: 1_000_000,
+            ..Default::default()
+        };
+        let (blob, budget) = (
+            Blob::from_bytes(out),
+            &mut Budget::new(limits, Default::default()),
+        );
+        let identity = identify("variables.index", Role::Plain, &blob, budget);
+        let options = OpenOptions::default();
+        let opened = crate::open::open("variables.index", &identity, &blob, options, budget);
+        let why = opened.outcome.why().unwrap_or_default();
+        assert!(why.contains("steps"), "{why}");
     }
 
     proptest::proptest! {

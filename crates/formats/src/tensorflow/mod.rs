@@ -35,6 +35,9 @@ const MAX_VALUE: u64 = 1024;
 /// Longest JSON text that is handed back.
 const MAX_JSON: u64 = 32 << 20;
 
+/// What the place of an attribute costs in a growing list.
+const RANGE: u64 = 32;
+
 /// Opens a SavedModel, a meta graph or a graph.
 pub(crate) fn open(opening: &Opening<'_>, budget: &mut Budget) -> Opened {
     let mut reader = Reader {
@@ -275,6 +278,7 @@ impl Reader<'_, '_> {
         self.each(range, |reader, field, _| {
             if matches!(field.number, 2 | 3) {
                 let text = reader.text(field);
+                reader.budget.memory(text_cost(&text))?;
                 meta.roots.saver.push(text);
             }
             Ok(())
@@ -304,6 +308,7 @@ impl Reader<'_, '_> {
             let Some(inner) = inner else { return Ok(()) };
             reader.each(inner, |reader, field, _| {
                 let text = reader.text(field);
+                reader.budget.memory(text_cost(&text))?;
                 meta.roots.served.push(text);
                 Ok(())
             })
@@ -337,6 +342,7 @@ impl Reader<'_, '_> {
             (2, Some(inner)) => reader.each(inner, |reader, field, _| {
                 if field.number == 1 {
                     let text = reader.text(field);
+                    reader.budget.memory(text_cost(&text))?;
                     meta.roots.served.push(text);
                 }
                 Ok(())
@@ -379,7 +385,7 @@ impl Reader<'_, '_> {
                 2 => reader.each(inner, |reader, field, _| {
                     if field.number == 1 {
                         let name = reader.text(field);
-                        reader.budget.memory(name.len() as u64)?;
+                        reader.budget.memory(text_cost(&name))?;
                         meta.roots.functions.push(name);
                     }
                     Ok(())
@@ -468,6 +474,9 @@ impl Reader<'_, '_> {
             }
             _ => Ok(()),
         });
+        // The name is kept in the maps of who reaches it as well.
+        let name = (body.name.len() as u64).saturating_mul(2);
+        self.budget.memory(name.saturating_add(256))?;
         meta.functions.push(body);
         result
     }
@@ -478,8 +487,34 @@ impl Reader<'_, '_> {
             length: range.end.saturating_sub(at),
             ..Node::default()
         };
-        // The operator stands before the attributes unless somebody wrote them otherwise.
         let mut attributes = Vec::new();
+        let mut result = self.fields(range, &mut node, &mut attributes);
+        let held = (attributes.len() as u64).saturating_mul(RANGE);
+        if result.is_ok() {
+            for inner in attributes {
+                let read = self.attribute(inner, &mut node);
+                if let Err(why) = self.settle(read) {
+                    result = Err(why.into());
+                    break;
+                }
+            }
+        }
+        // A body pays for what it keeps of the node; until then a single node is held, of any size.
+        node.inputs.shrink_to_fit();
+        node.calls.shrink_to_fit();
+        let texts = node.inputs.iter().chain(&node.calls).map(|text| text_cost(text));
+        self.budget.release(texts.fold(held, u64::saturating_add));
+        result.map(|()| node)
+    }
+
+    /// What a node is called and has, and where its attributes are: the operator that they are read by may stand behind
+    /// them.
+    fn fields(
+        &mut self,
+        range: Range<u64>,
+        node: &mut Node,
+        attributes: &mut Vec<Range<u64>>,
+    ) -> Result<(), Stop> {
         let mut cursor = Cursor::from(range);
         while let Some(field) = self.next(&mut cursor)? {
             match (field.number, field.message()) {
@@ -487,17 +522,17 @@ impl Reader<'_, '_> {
                 (2, Some(_)) => node.op = self.text(&field),
                 (3, Some(_)) => {
                     let input = self.text(&field);
+                    self.budget.memory(text_cost(&input))?;
                     node.inputs.push(input);
                 }
-                (5, Some(inner)) => attributes.push(inner),
+                (5, Some(inner)) => {
+                    self.budget.memory(RANGE)?;
+                    attributes.push(inner);
+                }
                 _ => {}
             }
         }
-        for inner in attributes {
-            let result = self.attribute(inner, &mut node);
-            self.settle(result)?;
-        }
-        Ok(node)
+        Ok(())
     }
 
     fn attribute(&mut self, range: Range<u64>, node: &mut Node) -> Result<(), Stop> {
@@ -565,6 +600,7 @@ impl Reader<'_, '_> {
             match (field.number, field.message()) {
                 (1, Some(_)) => {
                     let name = self.text(&field);
+                    self.budget.memory(text_cost(&name))?;
                     node.calls.push(name);
                 }
                 (2, Some(inner)) => {
@@ -677,6 +713,11 @@ impl Reader<'_, '_> {
             self.model.graph.operator(operator, self.budget)
         }
     }
+}
+
+/// What a text in a growing list costs.
+fn text_cost(text: &str) -> u64 {
+    (text.len() as u64).saturating_add(96)
 }
 
 /// The name of an element type.

@@ -9,6 +9,8 @@ use wellhead_core::{Budget, Exhausted};
 
 /// How far operands are followed to a constant.
 const MAX_HOPS: usize = 12;
+/// How many operands of a node are looked at on the way; every node may lead to one that has millions.
+const MAX_OPERANDS: usize = 64;
 
 /// A node.
 #[derive(Debug, Default)]
@@ -57,7 +59,8 @@ pub(super) struct Roots {
 
 impl Body {
     pub(super) fn push(&mut self, node: Node, budget: &mut Budget) -> Result<(), Exhausted> {
-        let inputs: usize = node.inputs.iter().map(|i| i.len().saturating_add(32)).sum();
+        let names = node.inputs.iter().chain(&node.calls);
+        let names: usize = names.map(|name| name.len().saturating_add(48)).sum();
         let texts: usize = node
             .texts
             .iter()
@@ -67,7 +70,9 @@ impl Body {
             .name
             .len()
             .saturating_mul(2)
-            .saturating_add(inputs)
+            .saturating_add(node.op.len())
+            .saturating_add(node.constant.as_ref().map_or(0, String::len))
+            .saturating_add(names)
             .saturating_add(texts);
         budget.memory((cost as u64).saturating_add(280))?;
         self.index.insert(node.name.clone(), self.nodes.len());
@@ -100,14 +105,15 @@ impl Body {
 
     /// The text that an operand stands for, as far as it is a constant: the beginning of what is joined to it.
     pub(super) fn text_of(&self, node: &Node, operand: usize) -> Option<&str> {
-        let data = |n: &Node| {
+        let data = |n: &Node, operand: usize| {
             n.inputs
                 .iter()
+                .take(MAX_OPERANDS)
                 .filter(|i| !i.starts_with('^'))
+                .nth(operand)
                 .cloned()
-                .collect::<Vec<_>>()
         };
-        let mut input = data(node).into_iter().nth(operand)?;
+        let mut input = data(node, operand)?;
         for _ in 0..MAX_HOPS {
             let node = self.nodes.get(self.operand(&input)?)?;
             if let Some(text) = &node.constant {
@@ -129,7 +135,7 @@ impl Body {
                     | "ShardedFilename"
                     | "AsString"
             );
-            input = data(node).into_iter().next().filter(|_| passes)?;
+            input = data(node, 0).filter(|_| passes)?;
         }
         None
     }
@@ -163,7 +169,8 @@ impl Body {
                     | "ReduceAny"
             );
             if boolean {
-                queue.extend(node.inputs.iter().map(|i| (i.clone(), hops.saturating_add(1))));
+                let inputs = node.inputs.iter().take(MAX_OPERANDS);
+                queue.extend(inputs.map(|i| (i.clone(), hops.saturating_add(1))));
             }
         }
         None

@@ -226,3 +226,60 @@ proptest::proptest! {
         }
     }
 }
+
+/// Opens a graph with so much memory.
+fn within(memory: u64, graph: Vec<u8>) -> Outcome {
+    let limits = wellhead_core::Limits {
+        memory,
+        ..Default::default()
+    };
+    let (blob, budget) = (
+        Blob::from_bytes(graph),
+        &mut Budget::new(limits, Default::default()),
+    );
+    let identity = identify("g.pb", Role::As(&t::TENSORFLOW_GRAPH), &blob, budget);
+    crate::open::open("g.pb", &identity, &blob, OpenOptions::default(), budget).outcome
+}
+
+fn framed(tag: u8, inner: &[u8]) -> Vec<u8> {
+    let (mut out, mut n) = (vec![tag], inner.len());
+    while n > 127 {
+        out.push((n & 127) as u8 | 128);
+        n >>= 7;
+    }
+    out.push(n as u8);
+    [&out, inner].concat()
+}
+
+#[test]
+fn what_one_node_names_is_paid_for() {
+    let head = b"\x0a\x01n\x12\x01x".to_vec();
+    let call = framed(0x2a, &framed(0x12, &framed(0x52, &b"\x0a\x00".repeat(50_000))));
+    for parts in [b"\x1a\x00".repeat(50_000), b"\x2a\x00".repeat(50_000), call] {
+        let outcome = within(1 << 20, framed(0x0a, &[&head[..], &parts].concat()));
+        assert!(
+            outcome.why().is_some_and(|why| why.contains("memory")),
+            "{outcome:?}"
+        );
+    }
+    // Functions of nothing.
+    let outcome = within(1 << 20, framed(0x12, &b"\x0a\x00".repeat(50_000)));
+    assert!(
+        outcome.why().is_some_and(|why| why.contains("memory")),
+        "{outcome:?}"
+    );
+}
+
+#[test]
+fn a_large_honest_graph_is_read_whole() {
+    let mut graph = Vec::new();
+    for i in 0..30_000 {
+        let name = |i: u32| format!("model/layer_{i:06}/dense/MatMul").into_bytes();
+        let inputs = [name(i), name(i + 1)].map(|input| framed(0x1a, &input)).concat();
+        let dtype = framed(0x2a, b"\x0a\x01T\x12\x02\x30\x01").repeat(3);
+        let node = [framed(0x0a, &name(i)), framed(0x12, b"MatMul"), inputs, dtype].concat();
+        graph.extend(framed(0x0a, &node));
+    }
+    // A tenth of the nodes that a large model has, in a tenth of the memory.
+    assert_eq!(within(20 << 20, graph), Outcome::Analysed);
+}

@@ -218,6 +218,7 @@ impl Collector<'_, '_, '_, '_> {
         if entry.may_be("functools.partial") || entry.may_be("functools.partialmethod") {
             bind_partial(&mut entry);
         }
+        apply_method(&mut entry);
         self.consequences(&entry, call);
         self.module.calls.push(entry);
         self.when.calls.push(self.now);
@@ -255,6 +256,18 @@ impl Collector<'_, '_, '_, '_> {
             }
         }
         self.environment_calls(entry);
+    }
+
+    /// A decorator is called with what it decorates: `@exec`.
+    fn decorated(&mut self, decorator: &Expr, paths: &[String]) {
+        if decorator.is_call_expr() {
+            return;
+        }
+        for path in paths {
+            if let Some(found @ (Capability::Process | Capability::Execution)) = capability::of_call(path) {
+                self.use_of(found, path, decorator);
+            }
+        }
     }
 
     fn environment_calls(&mut self, entry: &Call) {
@@ -445,6 +458,20 @@ fn bind_partial(entry: &mut Call) {
     }
 }
 
+/// `operator.methodcaller("system", "id")(os)` calls `os.system`.
+fn apply_method(entry: &mut Call) {
+    let method = entry.callees.iter().find_map(|callee| {
+        let method = callee.strip_prefix("operator.methodcaller(")?.strip_suffix(')')?;
+        (!method.is_empty() && !method.contains('(')).then(|| method.to_owned())
+    });
+    if let Some(method) = method
+        && let Some(Argument { value: Value::Path(owner), .. }) = entry.positional.first()
+    {
+        entry.callees = vec![join(owner, &method)];
+        entry.positional.remove(0);
+    }
+}
+
 fn opens_for_writing(callee: &str, call: &Call) -> bool {
     let position = match callee {
         "open" | "io.open" | "builtins.open" | "codecs.open" | "gzip.open" => 1,
@@ -476,6 +503,7 @@ impl<'a> Visitor<'a> for Collector<'_, '_, '_, '_> {
                     self.visit_decorator(decorator);
                     let paths = self.folder.paths(&decorator.expression, self.now.scope);
                     paths.iter().for_each(|path| self.edge(path));
+                    self.decorated(&decorator.expression, &paths);
                 }
                 self.visit_parameters(&def.parameters);
                 let scope = self.scopes.of_node(def.range).unwrap_or(self.now.scope);
@@ -490,6 +518,8 @@ impl<'a> Visitor<'a> for Collector<'_, '_, '_, '_> {
             Stmt::ClassDef(def) => {
                 for decorator in &def.decorator_list {
                     self.visit_decorator(decorator);
+                    let paths = self.folder.paths(&decorator.expression, self.now.scope);
+                    self.decorated(&decorator.expression, &paths);
                 }
                 if let Some(arguments) = &def.arguments {
                     self.visit_arguments(arguments);

@@ -3,7 +3,8 @@
 //! The cost is bounded four times: by depth, by the weight of each value, by a memory of names that were followed,
 //! and by the budget. What any bound cuts off is [`Value::Unknown`], never a wrong value.
 
-use super::scope::{Bound, Kind, Scopes, Update};
+use super::scope::{Bound, Kind, Scopes, Update, join};
+use crate::capability;
 use crate::module::Value;
 use ruff_python_ast::{
     DictItem, Expr, ExprAttribute, ExprBinOp, ExprCall, ExprFString, ExprSubscript, FStringPart,
@@ -20,13 +21,50 @@ const LONGEST: usize = 16 << 10;
 const HEAVIEST: usize = 2_000;
 /// The longest dotted name.
 const LONGEST_PATH: usize = 240;
+/// How much weight of folded expressions is remembered at once.
+const REMEMBERED: usize = 100_000;
 
 pub(super) struct Folder<'a, 's, 'b> {
     scopes: &'s Scopes<'a>,
     budget: &'b mut Budget,
-    known: HashMap<(usize, String), Value>,
+    /// With the depth at which it was found: what was found deeper may have been cut off by it.
+    known: HashMap<(usize, String), (Value, usize)>,
     open: HashSet<(usize, String)>,
+    /// Expressions by where they stand in the tree, seen from a scope: the parts of a chain are asked for by each of
+    /// its links, and without a memory that doubles link by link.
+    folded: HashMap<(*const Expr, usize), Folded>,
+    /// The weight of everything in `folded`.
+    remembered: usize,
+    /// How often a name was met while it was being followed.
+    cycles: usize,
+    /// Which following of a name is going on; the open names are the same throughout one.
+    following: usize,
+    followings: usize,
     exhausted: Option<Exhausted>,
+}
+
+/// Names that no star import is taken to bring.
+const BUILTINS: &[&str] = &[
+    "abs", "all", "any", "bool", "bytes", "bytearray", "callable", "chr", "classmethod", "delattr", "dict", "dir",
+    "divmod", "enumerate", "filter", "float", "format", "frozenset", "getattr", "globals", "hasattr", "hash", "help",
+    "hex", "id", "input", "int", "isinstance", "issubclass", "iter", "len", "list", "locals", "map", "max", "min",
+    "next", "object", "oct", "ord", "pow", "print", "property", "range", "repr", "reversed", "round", "set",
+    "setattr", "slice", "sorted", "staticmethod", "str", "sum", "super", "tuple", "type", "vars", "zip", "exec",
+    "eval", "compile", "__import__", "Exception", "ValueError", "TypeError", "KeyError", "RuntimeError",
+    "ImportError", "OSError", "NotImplementedError", "AssertionError", "AttributeError", "IndexError",
+];
+
+/// What of `subprocess` starts something.
+const SUBPROCESS: &[&str] = &[
+    "run", "Popen", "call", "check_call", "check_output", "getoutput", "getstatusoutput",
+];
+
+/// What an expression was found to be.
+struct Folded {
+    value: Value,
+    depth: usize,
+    /// Only true while that name is followed: a name that is open then was taken for unknown.
+    within: Option<usize>,
 }
 
 /// What modules are called by convention, for snippets whose import is elsewhere.
@@ -46,6 +84,11 @@ impl<'a, 's, 'b> Folder<'a, 's, 'b> {
             budget,
             known: HashMap::new(),
             open: HashSet::new(),
+            folded: HashMap::new(),
+            remembered: 0,
+            cycles: 0,
+            following: 0,
+            followings: 0,
             exhausted: None,
         }
     }
@@ -83,6 +126,50 @@ impl<'a, 's, 'b> Folder<'a, 's, 'b> {
             self.exhausted = Some(why);
             return Value::Unknown;
         }
+        let compound = !matches!(
+            expr,
+            Expr::Name(_)
+                | Expr::StringLiteral(_)
+                | Expr::BytesLiteral(_)
+                | Expr::BooleanLiteral(_)
+                | Expr::NoneLiteral(_)
+                | Expr::NumberLiteral(_)
+        );
+        if !compound {
+            return self.fold_one(expr, scope, depth);
+        }
+        let key = (std::ptr::from_ref(expr), scope);
+        if let Some(found) = self.folded.get(&key)
+            && found.depth <= depth
+            && found.within.is_none_or(|name| name == self.following)
+        {
+            if found.within.is_some() {
+                self.cycles = self.cycles.saturating_add(1);
+            }
+            let value = found.value.clone();
+            return self.light(value);
+        }
+        let before = self.cycles;
+        let value = self.fold_one(expr, scope, depth);
+        if self.exhausted.is_none() {
+            let within = (self.cycles != before).then_some(self.following);
+            self.remember(key, Folded { value: value.clone(), depth, within });
+        }
+        value
+    }
+
+    fn remember(&mut self, key: (*const Expr, usize), found: Folded) {
+        let weight = weight(&found.value);
+        if self.remembered.saturating_add(weight) > REMEMBERED {
+            self.folded.clear();
+            self.remembered = 0;
+        }
+        // What is replaced still counts: that only forgets a little earlier.
+        self.remembered = self.remembered.saturating_add(weight);
+        self.folded.insert(key, found);
+    }
+
+    fn fold_one(&mut self, expr: &Expr, scope: usize, depth: usize) -> Value {
         let depth = depth.saturating_add(1);
         let value = match expr {
             Expr::StringLiteral(text) => Value::Text(text.value.to_str().to_owned()),
@@ -207,20 +294,36 @@ impl<'a, 's, 'b> Folder<'a, 's, 'b> {
     fn name(&mut self, name: &str, from: usize, depth: usize) -> Value {
         match self.scopes.lookup(name, from) {
             Some(scope) => self.binding(scope, name, depth),
-            None => Value::Path(convention(name).to_owned()),
+            None if BUILTINS.contains(&name) => Value::Path(name.to_owned()),
+            None => {
+                // `from os import *`: only what is worth a look is taken to come from there.
+                let from_star = self.scopes.stars(from).into_iter().find_map(|base| {
+                    let full = join(base, name);
+                    let known = base != "subprocess" || SUBPROCESS.contains(&name);
+                    (known && capability::of_call(&full).is_some()).then_some(full)
+                });
+                Value::Path(from_star.unwrap_or_else(|| convention(name).to_owned()))
+            }
         }
     }
 
     /// Everything that a name of a scope may be.
     fn binding(&mut self, scope: usize, name: &str, depth: usize) -> Value {
         let key = (scope, name.to_owned());
-        if let Some(value) = self.known.get(&key) {
+        // A value that was cut off by depth here may be whole when asked for from elsewhere.
+        if let Some((value, at)) = self.known.get(&key)
+            && (*at < DEEPEST / 2 || *at <= depth)
+        {
             return value.clone();
         }
         // A name that is defined by itself: `x = x or 1`.
         if !self.open.insert(key.clone()) {
+            self.cycles = self.cycles.saturating_add(1);
             return Value::Unknown;
         }
+        self.followings = self.followings.saturating_add(1);
+        let outer = std::mem::replace(&mut self.following, self.followings);
+        let cycles = self.cycles;
         let scopes = self.scopes;
         let bounds = scopes
             .get(scope)
@@ -243,10 +346,10 @@ impl<'a, 's, 'b> Folder<'a, 's, 'b> {
         }
         let value = self.light(value);
         self.open.remove(&key);
-        // A value that was cut off by depth here may be whole when asked for from elsewhere.
-        if depth < DEEPEST / 2 {
-            self.known.insert(key, value.clone());
-        }
+        self.following = outer;
+        // From here on the name is known, whatever cycles it had.
+        self.cycles = cycles;
+        self.known.insert(key, (value.clone(), depth));
         value
     }
 
@@ -287,15 +390,27 @@ impl<'a, 's, 'b> Folder<'a, 's, 'b> {
     }
 
     fn attribute(&mut self, attribute: &ExprAttribute, scope: usize, depth: usize) -> Value {
-        let name = attribute.attr.as_str();
-        if let Expr::Name(owner) = &*attribute.value {
-            // `args.model = "…"` outside a class is kept under its dotted name.
-            let dotted = format!("{}.{name}", owner.id);
-            if let Some(at) = self.scopes.lookup(&dotted, scope) {
-                return self.binding(at, &dotted, depth);
+        match self.dotted(attribute, scope, depth) {
+            Some(value) => value,
+            None => {
+                let owner = self.fold(&attribute.value, scope, depth);
+                self.attribute_of_any(&owner, attribute.attr.as_str(), depth)
             }
         }
-        let owner = self.fold(&attribute.value, scope, depth);
+    }
+
+    /// What was assigned to an attribute by its dotted name.
+    fn dotted(&mut self, attribute: &ExprAttribute, scope: usize, depth: usize) -> Option<Value> {
+        let Expr::Name(owner) = &*attribute.value else {
+            return None;
+        };
+        // `args.model = "…"` outside a class is kept under its dotted name.
+        let dotted = format!("{}.{}", owner.id, attribute.attr);
+        let at = self.scopes.lookup(&dotted, scope)?;
+        Some(self.binding(at, &dotted, depth))
+    }
+
+    fn attribute_of_any(&mut self, owner: &Value, name: &str, depth: usize) -> Value {
         let parts: Vec<Value> = owner
             .alternatives()
             .iter()
@@ -400,7 +515,28 @@ impl<'a, 's, 'b> Folder<'a, 's, 'b> {
     }
 
     fn call(&mut self, call: &ExprCall, scope: usize, depth: usize) -> Value {
-        let callee = self.callee(&call.func, scope, depth);
+        let callee = match &*call.func {
+            // Methods of strings stay apart from names.
+            Expr::Attribute(method) if is_text_method(method.attr.as_str()) => {
+                // Once only: a chain of such calls would double its cost with every link.
+                let owner = self.fold(&method.value, scope, depth);
+                if let Value::Text(_) | Value::Bytes(_) = owner {
+                    let arguments: Vec<Value> = call
+                        .arguments
+                        .args
+                        .iter()
+                        .take(64)
+                        .map(|a| self.fold(a, scope, depth))
+                        .collect();
+                    return text_method(&owner, method.attr.as_str(), &arguments);
+                }
+                match self.dotted(method, scope, depth) {
+                    Some(value) => value,
+                    None => self.attribute_of_any(&owner, method.attr.as_str(), depth),
+                }
+            }
+            func => self.fold(func, scope, depth),
+        };
         let parts: Vec<Value> = callee
             .alternatives()
             .iter()
@@ -410,20 +546,6 @@ impl<'a, 's, 'b> Folder<'a, 's, 'b> {
             })
             .collect();
         Value::one_of(parts)
-    }
-
-    /// The callee, where methods of strings stay apart from names.
-    fn callee(&mut self, func: &Expr, scope: usize, depth: usize) -> Value {
-        if let Expr::Attribute(method) = func
-            && matches!(
-                method.attr.as_str(),
-                "join" | "format" | "strip" | "lower" | "upper" | "replace" | "decode" | "encode"
-            )
-            && let Value::Text(_) | Value::Bytes(_) = self.fold(&method.value, scope, depth)
-        {
-            return Value::Path(format!("str.{}", method.attr));
-        }
-        self.fold(func, scope, depth)
     }
 
     fn result(&mut self, name: &str, call: &ExprCall, scope: usize, depth: usize) -> Value {
@@ -453,6 +575,24 @@ impl<'a, 's, 'b> Folder<'a, 's, 'b> {
                 Some(Value::Text(module)) => path(&module),
                 _ => path(&format!("{name}()")),
             },
+            "pydoc.locate" | "pkgutil.resolve_name" => match argument(0) {
+                Some(Value::Text(found)) => path(&found.replace(':', ".")),
+                _ => path(&format!("{name}()")),
+            },
+            "operator.attrgetter" | "operator.methodcaller" => match argument(0) {
+                Some(Value::Text(attribute)) => path(&format!("{name}({attribute})")),
+                _ => path(&format!("{name}()")),
+            },
+            _ if name.starts_with("operator.attrgetter(") && name.ends_with(')') => {
+                let attribute = name.strip_prefix("operator.attrgetter(").unwrap_or_default();
+                let attribute = attribute.strip_suffix(')').unwrap_or_default();
+                match argument(0) {
+                    Some(owner) if !attribute.is_empty() && !attribute.contains('(') => {
+                        self.attribute_of_any(&owner, attribute, depth)
+                    }
+                    _ => path(&format!("{name}()")),
+                }
+            }
             "vars" | "globals" | "locals" => match argument(0) {
                 Some(Value::Path(owner)) => path(&owner),
                 _ => path(&format!("{name}()")),
@@ -474,7 +614,8 @@ impl<'a, 's, 'b> Folder<'a, 's, 'b> {
                 None => Value::Unknown,
             },
             "os.path.join" => self.joined(call, scope, depth),
-            _ if name.starts_with("str.") => self.text_method(name, call, scope, depth),
+            // A method of a text that is not known.
+            _ if name.starts_with("str.") && call.func.is_attribute_expr() => Value::Unknown,
             _ => path(&format!("{name}()")),
         }
     }
@@ -516,21 +657,14 @@ impl<'a, 's, 'b> Folder<'a, 's, 'b> {
         }
         Value::Text(out)
     }
+}
 
-    fn text_method(&mut self, name: &str, call: &ExprCall, scope: usize, depth: usize) -> Value {
-        let Expr::Attribute(method) = &*call.func else {
-            return path(&format!("{name}()"));
-        };
-        let owner = self.fold(&method.value, scope, depth);
-        let arguments: Vec<Value> = call
-            .arguments
-            .args
-            .iter()
-            .take(64)
-            .map(|a| self.fold(a, scope, depth))
-            .collect();
-        text_method(&owner, method.attr.as_str(), &arguments)
-    }
+/// Methods of strings whose results are known; of bytes, one is.
+fn is_text_method(name: &str) -> bool {
+    matches!(
+        name,
+        "join" | "format" | "strip" | "lower" | "upper" | "replace" | "decode" | "encode"
+    )
 }
 
 /// How many parts a value has; a long string counts by its length.
@@ -573,6 +707,10 @@ fn item(owner: &Value, key: &Value) -> Value {
                 usize::try_from(*n).ok()
             };
             at.and_then(|i| items.get(i)).cloned().unwrap_or(Value::Unknown)
+        }
+        (Value::Path(owner), _) if owner.ends_with(".__subclasses__()") => path(&format!("{owner}[]")),
+        (Value::Path(owner), _) if owner.ends_with(".__mro__") || owner.ends_with(".__bases__") => {
+            path(&format!("{owner}[]"))
         }
         (Value::Path(owner), Value::Text(name)) => match owner.as_str() {
             "sys.modules" => path(name),

@@ -53,6 +53,8 @@ pub(super) struct Scope<'a> {
     pub name: String,
     pub bound: HashMap<String, Vec<Bound<'a>>>,
     pub updates: HashMap<String, Vec<Update<'a>>>,
+    /// Modules of which everything is imported.
+    pub stars: Vec<String>,
     /// Names that belong to the module or an outer function.
     outer: HashSet<&'a str>,
 }
@@ -94,6 +96,23 @@ impl<'a> Scopes<'a> {
             }
             at = scope.parent;
         }
+    }
+}
+
+impl Scopes<'_> {
+    /// The modules of which everything is imported, as far as `from` sees it.
+    pub(super) fn stars(&self, from: usize) -> Vec<&str> {
+        let mut out = Vec::new();
+        let mut at = from;
+        // Nesting is bounded by the parser; the names are few.
+        while let Some(scope) = self.get(at) {
+            out.extend(scope.stars.iter().map(String::as_str));
+            if at == 0 {
+                break;
+            }
+            at = scope.parent;
+        }
+        out
     }
 }
 
@@ -144,6 +163,7 @@ impl<'a> Binder<'a> {
             name,
             bound: HashMap::new(),
             updates: HashMap::new(),
+            stars: Vec::new(),
             outer: HashSet::new(),
         });
         index
@@ -347,6 +367,11 @@ impl<'a> Visitor<'a> for Binder<'a> {
                     let name = alias.asname.as_ref().unwrap_or(&alias.name);
                     if name.as_str() != "*" {
                         self.bind(name.as_str(), Bound::Import(join(&base, alias.name.as_str())));
+                    } else if let Some(scope) = self.scopes.all.get_mut(self.at)
+                        && scope.stars.len() < 16
+                        && !scope.stars.contains(&base)
+                    {
+                        scope.stars.push(base.clone());
                     }
                 }
             }

@@ -102,6 +102,34 @@ getattr(__builtins__, "ev" + "al")("1")
 }
 
 #[test]
+fn chains_cost_no_more_than_their_square() {
+    let limits = wellhead_core::Limits {
+        steps: 400_000,
+        ..Default::default()
+    };
+    for start in ["word", "'1'", "f(word)"] {
+        for link in [".replace('1', 'x')", ".strip()", ".foo.lower()", ".lower"] {
+            let chain = format!("{start}{}", link.repeat(40));
+            for source in [
+                format!("x = {chain}\ny = x\n"),
+                format!("word = {chain}\n"),
+                format!("x = f'{{{chain}}}'\n"),
+            ] {
+                let mut budget = Budget::new(limits.clone(), std::sync::Arc::default());
+                let module = parse(&source, &mut budget);
+                assert_eq!(budget.exhausted(), None, "{source}");
+                assert!(module.text.contains(link), "{source}");
+            }
+        }
+    }
+    // Arguments are asked for by each thing that a callee may be.
+    let nested = format!("f = str if a else bool if b else os.fspath\nx = {}1{}\n", "f(".repeat(40), ")".repeat(40));
+    let mut budget = Budget::new(limits, std::sync::Arc::default());
+    parse(&nested, &mut budget);
+    assert_eq!(budget.exhausted(), None);
+}
+
+#[test]
 fn constants_are_folded_and_what_is_not_constant_is_not() {
     let source = r#"
 import os

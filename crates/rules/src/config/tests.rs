@@ -43,7 +43,12 @@ fn tags_are_judged_by_what_they_name() {
             "%TAG !p! tag:yaml.org,2002:python/\n---\na: !p!object/apply:os.system [id]\n",
             "unsafe-yaml-tag critical",
         ),
-        ("a: !!python/name:os.system ''\n", "unsafe-yaml-tag medium"),
+        ("a: !!python/name:os.system ''\n", "unsafe-yaml-tag high"),
+        ("a: !!python/module:evil ''\n", "unsafe-yaml-tag high"),
+        (
+            "a: !!python/object/apply:pymdownx.os.system [id]\n",
+            "unsafe-yaml-tag critical",
+        ),
         (
             "a: !!python/object/apply:unknown.thing []\n",
             "unsafe-yaml-tag high",
@@ -73,7 +78,7 @@ fn tags_are_judged_by_what_they_name() {
         ),
         (
             "slug: !!python/object/apply:pymdownx.slugs.slugify {kwds: {case: lower}}\n",
-            "unsafe-yaml-tag high",
+            "",
         ),
         ("a: !!python/object:argparse.Namespace {lr: 1}\n", ""),
         (
@@ -140,6 +145,115 @@ fn targets_are_judged_by_what_they_reach() {
         ),
         ("target: main\nname: os.system\n", ""),
         ("class_path: MyModel\n", ""),
+    ] {
+        assert_eq!(verdict(source), expected, "{source}");
+    }
+}
+
+#[test]
+fn interpolations_are_followed_or_reported() {
+    for (source, expected) in [
+        ("k: os\n_target_: ${k}.system\n", "unsafe-config-target critical"),
+        (
+            "k: os.system\na: {_target_: '${k}'}\n",
+            "unsafe-config-target critical",
+        ),
+        (
+            "a: {b: [x, os.system]}\n_target_: ${a.b[1]}\n",
+            "unsafe-config-target critical",
+        ),
+        (
+            "a: {k: os.system, _target_: '${.k}'}\n",
+            "unsafe-config-target critical",
+        ),
+        (
+            "i: k\nk: os.system\n_target_: ${${i}}\n",
+            "unsafe-config-target critical",
+        ),
+        ("k: torch.optim\n_target_: ${k}.AdamW\n", ""),
+        ("_target_: ${oc.env:X}\n", "unsafe-config-target medium"),
+        ("_target_: ${elsewhere}.x\n", "unsafe-config-target medium"),
+        ("k: ${k}\n_target_: ${k}\n", "unsafe-config-target medium"),
+        (
+            "k: ${k}${k}${k}${k}\n_target_: ${k}\n",
+            "unsafe-config-target medium",
+        ),
+        ("target: ${x}\nparams: {a: 1}\n", ""),
+        ("class: ${x}\nmodule: ${y}\n", ""),
+    ] {
+        assert_eq!(verdict(source), expected, "{source}");
+    }
+}
+
+#[test]
+fn what_ordinary_configurations_call_is_no_alarm() {
+    for (source, expected) in [
+        (
+            "_target_: hydra.utils.get_method\npath: torch.nn.functional.relu\n",
+            "",
+        ),
+        ("_target_: hydra.utils.get_class\npath: torch.optim.AdamW\n", ""),
+        (
+            "_target_: hydra.utils.get_method\npath: os.system\n",
+            "unsafe-config-target critical",
+        ),
+        (
+            "_target_: hydra.utils.get_method\n_args_: [os.system]\n",
+            "unsafe-config-target critical",
+        ),
+        (
+            "_target_: hydra.utils.get_method\npath: ${oc.env:X}\n",
+            "unsafe-config-target medium",
+        ),
+        (
+            "_target_: hydra.utils.instantiate\nconfig: {_target_: torch.nn.Linear}\n",
+            "",
+        ),
+        (
+            "_target_: hydra.utils.instantiate\nconfig: {_target_: os.system}\n",
+            "unsafe-config-target critical",
+        ),
+        (
+            "_target_: hydra.utils.instantiate\nconfig: {_target_: builtins.dict, _args_: [[[_target_, os.system]]]}\n",
+            "unsafe-config-target critical",
+        ),
+        (
+            "_target_: transformers.AutoModel.from_pretrained\npretrained_model_name_or_path: x\n",
+            "unsafe-config-target medium",
+        ),
+        (
+            "_target_: transformers.AutoModel.from_pretrained\ntrust_remote_code: true\n",
+            "unsafe-config-target high",
+        ),
+        ("_target_: transformers.pipeline\n", "unsafe-config-target medium"),
+        (
+            "_target_: huggingface_hub.snapshot_download\nrepo_id: a/b\n",
+            "unsafe-config-target medium",
+        ),
+        ("_target_: torch.hub.load\n", "unsafe-config-target high"),
+        ("_target_: torch.load\nf: x\n", "unsafe-config-target high"),
+        ("_target_: torch.load\nf: x\nweights_only: true\n", ""),
+        ("_target_: numpy.load\nfile: x\n", ""),
+        (
+            "_target_: numpy.load\nallow_pickle: true\n",
+            "unsafe-config-target high",
+        ),
+        (
+            "_target_: numpy.load\n_args_: [x, null, true]\n",
+            "unsafe-config-target high",
+        ),
+        ("_target_: os.path.join\n_args_: [a, b]\n", ""),
+        ("_target_: operator.itemgetter\n", ""),
+        ("_target_: torch.compile\n", ""),
+        ("_target_: pandas.read_csv\n", ""),
+        ("_target_: tempfile.mkdtemp\n", ""),
+        ("_target_: shutil.rmtree\n", "unsafe-config-target high"),
+        ("_target_: requests.get\n", "unsafe-config-target high"),
+        ("_target_: pickle.loads\n", "unsafe-config-target critical"),
+        (
+            "_target_: torch.utils.cpp_extension.load_inline\n",
+            "unsafe-config-target critical",
+        ),
     ] {
         assert_eq!(verdict(source), expected, "{source}");
     }

@@ -77,6 +77,9 @@ const KNOWN_NAMES: &[&str] = &[
     "zensical.",
 ];
 
+/// Those of them whose functions it calls, too.
+const KNOWN_CALLS: &[&str] = &["material.", "pymdownx.", "zensical."];
+
 pub(crate) fn check(data: &DataFile, sink: &mut Sink) {
     let text = &data.text.text;
     // Few files have a tag of a language at all.
@@ -120,7 +123,8 @@ fn python(tag: &Tag, place: &dyn Fn(&str) -> Location) -> Option<Finding> {
         "name" | "module" => Deed::Refer,
         _ => return None,
     };
-    if deed == Deed::Refer && KNOWN_NAMES.iter().any(|known| name.starts_with(known)) {
+    // `!!python/module` runs the code of a module, which may lie beside the file under any name.
+    if deed == Deed::Refer && kind == "name" && KNOWN_NAMES.iter().any(|known| name.starts_with(known)) {
         return None;
     }
     let usage = match deed {
@@ -133,6 +137,13 @@ fn python(tag: &Tag, place: &dyn Fn(&str) -> Location) -> Option<Finding> {
     } else {
         judged(name, usage)
     };
+    // Extensions that take options are made by calls: `pymdownx.slugs.slugify` with its case.
+    if deed == Deed::Call
+        && judgement == Judgement::Unknown
+        && KNOWN_CALLS.iter().any(|known| name.starts_with(known))
+    {
+        return None;
+    }
     let shown = code(&called(name, &tag.values, deed));
     let loader = "loading this file with an unsafe YAML loader";
     Some(match (judgement, deed) {
@@ -150,7 +161,18 @@ fn python(tag: &Tag, place: &dyn Fn(&str) -> Location) -> Option<Finding> {
             format!("{loader} hands out {}, which {}", code(name), danger.does),
             place("imported when the file is loaded"),
         )
-        .severity(Severity::Medium)
+        .severity(Severity::High)
+        .help("load it with `yaml.safe_load`, which refuses such tags"),
+        (Judgement::Unknown, Deed::Refer) if kind == "module" => Finding::new(
+            &UNSAFE_YAML_TAG,
+            format!(
+                "{loader} imports {}, and runs the code of that module",
+                code(name)
+            ),
+            place("imported when the file is loaded"),
+        )
+        .severity(Severity::High)
+        .confidence(Confidence::Medium)
         .help("load it with `yaml.safe_load`, which refuses such tags"),
         (Judgement::Unknown, Deed::Call) => Finding::new(
             &UNSAFE_YAML_TAG,

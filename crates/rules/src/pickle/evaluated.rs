@@ -38,10 +38,18 @@ fn is_template(text: &str) -> bool {
             .and_then(|rest| rest.split_once('('))
             .is_some_and(|(name, arguments)| matches!(name, "" | "_rvs" | "_stats") && words(arguments));
         let body = line.strip_prefix("    return ").is_some_and(|rest| {
-            let rest = rest.strip_prefix("self._argcheck_rvs").unwrap_or(rest);
-            words(&rest.replace(['(', ')'], " "))
+            // The one call that the template makes; every other parenthesis has to open a tuple.
+            let (call, rest) = match rest.strip_prefix("self._argcheck_rvs(") {
+                Some(arguments) => (true, arguments),
+                None => (false, rest),
+            };
+            let called = rest.match_indices('(').any(|(at, _)| {
+                let before = rest.get(..at).unwrap_or_default().trim_end();
+                before.ends_with(|c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | ')' | '\''))
+            });
+            !called && (!call || rest.ends_with(')')) && words(&rest.replace(['(', ')'], " "))
         });
-        definition || body
+        (definition || body) && !line.contains("__")
     })
 }
 
@@ -116,6 +124,12 @@ mod tests {
             "def _parse_args(self):\n    return x.y",
             "@x\ndef _parse_args(self):\n    return 1",
             "def _parse_args(self): f()",
+            "def _parse_args(self, x, loc=0, scale=1):\n    return __import__('evil')",
+            "def _parse_args(self, x):\n    return eval(input())",
+            "def _parse_args(self, x):\n    return eval (x)",
+            "def _parse_args(self, x):\n    return self._argcheck_rvs(eval(x))",
+            "def _parse_args(self, x):\n    return self._argcheck_rvs(x)(x)",
+            "def _parse_args(self, x=__loader__):\n    return x",
             "x = 1",
         ] {
             assert!(!is_template(hostile), "{hostile}");

@@ -105,7 +105,9 @@ fn holds(value: &Value) -> bool {
 fn judge(module: &Module, call: &Call, argument: &Argument, sink: &mut Sink) {
     let fetch = fetch(call);
     let name = fetch.as_ref().and_then(|f| f.names.first().cloned());
-    let pinned = fetch.as_ref().is_some_and(|f| f.revision == Revision::Pinned)
+    // A function that is not known names its commit like those that are.
+    let stated = fetch.as_ref().map_or_else(|| revision(call, "revision"), |f| f.revision.clone());
+    let pinned = stated == Revision::Pinned
         && matches!(
             revision(call, "code_revision"),
             Revision::Pinned | Revision::Missing

@@ -47,6 +47,14 @@ pub(super) fn reach<'a>(
         }
         stages.insert(path, script.module.flow.stages());
         let folder = Repository::folder_of(path);
+        // Python imports the packages around a module before the module itself.
+        let mut package = folder;
+        while !package.is_empty() {
+            if let Some((found, _)) = repository.scripts.get_key_value(&format!("{package}__init__.py")) {
+                waiting.push(found);
+            }
+            package = Repository::folder_of(package.trim_end_matches('/'));
+        }
         for import in &script.module.imports {
             if let Some((found, _)) = resolve(repository, folder, &import.path) {
                 waiting.push(found);

@@ -4,6 +4,7 @@ use super::{
     facts::{Document, Repository},
     reach::reach,
 };
+use crate::pickle::callables::{Judgement, Usage, judge};
 use std::{collections::BTreeSet, ops::Range};
 use wellhead_formats::text::Node;
 
@@ -82,6 +83,10 @@ pub(super) enum Target {
     Elsewhere(String),
     /// A module of an installed library that is not known.
     Library(String),
+    /// Something of an installed library that gives an attacker power, and what it does.
+    Dangerous(String, &'static str),
+    /// A path that leaves the repository.
+    Outside(String),
 }
 
 /// All places that name code.
@@ -184,15 +189,56 @@ impl<'a> Finder<'a, '_> {
 
     /// A script of this repository, by a dotted module name or a file's.
     fn script(&mut self, node: &'a Node, loader: Loader, module: impl Fn(&str) -> &str) {
-        let Some(text) = node.as_str() else { return };
-        let text = module(text);
+        let Some(whole) = node.as_str() else { return };
+        let text = module(whole);
+        let folder = Repository::folder_of(self.path);
+        if text.starts_with(['/', '\\', '~']) || text.split(['/', '\\']).any(|p| p == "..") {
+            self.push(node, loader, Target::Outside(whole.to_owned()));
+            return;
+        }
         let stem = text.strip_suffix(".py").unwrap_or(text);
         let dotted = stem.trim_start_matches("./").replace('/', ".");
-        let target = match self.repository.module(Repository::folder_of(self.path), &dotted) {
-            Some(found) => Target::Local(found.to_owned()),
-            None => Target::Missing(format!("{}.py", dotted.replace('.', "/"))),
+        // A file's own name may have dots.
+        let file = format!("{folder}{}", text.trim_start_matches("./"));
+        let scripts = &self.repository.scripts;
+        let found = scripts
+            .get_key_value(&file)
+            .map(|(path, _)| path.as_str())
+            .or_else(|| self.repository.module(folder, &dotted));
+        // Only these import what is installed; the others look for a file of the repository.
+        let installed = matches!(
+            loader,
+            Loader::SentenceTransformers | Loader::TorchServe | Loader::BentoMl | Loader::Plugin
+        );
+        let target = match (found, danger(whole).filter(|_| installed)) {
+            (Some(found), _) => Target::Local(found.to_owned()),
+            (None, Some(does)) => Target::Dangerous(whole.to_owned(), does),
+            (None, None) => Target::Missing(format!("{}.py", dotted.replace('.', "/"))),
         };
         self.push(node, loader, target);
+    }
+
+    /// sentence-transformers imports and calls the activation of a layer by its path.
+    fn activation(&mut self, node: &'a Node) {
+        let Some(text) = node.as_str() else { return };
+        let Some((module, _)) = text.rsplit_once('.') else {
+            return;
+        };
+        let first = text.split('.').next().unwrap_or(text);
+        let is_path = text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.'));
+        if !is_path || text.starts_with("torch.nn.") {
+            return;
+        }
+        let own = self.repository.module(Repository::folder_of(self.path), module);
+        let target = match (own, danger(text)) {
+            (Some(found), _) => Target::Local(found.to_owned()),
+            (None, Some(does)) => Target::Dangerous(text.to_owned(), does),
+            (None, None) if matches!(first, "torch" | "transformers" | "sentence_transformers") => return,
+            (None, None) => Target::Library(module.to_owned()),
+        };
+        self.push(node, Loader::SentenceTransformers, target);
     }
 
     /// Keys that mean code wherever they stand: models keep the configurations of their parts inside their own.
@@ -211,7 +257,9 @@ impl<'a> Finder<'a, '_> {
                         }
                     }
                     "custom_pipeline" => self.custom_pipeline(&entry.node),
-                    "_target_" => self.hydra(&entry.node),
+                    "_target_" | "__target__" | "_callable_" | "class_path" => self.hydra(&entry.node),
+                    "target" if node.get("params").is_some() => self.hydra(&entry.node),
+                    "activation_function" | "activation_fn" => self.activation(&entry.node),
                     _ => stack.push(&entry.node),
                 }
             }
@@ -258,7 +306,7 @@ impl<'a> Finder<'a, '_> {
             let [library, class] = entry.node.items() else {
                 continue;
             };
-            let (Some(name), Some(_)) = (library.as_str(), class.as_str()) else {
+            let (Some(name), Some(class)) = (library.as_str(), class.as_str()) else {
                 continue;
             };
             let first = name.split('.').next().unwrap_or(name);
@@ -277,7 +325,13 @@ impl<'a> Finder<'a, '_> {
                 (None, "_class_name") => Target::Missing(format!("{}.py", name.replace('.', "/"))),
                 // Modules of diffusers itself are written by their folder: `stable_diffusion`.
                 (None, _) if PIPELINE_MODULES.contains(&name) => continue,
-                (None, _) => Target::Library(name.to_owned()),
+                (None, _) => {
+                    let whole = format!("{name}.{class}");
+                    match danger(&whole) {
+                        Some(does) => Target::Dangerous(whole, does),
+                        None => Target::Library(name.to_owned()),
+                    }
+                }
             };
             self.push(library, Loader::Diffusers, target);
         }
@@ -331,6 +385,12 @@ impl<'a> Finder<'a, '_> {
 
     fn mlflow(&mut self, root: &'a Node) {
         for flavor in root.get("flavors").map_or(&[][..], Node::entries) {
+            // MLflow runs it whole, from the model's own folder, wherever it lay when the model was written.
+            if let Some(code) = flavor.node.get("model_code_path") {
+                self.script(code, Loader::Mlflow, |text| {
+                    text.rsplit(['/', '\\']).next().unwrap_or(text)
+                });
+            }
             let Some(module) = flavor.node.get("loader_module") else {
                 continue;
             };
@@ -394,6 +454,16 @@ impl<'a> Finder<'a, '_> {
                 });
             }
         }
+    }
+}
+
+/// What something installed does that gives an attacker power: `module.name` or `module:name`.
+fn danger(path: &str) -> Option<&'static str> {
+    let path = path.trim().replace(':', ".");
+    let (module, name) = path.rsplit_once('.')?;
+    match judge(module, name, Usage::Call) {
+        Judgement::Dangerous(danger) => Some(danger.does),
+        _ => None,
     }
 }
 
@@ -469,7 +539,11 @@ pub(super) fn loaded_by_name(repository: &Repository) -> Vec<&str> {
                     i.path.starts_with("datasets") && (i.path.ends_with("Builder") || i.path == "datasets")
                 }) && called == Some(stem)
             };
+            // transformers takes the loop of generation from there.
+            let generation =
+                *path == "custom_generate/generate.py" || path.ends_with("/custom_generate/generate.py");
             names.contains(&name)
+                || generation
                 || repository.imported.contains(path.as_str())
                 || prefixes.iter().any(|p| name.starts_with(p))
                 || (triton && name == "model.py")

@@ -49,7 +49,7 @@ pub(super) fn check(repository: &Repository, sink: &mut Sink) {
     for reference in &references {
         let script = match &reference.target {
             Target::Local(script) | Target::Missing(script) => script.clone(),
-            Target::Library(module) => module.clone(),
+            Target::Library(name) | Target::Dangerous(name, _) | Target::Outside(name) => name.clone(),
             Target::Elsewhere(_) => continue,
         };
         groups
@@ -107,6 +107,18 @@ fn finding(
             .note("no library of this name is known, and none of this name lies in the repository")
             .help("find out which package provides the module, and whether its name is still free")
         }
+        Target::Dangerous(name, does) => base(
+            format!("{} imports {}, which {does}", loader.words(), code(name)),
+            Severity::High,
+        )
+        .note("it is no part of a model: a class of a model is expected here")
+        .help("do not load this model; delete it and report the repository"),
+        Target::Outside(_) => base(
+            format!("{runs}, which lies outside of its folder"),
+            Severity::High,
+        )
+        .note("loaders join such paths without looking where they lead")
+        .help("do not load it; every file of a model belongs into its own folder"),
         Target::Local(_) | Target::Elsewhere(_) => {
             local(repository, script, &base, &runs, loader.is_unasked())
         }

@@ -253,6 +253,7 @@ fn setting(text: &str, start: usize, name: &str, bare: bool) -> Option<Secret> {
     let bytes = text.as_bytes();
     let peek = |at: usize| bytes.get(at).copied();
     let mut signs = 0_usize;
+    let mut listed = false;
     // What may stand between the name and its value; a line break ends it.
     while let Some(b) = peek(at) {
         match b {
@@ -261,6 +262,7 @@ fn setting(text: &str, start: usize, name: &str, bare: bool) -> Option<Secret> {
             b' ' | b'\t' => {}
             b',' if signs == 0 && matches!(before(text, at), Some(b'"' | b'\'')) => {
                 signs = signs.saturating_add(1);
+                listed = true;
             }
             _ => break,
         }
@@ -298,6 +300,10 @@ fn setting(text: &str, start: usize, name: &str, bare: bool) -> Option<Secret> {
         .count();
     let end = from.saturating_add(length);
     let value = text.get(from..end)?;
+    // What follows a name in a list is mostly the next name.
+    if listed && value.bytes().all(|b| b.is_ascii_alphabetic() || matches!(b, b'_' | b'-')) {
+        return None;
+    }
     is_secret_value(value).then(|| Secret {
         kind: &SETTING,
         hidden: from..end,
@@ -516,6 +522,11 @@ mod tests {
             ("HF_TOKEN = some_variable_name".to_owned(), false, false),
             ("print('set HF_TOKEN first, please')".to_owned(), true, false),
             ("MY_HF_TOKEN=abcdefgh1".to_owned(), true, false),
+            (
+                "('AWS_SECRET_ACCESS_KEY', 'aws_session_token')".to_owned(),
+                false,
+                false,
+            ),
             (
                 "MLFLOW_TRACKING_PASSWORD=/run/secrets/mlflow".to_owned(),
                 true,

@@ -433,3 +433,33 @@ fn objects_below_a_prefix_are_listed_page_by_page() {
     };
     assert!(store.seen().iter().all(signed));
 }
+
+#[test]
+fn a_signature_stays_with_its_store() {
+    let elsewhere = Server::new(|seen| part(seen, 300_000, "\"1\""));
+    let there = elsewhere.url.clone();
+    let store = Server::new(move |seen| {
+        if seen.path.contains("list-type=2") {
+            let row = "<Contents><Key>m.pt</Key><Size>300000</Size></Contents>";
+            return answer("200 OK", "", format!("<ListBucketResult>{row}</ListBucketResult>").as_bytes());
+        }
+        answer("307 Temporary Redirect", &format!("Location: {there}/m.pt\r\n"), b"")
+    });
+    let network = network(|o| {
+        o.store = Some(store.url.clone());
+        o.keys = Some((
+            "AKIDEXAMPLE".to_owned(),
+            Secret("hidden".to_owned()),
+            Some(Secret("session".to_owned())),
+        ));
+    });
+    let found = list(&Target::parse("s3://bucket/").unwrap(), &network).unwrap();
+    let blob = found.entries[0].open().unwrap();
+    // The second read goes to the address that the first was led to.
+    for at in [5, 250_000] {
+        assert_eq!(read(&elsewhere, &blob, at, 1).unwrap(), [byte_at(at)]);
+    }
+    let private = |s: &Seen| s.head.contains("authorization") || s.head.contains("x-amz-security-token");
+    assert!(elsewhere.seen().len() > 1);
+    assert!(!elsewhere.seen().iter().any(private));
+}

@@ -76,6 +76,10 @@ fn what_ordinary_models_need_is_allowed() {
         ("numpy ndarray", Usage::State),
         ("numpy memmap", Usage::Reference),
         ("numpy.random._pickle __randomstate_ctor", Usage::Call),
+        ("numpy.random __RandomState_ctor", Usage::Call),
+        ("pandas.api.typing DataFrameGroupBy", Usage::New),
+        ("morfessor.baseline BaselineModel", Usage::State),
+        ("morfessor.baseline ConstrNode", Usage::New),
         ("sklearn.ensemble._forest RandomForestClassifier", Usage::New),
         ("sklearn.tree._tree Tree", Usage::Call),
         ("sklearn.neighbors._kd_tree newObj", Usage::Call),
@@ -217,6 +221,13 @@ fn what_gives_an_attacker_power_is_dangerous() {
         "cloudpickle.cloudpickle subimport",
         "dill._dill _create_function",
         "dill _import_module",
+        "dill _load_type",
+        "dill.dill _create_function",
+        "dill._dill _eval_repr",
+        "dill._dill _unmarshal",
+        "dill._dill os.system",
+        "dill._dill _create_array.__globals__",
+        "dill.session load_session",
         "torch.fx.graph_module _exec_with_source",
         "torch.fx.graph_module reduce_graph_module",
         "torch.jit CompilationUnit",
@@ -392,6 +403,8 @@ fn nothing_is_known_of_the_rest() {
         ("modeling_x Layer", Usage::New),
         ("models.yolo Model", Usage::Reference),
         ("builtins len", Usage::Call),
+        ("dill._dill _load_type", Usage::Call),
+        ("dill._dill _create_array", Usage::Call),
         ("numpy.core.fromnumeric mean", Usage::Call),
         ("torch.nn.functional relu", Usage::Call),
         ("? ?", Usage::Call),
@@ -409,4 +422,16 @@ fn the_table_is_read_in_less_than_a_millisecond_when_optimised() {
     let limit = if cfg!(debug_assertions) { 100 } else { 2 };
     assert!(start.elapsed().as_millis() < limit);
     assert!(table.danger.len() > 20);
+}
+
+/// What `_create_array` of dill is handed is called by it.
+#[test]
+fn what_a_maker_of_arrays_is_handed_is_judged() {
+    let said: Vec<_> = crate::pickle::tests::findings(
+        "PROTO 2\nGLOBAL 'dill._dill _create_array'\nGLOBAL 'os system'\nBINUNICODE 'x'\nTUPLE1\nTUPLE2\nREDUCE\nSTOP",
+    )
+    .iter()
+    .map(|f| f.severity.name())
+    .collect();
+    assert!(said.contains(&"critical") && said.contains(&"high"), "{said:?}");
 }
