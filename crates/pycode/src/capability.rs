@@ -264,7 +264,9 @@ pub(crate) fn by_detour(callee: &str) -> Option<&str> {
         let counts = match rest.split_once('.') {
             Some(("os" | "posix" | "subprocess" | "builtins", _)) => true,
             // Arrays have an attribute of that name, which loads nothing.
-            Some(("ctypes", next)) => ["CDLL", "cdll", "PyDLL", "windll"].iter().any(|n| next.starts_with(n)),
+            Some(("ctypes", next)) => ["CDLL", "cdll", "PyDLL", "windll"]
+                .iter()
+                .any(|n| next.starts_with(n)),
             _ => false,
         };
         if counts {

@@ -198,7 +198,11 @@ fn judge(
     if runs_source(callee) {
         // Those that measure time are mostly given functions, and only a text is source.
         let measures = !is_execution(callee);
-        let argument = if measures { call.argument(0, "stmt") } else { call.positional.first() };
+        let argument = if measures {
+            call.argument(0, "stmt")
+        } else {
+            call.positional.first()
+        };
         let mut constants = argument
             .into_iter()
             .flat_map(|a| a.value.texts())
@@ -325,7 +329,12 @@ fn runs_source(callee: &str) -> bool {
     is_execution(callee)
         || matches!(
             callee,
-            "timeit.timeit" | "timeit.repeat" | "timeit.Timer" | "cProfile.run" | "cProfile.runctx" | "profile.run"
+            "timeit.timeit"
+                | "timeit.repeat"
+                | "timeit.Timer"
+                | "cProfile.run"
+                | "cProfile.runctx"
+                | "profile.run"
         )
 }
 
@@ -333,11 +342,22 @@ fn runs_source(callee: &str) -> bool {
 fn reaches_inside(callee: &str) -> bool {
     const TABLES: &[&str] = &[".__globals__.", ".f_globals.", ".f_builtins.", ".__builtins__."];
     const METHODS: &[&str] = &[
-        "get", "update", "items", "keys", "values", "copy", "pop", "popitem", "setdefault", "clear",
+        "get",
+        "update",
+        "items",
+        "keys",
+        "values",
+        "copy",
+        "pop",
+        "popitem",
+        "setdefault",
+        "clear",
     ];
-    if let Some((owner, rest)) = callee.split_once(".__subclasses__()[]") {
-        return rest.is_empty()
-            && (owner == "object" || ["__class__", "__base", "__mro__"].iter().any(|n| owner.contains(n)));
+    if let Some(owner) = callee.strip_suffix(".__subclasses__()[]") {
+        return owner == "object"
+            || ["__class__", "__base", "__mro__"]
+                .iter()
+                .any(|n| owner.contains(n));
     }
     TABLES.iter().any(|table| {
         let rest = callee.rsplit_once(table).map(|(_, rest)| rest);
@@ -668,25 +688,64 @@ mod tests {
             ("import pickle\npickle.loads(b'x')", "hidden-object Import"),
             ("import runpy\nrunpy.run_path('x.py')", "built-code Import"),
             ("from os import *\nsystem('echo')", "process Import"),
-            ("from subprocess import *\nrun(['x'])\nprint('y')", "process Import"),
-            ("def f():\n    import random\n    random._os.system('x')\nf()", "process Import"),
-            ("import torch\ntorch.serialization.os.system('x')", "process Import"),
+            (
+                "from subprocess import *\nrun(['x'])\nprint('y')",
+                "process Import",
+            ),
+            (
+                "def f():\n    import random\n    random._os.system('x')\nf()",
+                "process Import",
+            ),
+            (
+                "import torch\ntorch.serialization.os.system('x')",
+                "process Import",
+            ),
             ("import x\nx._builtins.exec(y)", "built-code Import"),
             (
                 "().__class__.__base__.__subclasses__()[1].__init__.__globals__['system']('x')",
                 "built-code Import",
             ),
-            ("().__class__.__base__.__subclasses__()[132]('x')", "built-code Import"),
-            ("().__class__.__mro__[1].__subclasses__()[132]('x')", "built-code Import"),
-            ("import inspect\ninspect.currentframe().f_builtins['exec']('x')", "built-code Import"),
+            (
+                "().__class__.__base__.__subclasses__()[132]('x')",
+                "built-code Import",
+            ),
+            (
+                "().__class__.__mro__[1].__subclasses__()[132]('x')",
+                "built-code Import",
+            ),
+            (
+                "import inspect\ninspect.currentframe().f_builtins['exec']('x')",
+                "built-code Import",
+            ),
             ("import pydoc\npydoc.locate('os.system')('x')", "process Import"),
-            ("import pkgutil\npkgutil.resolve_name('os:system')('x')", "process Import"),
-            ("import operator, os\noperator.attrgetter('system')(os)('x')", "process Import"),
-            ("import operator, os\noperator.methodcaller('system', 'x')(os)", "process Import"),
-            ("import timeit\ntimeit.timeit(\"import os; os.system('x')\")", "process Import"),
-            ("import cProfile\ncProfile.run(\"import os; os.system('x')\")", "process Import"),
-            ("import code\ncode.InteractiveConsole().push(x)", "built-code Import"),
-            ("import _posixsubprocess\n_posixsubprocess.fork_exec(1)", "process Import"),
+            (
+                "import pkgutil\npkgutil.resolve_name('os:system')('x')",
+                "process Import",
+            ),
+            (
+                "import operator, os\noperator.attrgetter('system')(os)('x')",
+                "process Import",
+            ),
+            (
+                "import operator, os\noperator.methodcaller('system', 'x')(os)",
+                "process Import",
+            ),
+            (
+                "import timeit\ntimeit.timeit(\"import os; os.system('x')\")",
+                "process Import",
+            ),
+            (
+                "import cProfile\ncProfile.run(\"import os; os.system('x')\")",
+                "process Import",
+            ),
+            (
+                "import code\ncode.InteractiveConsole().push(x)",
+                "built-code Import",
+            ),
+            (
+                "import _posixsubprocess\n_posixsubprocess.fork_exec(1)",
+                "process Import",
+            ),
             (
                 "import importlib.util as u\ns = u.spec_from_file_location('x', 'weights.bin')",
                 "built-code Import",
@@ -695,17 +754,38 @@ mod tests {
                 "from importlib.machinery import SourceFileLoader as L\nL('x', 'payload.txt').load_module()",
                 "built-code Import",
             ),
-            ("import zipimport\nzipimport.zipimporter('w.zip').load_module('x')", "built-code Import"),
+            (
+                "import zipimport\nzipimport.zipimporter('w.zip').load_module('x')",
+                "built-code Import",
+            ),
             ("@eval\n@str\ndef f(): pass", "built-code Import"),
             ("@exec\nclass C: pass", "built-code Import"),
             // Innocent twins.
-            ("import inspect\ninspect.currentframe().f_back.f_globals.get('x', '').strip()", ""),
+            (
+                "import inspect\ninspect.currentframe().f_back.f_globals.get('x', '').strip()",
+                "",
+            ),
             ("x = globals()['x']\ny = f.__globals__['z']", ""),
-            ("from os import *\nfrom os.path import *\njoin('a', 'b')\nprint(getcwd())", ""),
-            ("from transformers import *\nmodel = run(1)\n@torch.no_grad()\ndef f(): pass", ""),
-            ("import timeit\ntimeit.timeit(lambda: 1)\ntimeit.timeit('x = 1')", ""),
-            ("import importlib.util as u\nu.spec_from_file_location('x', 'a/b.py')", ""),
-            ("import operator\noperator.attrgetter('name')(x)\noperator.itemgetter(1)(x)", ""),
+            (
+                "from os import *\nfrom os.path import *\njoin('a', 'b')\nprint(getcwd())",
+                "",
+            ),
+            (
+                "from transformers import *\nmodel = run(1)\n@torch.no_grad()\ndef f(): pass",
+                "",
+            ),
+            (
+                "import timeit\ntimeit.timeit(lambda: 1)\ntimeit.timeit('x = 1')",
+                "",
+            ),
+            (
+                "import importlib.util as u\nu.spec_from_file_location('x', 'a/b.py')",
+                "",
+            ),
+            (
+                "import operator\noperator.attrgetter('name')(x)\noperator.itemgetter(1)(x)",
+                "",
+            ),
             ("class B: pass\nB.__subclasses__()[0]()", ""),
             ("import os\nrank = int(os.environ.get('LOCAL_RANK', 0))", ""),
             ("model.eval()\nx = eval", ""),

@@ -465,7 +465,10 @@ fn apply_method(entry: &mut Call) {
         (!method.is_empty() && !method.contains('(')).then(|| method.to_owned())
     });
     if let Some(method) = method
-        && let Some(Argument { value: Value::Path(owner), .. }) = entry.positional.first()
+        && let Some(Argument {
+            value: Value::Path(owner),
+            ..
+        }) = entry.positional.first()
     {
         entry.callees = vec![join(owner, &method)];
         entry.positional.remove(0);

@@ -123,7 +123,11 @@ fn chains_cost_no_more_than_their_square() {
         }
     }
     // Arguments are asked for by each thing that a callee may be.
-    let nested = format!("f = str if a else bool if b else os.fspath\nx = {}1{}\n", "f(".repeat(40), ")".repeat(40));
+    let nested = format!(
+        "f = str if a else bool if b else os.fspath\nx = {}1{}\n",
+        "f(".repeat(40),
+        ")".repeat(40)
+    );
     let mut budget = Budget::new(limits, std::sync::Arc::default());
     parse(&nested, &mut budget);
     assert_eq!(budget.exhausted(), None);
