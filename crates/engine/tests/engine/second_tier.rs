@@ -138,7 +138,11 @@ fn keras_configurations_in_yaml_are_read() {
         hostile.iter().any(|f| f.contains("unsafe-keras-object")),
         "{hostile:?}"
     );
-    let other = told("compose.yaml", "text", "services:\n  web:\n    image: nginx@sha256:0\n");
+    let other = told(
+        "compose.yaml",
+        "text",
+        "services:\n  web:\n    image: nginx@sha256:0\n",
+    );
     assert!(!other.iter().any(|f| f.contains("keras")), "{other:?}");
 }
 
