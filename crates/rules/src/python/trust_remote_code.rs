@@ -106,7 +106,9 @@ fn judge(module: &Module, call: &Call, argument: &Argument, sink: &mut Sink) {
     let fetch = fetch(call);
     let name = fetch.as_ref().and_then(|f| f.names.first().cloned());
     // A function that is not known names its commit like those that are.
-    let stated = fetch.as_ref().map_or_else(|| revision(call, "revision"), |f| f.revision.clone());
+    let stated = fetch
+        .as_ref()
+        .map_or_else(|| revision(call, "revision"), |f| f.revision.clone());
     let pinned = stated == Revision::Pinned
         && matches!(
             revision(call, "code_revision"),

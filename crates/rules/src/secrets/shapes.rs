@@ -301,7 +301,11 @@ fn setting(text: &str, start: usize, name: &str, bare: bool) -> Option<Secret> {
     let end = from.saturating_add(length);
     let value = text.get(from..end)?;
     // What follows a name in a list is mostly the next name.
-    if listed && value.bytes().all(|b| b.is_ascii_alphabetic() || matches!(b, b'_' | b'-')) {
+    if listed
+        && value
+            .bytes()
+            .all(|b| b.is_ascii_alphabetic() || matches!(b, b'_' | b'-'))
+    {
         return None;
     }
     is_secret_value(value).then(|| Secret {

@@ -441,9 +441,17 @@ fn a_signature_stays_with_its_store() {
     let store = Server::new(move |seen| {
         if seen.path.contains("list-type=2") {
             let row = "<Contents><Key>m.pt</Key><Size>300000</Size></Contents>";
-            return answer("200 OK", "", format!("<ListBucketResult>{row}</ListBucketResult>").as_bytes());
+            return answer(
+                "200 OK",
+                "",
+                format!("<ListBucketResult>{row}</ListBucketResult>").as_bytes(),
+            );
         }
-        answer("307 Temporary Redirect", &format!("Location: {there}/m.pt\r\n"), b"")
+        answer(
+            "307 Temporary Redirect",
+            &format!("Location: {there}/m.pt\r\n"),
+            b"",
+        )
     });
     let network = network(|o| {
         o.store = Some(store.url.clone());
