@@ -17,6 +17,7 @@ import signal
 import statistics
 import subprocess
 import sys
+import tempfile
 import threading
 import venv
 from dataclasses import dataclass, field
@@ -63,6 +64,8 @@ def measure(argv: list, env: dict, timeout: int) -> Measured:
         stderr=subprocess.DEVNULL,
         env=env,
         preexec_fn=limits,
+        # Some tools leave a report where they are started.
+        cwd=tempfile.gettempdir(),
     )
     ended = threading.Event()
     late = threading.Event()
