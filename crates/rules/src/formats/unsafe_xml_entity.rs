@@ -78,8 +78,7 @@ const LARGE: u64 = 1 << 20;
 
 pub(super) fn check(file: &TextFile, sink: &mut Sink) {
     let text: &str = &file.text;
-    // Most texts are dismissed by their first character; prose about XML begins with something else.
-    if !text.trim_start_matches('\u{feff}').trim_start().starts_with('<') {
+    if !begins_like_xml(text) {
         return;
     }
     let Ok(found) = declarations(text, &mut Budget::default()) else {
@@ -93,6 +92,25 @@ pub(super) fn check(file: &TextFile, sink: &mut Sink) {
                 .help("read it with a parser that refuses document types, or take them out")
                 .subject(words),
         );
+    }
+}
+
+/// Whether only comments and instructions stand before the first tag or declaration. Most texts are dismissed by their
+/// first character, and prose with a comment above it by what follows: no parser of XML gets past that.
+fn begins_like_xml(text: &str) -> bool {
+    let mut rest = text.trim_start_matches('\u{feff}').trim_start();
+    loop {
+        let end = if rest.starts_with("<!--") {
+            "-->"
+        } else if rest.starts_with("<?") {
+            "?>"
+        } else {
+            return rest.starts_with('<');
+        };
+        let Some((_, after)) = rest.split_once(end) else {
+            return false;
+        };
+        rest = after.trim_start();
     }
 }
 
@@ -236,6 +254,19 @@ mod tests {
             let _ = write!(out, "{}\n  {}", told(std::slice::from_ref(f)), f.message);
         }
         out
+    }
+
+    #[test]
+    fn prose_about_entities_is_no_xml() {
+        let example = "<!DOCTYPE m [<!ENTITY x SYSTEM \"file:///etc/passwd\">]>\n<m>&x;</m>\n";
+        assert_eq!(judged(&format!("<!-- made -->\n# Entities\n\n{example}")), "");
+        assert_eq!(judged(&format!("Entities: {example}")), "");
+        for prolog in ["<?xml version=\"1.0\"?>", "<!-- a -->\n<!-- b -->", "\u{feff} "] {
+            assert!(
+                judged(&format!("{prolog}{example}")).contains("/etc/passwd"),
+                "{prolog}"
+            );
+        }
     }
 
     #[test]
