@@ -104,7 +104,7 @@ def sklearn():
     X = np.random.default_rng(0).random((40, 4)); y = (X[:, 0] > 0.5).astype(int)
     text = TfidfVectorizer(tokenizer=str.split, preprocessor=str.lower, token_pattern=None).fit(["a b", "b c"])
     models = [RandomForestClassifier(3).fit(X, y), HistGradientBoostingRegressor(max_iter=2).fit(X, y), text,
-              make_pipeline(StandardScaler(), FunctionTransformer(np.log1p), LogisticRegression()).fit(X, y)]
+              make_pipeline(FunctionTransformer(np.log1p), StandardScaler(), LogisticRegression()).fit(X, y)]
     for protocol in (2, 4): pickle.dump(models, open(f"sklearn{protocol}.pkl", "wb"), protocol=protocol)
     def with_joblib():
         import joblib
