@@ -1,13 +1,14 @@
 //! A declared component together with all that is known about it: what the rules of this family look at.
 
 use crate::{
-    advisory::{Database, DatabaseError, Flaw, Match, flaws},
+    advisory::{Database, DatabaseError, Flaw, Match, MatchedBy, flaws},
+    conda_name::{CondaName, conda_name},
     incident::{self, IncidentKind, KnownIncident},
     manifest::{ManifestKind, specifiers},
     version::PyVersion,
 };
 use std::collections::BTreeSet;
-use wellhead_core::{Budget, Component, Ecosystem};
+use wellhead_core::{Budget, Component, Confidence, Ecosystem};
 
 /// Affected versions that a range still lets in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +43,8 @@ pub struct Dependency {
     pub admitted: Option<Admitted>,
     /// Whether something else says which version is installed: a lock, a constraint, or the installer of a library.
     pub settled_elsewhere: bool,
+    /// For a package of another ecosystem: the name that advisories know it by, and how sure that is.
+    pub asked_as: Option<(String, Confidence)>,
 }
 
 impl Dependency {
@@ -63,12 +66,20 @@ impl Dependency {
             lowest_clean: None,
             admitted: None,
             settled_elsewhere: false,
+            asked_as: None,
             component,
         };
-        if out.component.ecosystem != Ecosystem::PyPI {
-            return Ok(out);
-        }
-        let name = out.component.name.clone();
+        let name = match out.component.ecosystem {
+            Ecosystem::PyPI => out.component.name.clone(),
+            Ecosystem::Conda => match conda_name(&out.component.name) {
+                CondaName::Python { name, confidence } => {
+                    out.asked_as = Some((name.clone(), confidence));
+                    name
+                }
+                CondaName::Other => return Ok(out),
+            },
+            _ => return Ok(out),
+        };
         let version = out.component.version.clone();
         let (attacks, known): (Vec<_>, Vec<_>) = incident::incidents(&name, version.as_deref())
             .into_iter()
@@ -107,6 +118,10 @@ impl Dependency {
                     out.admitted = admitted(&known, out.component.specifier.as_deref());
                 }
             }
+        }
+        // Whoever owns a name on the index need not own it on a channel: only guilty versions carry over.
+        if out.asked_as.is_some() {
+            attacks.retain(|m| m.matched_by != MatchedBy::Name);
         }
         out.attacks = flaws(attacks);
         Ok(out)

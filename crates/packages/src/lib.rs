@@ -23,6 +23,7 @@
 )]
 
 pub mod advisory;
+mod conda_name;
 mod dependency;
 pub mod incident;
 pub mod index;
@@ -34,6 +35,7 @@ mod version;
 mod well_known;
 
 pub use advisory::{Advisory, Database, Flaw, Match, MatchedBy};
+pub use conda_name::{CondaName, conda_name};
 pub use dependency::{Admitted, Dependency};
 pub use lookalike::{LookAlike, Resemblance, look_alike, resembles};
 pub use manifest::is_commit;

@@ -1,7 +1,7 @@
 use super::{labelled, via};
 use wellhead_core::{
-    Confidence, Finding, Measure, Reference, Risk, Rule, RuleStatus, Scenario, Severity, Sink, Source,
-    ThreatProfile, code,
+    Confidence, Ecosystem, Finding, Measure, Reference, Risk, Rule, RuleStatus, Scenario, Severity, Sink,
+    Source, ThreatProfile, code,
 };
 use wellhead_packages::{Dependency, Resemblance, look_alike};
 
@@ -39,8 +39,10 @@ pub(crate) static LOOK_ALIKE_PACKAGE: Rule = Rule {
 
 pub(crate) fn check(dependency: &Dependency, sink: &mut Sink) {
     let c = &dependency.component;
-    // A report of malicious code says more; what comes from elsewhere than an index has no name to mistake.
-    if !matches!(c.source, Source::Registry { .. }) || !dependency.attacks.is_empty() {
+    // A report of malicious code says more; what comes from elsewhere than an index has no name to mistake, and
+    // channels of conda have names of their own.
+    let index = matches!(c.source, Source::Registry { .. }) && c.ecosystem == Ecosystem::PyPI;
+    if !index || !dependency.attacks.is_empty() {
         return;
     }
     let Some(alike) = look_alike(&c.name) else { return };

@@ -13,7 +13,7 @@ mod unpinned_requirement;
 mod vulnerable_package;
 
 use crate::{Check, Registered};
-use wellhead_core::{Finding, Location, Untrusted};
+use wellhead_core::{Confidence, Finding, Location, Untrusted, code};
 use wellhead_packages::Dependency;
 
 pub(crate) static RULES: &[Registered] = &[
@@ -96,6 +96,21 @@ fn via(mut finding: Finding, dependency: &Dependency) -> Finding {
     if let Some(direct) = c.direct {
         finding = finding.property("direct", direct);
     }
+    if let Some((name, confidence)) = &dependency.asked_as {
+        let how = match confidence {
+            Confidence::High => "by the table of conda names",
+            _ => "because the names are the same",
+        };
+        let least = finding.confidence.min(*confidence);
+        finding = finding
+            .confidence(least)
+            .note(format!(
+                "conda's {} was looked up as {} of the Python Package Index, {how}",
+                code(&c.written),
+                code(name)
+            ))
+            .property("asked_as", name.as_str());
+    }
     if c.via.is_empty() || c.direct == Some(true) {
         return finding;
     }
@@ -103,6 +118,40 @@ fn via(mut finding: Finding, dependency: &Dependency) -> Finding {
     finding
         .note(format!("asked for by {}", chain.join(" ← ")))
         .property("via", chain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{testing::messages_of, *};
+    use wellhead_core::{Budget, Ecosystem};
+    use wellhead_packages::Dependency;
+
+    #[test]
+    fn conda_packages_are_judged_by_their_index_name_and_say_so() {
+        let conda = |name: &str, version: &str| {
+            let mut like = testing::dependency(&format!("torch=={version}\n"));
+            name.clone_into(&mut like.component.name);
+            name.clone_into(&mut like.component.written);
+            like.component.ecosystem = Ecosystem::Conda;
+            Dependency::new(like.component, like.manifest, None, &mut Budget::default()).unwrap()
+        };
+        let told = |d: &Dependency| messages_of(vulnerable_package::check, d);
+        let found = told(&conda("pytorch", "2.5.1"));
+        insta::assert_snapshot!(found, @r"
+        critical high: `pytorch` 2.5.1 runs code from a model file even with `weights_only=True` (CVE-2025-32434)
+          conda's `pytorch` was looked up as `torch` of the Python Package Index, by the table of conda names
+        ");
+        assert_eq!(told(&conda("pytorch", "2.6.0")), "");
+        // A name that is an attack on the index says nothing about a channel.
+        assert_eq!(
+            messages_of(compromised_release::check, &conda("ppytorch", "1.0")),
+            ""
+        );
+        assert_eq!(
+            messages_of(look_alike_package::check, &conda("pytorch", "2.6.0")),
+            ""
+        );
+    }
 }
 
 #[cfg(test)]
@@ -139,6 +188,26 @@ mod testing {
         let mut sink = Sink::new(ArtifactPath::file("requirements.txt"));
         check(subject, &mut sink);
         shown(sink)
+    }
+
+    /// The same, with the notes.
+    pub(super) fn messages_of(check: fn(&Dependency, &mut Sink), subject: &Dependency) -> String {
+        let mut sink = Sink::new(ArtifactPath::file("environment.yml"));
+        check(subject, &mut sink);
+        let rows: Vec<String> = sink
+            .into_findings()
+            .into_iter()
+            .map(|f| {
+                format!(
+                    "{} {}: {}\n  {}",
+                    f.severity,
+                    f.confidence,
+                    f.message,
+                    f.notes.join("\n  ")
+                )
+            })
+            .collect();
+        rows.join("\n")
     }
 
     /// What a rule says of a manifest, one line a finding.
