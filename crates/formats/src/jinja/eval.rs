@@ -6,8 +6,8 @@
 
 use super::{
     ast::{Body, Id, Stmt, Target, Tree},
-    expr::cut,
     fold::{self, MAX_TEXT},
+    operator::cut,
     value::{Object, Reached, Value},
 };
 use std::{
@@ -16,6 +16,9 @@ use std::{
     rc::Rc,
 };
 use wellhead_core::{Budget, Exhausted};
+
+/// The value of an expression, unless the budget ends before.
+pub(super) type Known = Result<Value, Exhausted>;
 
 /// Steps for loops and macros that are gone more than once; without any left each is gone once.
 const UNITS: u64 = 300_000;

@@ -7,11 +7,14 @@
 //! `__class__` is not.
 
 mod ast;
+mod call;
 mod embedded;
 mod eval;
 mod expr;
+mod filter;
 mod fold;
 mod names;
+mod operator;
 mod parse;
 mod token;
 mod trigger;
