@@ -21,6 +21,7 @@ pub use lock::{read_poetry_lock, read_pylock, read_uv_lock};
 pub use pyproject::read_pyproject;
 pub(crate) use requirement::specifiers;
 pub use requirement::{Requirement, RequirementError, Wanted};
+pub(crate) use requirements::from_requirement;
 pub use requirements::read_requirements;
 pub use source::is_commit;
 
@@ -47,6 +48,8 @@ pub enum ManifestKind {
     PipConfig,
     /// Commands that install, in a recipe or a script.
     Commands,
+    /// Packages found installed: an environment, an image, or what a wheel holds.
+    Installed,
 }
 
 impl ManifestKind {
@@ -61,6 +64,7 @@ impl ManifestKind {
             Self::Pylock => "pylock",
             Self::PipConfig => "pip-config",
             Self::Commands => "commands",
+            Self::Installed => "installed",
         }
     }
 
@@ -185,5 +189,7 @@ pub fn read_manifest(
         ManifestKind::PipConfig => crate::index::read_pip_config(artifact, text, budget),
         // Words of a command are not to be had from a text alone: see `read_installs`.
         ManifestKind::Commands => Manifest::new(kind),
+        // What is installed is read from many files: see `read_metadata`.
+        ManifestKind::Installed => Manifest::new(kind),
     }
 }

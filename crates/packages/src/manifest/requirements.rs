@@ -334,7 +334,7 @@ fn is_bare_file(requirement: &Requirement, text: &str) -> bool {
 }
 
 /// The component of a PEP 508 requirement.
-pub(super) fn from_requirement(r: &Requirement, declared: Location) -> Component {
+pub(crate) fn from_requirement(r: &Requirement, declared: Location) -> Component {
     let marker = r.marker.as_deref().map(escape);
     if let Wanted::Address(address) = &r.wanted {
         let mut place = place(address, false);
