@@ -114,6 +114,7 @@ fn import(files: &[PathBuf], environment: &Environment) -> Result<Exit, Failure>
         collect(source, &mut records, &mut budget)?;
     }
     let found = records.len();
+    let kept: Vec<Blob> = records.iter().map(|(_, blob)| blob.clone()).collect();
     let records = records.into_iter().map(|(name, blob)| {
         let size = usize::try_from(blob.len()).unwrap_or(usize::MAX).min(MAX_RECORD);
         (name, blob.bytes(0, size).unwrap_or_default())
@@ -126,6 +127,7 @@ fn import(files: &[PathBuf], environment: &Environment) -> Result<Exit, Failure>
         ));
         return Err(failure.hint(IMPORT_HINT));
     }
+    crate::records::keep(&path, &bytes, &kept, &mut budget)?;
     wellhead_sources::write_atomically(&path, &bytes, true).map_err(|e| {
         Failure::new(format!(
             "cannot write `{}`: {e}",
@@ -136,7 +138,7 @@ fn import(files: &[PathBuf], environment: &Environment) -> Result<Exit, Failure>
 }
 
 /// Largest record that is read.
-const MAX_RECORD: usize = 16 << 20;
+pub(crate) const MAX_RECORD: usize = 16 << 20;
 
 fn told(summary: &ImportSummary, bytes: usize, path: &Path) -> String {
     let mut text = String::new();

@@ -15,6 +15,7 @@ mod init;
 mod inspect;
 mod output;
 mod progress;
+mod records;
 mod render;
 
 use args::{Cli, Verb};

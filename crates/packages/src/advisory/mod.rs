@@ -9,6 +9,7 @@ mod flaw;
 mod import;
 mod osv;
 mod range;
+mod records;
 
 pub use crate::version::PyVersion;
 pub use database::{Database, DatabaseError, PackageAdvisories};
@@ -16,6 +17,8 @@ pub use flaw::{Flaw, flaws};
 pub use import::{ImportSummary, build};
 pub use osv::{Affected, OsvError, read_osv};
 pub use range::{Event, EventKind, VersionRange};
+pub(crate) use records::stamp;
+pub use records::{Records, build_records};
 
 use wellhead_core::Severity;
 

@@ -147,15 +147,27 @@ pub fn read_osv(bytes: &[u8], budget: &mut Budget) -> Result<Advisory, OsvError>
     })
 }
 
+fn is_malicious(record: &Record) -> bool {
+    is_malicious_record(
+        &record.id,
+        record.aliases.as_deref().unwrap_or_default(),
+        record.summary.as_deref().unwrap_or_default(),
+    )
+}
+
 /// Whether the record reports an attack: those of the malicious-packages project, their twins in other databases, and
 /// what calls itself one.
-fn is_malicious(record: &Record) -> bool {
-    let aliases = record.aliases.as_deref().unwrap_or_default();
-    let summary = record.summary.as_deref().unwrap_or_default().trim_start();
-    record.id.starts_with("MAL-")
+pub(super) fn is_malicious_record(id: &str, aliases: &[String], summary: &str) -> bool {
+    let summary = summary.trim_start();
+    id.starts_with("MAL-")
         || aliases.iter().any(|a| a.starts_with("MAL-"))
         || summary.starts_with("Malicious code in ")
         || summary.starts_with("Compromise of ")
+}
+
+/// Whether the ends of such a range are versions.
+pub(super) fn valid_range_kind(kind: &str) -> bool {
+    kind == "ECOSYSTEM" || kind == "SEMVER"
 }
 
 fn package(a: RecordAffected, malicious: bool) -> Option<Affected> {
@@ -169,7 +181,7 @@ fn package(a: RecordAffected, malicious: bool) -> Option<Affected> {
         .ranges
         .unwrap_or_default()
         .into_iter()
-        .filter(|r| r.kind == "ECOSYSTEM" || r.kind == "SEMVER")
+        .filter(|r| valid_range_kind(&r.kind))
         .map(|r| VersionRange {
             events: r.events.into_iter().flat_map(events).collect(),
         })

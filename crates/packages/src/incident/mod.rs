@@ -8,7 +8,7 @@ use crate::{
     manifest::specifiers,
     version::PyVersion,
 };
-use pep440_rs::VersionSpecifiers;
+use pep440_rs::{Operator, VersionSpecifiers};
 use serde::Deserialize;
 use std::{collections::BTreeMap, sync::OnceLock};
 use wellhead_core::{DatabaseInfo, Digest, Severity};
@@ -154,6 +154,55 @@ pub fn incidents(name: &str, version: Option<&str>) -> Vec<KnownIncident> {
         .collect()
 }
 
+/// The entries of an identifier as one record in the OSV schema, for clients that read nothing else.
+pub fn osv(id: &str) -> Option<serde_json::Value> {
+    let entries = || list().values().flatten();
+    let named = |e: &&Entry| e.incident.known(MatchedBy::Name).matched.id == id;
+    let first = entries().find(named)?.incident.known(MatchedBy::Name).matched;
+    let affected: Vec<serde_json::Value> = entries().filter(named).map(affected).collect();
+    let day = match first.published.len() {
+        7 => format!("{}-01", first.published),
+        _ => first.published.clone(),
+    };
+    let day = crate::advisory::stamp(&day).unwrap_or_else(|| "1970-01-01T00:00:00Z".to_owned());
+    let severity = first
+        .rated
+        .level()
+        .map_or("HIGH".to_owned(), |s| s.name().to_uppercase());
+    Some(serde_json::json!({
+        "schema_version": "1.6.0", "id": first.id, "modified": day, "published": day, "aliases": first.aliases,
+        "summary": first.summary, "affected": affected, "database_specific": {"severity": severity},
+    }))
+}
+
+fn affected(entry: &Entry) -> serde_json::Value {
+    let incident = &entry.incident;
+    let mut events = Vec::new();
+    for specifier in entry.range.iter().flat_map(|r| r.iter()) {
+        let key = match specifier.operator() {
+            Operator::GreaterThanEqual | Operator::GreaterThan => "introduced",
+            Operator::LessThan => "fixed",
+            Operator::LessThanEqual => "last_affected",
+            _ => continue,
+        };
+        events.push(serde_json::json!({ key: specifier.version().to_string() }));
+    }
+    let begins = events.iter().any(|e| e.get("introduced").is_some());
+    if !begins && incident.versions.is_empty() {
+        events.insert(0, serde_json::json!({"introduced": "0"}));
+    }
+    let ranges: Vec<serde_json::Value> = Some(events)
+        .filter(|e| !e.is_empty())
+        .map(|events| serde_json::json!({"type": "ECOSYSTEM", "events": events}))
+        .into_iter()
+        .collect();
+    let name = &incident.package;
+    serde_json::json!({
+        "package": {"ecosystem": "PyPI", "name": name, "purl": format!("pkg:pypi/{name}")},
+        "versions": incident.versions, "ranges": ranges,
+    })
+}
+
 /// What the list is, for the report.
 pub fn info() -> DatabaseInfo {
     let all = list().values().flatten();
@@ -199,6 +248,18 @@ mod tests {
             );
             assert!(i.kind != IncidentKind::Flaw || !i.ids.is_empty(), "{what}: ids");
         }
+    }
+
+    #[test]
+    fn an_entry_is_a_record_of_the_osv_schema() {
+        let shown = |id: &str| {
+            osv(id)
+                .map(|r| format!("{} {}", r["published"], r["affected"]))
+                .unwrap_or_default()
+        };
+        insta::assert_snapshot!(shown("CVE-2025-32434"), @r#""2025-04-18T00:00:00Z" [{"package":{"ecosystem":"PyPI","name":"torch","purl":"pkg:pypi/torch"},"ranges":[{"events":[{"introduced":"0"},{"fixed":"2.6.0"}],"type":"ECOSYSTEM"}],"versions":[]}]"#);
+        insta::assert_snapshot!(shown("MAL-2026-2144"), @r#""2026-03-24T00:00:00Z" [{"package":{"ecosystem":"PyPI","name":"litellm","purl":"pkg:pypi/litellm"},"ranges":[],"versions":["1.82.7","1.82.8"]}]"#);
+        assert_eq!(osv("CVE-1999-1"), None);
     }
 
     #[test]

@@ -1,0 +1,33 @@
+//! The advisory records beside the database: an audit reads the database alone, a server of advisories reads both.
+
+use crate::failure::Failure;
+use std::path::{Path, PathBuf};
+use wellhead_core::{Blob, Budget};
+use wellhead_packages::advisory::{Database, build_records};
+
+/// Where the records of a database lie.
+fn beside(database: &Path) -> PathBuf {
+    database.with_extension("records")
+}
+
+/// Writes the records that a database was made of beside it.
+pub(crate) fn keep<'a>(
+    path: &Path,
+    database: &[u8],
+    records: impl IntoIterator<Item = &'a Blob>,
+    budget: &mut Budget,
+) -> Result<(), Failure> {
+    let digest = Database::open(&Blob::from_bytes(database), &mut Budget::default())
+        .map_err(Failure::new)?
+        .info()
+        .digest;
+    let bytes = records
+        .into_iter()
+        .map(|blob| blob.bytes(0, crate::db::MAX_RECORD).unwrap_or_default());
+    let bytes = build_records(&digest, bytes, budget).map_err(Failure::new)?;
+    let path = beside(path);
+    wellhead_sources::write_atomically(&path, &bytes, true).map_err(|e| {
+        let shown = wellhead_core::escape(&path.to_string_lossy());
+        Failure::new(format!("cannot write `{shown}`: {e}"))
+    })
+}
