@@ -1,5 +1,6 @@
 //! What single files tell that only the whole project can judge.
 
+use crate::reach::ModuleImports;
 use std::collections::BTreeSet;
 use wellhead_core::ArtifactPath;
 use wellhead_packages::Manifest;
@@ -11,6 +12,8 @@ use wellhead_trust::Attestations;
 pub(crate) enum Fact {
     /// A Python module of the project: its place and what it can do.
     Module(ArtifactPath, BTreeSet<Capability>),
+    /// What a Python file or notebook imports.
+    Imports(ArtifactPath, ModuleImports),
     /// A file that declares dependencies.
     Manifest(ArtifactPath, Box<Manifest>),
     /// Attestations of the file beside them.

@@ -13,6 +13,7 @@ mod inspect;
 mod own_source;
 mod policy;
 mod project;
+mod reach;
 mod repository;
 mod run;
 mod scoreboard;

@@ -54,6 +54,7 @@ pub(crate) fn judge(
             }
             Fact::Attestation(path, document) => stage.attestation(&path, *document, files),
             Fact::Module(..) => {}
+            Fact::Imports(..) => {}
         }
     }
     stage.include(&mut project.files, files);

@@ -164,10 +164,12 @@ pub(crate) fn assemble(
         facts.extend(result.facts);
     }
     own_source::judge(&mut findings, &facts);
+    let imported = crate::reach::Imported::of(&facts);
     let repositories = Files::new(files, &coverage, &targets);
     let project = project::judge(facts, files, &repositories, options, &mut scoreboard);
     findings.extend(project.findings);
     coverage.extend(project.coverage);
+    imported.tell(&mut findings);
     stats.packages = project.components.len() as u64;
 
     findings.retain(|f| {

@@ -87,6 +87,10 @@ pub(crate) fn judge(input: &Input<'_>, judge: &mut Judge<'_, '_>, budget: &mut B
         bundled(input, &module, judge, budget);
         outcome = outcome.and(module.outcome.clone());
         judge.result.facts.push(Fact::of_module(input.path, &module));
+        judge
+            .result
+            .facts
+            .extend(crate::reach::imports(input.path, &module));
     }
     outcome
 }

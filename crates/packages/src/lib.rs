@@ -25,6 +25,7 @@
 pub mod advisory;
 mod conda_name;
 mod dependency;
+mod import_names;
 pub mod incident;
 pub mod index;
 mod lookalike;
@@ -38,6 +39,7 @@ mod well_known;
 pub use advisory::{Advisory, Database, Flaw, Match, MatchedBy};
 pub use conda_name::{CondaName, conda_name};
 pub use dependency::{Admitted, Dependency};
+pub use import_names::import_names;
 pub use lookalike::{LookAlike, Resemblance, look_alike, resembles};
 pub use manifest::is_commit;
 pub use manifest::{Manifest, ManifestKind, identify_manifest, read_manifest};

@@ -37,8 +37,8 @@ pub use compare::{Behaviour, Change, Comparison, compare};
 pub use deeds::{Deed, DeedKind, deeds};
 pub use flow::{Flow, FlowScope, ScopeKind, Stage};
 pub use module::{
-    Argument, AttributeWrite, Call, Command, EnvironmentWrite, Import, Issue, Keyword, Module, Place, Use,
-    Value,
+    Argument, AttributeWrite, Call, Command, EnvironmentWrite, Import, ImportCondition, Issue, Keyword,
+    Module, Place, Use, Value,
 };
 pub use notebook::notebook;
 pub use python::parse;

@@ -43,6 +43,22 @@ pub struct Import {
     pub range: Range<usize>,
     /// Whether importing this module runs it.
     pub at_import: bool,
+    /// Under which condition it is imported at all.
+    pub condition: ImportCondition,
+}
+
+/// Under which condition an import happens, the firmest first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ImportCondition {
+    /// Whenever the module is imported.
+    #[default]
+    Always,
+    /// When the function that it stands in is called.
+    Lazy,
+    /// The module goes on without it: `try: import x` with `except ImportError`.
+    Optional,
+    /// For type checkers only, behind `if TYPE_CHECKING`: nothing is imported at run time.
+    TypeChecking,
 }
 
 /// One call with resolved names and folded arguments.

@@ -4,6 +4,7 @@
 
 mod containers;
 mod pages;
+mod reach;
 mod repositories;
 mod runs;
 mod second_tier;

@@ -9,11 +9,12 @@ use crate::flow::{Flow, FlowScope, ScopeKind};
 use crate::{
     capability::{self, Capability},
     module::{
-        Argument, AttributeWrite, Call, Command, EnvironmentWrite, Import, Keyword, Module, Place, Use, Value,
+        Argument, AttributeWrite, Call, Command, EnvironmentWrite, Import, ImportCondition, Keyword, Module,
+        Place, Use, Value,
     },
 };
 use ruff_python_ast::{
-    Expr, ExprCall, ExprContext, IpyEscapeKind, ModModule, Stmt,
+    ExceptHandler, Expr, ExprCall, ExprContext, IpyEscapeKind, ModModule, Stmt,
     visitor::{self, Visitor},
 };
 use ruff_text_size::Ranged;
@@ -61,6 +62,7 @@ pub(super) fn collect(
         edges: Vec::new(),
         stores: HashSet::new(),
         environ: HashSet::new(),
+        condition: ImportCondition::Always,
     };
     for stmt in &tree.body {
         collector.visit_stmt(stmt);
@@ -96,6 +98,8 @@ struct Collector<'a, 's, 'b, 'm> {
     stores: HashSet<usize>,
     /// Names that `os.environ` is imported under.
     environ: HashSet<String>,
+    /// What guards the imports of the present code.
+    condition: ImportCondition,
 }
 
 impl Collector<'_, '_, '_, '_> {
@@ -118,13 +122,50 @@ impl Collector<'_, '_, '_, '_> {
         if path == "os.environ" {
             self.environ.insert(name.to_owned());
         }
+        let place = if self.in_function() {
+            ImportCondition::Lazy
+        } else {
+            ImportCondition::Always
+        };
         self.module.imports.push(Import {
             path,
             name: name.to_owned(),
             range: self.place(range),
             at_import: false,
+            condition: self.condition.max(place),
         });
         self.when.imports.push(self.now);
+    }
+
+    /// Whether the present code waits for somebody to call a function. Nesting is bounded by the parser.
+    fn in_function(&self) -> bool {
+        let mut at = self.now.scope;
+        while let Some(scope) = self.scopes.get(at).filter(|_| at != 0) {
+            if scope.kind == Kind::Function {
+                return true;
+            }
+            at = scope.parent;
+        }
+        false
+    }
+
+    /// Walks a statement whose imports happen under a condition.
+    fn under(&mut self, condition: ImportCondition, stmt: &Stmt) {
+        let before = self.condition;
+        self.condition = before.max(condition);
+        visitor::walk_stmt(self, stmt);
+        self.condition = before;
+    }
+
+    /// `with contextlib.suppress(ImportError):`
+    fn suppresses(&mut self, context: &Expr) -> bool {
+        let Expr::Call(call) = context else { return false };
+        call.arguments.args.iter().any(|e| catches_import_error(Some(e)))
+            && self
+                .folder
+                .paths(&call.func, self.now.scope)
+                .iter()
+                .any(|p| p == "contextlib.suppress")
     }
 
     /// A cheap look before names are followed: only these are read without being called.
@@ -498,6 +539,26 @@ fn is_never_on_import(test: &Expr) -> bool {
     }
 }
 
+/// Whether a test is `TYPE_CHECKING` rather than the guard of programs.
+fn is_for_type_checkers(test: &Expr) -> bool {
+    !matches!(test, Expr::Compare(_))
+}
+
+/// Whether an `except` of this type goes on when an import fails; a bare one does.
+fn catches_import_error(caught: Option<&Expr>) -> bool {
+    let name = match caught {
+        None => return true,
+        Some(Expr::Tuple(types)) => return types.elts.iter().any(|e| catches_import_error(Some(e))),
+        Some(Expr::Name(name)) => name.id.as_str(),
+        Some(Expr::Attribute(attribute)) => attribute.attr.as_str(),
+        Some(_) => return false,
+    };
+    matches!(
+        name,
+        "ImportError" | "ModuleNotFoundError" | "Exception" | "BaseException"
+    )
+}
+
 impl<'a> Visitor<'a> for Collector<'_, '_, '_, '_> {
     fn visit_stmt(&mut self, stmt: &'a Stmt) {
         match stmt {
@@ -539,10 +600,29 @@ impl<'a> Visitor<'a> for Collector<'_, '_, '_, '_> {
                     guarded: true,
                     ..self.now
                 };
+                let before = self.condition;
+                if is_for_type_checkers(&choice.test) {
+                    self.condition = ImportCondition::TypeChecking;
+                }
                 self.inside(later, |this| this.visit_body(&choice.body));
+                self.condition = before;
                 for clause in &choice.elif_else_clauses {
                     self.visit_elif_else_clause(clause);
                 }
+                return;
+            }
+            Stmt::Try(attempt) => {
+                let caught = attempt.handlers.iter().any(|handler| {
+                    let ExceptHandler::ExceptHandler(handler) = handler;
+                    catches_import_error(handler.type_.as_deref())
+                });
+                if caught {
+                    self.under(ImportCondition::Optional, stmt);
+                    return;
+                }
+            }
+            Stmt::With(with) if with.items.iter().any(|i| self.suppresses(&i.context_expr)) => {
+                self.under(ImportCondition::Optional, stmt);
                 return;
             }
             Stmt::Import(import) => {

@@ -1,0 +1,71 @@
+//! What a distribution is called where it is imported.
+//!
+//! A distribution may install modules of any name, and only the distribution itself says which. For those of the field
+//! the names are kept by hand in `data/import_names.toml`; any other is looked for under its own name, which is right
+//! for most. The one decision: a name that is too wide (a whole namespace) is the safe mistake, since "imported" makes
+//! somebody look and "never imported" makes somebody look away.
+
+use serde::Deserialize;
+use std::{collections::BTreeMap, sync::OnceLock};
+
+const TEXT: &str = include_str!("../data/import_names.toml");
+
+#[derive(Deserialize)]
+struct Table(BTreeMap<String, Vec<String>>);
+
+fn table() -> &'static BTreeMap<String, Vec<String>> {
+    static TABLE: OnceLock<BTreeMap<String, Vec<String>>> = OnceLock::new();
+    // The table is part of the program and a test reads it, so it cannot fail here.
+    TABLE.get_or_init(|| toml::from_str::<Table>(TEXT).map(|t| t.0).unwrap_or_default())
+}
+
+/// The modules under which a distribution is imported, by its normal name; empty where it has nothing to import.
+///
+/// Whether they are known, or only guessed from its name, is the second part.
+pub fn import_names(distribution: &str) -> (Vec<String>, bool) {
+    if let Some(names) = table().get(distribution) {
+        return (names.clone(), true);
+    }
+    let mut names = vec![distribution.replace('-', "_")];
+    if distribution.contains('-') {
+        names.push(distribution.replace('-', "."));
+    }
+    // `nvidia-cublas-cu13`, `types-requests`: libraries and stubs.
+    if distribution.starts_with("types-") {
+        names.clear();
+    }
+    (names, false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_read_and_holds_normal_names() {
+        assert!(table().len() > 350, "{}", table().len());
+        for name in table().keys() {
+            assert_eq!(&crate::normalise(name), name);
+        }
+    }
+
+    #[test]
+    fn distributions_are_found_under_what_is_imported() {
+        let known = |name| import_names(name).0.join(" ");
+        for (name, expected) in [
+            ("opencv-python", "cv2"),
+            ("scikit-learn", "sklearn"),
+            ("pillow", "PIL"),
+            ("pyyaml", "yaml _yaml"),
+            ("torch", "torch"),
+            (
+                "google-cloud-storage",
+                "google_cloud_storage google.cloud.storage",
+            ),
+            ("cmake", ""),
+            ("types-toml", ""),
+        ] {
+            assert_eq!(known(name), expected);
+        }
+    }
+}
