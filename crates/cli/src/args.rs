@@ -334,6 +334,9 @@ pub(crate) enum DbVerb {
         /// The zip, folder or record
         #[arg(value_hint = ValueHint::AnyPath, required = true)]
         files: Vec<PathBuf>,
+        /// The day on which the files were fetched, where it is not today
+        #[arg(long, value_name = "YYYY-MM-DD", value_parser = parse_day)]
+        date: Option<String>,
     },
     /// Show which advisories are at hand, and how old they are
     Status {
@@ -360,6 +363,13 @@ pub(crate) struct FailOn(pub(crate) Option<Severity>);
 fn parse_named<T: std::str::FromStr<Err = wellhead_core::UnknownName>>(text: &str) -> Result<T, String> {
     text.parse()
         .map_err(|e: wellhead_core::UnknownName| format!("expected one of {}", e.expected))
+}
+
+fn parse_day(text: &str) -> Result<String, String> {
+    match wellhead_engine::age(text, text) {
+        Some(_) => Ok(text.to_owned()),
+        None => Err("expected a day, for example 2026-11-03".to_owned()),
+    }
 }
 
 fn parse_fail_on(text: &str) -> Result<FailOn, String> {

@@ -30,7 +30,10 @@ pub(crate) fn run(args: &Audit, global: &Global, environment: &Environment) -> R
     let selection = selection(args)?;
     let network = environment.network(&args.network)?;
     let listings = listings(args, &network, global)?;
-    let database = db::open(environment)?;
+    let (database, database_trouble) = db::at_hand(environment);
+    if let Some(why) = &database_trouble {
+        output::to_stderr(&format!("warning: {why}\n\nhint: {}\n", db::RENEW_HINT));
+    }
     let progress = Progress::new(environment.stderr_is_terminal && !global.no_progress && !global.quiet);
     let options = Options {
         depth: depth(&args.limits),
@@ -46,6 +49,7 @@ pub(crate) fn run(args: &Audit, global: &Global, environment: &Environment) -> R
         min_confidence: args.min_confidence,
         today: environment.today.clone(),
         database: database.as_ref(),
+        database_trouble,
         cancelled: Arc::clone(&cancelled),
         observer: &progress,
     };

@@ -20,6 +20,10 @@ use wellhead_sources::{Target, WalkOptions};
 /// The file below the data folder.
 const FILE: &str = "advisories/pypi.db";
 
+/// What helps where the database cannot be used.
+pub(crate) const RENEW_HINT: &str =
+    "`wellhead db update` makes it anew, or `wellhead db import PyPI/all.zip`";
+
 const IMPORT_HINT: &str =
     "make it anew: `wellhead db import PyPI/all.zip`, the zip that OSV publishes per ecosystem";
 
@@ -50,9 +54,20 @@ pub(crate) fn open(environment: &Environment) -> Result<Option<Database>, Failur
     }
 }
 
+/// The database at hand for an audit, which goes on without one; and why there is none where there should be.
+pub(crate) fn at_hand(environment: &Environment) -> (Option<Database>, Option<String>) {
+    match open(environment) {
+        Ok(database) => (database, None),
+        Err(failure) => (None, Some(failure.message)),
+    }
+}
+
 pub(crate) fn run(verb: &DbVerb, environment: &Environment) -> Result<Exit, Failure> {
     match verb {
-        DbVerb::Import { files } => import(files, environment),
+        DbVerb::Import { files, date } => {
+            let day = date.as_deref().unwrap_or(&environment.today);
+            import(files, day, environment)
+        }
         DbVerb::Status { format } => status(*format, environment),
     }
 }
@@ -99,7 +114,7 @@ fn status(format: InspectFormat, environment: &Environment) -> Result<Exit, Fail
     output::to_stdout(text.as_bytes())
 }
 
-fn import(files: &[PathBuf], environment: &Environment) -> Result<Exit, Failure> {
+fn import(files: &[PathBuf], day: &str, environment: &Environment) -> Result<Exit, Failure> {
     let path = file(environment)?;
     // The records are the user's own choice, so only what would end in a swapping machine is refused.
     let limits = Limits {
@@ -120,7 +135,7 @@ fn import(files: &[PathBuf], environment: &Environment) -> Result<Exit, Failure>
         (name, blob.bytes(0, size).unwrap_or_default())
     });
     let mut reading = budget.clone();
-    let (bytes, summary) = build(&environment.today, records, &mut reading).map_err(Failure::new)?;
+    let (bytes, summary) = build(day, records, &mut reading).map_err(Failure::new)?;
     if summary.records == 0 {
         let failure = Failure::new(format!(
             "none of {found} files is a PyPI advisory in the OSV schema"

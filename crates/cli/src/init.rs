@@ -26,9 +26,10 @@ pub(crate) fn run(args: &Init) -> Result<Exit, Failure> {
 pub(crate) fn template() -> String {
     let mut out =
         "# The policy of `wellhead audit`. `wellhead explain RULE` says what a rule is about.\n".to_owned();
-    for (key, about) in KEYS {
+    for &(key, about) in KEYS {
         let _ = write!(out, "\n# {about}\n");
         match key {
+            "advisories" => out.push_str("# [advisories]\n# max-age-days = 14\n"),
             "fail-on" => out.push_str("# fail-on = \"high\"\n"),
             "rules" => {
                 out.push_str("# [rules]\n");
@@ -45,7 +46,7 @@ pub(crate) fn template() -> String {
             }
             _ => {
                 out.push_str("# [[ignore]]\n");
-                for (key, about) in IGNORE_KEYS {
+                for &(key, about) in IGNORE_KEYS {
                     let _ = writeln!(out, "# {key} = \"\"  # {about}");
                 }
             }

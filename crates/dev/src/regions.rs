@@ -80,8 +80,8 @@ fn make(root: &Path, program: &Path, what: &str) -> Result<String> {
         return console(root, program, args);
     }
     Ok(match what {
-        "keys" => table(&KEYS),
-        "ignore-keys" => table(&IGNORE_KEYS),
+        "keys" => table(KEYS),
+        "ignore-keys" => table(IGNORE_KEYS),
         _ => bail!("nobody makes `{what}`"),
     })
 }

@@ -30,7 +30,7 @@ fn pretty(path: &str, schema: &Value) -> Result<Made> {
 /// The schema of `wellhead.toml`. A key that the table of keys names and this does not know fails the build's tests.
 pub fn configuration() -> Value {
     let mut properties = Map::new();
-    for (key, description) in KEYS {
+    for &(key, description) in KEYS {
         let mut schema = match key {
             "fail-on" => {
                 let mut names: Vec<&str> = Severity::ALL.iter().map(|s| s.name()).collect();
@@ -38,6 +38,11 @@ pub fn configuration() -> Value {
                 json!({ "enum": names, "default": "high" })
             }
             "rules" => levels(),
+            "advisories" => json!({
+                "type": "object",
+                "properties": { "max-age-days": { "type": "integer", "minimum": 0, "default": 14 } },
+                "additionalProperties": false,
+            }),
             "ignore" => json!({ "type": "array", "items": ignore() }),
             _ => json!({}),
         };
@@ -71,7 +76,7 @@ fn levels() -> Value {
 fn ignore() -> Value {
     let ids: Vec<&str> = wellhead_rules::rules().iter().map(|r| r.id).collect();
     let mut properties = Map::new();
-    for (key, description) in IGNORE_KEYS {
+    for &(key, description) in IGNORE_KEYS {
         let mut schema = match key {
             "rule" => json!({ "enum": ids }),
             "until" => json!({ "const": "fixed" }),
@@ -108,7 +113,7 @@ mod tests {
     #[test]
     fn every_key_of_the_configuration_has_a_shape() {
         let schema = configuration();
-        for (key, _) in KEYS {
+        for &(key, _) in KEYS {
             let shape = &schema["properties"][key];
             assert!(
                 shape.get("type").is_some() || shape.get("enum").is_some(),

@@ -56,22 +56,34 @@ pub struct Config {
     pub levels: Vec<(String, Level)>,
     /// Ignores.
     pub ignores: Vec<Ignore>,
+    /// How many days old an advisory database may be before it counts as stale.
+    pub max_age: Option<u32>,
     /// What is to be reported about the configuration itself.
     pub findings: Vec<Finding>,
 }
 
 /// The keys that the configuration knows, with what each is for; the schema and "did you mean" are made from it.
-pub const KEYS: [(&str, &str); 3] = [
+pub const KEYS: &[(&str, &str)] = &[
     (
         "fail-on",
         "the least severity that fails the run: low, medium, high, critical or never",
     ),
     ("rules", "a table of rule ids, each allow, warn or deny"),
     ("ignore", "findings that are accepted, each with a reason"),
+    (
+        "advisories",
+        "the advisory database: `max-age-days`, after which it counts as stale (14)",
+    ),
 ];
 
+/// The keys of `[advisories]`.
+pub const ADVISORIES_KEYS: &[(&str, &str)] = &[(
+    "max-age-days",
+    "how many days old the advisory database may be before it counts as stale",
+)];
+
 /// The keys of an entry of `[[ignore]]`.
-pub const IGNORE_KEYS: [(&str, &str); 9] = [
+pub const IGNORE_KEYS: &[(&str, &str)] = &[
     ("rule", "the rule whose findings are accepted"),
     ("path", "a glob over artifacts, members after `!/`"),
     ("component", "a package's name"),
@@ -137,6 +149,7 @@ impl Reader<'_> {
                 "fail-on" => config.fail_on = Some(self.fail_on(&entry.node)?),
                 "rules" => self.levels(&entry.node, &mut config)?,
                 "ignore" => self.ignores(&entry.node, &mut config)?,
+                "advisories" => self.advisories(&entry.node, &mut config)?,
                 _ => config
                     .findings
                     .push(self.unknown(entry, KEYS.iter().map(|k| k.0), "key")),
@@ -157,6 +170,36 @@ impl Reader<'_> {
                 did_you_mean(text, Severity::ALL.iter().map(|s| s.name())),
             )
         })
+    }
+
+    fn advisories(&self, node: &Node, config: &mut Config) -> Result<(), ConfigError> {
+        if !matches!(node.value, Value::Table(_)) {
+            return Err(self.error(
+                node.span.clone(),
+                "`advisories` is a table".to_owned(),
+                Some("write it as `[advisories]` with `max-age-days = 14`".to_owned()),
+            ));
+        }
+        for entry in node.entries() {
+            if entry.key != "max-age-days" {
+                config
+                    .findings
+                    .push(self.unknown(entry, ADVISORIES_KEYS.iter().map(|k| k.0), "key"));
+                continue;
+            }
+            let days = match &entry.node.value {
+                Value::Number(n) => n.parse().ok(),
+                _ => None,
+            };
+            config.max_age = Some(days.ok_or_else(|| {
+                self.error(
+                    entry.node.span.clone(),
+                    "`max-age-days` is not a number of days".to_owned(),
+                    Some("write it as `max-age-days = 14`".to_owned()),
+                )
+            })?);
+        }
+        Ok(())
     }
 
     fn levels(&self, node: &Node, config: &mut Config) -> Result<(), ConfigError> {

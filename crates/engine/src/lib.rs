@@ -9,6 +9,7 @@ mod config;
 mod diff;
 mod digest;
 mod facts;
+mod freshness;
 mod inspect;
 mod own_source;
 mod policy;
@@ -21,8 +22,9 @@ mod selection;
 mod subjects;
 mod twin;
 
-pub use config::{Config, ConfigError, IGNORE_KEYS, Ignore, KEYS, did_you_mean};
+pub use config::{ADVISORIES_KEYS, Config, ConfigError, IGNORE_KEYS, Ignore, KEYS, did_you_mean};
 pub use diff::diff;
+pub use freshness::{MAX_AGE, age, stale};
 pub use inspect::{Inspected, InspectedOperator, InspectedTensor, inspect};
 pub use policy::{apply, verdict};
 pub use run::{Listing, Observer, Options, Unobserved, run};

@@ -14,18 +14,27 @@ pub fn apply(
     today: &str,
     digest: &dyn Fn(&str) -> Option<String>,
 ) -> Vec<Finding> {
-    let mut used = vec![false; config.ignores.len()];
+    let mut uses = vec![Use::default(); config.ignores.len()];
     let mut out = Vec::with_capacity(findings.len());
     for mut finding in findings {
         finding.level = level(config, &finding);
         if finding.level == Some(Level::Allow) {
             continue;
         }
-        for (ignore, used) in config.ignores.iter().zip(&mut used) {
+        for (ignore, used) in config.ignores.iter().zip(&mut uses) {
             if !covers(ignore, &finding) || !holds(ignore, &finding, digest) {
                 continue;
             }
-            *used = true;
+            used.matched = true;
+            if ignore.until_fixed
+                && let Some(fixed) = property(&finding, "fixed_in")
+            {
+                used.fixed.get_or_insert_with(|| {
+                    let package = property(&finding, "package").unwrap_or_default();
+                    format!("{package} {fixed}").trim().to_owned()
+                });
+                continue;
+            }
             let expired = ignore.expires.as_deref().is_some_and(|day| day < today);
             if finding.is_reported() && !expired {
                 finding.status = Status::Ignored(Box::new(Ignored {
@@ -41,7 +50,7 @@ pub fn apply(
         .findings
         .iter()
         .cloned()
-        .chain(about_ignores(config, &used, today));
+        .chain(about_ignores(config, &uses, today));
     for mut finding in about_itself {
         finding.level = level(config, &finding);
         if finding.level != Some(Level::Allow) {
@@ -51,9 +60,23 @@ pub fn apply(
     out
 }
 
-fn about_ignores(config: &Config, used: &[bool], today: &str) -> Vec<Finding> {
+/// What became of an ignore.
+#[derive(Clone, Default)]
+struct Use {
+    /// It met a finding.
+    matched: bool,
+    /// It holds until a fix exists, and this release is one.
+    fixed: Option<String>,
+}
+
+/// A text that a finding carries.
+fn property<'f>(finding: &'f Finding, key: &str) -> Option<&'f str> {
+    finding.properties.get(key).and_then(|v| v.as_str())
+}
+
+fn about_ignores(config: &Config, uses: &[Use], today: &str) -> Vec<Finding> {
     let mut out = Vec::new();
-    for (ignore, used) in config.ignores.iter().zip(used) {
+    for (ignore, used) in config.ignores.iter().zip(uses) {
         let subject = format!("{} {}", ignore.rule, ignore.reason);
         match &ignore.expires {
             Some(day) if day.as_str() < today => out.push(
@@ -65,7 +88,19 @@ fn about_ignores(config: &Config, used: &[bool], today: &str) -> Vec<Finding> {
                 .help("mend what it covered and remove it, or look at its reason again and set a new day")
                 .subject(subject),
             ),
-            _ if !used => out.push(
+            _ if used.fixed.is_some() => out.push(
+                Finding::new(
+                    &EXPIRED_IGNORE,
+                    format!(
+                        "this ignore was to hold until a fix exists, and {} is one",
+                        wellhead_core::code(used.fixed.as_deref().unwrap_or_default())
+                    ),
+                    ignore.location.clone(),
+                )
+                .help("update to it and remove the entry")
+                .subject(subject),
+            ),
+            _ if !used.matched => out.push(
                 Finding::new(
                     &UNUSED_IGNORE,
                     "this ignore matched nothing",
@@ -91,10 +126,12 @@ fn level(config: &Config, finding: &Finding) -> Option<Level> {
 }
 
 fn covers(ignore: &Ignore, finding: &Finding) -> bool {
-    let text = |key: &str| finding.properties.get(key).and_then(|v| v.as_str());
+    let text = |key: &str| property(finding, key);
+    // Identifiers differ by nothing but case in what people copy from web pages.
+    let same = |id: Option<&str>, wanted: &str| id.is_some_and(|id| id.eq_ignore_ascii_case(wanted));
     let listed = |key: &str, wanted: &str| {
         let values = finding.properties.get(key).and_then(|v| v.as_array());
-        values.is_some_and(|v| v.iter().any(|v| v.as_str() == Some(wanted)))
+        values.is_some_and(|v| v.iter().any(|v| same(v.as_str(), wanted)))
     };
     let path = ignore.path.as_ref().is_none_or(|glob| {
         finding
@@ -107,13 +144,12 @@ fn covers(ignore: &Ignore, finding: &Finding) -> bool {
     let advisory = ignore
         .advisory
         .as_deref()
-        .is_none_or(|id| text("advisory") == Some(id) || listed("aliases", id) || listed("advisories", id));
+        .is_none_or(|id| same(text("advisory"), id) || listed("aliases", id) || listed("advisories", id));
     let fingerprint = ignore
         .fingerprint
         .as_deref()
         .is_none_or(|f| f == finding.fingerprint());
-    let unfixed = !ignore.until_fixed || text("fixed_in").is_none();
-    ignore.rule == finding.rule && path && component && advisory && fingerprint && unfixed
+    ignore.rule == finding.rule && path && component && advisory && fingerprint
 }
 
 /// Whether the bytes are those that the ignore was written for: all files that the finding shows.
@@ -154,6 +190,26 @@ mod tests {
         )
         .property("package", "torch")
         .property("aliases", vec!["CVE-2025-32434"])
+    }
+
+    #[test]
+    fn an_ignore_until_a_fix_exists_ends_by_itself() {
+        let text = "[[ignore]]\nrule = \"internal-error\"\nreason = \"r\"\nadvisory = \"cve-2025-32434\"\nuntil = \"fixed\"";
+        let config = Config::parse("wellhead.toml", text, &wellhead_rules::rules()).unwrap();
+        let run = |finding: Finding| -> Vec<String> {
+            let all = apply(&config, vec![finding], "2026-11-23", &|_| None);
+            all.iter()
+                .map(|f| format!("{} {}", f.status.name(), f.message))
+                .collect()
+        };
+        assert_eq!(run(finding("a")), ["ignored m"]);
+        assert_eq!(
+            run(finding("a").property("fixed_in", "2.6.0")),
+            [
+                "reported m",
+                "reported this ignore was to hold until a fix exists, and `torch 2.6.0` is one"
+            ]
+        );
     }
 
     fn statuses(ignore: &str) -> Vec<String> {

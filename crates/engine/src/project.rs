@@ -2,6 +2,7 @@
 
 use crate::{
     facts::Fact,
+    freshness,
     repository::{Files, Found},
     run::Options,
     scoreboard::Scoreboard,
@@ -200,14 +201,14 @@ impl Stage<'_, '_> {
     }
 
     fn dependencies(&mut self, project: &Project) {
-        let mut unasked = 0_u64;
+        let mut asked = 0_u64;
         let mut damaged = None;
         for (path, manifest) in &project.files {
             for component in &manifest.components {
                 if matches!(component.bucket, Bucket::Unauditable { .. }) {
                     self.scoreboard.not_assessed(Measure::Updates, 1);
                 }
-                unasked = unasked.saturating_add(u64::from(self.options.database.is_none()));
+                asked = asked.saturating_add(1);
                 let purl = component.purl();
                 let database = self.options.database.filter(|_| damaged.is_none());
                 let asked = Dependency::new(component.clone(), manifest.kind, database, &mut self.budget);
@@ -226,10 +227,11 @@ impl Stage<'_, '_> {
                 self.result.components.push(component.clone());
             }
         }
-        self.databases(unasked, damaged);
+        self.databases(asked, damaged);
     }
 
-    fn databases(&mut self, unasked: u64, damaged: Option<String>) {
+    /// Says which databases were asked about so many components, and what speaks against relying on them.
+    fn databases(&mut self, asked: u64, damaged: Option<String>) {
         if self.result.components.is_empty() {
             return;
         }
@@ -240,16 +242,14 @@ impl Stage<'_, '_> {
         let wanted = wellhead_rules::rules()
             .into_iter()
             .any(|rule| rule.needs.contains(&Need::Advisories) && self.options.enables(rule));
-        if unasked > 0 && wanted {
-            self.scoreboard.not_assessed(Measure::Updates, unasked);
-            let why =
-                "no advisory database, so known vulnerabilities were not looked up: run `wellhead db import`";
-            self.result.not_assessed.push(why.to_owned());
+        if !wanted {
+            return;
         }
-        if let Some(why) = damaged {
-            self.result
-                .not_assessed
-                .push(format!("the advisory database could not be asked: {why}"));
+        let damaged =
+            damaged.map(|why| format!("the advisory database could not be asked for all packages: {why}"));
+        for why in [freshness::trouble(self.options), damaged].into_iter().flatten() {
+            self.scoreboard.not_assessed(Measure::Updates, asked);
+            self.result.not_assessed.push(why);
         }
     }
 }

@@ -63,6 +63,8 @@ pub struct Options<'a> {
     pub today: String,
     /// The advisories at hand.
     pub database: Option<&'a Database>,
+    /// Why there are none, where there should be: "the advisory database is damaged: …".
+    pub database_trouble: Option<String>,
     /// Ends the run early.
     pub cancelled: Arc<AtomicBool>,
     /// Who watches.
@@ -88,6 +90,7 @@ impl Default for Options<'_> {
             min_confidence: None,
             today: "1970-01-01".to_owned(),
             database: None,
+            database_trouble: None,
             cancelled: Arc::default(),
             observer: &Unobserved,
         }

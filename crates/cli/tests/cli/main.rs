@@ -4,6 +4,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests make files and run the program")]
 #![allow(clippy::print_stderr, reason = "a test that skips says so aloud")]
 
+mod advisories;
 mod disarm;
 mod gate;
 mod honest;
