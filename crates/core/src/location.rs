@@ -158,31 +158,92 @@ pub struct Location {
 }
 
 /// Where the lines of a text begin: counted once, so that a lock of thousands of packages is not counted anew for
-/// each of them.
+/// each of them. Characters are counted as well, since a minified file has one line of megabytes.
 #[derive(Clone, Debug)]
 pub struct Lines {
     starts: Vec<usize>,
+    /// Characters in front of every [`STEP`] bytes.
+    chars: Vec<usize>,
 }
+
+/// How far apart counted places are, in bytes.
+const STEP: usize = 4 << 10;
 
 impl Lines {
     /// Counts the lines of `text`.
     pub fn new(text: &str) -> Self {
         let after = text.bytes().enumerate().filter(|(_, b)| *b == b'\n');
+        let mut before = 0_usize;
+        let chunks = text.as_bytes().chunks(STEP).map(|chunk| {
+            let here = before;
+            before = before.saturating_add(begun(chunk));
+            here
+        });
         Self {
+            chars: chunks.collect(),
             starts: std::iter::once(0)
                 .chain(after.map(|(i, _)| i.saturating_add(1)))
                 .collect(),
         }
     }
 
-    /// The number (from 1) and first byte of the line that holds byte `at`.
-    fn line_of(&self, at: usize) -> (u32, usize) {
+    /// The line that holds byte `at`.
+    fn line_of(&self, text: &str, at: usize) -> Line {
         let line = self
             .starts
             .partition_point(|start| *start <= at)
             .saturating_sub(1);
-        (count(line), self.starts.get(line).copied().unwrap_or(0))
+        let start = self.starts.get(line).copied().unwrap_or(0);
+        let end = match self.starts.get(line.saturating_add(1)) {
+            Some(next) => {
+                let whole = text.get(start..next.saturating_sub(1)).unwrap_or_default();
+                start.saturating_add(whole.strip_suffix('\r').unwrap_or(whole).len())
+            }
+            None => text.len(),
+        };
+        let column = self
+            .chars_before(text, at)
+            .saturating_sub(self.chars_before(text, start));
+        Line {
+            number: count(line),
+            start,
+            end,
+            column: count(column),
+        }
     }
+
+    fn chars_before(&self, text: &str, at: usize) -> usize {
+        let chunk = at / STEP;
+        let from = chunk.saturating_mul(STEP);
+        let rest = text.as_bytes().get(from..at).unwrap_or_default();
+        // At the end of a text whose length is a multiple of the step there is no chunk any more.
+        let known = self.chars.get(chunk).copied().unwrap_or_else(|| {
+            let last = self.chars.len().saturating_sub(1);
+            let tail = text
+                .as_bytes()
+                .get(last.saturating_mul(STEP)..)
+                .unwrap_or_default();
+            self.chars.last().map_or(0, |n| n.saturating_add(begun(tail)))
+        });
+        known.saturating_add(begun(rest))
+    }
+}
+
+/// How many characters begin in these bytes.
+fn begun(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|b| (**b & 0xc0) != 0x80).count()
+}
+
+/// A line of a text, seen from a byte in it.
+struct Line {
+    /// Its number, from 1.
+    number: u32,
+    /// Its first byte.
+    start: usize,
+    /// The byte behind its last, without what ends it.
+    end: usize,
+    /// The column of the byte, from 1.
+    column: u32,
 }
 
 /// Longest line that an excerpt quotes, in bytes; minified files have one line of megabytes.
@@ -222,7 +283,7 @@ impl Location {
         range: Range<usize>,
         label: impl Into<String>,
     ) -> Self {
-        Self::text_by(artifact, text, range, label.into(), &|at| lines.line_of(at))
+        Self::text_by(artifact, text, range, label.into(), &|at| lines.line_of(text, at))
     }
 
     fn text_by(
@@ -230,41 +291,34 @@ impl Location {
         text: &str,
         range: Range<usize>,
         label: String,
-        line_of: &dyn Fn(usize) -> (u32, usize),
+        line_of: &dyn Fn(usize) -> Line,
     ) -> Self {
         let start = floor_char(text, range.start);
         let end = floor_char(text, range.end.max(range.start)).max(start);
-        let (first, first_start) = line_of(start);
-        let (last, last_start) = line_of(end);
-        let column = |from: usize, to: usize| count(text.get(from..to).unwrap_or_default().chars().count());
+        let (first, last) = (line_of(start), line_of(end));
         let span = Span::Text {
             start: TextPosition {
-                line: first,
-                column: column(first_start, start),
+                line: first.number,
+                column: first.column,
             },
             end: TextPosition {
-                line: last,
-                column: column(last_start, end),
+                line: last.number,
+                column: last.column,
             },
             offset: start as u64,
             length: end.saturating_sub(start) as u64,
         };
         let mut excerpt = Excerpt::new(ExcerptKind::Source);
-        let line = text
-            .get(first_start..)
-            .unwrap_or_default()
-            .lines()
-            .next()
-            .unwrap_or_default();
-        let from = start.saturating_sub(first_start).min(line.len());
-        let to = end.saturating_sub(first_start).clamp(from, line.len());
+        let line = text.get(first.start..first.end).unwrap_or_default();
+        let from = start.saturating_sub(first.start).min(line.len());
+        let to = end.saturating_sub(first.start).clamp(from, line.len());
         let (shown, mark) = clip(line, from..to);
         excerpt.lines.push(ExcerptLine {
-            number: first,
+            number: first.number,
             text: shown,
         });
         excerpt.marks.push(Mark {
-            line: first,
+            line: first.number,
             range: mark,
             label: label.clone(),
             primary: true,
@@ -335,12 +389,22 @@ fn floor_char(text: &str, at: usize) -> usize {
     at
 }
 
-/// The number (from 1) and first byte of the line that holds byte `at`.
-fn line_of(text: &str, at: usize) -> (u32, usize) {
+/// The line that holds byte `at`.
+fn line_of(text: &str, at: usize) -> Line {
     let before = text.get(..at).unwrap_or_default();
-    let number = count(before.bytes().filter(|b| *b == b'\n').count());
     let start = before.rfind('\n').map_or(0, |i| i.saturating_add(1));
-    (number, start)
+    let line = text
+        .get(start..)
+        .unwrap_or_default()
+        .lines()
+        .next()
+        .unwrap_or_default();
+    Line {
+        number: count(before.bytes().filter(|b| *b == b'\n').count()),
+        start,
+        end: start.saturating_add(line.len()),
+        column: count(begun(before.as_bytes().get(start..).unwrap_or_default())),
+    }
 }
 
 /// Escapes a line and its marked part; a long line is cut round the mark.
@@ -398,6 +462,23 @@ mod tests {
     }
 
     #[test]
+    fn long_lines_are_counted_as_short_ones() {
+        let text = format!("a\r\n{}", "äb".repeat(STEP));
+        for from in [3, 3 + STEP / 3 * 3, text.len() - 1, text.len()] {
+            let path = ArtifactPath::file("f");
+            let counted = Location::text_in(&path, &text, &Lines::new(&text), from..text.len(), "here");
+            assert_eq!(counted, at(&text, from..text.len()));
+        }
+        let even = "x".repeat(STEP);
+        let Span::Text { end, .. } =
+            Location::text_in(&ArtifactPath::file("f"), &even, &Lines::new(&even), 0..STEP, "").span
+        else {
+            panic!()
+        };
+        assert_eq!(end.column as usize, STEP + 1);
+    }
+
+    #[test]
     fn several_lines_are_marked_to_the_end_of_the_first() {
         let e = at("abc\ndef", 1..6).excerpt.unwrap();
         assert_eq!(&e.lines[0].text[e.marks[0].range.clone()], "bc");
@@ -408,10 +489,8 @@ mod tests {
         fn any_range_of_any_text_has_a_location(text in any::<String>(), a in 0usize..200, b in 0usize..200, c in 0usize..200) {
             let loc = at(&text, a..b).and(&text, b..c, "there");
             let path = ArtifactPath::file("f");
-            prop_assert_eq!(
-                &Location::text_in(&path, &text, &Lines::new(&text), a..b, "here").span,
-                &loc.span
-            );
+            let counted = Location::text_in(&path, &text, &Lines::new(&text), a..b, "here");
+            prop_assert_eq!(&counted, &at(&text, a..b));
             let e = loc.excerpt.unwrap();
             for m in &e.marks {
                 let line = e.lines.iter().find(|l| l.number == m.line).unwrap();

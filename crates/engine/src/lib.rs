@@ -6,6 +6,7 @@
 
 mod artifact;
 mod config;
+mod declared;
 mod diff;
 mod digest;
 mod facts;

@@ -70,6 +70,7 @@ pub(crate) fn judge(input: &Input<'_>, judge: &mut Judge<'_, '_>, budget: &mut B
             .facts
             .push(Fact::Manifest(input.path.clone(), Box::new(manifest)));
     }
+    outcome = outcome.and(crate::declared::declared(input, judge, budget));
     if let Some(configuration) = configuration(input, budget) {
         outcome = outcome.and(configuration.outcome.clone());
         judge.subject(Subject::Configuration(&configuration), true);

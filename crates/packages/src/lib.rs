@@ -43,6 +43,7 @@ pub use import_names::import_names;
 pub use lookalike::{LookAlike, Resemblance, look_alike, resembles};
 pub use manifest::is_commit;
 pub use manifest::{Manifest, ManifestKind, identify_manifest, read_manifest};
+pub use manifest::{identify_bom, read_bom};
 pub use metadata::{CoreMetadata, Needed, read_metadata, read_requires_txt};
 pub use name::normalise;
 pub use project::{Exposure, Project, Rivalry};

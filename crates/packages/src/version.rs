@@ -75,6 +75,19 @@ pub(crate) fn parse(text: &str) -> Option<Version> {
     Some(version)
 }
 
+/// Whether two texts are one version, their local parts included.
+pub(crate) fn same(a: &str, b: &str) -> bool {
+    let whole = |text: &str| {
+        (text.len() <= MAX_VERSION)
+            .then(|| Version::from_str(text.trim()).ok())
+            .flatten()
+    };
+    match (whole(a), whole(b)) {
+        (Some(a), Some(b)) => a == b,
+        _ => a == b,
+    }
+}
+
 /// The version that `text` means, and whether it had to be cut to its leading part to be one.
 ///
 /// Advisories carry events such as `2.6.0-NA` and `2.6.0-cu124`. Cuts are made only where a word ends, since

@@ -3,9 +3,11 @@
 //! Every reader ends in one [`Manifest`]. Its [`Line`]s account for the whole text: a line that is neither understood
 //! nor a comment is a [`Problem`], never a gap.
 
+mod bom;
 mod commands;
 mod document;
 mod identify;
+mod installed;
 mod lines;
 mod lock;
 mod marker;
@@ -15,8 +17,10 @@ mod requirement;
 mod requirements;
 mod source;
 
+pub use bom::{identify_bom, read_bom};
 pub use commands::{Spoken, read_installs};
 pub use identify::identify_manifest;
+pub use installed::{InstalledFile, of_metadata, read_installed};
 pub use lock::{read_poetry_lock, read_pylock, read_uv_lock};
 pub use pyproject::read_pyproject;
 pub(crate) use requirement::specifiers;
@@ -50,6 +54,10 @@ pub enum ManifestKind {
     Commands,
     /// Packages found installed: an environment, an image, or what a wheel holds.
     Installed,
+    /// A bill of materials by CycloneDX.
+    CycloneDx,
+    /// A bill of materials by SPDX.
+    Spdx,
 }
 
 impl ManifestKind {
@@ -65,7 +73,14 @@ impl ManifestKind {
             Self::PipConfig => "pip-config",
             Self::Commands => "commands",
             Self::Installed => "installed",
+            Self::CycloneDx => "cyclonedx",
+            Self::Spdx => "spdx",
         }
+    }
+
+    /// Whether it only records what is there: nothing gets installed by it, and it settles nothing.
+    pub fn is_record(self) -> bool {
+        matches!(self, Self::Installed | Self::CycloneDx | Self::Spdx)
     }
 
     /// Whether the file names every package that gets installed, exactly.
@@ -191,5 +206,6 @@ pub fn read_manifest(
         ManifestKind::Commands => Manifest::new(kind),
         // What is installed is read from many files: see `read_metadata`.
         ManifestKind::Installed => Manifest::new(kind),
+        ManifestKind::CycloneDx | ManifestKind::Spdx => read_bom(kind, artifact, text, None, budget),
     }
 }

@@ -6,7 +6,7 @@ use wellhead_core::{ArtifactPath, Blob, Bucket, Budget};
 use wellhead_packages::{
     Dependency, ManifestKind,
     advisory::{Database, ImportSummary, MatchedBy, PyVersion, build},
-    identify_manifest, look_alike,
+    identify_bom, identify_manifest, look_alike,
     manifest::LineUse,
     read_manifest,
 };
@@ -114,11 +114,13 @@ fn every_lock_of_the_reference_project_says_the_same() {
     let Some((bytes, _)) = pysec() else { return };
     let db = open(bytes);
     let mut budget = Budget::default();
-    for name in ["uv.lock", "requirements.txt", "pylock.toml"] {
+    for name in ["uv.lock", "requirements.txt", "pylock.toml", "bom.cdx.json"] {
         let Some(text) = shared::text(&format!("dependencies/mlproj/{name}")) else {
             return;
         };
-        let kind = identify_manifest(name, &text).unwrap();
+        let root = wellhead_formats::text::json(&text, &mut Budget::default()).ok();
+        let kind = identify_manifest(name, &text).or_else(|| identify_bom(name, &text, root.as_ref()));
+        let kind = kind.unwrap();
         let m = read_manifest(kind, &ArtifactPath::file(name), &text, &mut budget);
         assert!(m.problems.is_empty(), "{name}: {:?}", m.problems);
         let (mut records, mut flaws, mut extra) = (0, 0, Vec::new());

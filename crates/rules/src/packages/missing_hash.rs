@@ -43,7 +43,7 @@ pub(crate) fn check(manifest: &Manifest, sink: &mut Sink) {
     for c in &manifest.components {
         let strong = c.hashes.iter().any(|d| d.algorithm.is_strong());
         let local = matches!(c.source, Source::Path { .. } | Source::Vcs { .. });
-        if strong || local || manifest.kind == ManifestKind::Constraints {
+        if strong || local || manifest.kind == ManifestKind::Constraints || manifest.kind.is_record() {
             continue;
         }
         let name = code(&c.written);
