@@ -1,14 +1,13 @@
 //! Names that look like another: the ordinary way to get a wrong package installed.
 //!
-//! Compared with the names of `data/names.toml`. A name that is itself well known, or listed there as an honest
-//! neighbour, is never accused; what is left is a name nobody knows that lies one slip of the finger from one that
-//! everybody installs.
+//! Compared with the most downloaded names (`data/popular.txt`) and those of this field (`data/names.toml`). A name
+//! that is itself among them, or listed as an honest neighbour, is never accused; what is left is a name that hardly
+//! anybody installs and that lies one slip of the finger from one that everybody does. The shorter a name, the more of
+//! its neighbours are honest, so the more popular the other one has to be.
 
-use serde::Deserialize;
-use std::{
-    collections::{BTreeMap, HashSet},
-    sync::OnceLock,
-};
+mod names;
+
+use names::{HONEST, Names, names};
 
 /// How a name resembles another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -23,8 +22,16 @@ pub enum Resemblance {
     Separators,
     /// The same words in another order.
     WordOrder,
-    /// A name that is commonly taken for the other: an import name, or one that is made up.
+    /// A name that is commonly taken for the other.
     Confusion,
+    /// The name that is imported, where the package has another.
+    ImportName,
+    /// A name that language models make up.
+    Invented,
+    /// Two slips in one long word.
+    TwoSlips,
+    /// The same name with a customary beginning or ending: `python-`, `-py`, `2`, `-dev`.
+    Affix,
 }
 
 impl Resemblance {
@@ -37,6 +44,10 @@ impl Resemblance {
             Self::Separators => "other separators",
             Self::WordOrder => "the same words in another order",
             Self::Confusion => "commonly taken for it",
+            Self::ImportName => "the name that is imported, not that of the package",
+            Self::Invented => "a name that language models make up",
+            Self::TwoSlips => "two letters apart",
+            Self::Affix => "the same name with something customary added",
         }
     }
 
@@ -49,6 +60,10 @@ impl Resemblance {
             Self::Separators => "separators",
             Self::WordOrder => "word-order",
             Self::Confusion => "confusion",
+            Self::ImportName => "import-name",
+            Self::Invented => "invented",
+            Self::TwoSlips => "two-slips",
+            Self::Affix => "affix",
         }
     }
 }
@@ -60,7 +75,12 @@ pub struct LookAlike {
     pub meant: &'static str,
     /// How the names resemble each other.
     pub how: Resemblance,
+    /// Its place among the most downloaded names.
+    rank: u16,
 }
+
+/// The most popular names: what lies one slip from a long one of them is hardly ever honest.
+const FOREMOST: u16 = 3_000;
 
 impl LookAlike {
     /// Whether hardly any honest package could have this name: the difference cannot be seen, or it is a slip in a long
@@ -68,110 +88,278 @@ impl LookAlike {
     pub fn is_certain(&self) -> bool {
         match self.how {
             Resemblance::Homoglyph => true,
-            Resemblance::Swapped | Resemblance::OneLetter => self.meant.len() >= 7,
-            Resemblance::Separators | Resemblance::WordOrder | Resemblance::Confusion => false,
+            Resemblance::Swapped | Resemblance::OneLetter => self.meant.len() >= 7 && self.rank < FOREMOST,
+            Resemblance::Separators
+            | Resemblance::WordOrder
+            | Resemblance::Confusion
+            | Resemblance::ImportName
+            | Resemblance::Invented
+            | Resemblance::TwoSlips
+            | Resemblance::Affix => false,
         }
     }
 }
 
-#[derive(Deserialize)]
-struct Data {
-    popular: String,
-    honest: String,
-    confusions: BTreeMap<String, String>,
+/// A package that many install and that is not what its name promises.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StandIn {
+    /// The package whose import has that name.
+    pub meant: &'static str,
+    /// Whether the same people made it, to catch those who err.
+    pub same_authors: bool,
 }
 
-struct Names {
-    popular: Vec<&'static str>,
-    known: HashSet<&'static str>,
-    /// Without separators, to the name.
-    joined: BTreeMap<String, &'static str>,
-    /// Letters that look alike made one, to the name.
-    skeletons: BTreeMap<String, &'static str>,
-    confusions: BTreeMap<&'static str, &'static str>,
-}
-
-const TEXT: &str = include_str!("../../data/names.toml");
-
-/// Shortest name that is compared letter by letter: among shorter ones honest neighbours are the rule.
-const MIN_EDIT: usize = 5;
-
-fn names() -> &'static Names {
-    static DATA: OnceLock<Option<Data>> = OnceLock::new();
-    static NAMES: OnceLock<Names> = OnceLock::new();
-    NAMES.get_or_init(|| {
-        // The file is part of the program and a test reads it, so it cannot fail here.
-        let data = DATA.get_or_init(|| toml::from_str(TEXT).ok()).as_ref();
-        let words = |text: Option<&'static String>| text.into_iter().flat_map(|t| t.split_whitespace());
-        let popular: Vec<&'static str> = words(data.map(|d| &d.popular)).collect();
-        let known = popular
-            .iter()
-            .copied()
-            .chain(words(data.map(|d| &d.honest)))
-            .collect();
-        let joined = popular
-            .iter()
-            .filter(|n| n.len() >= MIN_EDIT)
-            .map(|n| (n.replace('-', ""), *n))
-            .collect();
-        let skeletons = popular
-            .iter()
-            .filter(|n| n.len() >= 4)
-            .map(|n| (skeleton(n), *n))
-            .collect();
-        let confusions = data
-            .into_iter()
-            .flat_map(|d| &d.confusions)
-            .map(|(from, to)| (from.as_str(), to.as_str()))
-            .collect();
-        Names {
-            popular,
-            known,
-            joined,
-            skeletons,
-            confusions,
-        }
+/// What the name of an import stands in for on the index, where that is a package which many install. `name` is in its
+/// normal form.
+pub fn stand_in(name: &str) -> Option<StandIn> {
+    let (meant, who) = names().data?.stand_ins.get(name)?;
+    Some(StandIn {
+        meant,
+        same_authors: who == "same",
     })
 }
+
+/// Longest name that is compared; no popular one is longer.
+const LONGEST: usize = 100;
 
 /// The well-known name that a name imitates, if it does. `name` is in its normal form.
 pub fn look_alike(name: &str) -> Option<LookAlike> {
     let names = names();
-    let found = |meant, how| Some(LookAlike { meant, how });
-    if names.known.contains(name) {
+    if names.rank(name).is_some() || name.is_empty() || name.len() > LONGEST {
         return None;
     }
-    if let Some(meant) = names.confusions.get(name) {
-        return found(meant, Resemblance::Confusion);
+    compare(name, names, &|_| true)
+}
+
+/// Compares a name that is not known; `other` says which of the known ones it may imitate.
+fn compare(name: &str, names: &Names, other: &dyn Fn(&str) -> bool) -> Option<LookAlike> {
+    let target = |found: (&'static str, u16), how| {
+        let (meant, rank) = found;
+        (rank != HONEST && other(meant)).then_some(LookAlike { meant, how, rank })
+    };
+    // Found under that spelling, among the first so many.
+    let spelt = |text: &str, most: u16, how| {
+        let found = names.find(text).filter(|(_, rank)| *rank < most)?;
+        target(found, how)
+    };
+    let data = names.data?;
+    for (table, how) in [
+        (&data.confusions, Resemblance::Confusion),
+        (&data.imports, Resemblance::ImportName),
+        (&data.invented, Resemblance::Invented),
+    ] {
+        if let Some(meant) = table.get(name) {
+            return spelt(meant, HONEST, how);
+        }
     }
     if !name.is_ascii() {
         let latin = latin(name);
-        if let Some(meant) = names.popular.iter().find(|p| **p == latin) {
-            return found(meant, Resemblance::Homoglyph);
+        if let Some(found) = spelt(&latin, HONEST, Resemblance::Homoglyph) {
+            return Some(found);
         }
+        // PyPI has no such names; what still holds other letters than Latin ones is nobody's slip.
+        return names
+            .twin(&skeleton(&latin))
+            .and_then(|meant| spelt(meant, HONEST, Resemblance::Homoglyph));
     }
-    if let Some(meant) = names.skeletons.get(&skeleton(name)) {
-        return found(meant, Resemblance::Homoglyph);
-    }
-    if let Some(meant) = names.joined.get(&name.replace('-', "")) {
-        return found(meant, Resemblance::Separators);
-    }
-    if let Some(found) = one_slip(name, &names.popular) {
+    if let Some(meant) = names.twin(&skeleton(name))
+        && let Some(found) = spelt(meant, HONEST, Resemblance::Homoglyph)
+    {
         return Some(found);
     }
-    let mut words: Vec<&str> = name.split('-').collect();
-    if words.len() >= 2 {
-        words.sort_unstable();
-        let same = names.popular.iter().find(|p| {
-            p.len() == name.len() && {
-                let mut theirs: Vec<&str> = p.split('-').collect();
-                theirs.sort_unstable();
-                theirs == words
+    separators(name, &spelt)
+        .or_else(|| one_slip(name, names, &target))
+        .or_else(|| word_order(name, &spelt))
+        .or_else(|| affix(name, &spelt))
+        .or_else(|| two_slips(name, names, &target))
+}
+
+type Spelt<'a> = dyn Fn(&str, u16, Resemblance) -> Option<LookAlike> + 'a;
+type Target<'a> = dyn Fn((&'static str, u16), Resemblance) -> Option<LookAlike> + 'a;
+
+/// The same letters with one or two separators elsewhere, or none.
+fn separators(name: &str, spelt: &Spelt<'_>) -> Option<LookAlike> {
+    const SHORTEST: usize = 5;
+    let joined = name.replace('-', "");
+    if joined.len() < SHORTEST || joined.len() > 48 || !joined.is_ascii() {
+        return None;
+    }
+    let ask = |text: &str| {
+        (text != name)
+            .then(|| spelt(text, FOREMOST, Resemblance::Separators))
+            .flatten()
+    };
+    if let Some(found) = ask(&joined) {
+        return Some(found);
+    }
+    let cut = |text: &str, at: usize| {
+        let (head, tail) = text.split_at_checked(at)?;
+        Some(format!("{head}-{tail}"))
+    };
+    for first in 1..joined.len() {
+        let Some(once) = cut(&joined, first) else { continue };
+        if let Some(found) = ask(&once) {
+            return Some(found);
+        }
+    }
+    // A second one only where the name has some: nobody forgets two.
+    let has = name.len().saturating_sub(joined.len());
+    for first in (1..joined.len()).filter(|_| has > 0) {
+        let Some(once) = cut(&joined, first) else { continue };
+        for second in first.saturating_add(2)..once.len() {
+            if let Some(found) = cut(&once, second).and_then(|twice| ask(&twice)) {
+                return Some(found);
             }
-        });
-        return same.and_then(|meant| found(meant, Resemblance::WordOrder));
+        }
     }
     None
+}
+
+/// How popular a name of that length must be for its neighbours to be suspect.
+fn least_rank(length: usize) -> u16 {
+    match length {
+        0..=4 => 0,
+        5 => 800,
+        6 => 2_000,
+        7 => 3_500,
+        8 | 9 => 6_000,
+        _ => 10_000,
+    }
+}
+
+fn one_slip(name: &str, names: &Names, target: &Target<'_>) -> Option<LookAlike> {
+    let mut best: Option<LookAlike> = None;
+    for (meant, rank) in names.near(name) {
+        let Some(how) = one_slip_apart(name, meant) else {
+            continue;
+        };
+        // Fewer honest neighbours come from swapping than from another letter.
+        let swapped = how == Resemblance::Swapped && meant.len() >= 5;
+        if rank >= least_rank(meant.len().saturating_add(usize::from(swapped))) {
+            continue;
+        }
+        let Some(found) = target((meant, rank), how) else {
+            continue;
+        };
+        if best.as_ref().is_none_or(|b| (how, rank) < (b.how, b.rank)) {
+            best = Some(found);
+        }
+    }
+    best
+}
+
+/// How one slip makes one name of the other, where both are long enough to tell a slip from a neighbour.
+fn one_slip_apart(name: &str, meant: &str) -> Option<Resemblance> {
+    let (mine, theirs) = (name.as_bytes(), meant.as_bytes());
+    // One slip leaves the first letter or the last one in place.
+    let an_end_stays = mine.first() == theirs.first() || mine.last() == theirs.last();
+    if !an_end_stays {
+        return None;
+    }
+    let how = slip(mine, theirs)?;
+    // `aws-sns` and `aws-sqs` are two services: in a short word of several every letter counts.
+    let same = mine.iter().zip(theirs).take_while(|(a, b)| a == b).count();
+    let word = meant
+        .split('-')
+        .scan(0_usize, |start, word| {
+            let end = start.saturating_add(word.len());
+            *start = end.saturating_add(1);
+            Some((end, word))
+        })
+        .find(|(end, _)| same <= *end);
+    let short = word.is_some_and(|(_, word)| word.len() < 4 && word.len() < meant.len());
+    let swapped = how == Resemblance::Swapped;
+    (!short || swapped).then_some(how)
+}
+
+fn word_order(name: &str, spelt: &Spelt<'_>) -> Option<LookAlike> {
+    let words: Vec<&str> = name.split('-').collect();
+    let ask = |order: &[usize]| {
+        let words: Option<Vec<&str>> = order.iter().map(|i| words.get(*i).copied()).collect();
+        spelt(&words?.join("-"), 5_000, Resemblance::WordOrder)
+    };
+    match words.len() {
+        2 => ask(&[1, 0]),
+        3 => [[0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]]
+            .iter()
+            .find_map(|order| ask(order)),
+        _ => None,
+    }
+}
+
+/// What is customarily put before or behind a name, and makes another package of it.
+const AFFIXES: &[(&str, &str)] = &[
+    ("python-", ""),
+    ("python3-", ""),
+    ("py-", ""),
+    ("py", ""),
+    ("lib", ""),
+    ("", "-python"),
+    ("", "-python3"),
+    ("", "-py"),
+    ("", "py"),
+    ("", "-lib"),
+    ("", "lib"),
+    ("", "-dev"),
+    ("", "-2"),
+    ("", "-3"),
+    ("", "2"),
+    ("", "3"),
+];
+
+fn affix(name: &str, spelt: &Spelt<'_>) -> Option<LookAlike> {
+    const SHORTEST: usize = 5;
+    AFFIXES.iter().find_map(|(before, behind)| {
+        let rest = name.strip_prefix(before)?.strip_suffix(behind)?;
+        // The names of this field count with the first.
+        (rest.len() >= SHORTEST)
+            .then(|| spelt(rest, 1_501, Resemblance::Affix))
+            .flatten()
+    })
+}
+
+fn two_slips(name: &str, names: &Names, target: &Target<'_>) -> Option<LookAlike> {
+    const SHORTEST: usize = 9;
+    if name.len() < SHORTEST || name.contains('-') {
+        return None;
+    }
+    let first = name.as_bytes().first();
+    let candidates = names.all().filter(|(meant, rank)| {
+        *rank < 1_501
+            && meant.len() > SHORTEST
+            && !meant.contains('-')
+            && meant.len().abs_diff(name.len()) <= 2
+            && meant.as_bytes().first() == first
+    });
+    let near = candidates
+        .filter(|(meant, _)| within_two(name.as_bytes(), meant.as_bytes()))
+        .min_by_key(|(_, rank)| *rank)?;
+    target(near, Resemblance::TwoSlips)
+}
+
+/// Whether two slips at most part two names; digits count for nothing, as in [`slip`].
+fn within_two(a: &[u8], b: &[u8]) -> bool {
+    fn steps(a: &[u8], b: &[u8], left: u8) -> bool {
+        let same = a.iter().zip(b).take_while(|(x, y)| x == y).count();
+        let (a, b) = (
+            a.get(same..).unwrap_or_default(),
+            b.get(same..).unwrap_or_default(),
+        );
+        if a.is_empty() && b.is_empty() {
+            return true;
+        }
+        let Some(left) = left.checked_sub(1) else {
+            return false;
+        };
+        let letter = |text: &[u8]| text.first().is_some_and(u8::is_ascii_alphabetic);
+        let pair = |x: Option<&[u8]>, y: Option<&[u8]>| x.zip(y).is_some_and(|(x, y)| steps(x, y, left));
+        let swapped = a.get(1).is_some() && a.get(1) == b.first() && a.first() == b.get(1);
+        (letter(a) && pair(a.get(1..), Some(b)))
+            || (letter(b) && pair(Some(a), b.get(1..)))
+            || (letter(a) && letter(b) && pair(a.get(1..), b.get(1..)))
+            || (swapped && pair(a.get(2..), b.get(2..)))
+    }
+    steps(a, b, 2)
 }
 
 /// How a name resembles another one, if it does; both in lower case. For names that this table does not know, such as
@@ -189,26 +377,6 @@ pub fn resembles(name: &str, known: &str) -> Option<Resemblance> {
         return None;
     }
     slip(mine, theirs)
-}
-
-fn one_slip(name: &str, popular: &[&'static str]) -> Option<LookAlike> {
-    let mine = name.as_bytes();
-    let mut best: Option<LookAlike> = None;
-    for meant in popular.iter().copied().filter(|p| p.len() >= MIN_EDIT) {
-        let theirs = meant.as_bytes();
-        // One slip leaves the first letter or the last one in place.
-        let an_end_stays = mine.first() == theirs.first() || mine.last() == theirs.last();
-        if mine.len().abs_diff(theirs.len()) > 1 || !an_end_stays {
-            continue;
-        }
-        let Some(how) = slip(mine, theirs) else {
-            continue;
-        };
-        if best.as_ref().is_none_or(|b| how < b.how) {
-            best = Some(LookAlike { meant, how });
-        }
-    }
-    best
 }
 
 /// The one slip that makes `theirs` into `mine`. Digits count for nothing: `boto2` is another generation, no slip.
@@ -280,74 +448,4 @@ fn latin(name: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::normalise;
-    use proptest::prelude::*;
-
-    #[test]
-    fn the_table_is_well_formed() {
-        let data: Data = toml::from_str(TEXT).unwrap();
-        for name in data
-            .popular
-            .split_whitespace()
-            .chain(data.honest.split_whitespace())
-            .chain(data.confusions.keys().map(String::as_str))
-        {
-            assert_eq!(normalise(name), name);
-        }
-        for (from, to) in &data.confusions {
-            assert!(
-                names().popular.contains(&to.as_str()),
-                "{to} is not among the popular names"
-            );
-            assert!(!names().known.contains(from.as_str()), "{from} is both");
-        }
-    }
-
-    #[test]
-    fn imitations_are_seen_and_neighbours_left_alone() {
-        let shown = |name: &str| match look_alike(&normalise(name)) {
-            Some(l) => format!(
-                "{} {}{}",
-                l.meant,
-                l.how.name(),
-                if l.is_certain() { " certain" } else { "" }
-            ),
-            None => "-".to_owned(),
-        };
-        for (name, expected) in [
-            ("transfomers", "transformers one-letter certain"),
-            ("tensorflwo", "tensorflow swapped certain"),
-            ("tensorfiow", "tensorflow homoglyph certain"),
-            ("nurnpy", "numpy homoglyph certain"),
-            ("numpv", "numpy one-letter"),
-            ("tоrch", "torch homoglyph certain"),
-            ("scikitlearn", "scikit-learn separators"),
-            ("learn-scikit", "scikit-learn word-order"),
-            ("sklearn", "scikit-learn confusion"),
-            ("huggingface-cli", "huggingface-hub confusion"),
-            ("torch", "-"),
-            ("numpy", "-"),
-            ("acme-train-kit", "-"),
-            ("boto", "-"),
-            ("flake9", "-"),
-            ("x", "-"),
-            ("", "-"),
-        ] {
-            assert_eq!(shown(name), expected, "{name}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn never_panics(name in any::<String>()) {
-            let _ = look_alike(&normalise(&name));
-        }
-    }
-
-    #[test]
-    fn a_well_known_name_is_never_accused() {
-        assert!(names().known.iter().all(|name| look_alike(name).is_none()));
-    }
-}
+mod tests;

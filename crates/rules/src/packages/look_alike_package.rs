@@ -56,6 +56,8 @@ pub(crate) fn check(dependency: &Dependency, sink: &mut Sink) {
     let (severity, confidence) = match (certain, alike.how) {
         (true, Resemblance::Homoglyph) => (Severity::High, Confidence::High),
         (true, _) => (Severity::High, Confidence::Medium),
+        // Honest packages have such names too.
+        (false, Resemblance::TwoSlips | Resemblance::Affix) => (Severity::Low, Confidence::Low),
         (false, _) => (Severity::Medium, Confidence::Medium),
     };
     let label = format!("did you mean {}?", code(alike.meant));
@@ -84,7 +86,9 @@ mod tests {
     fn imitations_are_accused_and_nobody_else() {
         for (text, accused) in [
             ("transfomers==4.1\n", true),
-            ("sklearn\n", true),
+            ("cv2\n", true),
+            ("huggingface-cli\n", true),
+            ("sklearn\n", false),
             ("transformers==4.1\n", false),
             ("acme-internal==1.0\n", false),
             ("git+https://git.example/transfomers.git@v1\n", false),

@@ -2,6 +2,7 @@
 
 mod compromised_release;
 mod extra_index_confusion;
+mod import_name_as_package;
 mod index_credentials;
 mod insecure_index;
 mod look_alike_package;
@@ -24,6 +25,10 @@ pub(crate) static RULES: &[Registered] = &[
     Registered {
         rule: &extra_index_confusion::EXTRA_INDEX_CONFUSION,
         check: Check::Project(extra_index_confusion::check),
+    },
+    Registered {
+        rule: &import_name_as_package::IMPORT_NAME_AS_PACKAGE,
+        check: Check::Dependency(import_name_as_package::check),
     },
     Registered {
         rule: &index_credentials::INDEX_CREDENTIALS,
