@@ -28,6 +28,7 @@ mod dependency;
 mod import_names;
 pub mod incident;
 pub mod index;
+pub mod installed;
 mod lookalike;
 pub mod manifest;
 pub mod metadata;

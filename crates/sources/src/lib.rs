@@ -9,12 +9,14 @@
     reason = "this is the room in which files are opened"
 )]
 
+pub mod environment;
 mod file;
 mod local;
 mod memory;
 mod remote;
 mod target;
 
+pub use environment::{Prefix, Surroundings};
 pub use file::{ReadError, read_blob, read_bounded, write_atomically, write_streamed};
 pub use local::{WalkOptions, list};
 pub use memory::from_memory;
@@ -42,6 +44,8 @@ pub enum Content {
     File(PathBuf),
     /// They are behind a network, and are asked for when their turn comes.
     Remote(Remote),
+    /// It is a whole environment of Python, which is judged as one.
+    Environment(Box<Prefix>),
     /// They cannot be had, and why.
     Unreadable {
         /// Why, in a few words: "a named pipe".
@@ -59,6 +63,7 @@ impl Entry {
             Content::Blob(blob) => Ok(blob.clone()),
             Content::File(path) => file::open(path).map_err(|e| file::words(&e)),
             Content::Remote(remote) => Ok(remote.open()),
+            Content::Environment(_) => Err("an environment of Python".to_owned()),
             Content::Unreadable { why } => Err(why.clone()),
         }
     }
@@ -72,6 +77,9 @@ pub fn find(target: &Target, options: WalkOptions, network: &Arc<Network>) -> Re
     if !target.is_local() {
         return remote::list(target, network);
     }
+    if let Target::Environment(place) = target {
+        return find_environment(place.as_deref(), &Surroundings::default());
+    }
     Ok(Found {
         target: match target {
             Target::Local(path) => path.to_string_lossy().into_owned(),
@@ -79,5 +87,24 @@ pub fn find(target: &Target, options: WalkOptions, network: &Arc<Network>) -> Re
         },
         notes: Vec::new(),
         entries: list(target, options)?,
+    })
+}
+
+/// An environment as the one entry of a target: the one at `place`, or the one that the surroundings speak of.
+///
+/// # Errors
+/// Where there is none.
+pub fn find_environment(
+    place: Option<&std::path::Path>,
+    surroundings: &Surroundings,
+) -> Result<Found, TargetError> {
+    let prefix = Prefix::find(place, surroundings)?;
+    Ok(Found {
+        target: format!("env:{}", prefix.shown),
+        notes: prefix.notes.clone(),
+        entries: vec![Entry {
+            path: prefix.shown.clone(),
+            content: Content::Environment(Box::new(prefix)),
+        }],
     })
 }

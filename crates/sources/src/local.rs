@@ -56,6 +56,12 @@ pub fn list(target: &Target, options: WalkOptions) -> Result<Vec<Entry>, TargetE
             }]);
         }
         Target::Local(root) => root,
+        Target::Environment(_) => {
+            return Err(TargetError {
+                message: "an environment is no folder of files".to_owned(),
+                hint: "name the folder itself".to_owned(),
+            });
+        }
         Target::Hub(_) | Target::Web(_) | Target::Bucket { .. } => {
             return Err(TargetError {
                 message: "the target is behind a network".to_owned(),
@@ -234,7 +240,7 @@ const MODEL_EXTENSIONS: [&str; 20] = [
     "onnx", "gguf", "mar", "nemo", "skops", "model",
 ];
 
-fn kind_of(metadata: &Metadata) -> &'static str {
+pub(crate) fn kind_of(metadata: &Metadata) -> &'static str {
     #[cfg(unix)]
     {
         use std::os::unix::fs::FileTypeExt as _;
@@ -257,7 +263,7 @@ fn kind_of(metadata: &Metadata) -> &'static str {
 }
 
 /// The path with `/` and with bytes that are not UTF-8 as `\xNN`.
-fn shown(path: &Path) -> String {
+pub(crate) fn shown(path: &Path) -> String {
     let mut out = String::new();
     for part in path.components() {
         let Component::Normal(name) = part else { continue };

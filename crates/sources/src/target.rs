@@ -11,6 +11,8 @@ pub enum Target {
     Local(PathBuf),
     /// Standard input.
     Stdin,
+    /// An environment of Python; `None` is the one of the calling shell.
+    Environment(Option<PathBuf>),
     /// A repository of a model hub, or a part of it.
     Hub(HubPlace),
     /// A file of a web server.
@@ -35,11 +37,10 @@ pub struct TargetError {
 }
 
 /// Schemes that the plan has and this version cannot read.
-const LATER: [&str; 13] = [
+const LATER: [&str; 12] = [
     "pypi",
     "gs",
     "az",
-    "env",
     "service",
     "net",
     "host",
@@ -76,6 +77,13 @@ impl Target {
                     wrong("write it like `hf://org/name@revision` or `hf://datasets/org/name`")
                 })
             }
+            // What is on this machine is meant before a file of that name is.
+            ("env", _) => {
+                let place = text.get(4..).unwrap_or_default();
+                Ok(Self::Environment(
+                    Some(PathBuf::from(place)).filter(|_| !place.is_empty()),
+                ))
+            }
             ("http" | "https", Some(_)) => {
                 remote::checked(text).map_err(|(message, hint)| TargetError { message, hint })?;
                 Ok(Self::Web(text.to_owned()))
@@ -105,7 +113,7 @@ impl Target {
 
     /// Whether it is on this machine.
     pub fn is_local(&self) -> bool {
-        matches!(self, Self::Local(_) | Self::Stdin)
+        matches!(self, Self::Local(_) | Self::Stdin | Self::Environment(_))
     }
 }
 
@@ -127,6 +135,11 @@ mod tests {
                 bucket: "bucket".to_owned(),
                 prefix: "a/b".to_owned()
             })
+        );
+        assert_eq!(Target::parse("env:"), Ok(Target::Environment(None)));
+        assert_eq!(
+            Target::parse("env:a/.venv"),
+            Ok(Target::Environment(Some("a/.venv".into())))
         );
         assert!(matches!(
             Target::parse("https://host.example/m.pt"),

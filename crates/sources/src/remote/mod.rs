@@ -72,7 +72,7 @@ pub(crate) fn list(target: &Target, network: &Arc<Network>) -> Result<Found, Tar
         Target::Hub(place) => hub::list(place, network),
         Target::Web(url) => web::list(url, network),
         Target::Bucket { bucket, prefix } => bucket::list(bucket, prefix, network),
-        Target::Local(_) | Target::Stdin => Ok(Found {
+        Target::Local(_) | Target::Stdin | Target::Environment(_) => Ok(Found {
             target: String::new(),
             notes: Vec::new(),
             entries: Vec::new(),
