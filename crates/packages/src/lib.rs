@@ -41,7 +41,6 @@ pub use advisory::{Advisory, Database, Flaw, Match, MatchedBy};
 pub use conda_name::{CondaName, conda_name};
 pub use dependency::{Admitted, Dependency};
 pub use import_names::import_names;
-pub use lookalike::{LookAlike, Resemblance, look_alike, resembles};
 pub use lookalike::{LookAlike, Resemblance, StandIn, look_alike, resembles, stand_in};
 pub use manifest::is_commit;
 pub use manifest::{Manifest, ManifestKind, identify_manifest, read_manifest};
