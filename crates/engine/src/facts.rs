@@ -1,9 +1,10 @@
 //! What single files tell that only the whole project can judge.
 
+use crate::image::Kept;
 use crate::reach::ModuleImports;
 use std::collections::BTreeSet;
 use wellhead_core::ArtifactPath;
-use wellhead_packages::Manifest;
+use wellhead_packages::{Manifest, image::ImageDocument};
 use wellhead_pycode::{Capability, Module};
 use wellhead_trust::Attestations;
 
@@ -18,6 +19,10 @@ pub(crate) enum Fact {
     Manifest(ArtifactPath, Box<Manifest>),
     /// Attestations of the file beside them.
     Attestation(ArtifactPath, Box<Attestations>),
+    /// A tar archive that may be a layer of an image.
+    Layer(ArtifactPath, Box<Kept>),
+    /// A document that says what an image is made of.
+    Image(ArtifactPath, Box<ImageDocument>),
 }
 
 impl Fact {

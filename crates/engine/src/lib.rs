@@ -11,6 +11,7 @@ mod diff;
 mod digest;
 mod facts;
 mod freshness;
+mod image;
 mod inspect;
 mod own_source;
 mod policy;

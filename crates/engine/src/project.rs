@@ -54,6 +54,8 @@ pub(crate) fn judge(
                 project.files.insert(path, *manifest);
             }
             Fact::Attestation(path, document) => stage.attestation(&path, *document, files),
+            // Layers are joined before.
+            Fact::Layer(..) | Fact::Image(..) => {}
             Fact::Module(..) => {}
             Fact::Imports(..) => {}
         }

@@ -169,7 +169,9 @@ pub(crate) fn assemble(
     own_source::judge(&mut findings, &facts);
     let imported = crate::reach::Imported::of(&facts);
     let repositories = Files::new(files, &coverage, &targets);
-    let project = project::judge(facts, files, &repositories, options, &mut scoreboard);
+    let (facts, notes) = crate::image::join(facts, &coverage);
+    let mut project = project::judge(facts, files, &repositories, options, &mut scoreboard);
+    project.not_assessed.extend(notes);
     findings.extend(project.findings);
     coverage.extend(project.coverage);
     imported.tell(&mut findings);

@@ -56,6 +56,7 @@ pub(crate) fn judge(input: &Input<'_>, judge: &mut Judge<'_, '_>, budget: &mut B
     if let Some(listing) = input.opened.document.listing() {
         judge.subject(Subject::Listing(&listing), false);
     }
+    crate::image::keep(input, judge, budget);
     let Some(text) = input.text() else {
         return Outcome::Analysed;
     };

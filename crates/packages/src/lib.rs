@@ -26,6 +26,7 @@ pub mod advisory;
 mod conda_name;
 mod dependency;
 mod import_names;
+pub mod image;
 pub mod incident;
 pub mod index;
 pub mod installed;

@@ -6,6 +6,7 @@
 
 mod advisories;
 mod disarm;
+mod documents;
 mod gate;
 mod honest;
 mod hostile;

@@ -59,12 +59,13 @@ pub fn read_installed(
     budget: &mut Budget,
 ) -> Option<Manifest> {
     let file = InstalledFile::of(artifact.leaf())?;
-    let packed = artifact.nesting() > 0;
+    // At the top of an archive it is what the archive builds; deeper in it lies in an environment that was packed.
+    let packed = artifact.nesting() > 0 && artifact.leaf().trim_start_matches("./").matches('/').count() < 2;
     match file {
         InstalledFile::CondaMeta => Some(conda_meta(artifact, text, root, budget)),
         // In an environment only what an egg is counts; in an archive it is said beside `PKG-INFO`.
         InstalledFile::Requires => {
-            if !packed || repeats(artifact) {
+            if artifact.nesting() == 0 || repeats(artifact) {
                 return None;
             }
             let metadata = read_requires_txt(text, budget);
@@ -76,7 +77,7 @@ pub fn read_installed(
             ))
         }
         InstalledFile::Metadata | InstalledFile::PkgInfo => {
-            if packed && repeats(artifact) {
+            if repeats(artifact) {
                 return None;
             }
             let metadata = read_metadata(text, budget);
@@ -259,16 +260,17 @@ mod tests {
                 "nothing",
             ),
             ("torch-2.2.0-py3.9.egg!/EGG-INFO/PKG-INFO", &all),
+            (
+                "venv.tar!/venv/lib/site-packages/torch-2.2.0.dist-info/METADATA",
+                &only,
+            ),
             ("docs/METADATA", "nothing"),
         ] {
             assert_eq!(rows(path, text), expected, "{path}");
         }
         let other = rows("evil-1.0-py3-none-any.whl!/torch-2.2.0.dist-info/METADATA", text);
-        assert!(
-            other.contains("named like `evil` 1.0 and is `torch` 2.2.0 by its metadata")
-                || other.contains("`Torch`"),
-            "{other}"
-        );
+        let named = "named like `evil` 1.0 and is `Torch` 2.2.0 by its metadata";
+        assert!(other.contains(named), "{other}");
         assert_eq!(
             rows("a-1-py3.9.egg!/EGG-INFO/requires.txt", "x==1\n[gpu]\ny\n"),
             "pkg:pypi/x@1 ==1 Exact via=[]; pkg:pypi/y - Unpinned via=[]"

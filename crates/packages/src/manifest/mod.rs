@@ -177,6 +177,11 @@ impl Manifest {
         }
     }
 
+    /// A manifest that declares nothing yet, for what is put together from several files.
+    pub fn empty(kind: ManifestKind) -> Self {
+        Self::new(kind)
+    }
+
     /// A manifest that could not be read at all, with the reason at its place.
     pub(crate) fn unreadable(kind: ManifestKind, message: String, at: Location) -> Self {
         let mut manifest = Self::new(kind);
