@@ -88,6 +88,8 @@ pub(crate) enum Verb {
     Report(Render),
     /// Advisory data for use without a network
     Db(Db),
+    /// Answer pip-audit, uv and others from the advisories of this machine
+    ServeOsv(crate::serve::ServeOsv),
     /// Write a commented wellhead.toml
     Init(Init),
     /// Write completions for a shell to standard output

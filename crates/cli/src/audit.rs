@@ -162,16 +162,23 @@ pub(crate) fn limits(flags: &LimitFlags) -> Limits {
     limits
 }
 
+/// Does something at Ctrl-C. The second Ctrl-C ends the program at once.
+pub(crate) fn at_interrupt(act: impl Fn() + Send + 'static) {
+    let before = AtomicBool::new(false);
+    // Without the handler Ctrl-C still works, only less politely.
+    let _ = ctrlc::set_handler(move || {
+        if before.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+        act();
+    });
+}
+
 /// A flag that Ctrl-C sets. The second Ctrl-C ends the program at once.
 pub(crate) fn on_interrupt() -> Arc<AtomicBool> {
     let cancelled = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&cancelled);
-    // Without the handler Ctrl-C still works, only less politely.
-    let _ = ctrlc::set_handler(move || {
-        if flag.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
-        }
-    });
+    at_interrupt(move || flag.store(true, Ordering::Relaxed));
     cancelled
 }
 

@@ -24,10 +24,10 @@ const FILE: &str = "advisories/pypi.db";
 pub(crate) const RENEW_HINT: &str =
     "`wellhead db update` makes it anew, or `wellhead db import PyPI/all.zip`";
 
-const IMPORT_HINT: &str =
+pub(crate) const IMPORT_HINT: &str =
     "make it anew: `wellhead db import PyPI/all.zip`, the zip that OSV publishes per ecosystem";
 
-fn file(environment: &Environment) -> Result<PathBuf, Failure> {
+pub(crate) fn file(environment: &Environment) -> Result<PathBuf, Failure> {
     match &environment.data {
         Some(folder) => Ok(folder.join(FILE)),
         None => {
@@ -41,10 +41,15 @@ pub(crate) fn open(environment: &Environment) -> Result<Option<Database>, Failur
     let Ok(path) = file(environment) else {
         return Ok(None);
     };
+    open_at(&path)
+}
+
+/// The database of that file; `None` where there is none.
+pub(crate) fn open_at(path: &Path) -> Result<Option<Database>, Failure> {
     if !path.exists() {
         return Ok(None);
     }
-    let blob = wellhead_sources::read_blob(&path)?;
+    let blob = wellhead_sources::read_blob(path)?;
     match Database::open(&blob, &mut Budget::default()) {
         Ok(database) => Ok(Some(database)),
         Err(e) => {

@@ -17,6 +17,7 @@ mod output;
 mod progress;
 mod records;
 mod render;
+mod serve;
 
 use args::{Cli, Verb};
 use clap::{CommandFactory as _, FromArgMatches as _};
@@ -93,6 +94,7 @@ fn dispatch(cli: Cli, environment: &Environment) -> Result<Exit, Failure> {
         Verb::Rules(args) => explain::list(&args, &global, environment),
         Verb::Report(args) => render::again(&args, &global, environment),
         Verb::Db(args) => db::run(&args.verb, environment),
+        Verb::ServeOsv(args) => serve::run(&args, &global, environment),
         Verb::Init(args) => init::run(&args),
         Verb::Completions { shell } => {
             let mut out = Vec::new();

@@ -3,7 +3,9 @@
 use crate::failure::Failure;
 use std::path::{Path, PathBuf};
 use wellhead_core::{Blob, Budget};
-use wellhead_packages::advisory::{Database, build_records};
+use wellhead_packages::advisory::{Database, Records, build_records};
+
+const HINT: &str = "import the advisories again: `wellhead db import PyPI/all.zip`";
 
 /// Where the records of a database lie.
 fn beside(database: &Path) -> PathBuf {
@@ -29,5 +31,15 @@ pub(crate) fn keep<'a>(
     wellhead_sources::write_atomically(&path, &bytes, true).map_err(|e| {
         let shown = wellhead_core::escape(&path.to_string_lossy());
         Failure::new(format!("cannot write `{shown}`: {e}"))
+    })
+}
+
+/// The records of a database.
+pub(crate) fn open(path: &Path, database: &Database) -> Result<Records, Failure> {
+    let path = beside(path);
+    let blob = wellhead_sources::read_blob(&path).map_err(|e| Failure::from(e).hint(HINT))?;
+    Records::open(&blob, &database.info().digest, &mut Budget::default()).map_err(|e| {
+        let shown = wellhead_core::escape(&path.to_string_lossy());
+        Failure::new(format!("{e}: `{shown}`")).hint(HINT)
     })
 }

@@ -74,6 +74,10 @@ pub const LAYERS: &[Layer] = &[
         ],
     },
     Layer {
+        package: "wellhead-server",
+        may_use: &["wellhead-core", "wellhead-packages"],
+    },
+    Layer {
         package: "wellhead",
         may_use: &[
             "wellhead-core",
@@ -84,6 +88,7 @@ pub const LAYERS: &[Layer] = &[
             "wellhead-pycode",
             "wellhead-report",
             "wellhead-rules",
+            "wellhead-server",
             "wellhead-sources",
             "wellhead-trust",
         ],
@@ -100,6 +105,7 @@ pub const LAYERS: &[Layer] = &[
             "wellhead-pycode",
             "wellhead-report",
             "wellhead-rules",
+            "wellhead-server",
             "wellhead-sources",
             "wellhead-trust",
         ],

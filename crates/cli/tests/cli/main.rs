@@ -12,6 +12,7 @@ mod honest;
 mod hostile;
 mod inspect;
 mod remote;
+mod serve;
 mod slices;
 mod verbs;
 

@@ -306,6 +306,14 @@ impl PackageAdvisories {
             .collect()
     }
 
+    /// Every advisory about the package, whatever the version, in the order of their identifiers.
+    pub fn all(&self) -> Vec<Match> {
+        self.records
+            .iter()
+            .filter_map(|r| self.matched(r, MatchedBy::Name, None))
+            .collect()
+    }
+
     /// The reports of malicious code that condemn the package whatever its version.
     pub fn condemned(&self) -> Vec<Match> {
         self.records
