@@ -90,6 +90,10 @@ pub(crate) enum Verb {
     Db(Db),
     /// Answer pip-audit, uv and others from the advisories of this machine
     ServeOsv(crate::serve::ServeOsv),
+    /// Write down which bytes the models and data sets are that the code loads
+    Lock(crate::lock::Lock),
+    /// Compare files on disk with a lock
+    Verify(crate::verify::Verify),
     /// Write a commented wellhead.toml
     Init(Init),
     /// Write completions for a shell to standard output

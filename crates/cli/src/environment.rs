@@ -31,6 +31,8 @@ pub(crate) struct Environment {
     pub(crate) columns: Option<usize>,
     /// Where advisories are kept.
     pub(crate) data: Option<PathBuf>,
+    /// Where the hub's client keeps what it downloaded.
+    pub(crate) hub_cache: Option<PathBuf>,
     /// The current folder.
     pub(crate) current: PathBuf,
     /// The day of the run, `2026-11-23`.
@@ -62,6 +64,7 @@ impl Environment {
                 .and_then(|c| c.parse().ok())
                 .or_else(terminal_columns),
             data: data_folder(text),
+            hub_cache: hub_cache(text),
             current: std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
             today: day(seconds),
             network: network(text),
@@ -132,6 +135,22 @@ fn data_folder(text: impl Fn(&str) -> Option<String>) -> Option<PathBuf> {
         home().map(|h| h.join(".local/share"))
     };
     base.map(|b| b.join("wellhead"))
+}
+
+/// As `huggingface_hub` finds it: the folder itself, else below its home, else below the user's cache.
+fn hub_cache(text: impl Fn(&str) -> Option<String>) -> Option<PathBuf> {
+    let own = text("HF_HUB_CACHE").or_else(|| text("HUGGINGFACE_HUB_CACHE"));
+    if let Some(own) = own {
+        return Some(own.into());
+    }
+    if let Some(home) = text("HF_HOME") {
+        return Some(PathBuf::from(home).join("hub"));
+    }
+    let cache = text("XDG_CACHE_HOME").map(PathBuf::from).or_else(|| {
+        let home = text("HOME").or_else(|| text("USERPROFILE"))?;
+        Some(PathBuf::from(home).join(".cache"))
+    })?;
+    Some(cache.join("huggingface/hub"))
 }
 
 /// The day of a time in seconds since 1970, in the proleptic Gregorian calendar (UTC).

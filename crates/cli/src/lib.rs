@@ -13,11 +13,13 @@ mod explain;
 mod failure;
 mod init;
 mod inspect;
+mod lock;
 mod output;
 mod progress;
 mod records;
 mod render;
 mod serve;
+mod verify;
 
 use args::{Cli, Verb};
 use clap::{CommandFactory as _, FromArgMatches as _};
@@ -95,6 +97,8 @@ fn dispatch(cli: Cli, environment: &Environment) -> Result<Exit, Failure> {
         Verb::Report(args) => render::again(&args, &global, environment),
         Verb::Db(args) => db::run(&args.verb, environment),
         Verb::ServeOsv(args) => serve::run(&args, &global, environment),
+        Verb::Lock(args) => lock::run(&args, &global, environment),
+        Verb::Verify(args) => verify::run(&args, &global, environment),
         Verb::Init(args) => init::run(&args),
         Verb::Completions { shell } => {
             let mut out = Vec::new();

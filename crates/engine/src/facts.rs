@@ -1,12 +1,11 @@
 //! What single files tell that only the whole project can judge.
 
-use crate::image::Kept;
-use crate::reach::ModuleImports;
+use crate::{image::Kept, lock::FileLoads, reach::ModuleImports};
 use std::collections::BTreeSet;
-use wellhead_core::ArtifactPath;
+use wellhead_core::{ArtifactPath, Location};
 use wellhead_packages::{Manifest, image::ImageDocument};
 use wellhead_pycode::{Capability, Module};
-use wellhead_trust::Attestations;
+use wellhead_trust::{Attestations, models_lock::ModelsLock};
 
 /// Something that is kept of a file until all files are read.
 #[derive(Debug)]
@@ -15,6 +14,10 @@ pub(crate) enum Fact {
     Module(ArtifactPath, BTreeSet<Capability>),
     /// What a Python file or notebook imports.
     Imports(ArtifactPath, ModuleImports),
+    /// What a file loads as models or data sets.
+    Loads(ArtifactPath, FileLoads),
+    /// A lock of models, or where it is none.
+    ModelsLock(ArtifactPath, Box<Result<ModelsLock, Box<Location>>>),
     /// A file that declares dependencies.
     Manifest(ArtifactPath, Box<Manifest>),
     /// Attestations of the file beside them.

@@ -13,6 +13,7 @@ mod facts;
 mod freshness;
 mod image;
 mod inspect;
+mod lock;
 mod own_source;
 mod policy;
 mod project;
@@ -28,6 +29,9 @@ pub use config::{ADVISORIES_KEYS, Config, ConfigError, IGNORE_KEYS, Ignore, KEYS
 pub use diff::diff;
 pub use freshness::{MAX_AGE, age, stale};
 pub use inspect::{Inspected, InspectedOperator, InspectedTensor, inspect};
+pub use lock::{
+    Asked, Checked, FileState, Hubs, Loading, LockOptions, Made, Problem, lock, project_loads, verify,
+};
 pub use policy::{apply, verdict};
 pub use run::{Listing, Observer, Options, Unobserved, run};
 pub use selection::Selection;

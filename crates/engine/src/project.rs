@@ -57,7 +57,7 @@ pub(crate) fn judge(
             // Layers are joined before.
             Fact::Layer(..) | Fact::Image(..) => {}
             Fact::Module(..) => {}
-            Fact::Imports(..) => {}
+            Fact::Imports(..) | Fact::Loads(..) | Fact::ModelsLock(..) => {}
         }
     }
     stage.include(&mut project.files, files);

@@ -167,6 +167,7 @@ pub(crate) fn assemble(
         facts.extend(result.facts);
     }
     own_source::judge(&mut findings, &facts);
+    let loads = crate::lock::ProjectLoading::of(&facts, files);
     let imported = crate::reach::Imported::of(&facts);
     let repositories = Files::new(files, &coverage, &targets);
     let (facts, notes) = crate::image::join(facts, &coverage);
@@ -175,6 +176,7 @@ pub(crate) fn assemble(
     findings.extend(project.findings);
     coverage.extend(project.coverage);
     imported.tell(&mut findings);
+    loads.judge(&mut findings, options, &mut scoreboard);
     stats.packages = project.components.len() as u64;
 
     findings.retain(|f| {

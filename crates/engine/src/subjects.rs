@@ -78,6 +78,10 @@ pub(crate) fn judge(input: &Input<'_>, judge: &mut Judge<'_, '_>, budget: &mut B
         installs(input, &configuration, judge);
     }
     environment(input, judge);
+    judge
+        .result
+        .facts
+        .extend(crate::lock::facts_of_text(input, text, budget));
     outcome = outcome.and(documents(input, judge, budget));
     if *input.identity.format == table::JINJA {
         let template = jinja::analyse(input.path.leaf(), &text.text, budget);
@@ -93,6 +97,10 @@ pub(crate) fn judge(input: &Input<'_>, judge: &mut Judge<'_, '_>, budget: &mut B
             .result
             .facts
             .extend(crate::reach::imports(input.path, &module));
+        judge
+            .result
+            .facts
+            .extend(crate::lock::facts_of_module(input.path, &module));
     }
     outcome
 }

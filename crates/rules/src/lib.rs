@@ -27,6 +27,8 @@ pub use formats::DIGEST_MISMATCH;
 pub use policy::{
     EXPIRED_IGNORE, INTERNAL_ERROR, NOT_FULLY_ANALYSED, UNKNOWN_CONFIGURATION_KEY, UNUSED_IGNORE,
 };
+pub use python::loads;
+pub use python::unlocked_model::{PlacedLoad, ProjectLoads};
 pub use secrets::{redact, redact_finding};
 
 /// Declares the kinds of subject once: what a rule can look at, and the function type that looks at it.
@@ -101,6 +103,8 @@ subjects! {
     Manifest(wellhead_packages::Manifest),
     /// All files of a project that declare dependencies, together.
     Project(wellhead_packages::Project),
+    /// Everything that a project loads as a model or data set, and its locks.
+    Loads(crate::ProjectLoads),
     /// A declared component with what is known against it.
     Dependency(wellhead_packages::Dependency),
     /// A file that says how something is run.

@@ -18,7 +18,7 @@ mod target;
 
 pub use environment::{Prefix, Surroundings};
 pub use file::{ReadError, read_blob, read_bounded, write_atomically, write_streamed};
-pub use local::{WalkOptions, list};
+pub use local::{WalkOptions, folders, list, real_path};
 pub use memory::from_memory;
 pub use remote::{Found, HubPlace, Network, NetworkOptions, Remote, Secret, Traffic};
 pub use target::{Target, TargetError};

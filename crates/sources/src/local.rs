@@ -99,6 +99,25 @@ pub fn list(target: &Target, options: WalkOptions) -> Result<Vec<Entry>, TargetE
     Ok(walk(root, options))
 }
 
+/// The folders directly below a folder, sorted; links are not among them.
+pub fn folders(root: &Path) -> Vec<PathBuf> {
+    let Ok(steps) = std::fs::read_dir(root) else {
+        return Vec::new();
+    };
+    let mut out: Vec<PathBuf> = steps
+        .flatten()
+        .filter(|step| step.file_type().is_ok_and(|t| t.is_dir()))
+        .map(|step| step.path())
+        .collect();
+    out.sort();
+    out
+}
+
+/// A path with its links followed; itself where it leads nowhere.
+pub fn real_path(path: &Path) -> PathBuf {
+    std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
+}
+
 fn walk(root: &Path, options: WalkOptions) -> Vec<Entry> {
     let real_root = std::fs::canonicalize(root).unwrap_or_else(|_| root.to_owned());
     let mut entries = Vec::new();

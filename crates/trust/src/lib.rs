@@ -25,6 +25,7 @@
 
 mod base64;
 mod git;
+pub mod models_lock;
 mod pep740;
 mod subject;
 

@@ -11,6 +11,7 @@ mod gate;
 mod honest;
 mod hostile;
 mod inspect;
+mod models_lock;
 mod remote;
 mod serve;
 mod slices;

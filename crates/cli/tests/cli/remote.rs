@@ -10,9 +10,9 @@ use std::{
 };
 
 /// A server that ends with the test.
-struct Server {
+pub(super) struct Server {
     child: Child,
-    url: String,
+    pub(super) url: String,
 }
 
 impl Drop for Server {
@@ -63,7 +63,7 @@ fn started(mut command: Command, port: u16) -> Option<Server> {
 }
 
 /// The stand-in for a model hub, with faults.
-fn hub(args: &[&str]) -> Option<Server> {
+pub(super) fn hub(args: &[&str]) -> Option<Server> {
     let shared = std::env::var_os("WELLHEAD_SHARED").map_or_else(
         || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared")),
         PathBuf::from,

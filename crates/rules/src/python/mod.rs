@@ -3,7 +3,9 @@
 mod disabled_tls_verification;
 mod hub;
 mod hub_endpoint_override;
+pub mod loads;
 mod trust_remote_code;
+pub(crate) mod unlocked_model;
 mod unpinned_revision;
 mod unsafe_deserialization;
 mod unsafe_torch_load;
@@ -28,6 +30,10 @@ pub(crate) static RULES: &[Registered] = &[
     Registered {
         rule: &trust_remote_code::TRUST_REMOTE_CODE,
         check: Check::Python(trust_remote_code::check),
+    },
+    Registered {
+        rule: &unlocked_model::UNLOCKED_MODEL,
+        check: Check::Loads(unlocked_model::check),
     },
     Registered {
         rule: &unpinned_revision::UNPINNED_REVISION,
