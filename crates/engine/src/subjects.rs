@@ -2,9 +2,7 @@
 
 use crate::{artifact::Judge, facts::Fact};
 use wellhead_core::{ArtifactPath, Blob, Budget, Outcome};
-use wellhead_formats::{
-    Document, Identity, Opened, Role, document::TextFile, format::table, jinja, text::Node,
-};
+use wellhead_formats::{Document, Identity, Opened, Role, document::TextFile, format::table, jinja};
 use wellhead_infra::{Configuration, ServiceDocument};
 use wellhead_packages::{
     identify_manifest,
@@ -77,7 +75,6 @@ pub(crate) fn judge(input: &Input<'_>, judge: &mut Judge<'_, '_>, budget: &mut B
         judge.subject(Subject::Configuration(&configuration), true);
         installs(input, &configuration, judge);
     }
-    environment(input, judge);
     judge
         .result
         .facts
@@ -155,42 +152,6 @@ fn installs(input: &Input<'_>, configuration: &Configuration, judge: &mut Judge<
             let place = input.path.member(format!("install {count}"));
             judge.result.facts.push(Fact::Manifest(place, Box::new(manifest)));
         }
-    }
-}
-
-/// What an environment of conda has pip install, as a manifest of its own.
-fn environment(input: &Input<'_>, judge: &mut Judge<'_, '_>) {
-    let Document::Data(data) = &input.opened.document else {
-        return;
-    };
-    let (Ok(root), "yaml") = (&data.root, input.identity.format.name) else {
-        return;
-    };
-    let dependencies = root.get("dependencies").map_or(&[][..], Node::items);
-    let lists = dependencies.iter().filter_map(|d| d.get("pip")).map(Node::items);
-    let commands: Vec<Vec<Spoken<'_>>> = lists
-        .filter_map(|list| {
-            let first = list.first()?.span.clone();
-            let verb = ["pip", "install"].map(|text| Spoken {
-                text,
-                span: first.clone(),
-            });
-            let words = list.iter().flat_map(|node| {
-                let words = node.as_str().unwrap_or_default().split_whitespace();
-                words.map(|text| Spoken {
-                    text,
-                    span: node.span.clone(),
-                })
-            });
-            Some(verb.into_iter().chain(words).collect())
-        })
-        .collect();
-    if commands.is_empty() {
-        return;
-    }
-    for manifest in read_installs(input.path, &data.text.text, &[], &commands) {
-        let place = input.path.member("pip");
-        judge.result.facts.push(Fact::Manifest(place, Box::new(manifest)));
     }
 }
 

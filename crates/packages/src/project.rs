@@ -6,7 +6,7 @@ use crate::{
     well_known,
 };
 use std::collections::{BTreeMap, BTreeSet};
-use wellhead_core::{ArtifactPath, Bucket, Component, Location, Source};
+use wellhead_core::{ArtifactPath, Bucket, Component, Ecosystem, Location, Source};
 
 /// The manifests of a project.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -64,6 +64,20 @@ impl Project {
         match manifest.kind {
             ManifestKind::Pyproject if component.bucket == Bucket::Exact => self.locks(path).any(pins),
             _ if component.bucket == Bucket::Exact => false,
+            // Who builds a library lets others choose.
+            ManifestKind::SetupCfg | ManifestKind::SetupPy => true,
+            ManifestKind::Pipfile => self.locked_by(path, &[ManifestKind::PipfileLock]),
+            ManifestKind::Script => {
+                let lock = ArtifactPath::file(format!("{}.lock", path.top()));
+                self.files.contains_key(&lock)
+            }
+            ManifestKind::CondaEnvironment => {
+                self.locked_by(path, &[ManifestKind::CondaLock, ManifestKind::CondaExplicit])
+            }
+            ManifestKind::Pixi => self.locked_by(path, &[ManifestKind::PixiLock]),
+            ManifestKind::Pyproject if component.ecosystem == Ecosystem::Conda => {
+                self.locked_by(path, &[ManifestKind::PixiLock])
+            }
             ManifestKind::Pyproject => {
                 manifest.project.as_ref().is_some_and(|p| p.library)
                     || self.locked(path)
@@ -98,6 +112,12 @@ impl Project {
             .iter()
             .filter(move |(p, m)| m.kind.is_lock() && covers(p, path))
             .map(|(_, m)| m)
+    }
+
+    /// Whether one of these lies beside a file, or in a folder above it.
+    fn locked_by(&self, path: &ArtifactPath, kinds: &[ManifestKind]) -> bool {
+        let mut files = self.files.iter();
+        files.any(|(p, m)| kinds.contains(&m.kind) && covers(p, path))
     }
 
     /// A file and all that it includes.
@@ -136,6 +156,7 @@ impl Project {
                         self.pip(path, &mut found);
                     }
                 }
+                ManifestKind::CondaEnvironment => self.pip(path, &mut found),
                 ManifestKind::Commands => self.commands(path, manifest, &mut found),
                 ManifestKind::PipConfig => self.pip_config_alone(path, manifest, &mut found),
                 ManifestKind::Pyproject => self.pyproject(path, manifest, &mut found),
@@ -168,8 +189,12 @@ impl Project {
             .collect();
         let components: Vec<&Component> = members
             .iter()
-            .filter(|m| matches!(m.kind, ManifestKind::Requirements | ManifestKind::Commands))
+            .filter(|m| {
+                matches!(m.kind, ManifestKind::Requirements | ManifestKind::Commands)
+                    || m.kind == ManifestKind::CondaEnvironment
+            })
             .flat_map(|m| &m.components)
+            .filter(|c| c.ecosystem == Ecosystem::PyPI)
             .collect();
         // One hash turns hash mode on for all, and pip then refuses what has none; but other installers do not, so only
         // what has a hash counts as proved.

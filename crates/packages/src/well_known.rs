@@ -6,6 +6,12 @@ use crate::index::Address;
 /// The simple interface of the Python Package Index.
 pub(crate) const PYPI: &str = "https://pypi.org/simple";
 
+/// Where channels of conda lie that are named without an address.
+pub(crate) const CONDA: &str = "https://conda.anaconda.org";
+
+/// The first of the channels that `defaults` stands for.
+pub(crate) const CONDA_DEFAULTS: &str = "https://repo.anaconda.com/pkgs/main";
+
 /// Hosts that serve the Python Package Index, or all of its names.
 const PUBLIC: &[&str] = &[
     "pypi.org",

@@ -19,6 +19,12 @@ pub enum Manager {
     Poetry,
     /// PDM: one pool, unless told to respect the order.
     Pdm,
+    /// Pipenv: the first source, and others only for packages that name them.
+    Pipenv,
+    /// conda: channels, by their priority.
+    Conda,
+    /// pixi: channels strictly in their order, and the indexes of its packages from PyPI.
+    Pixi,
 }
 
 impl Manager {
@@ -29,6 +35,9 @@ impl Manager {
             Self::Uv => "uv",
             Self::Poetry => "Poetry",
             Self::Pdm => "PDM",
+            Self::Pipenv => "Pipenv",
+            Self::Conda => "conda",
+            Self::Pixi => "pixi",
         }
     }
 }

@@ -4,9 +4,30 @@ use super::{Manifest, ManifestKind, Problem};
 use crate::index::{Masked, mask};
 use std::{borrow::Cow, ops::Range};
 use wellhead_core::{ArtifactPath, Budget, Lines, Location, Outcome, escape};
-use wellhead_formats::text::{Entry, Node, toml};
+use wellhead_formats::text::{Entry, Node, json, toml, yaml};
 
-/// A parsed TOML file.
+/// The syntaxes of structured files.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Syntax {
+    Json,
+    Toml,
+    Yaml,
+}
+
+impl Syntax {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Json => "JSON",
+            Self::Toml => "TOML",
+            Self::Yaml => "YAML",
+        }
+    }
+}
+
+/// What is parsed in the place of a text.
+pub(super) type View<'v> = &'v dyn Fn(&str) -> String;
+
+/// A parsed file.
 pub(super) struct Document<'a> {
     artifact: &'a ArtifactPath,
     text: Cow<'a, str>,
@@ -17,16 +38,36 @@ pub(super) struct Document<'a> {
 }
 
 impl<'a> Document<'a> {
-    /// Parses the text; the error is the manifest that says why nothing could be read.
+    /// Parses a TOML text; the error is the manifest that says why nothing could be read.
     pub(super) fn parse(
         kind: ManifestKind,
         artifact: &'a ArtifactPath,
         text: &'a str,
         budget: &mut Budget,
     ) -> Result<(Self, Manifest), Box<Manifest>> {
+        Self::parse_as(Syntax::Toml, kind, artifact, text, None, budget)
+    }
+
+    /// Parses what `view` makes of the text. Places in the view must be places in the text, since that is what is quoted.
+    pub(super) fn parse_as(
+        syntax: Syntax,
+        kind: ManifestKind,
+        artifact: &'a ArtifactPath,
+        text: &'a str,
+        view: Option<View<'_>>,
+        budget: &mut Budget,
+    ) -> Result<(Self, Manifest), Box<Manifest>> {
         let Masked { text, secrets } = mask(text);
         let lines = Lines::new(&text);
-        match toml(&text, budget) {
+        let parse = match syntax {
+            Syntax::Json => json,
+            Syntax::Toml => toml,
+            Syntax::Yaml => yaml,
+        };
+        let seen = view.map_or(Cow::Borrowed(text.as_ref()), |view| Cow::Owned(view(&text)));
+        let parsed = parse(&seen, budget);
+        drop(seen);
+        match parsed {
             Ok(root) => {
                 let document = Self {
                     artifact,
@@ -44,13 +85,24 @@ impl<'a> Document<'a> {
             }
             Err(e) => {
                 let at = Location::text_in(artifact, &text, &lines, e.span, e.message.clone());
-                let mut manifest = Manifest::unreadable(kind, format!("not TOML: {}", e.message), at);
+                let mut manifest =
+                    Manifest::unreadable(kind, format!("not {}: {}", syntax.name(), e.message), at);
                 if let Some(why) = e.exhausted {
                     manifest.outcome = Outcome::NotAnalysed { why: why.to_string() };
                 }
                 Err(Box::new(manifest))
             }
         }
+    }
+
+    /// The text with its secrets blotted out.
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The file.
+    pub(super) fn artifact(&self) -> &'a ArtifactPath {
+        self.artifact
     }
 
     /// A place in the text.
@@ -91,6 +143,19 @@ pub(super) fn problem(manifest: &mut Manifest, at: Location, message: impl Into<
         message: message.into(),
         at,
     });
+}
+
+/// What a component costs in memory, with the excerpt of its line.
+const COMPONENT_BYTES: u64 = 1 << 10;
+
+/// Pays for one more entry; `false` where the budget is at its end, which the manifest then says at `at`.
+pub(super) fn paid(manifest: &mut Manifest, budget: &mut Budget, at: impl FnOnce() -> Location) -> bool {
+    let spent = budget.steps(64).and_then(|()| budget.memory(COMPONENT_BYTES));
+    let Err(e) = spent else { return true };
+    let why = format!("the rest of the file was not read, since it {e}");
+    problem(manifest, at(), why.clone());
+    manifest.outcome = Outcome::Partly { why };
+    false
 }
 
 /// The text of a string value, escaped.

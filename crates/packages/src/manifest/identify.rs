@@ -1,7 +1,7 @@
 //! Which files declare dependencies. Their names are conventions of the tools that read them, so here the name
 //! decides; a `.txt` is only taken for a requirements file where its name says so.
 
-use super::ManifestKind;
+use super::{ManifestKind, conda_explicit, script, setuptools};
 
 /// What kind of manifest a file is, by its path (with `/`). The text decides only for names that others use, too.
 pub fn identify_manifest(path: &str, text: &str) -> Option<ManifestKind> {
@@ -13,7 +13,18 @@ pub fn identify_manifest(path: &str, text: &str) -> Option<ManifestKind> {
         "uv.lock" => return Some(ManifestKind::UvLock),
         "poetry.lock" => return Some(ManifestKind::PoetryLock),
         "pip.conf" | "pip.ini" => return Some(ManifestKind::PipConfig),
+        "pdm.lock" => return Some(ManifestKind::PdmLock),
+        "pipfile" => return Some(ManifestKind::Pipfile),
+        "pipfile.lock" => return Some(ManifestKind::PipfileLock),
+        "pixi.toml" => return Some(ManifestKind::Pixi),
+        "pixi.lock" => return Some(ManifestKind::PixiLock),
+        "hatch.toml" => return Some(ManifestKind::Hatch),
+        "setup.cfg" => return setuptools::is_cfg(text).then_some(ManifestKind::SetupCfg),
+        "setup.py" if setuptools::is_py(text) => return Some(ManifestKind::SetupPy),
         _ => {}
+    }
+    if let Some(kind) = by_extension(&name, text) {
+        return Some(kind);
     }
     if name == "pylock.toml" || (name.starts_with("pylock.") && name.ends_with(".toml")) {
         return Some(ManifestKind::Pylock);
@@ -32,6 +43,42 @@ pub fn identify_manifest(path: &str, text: &str) -> Option<ManifestKind> {
         return Some(ManifestKind::Requirements);
     }
     None
+}
+
+/// What the extension allows and the text says.
+fn by_extension(name: &str, text: &str) -> Option<ManifestKind> {
+    let (stem, extension) = name.rsplit_once('.')?;
+    match extension {
+        "py" => script::is_one(text).then_some(ManifestKind::Script),
+        // `uv lock --script train.py` writes `train.py.lock`.
+        "lock" if stem.ends_with(".py") => Some(ManifestKind::UvLock),
+        "txt" | "lock" | "conda" if conda_explicit::is_one(text) => Some(ManifestKind::CondaExplicit),
+        "yml" | "yaml" if stem.ends_with("conda-lock") && has_key(text, "package") => {
+            Some(ManifestKind::CondaLock)
+        }
+        "yml" | "yaml" if is_environment(stem, text) => Some(ManifestKind::CondaEnvironment),
+        _ => None,
+    }
+}
+
+/// Whether a YAML text is an environment of conda: by its name, or because it has the keys that only one has.
+fn is_environment(stem: &str, text: &str) -> bool {
+    let named = stem
+        .split(['-', '_', '.'])
+        .any(|w| matches!(w, "environment" | "env" | "conda"));
+    has_key(text, "dependencies")
+        && (named || has_key(text, "channels") || text.contains("- pip:\n") || text.contains("- pip:\r\n"))
+}
+
+/// Whether a YAML text has a key that is not indented.
+fn has_key(text: &str, key: &str) -> bool {
+    text.lines().any(|line| {
+        let rest = line
+            .trim_start_matches('\u{feff}')
+            .trim_start_matches(['"', '\''])
+            .strip_prefix(key);
+        rest.is_some_and(|r| r.trim_start_matches(['"', '\'']).trim_start().starts_with(':'))
+    })
 }
 
 /// Whether most of the first lines are sentences: a `LICENSE.txt` in a folder of requirements.
@@ -81,6 +128,41 @@ mod tests {
             ("unconstrained.txt", None),
         ] {
             assert_eq!(identify_manifest(path, "torch==2.6.0\n"), kind, "{path}");
+        }
+        let environment = "name: x\ndependencies:\n  - torch\n";
+        let channels = "channels: [a]\ndependencies:\n  - torch\n";
+        for (path, text, kind) in [
+            ("pdm.lock", "", Some(K::PdmLock)),
+            ("Pipfile", "", Some(K::Pipfile)),
+            ("Pipfile.lock", "{}", Some(K::PipfileLock)),
+            ("pixi.toml", "", Some(K::Pixi)),
+            ("pixi.lock", "", Some(K::PixiLock)),
+            ("hatch.toml", "", Some(K::Hatch)),
+            ("setup.cfg", "[flake8]\n", None),
+            ("setup.cfg", "[options]\n", Some(K::SetupCfg)),
+            ("setup.py", "install_requires=[]", Some(K::SetupPy)),
+            ("setup.py", "setup()", None),
+            ("train.py", "# /// script\n# ///\n", Some(K::Script)),
+            ("train.py", "import torch\n", None),
+            ("train.py.lock", "", Some(K::UvLock)),
+            ("environment.yml", environment, Some(K::CondaEnvironment)),
+            ("environment-gpu.yaml", environment, Some(K::CondaEnvironment)),
+            ("conda.yaml", environment, Some(K::CondaEnvironment)),
+            ("ml.yml", environment, None),
+            ("ml.yml", channels, Some(K::CondaEnvironment)),
+            ("environment.yml", "on: push\n", None),
+            ("conda-lock.yml", "package:\n", Some(K::CondaLock)),
+            ("gpu.conda-lock.yml", "package:\n", Some(K::CondaLock)),
+            ("conda-linux-64.lock", "# x\n@EXPLICIT\n", Some(K::CondaExplicit)),
+            (
+                "requirements.txt",
+                "# $ conda create --name <env> --file <this file>\na=1=0\n",
+                Some(K::CondaExplicit),
+            ),
+            ("spec.txt", "words\n", None),
+            ("Cargo.lock", "version = 4\n", None),
+        ] {
+            assert_eq!(identify_manifest(path, text), kind, "{path}");
         }
         let licence = "Permission is hereby granted to everybody who reads\nthis file to do with it\n";
         assert_eq!(identify_manifest("requirements/LICENSE.txt", licence), None);

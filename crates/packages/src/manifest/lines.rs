@@ -18,6 +18,20 @@ pub(super) struct Logical {
 }
 
 impl Logical {
+    /// A line that another file holds as a value, with its place; `start` is where its text stands there as it is.
+    pub(super) fn alone(text: &str, span: Range<usize>, start: Option<usize>) -> Self {
+        let mut line = Self {
+            text: text.to_owned(),
+            comment: String::new(),
+            span,
+            pieces: start.map(|at| (0, at)).into_iter().collect(),
+        };
+        if let Some(at) = comment_start(&line.text) {
+            line.comment = line.text.split_off(at);
+        }
+        line
+    }
+
     /// The same line of a text with `by` more bytes in front.
     pub(super) fn shifted(mut self, by: usize) -> Self {
         self.span = self.span.start.saturating_add(by)..self.span.end.saturating_add(by);
@@ -85,9 +99,8 @@ fn comment_start(line: &str) -> Option<usize> {
     None
 }
 
-/// The logical lines of a text.
-pub(super) fn logical_lines(text: &str) -> Vec<Logical> {
-    let mut out = Vec::new();
+/// The logical lines of a text, one after the other.
+pub(super) fn each_line(text: &str, mut take: impl FnMut(Logical) -> bool) {
     let mut open: Option<Logical> = None;
     for (start, line) in physical(text) {
         let is_comment = line.trim_start().starts_with('#');
@@ -113,11 +126,26 @@ pub(super) fn logical_lines(text: &str) -> Vec<Logical> {
             .push((logical.text.len(), start.saturating_add(shift)));
         logical.text.push_str(body);
         logical.span.end = start.saturating_add(line.len());
-        if !continues && let Some(done) = open.take() {
-            out.push(finish(done));
+        if !continues
+            && let Some(done) = open.take()
+            && !take(finish(done))
+        {
+            return;
         }
     }
-    out.extend(open.take().map(finish));
+    if let Some(done) = open.take() {
+        take(finish(done));
+    }
+}
+
+/// The logical lines of a text.
+#[cfg(test)]
+pub(super) fn logical_lines(text: &str) -> Vec<Logical> {
+    let mut out = Vec::new();
+    each_line(text, |line| {
+        out.push(line);
+        true
+    });
     out
 }
 

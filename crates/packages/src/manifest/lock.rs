@@ -2,23 +2,23 @@
 
 use super::{
     Manifest, ManifestKind, ProjectFacts,
-    document::{Document, problem, shown},
+    document::{Document, paid, problem, shown},
+    parts::unauditable,
 };
 use crate::{index::Address, name::normalise, version::parse};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use wellhead_core::{
-    ArtifactPath, Bucket, Budget, Component, ComponentKind, Digest, Ecosystem, Location, Outcome, Source,
-    escape,
+    ArtifactPath, Bucket, Budget, Component, ComponentKind, Digest, Ecosystem, Location, Source, escape,
 };
 use wellhead_formats::text::{Node, Value};
 
 /// A locked package on its way into the manifest.
-struct Locked {
-    component: Component,
+pub(super) struct Locked {
+    pub(super) component: Component,
     /// Normal names of what it depends on.
-    needs: Vec<String>,
+    pub(super) needs: Vec<String>,
     /// Whether it is the project, or a member of its workspace.
-    root: bool,
+    pub(super) root: bool,
 }
 
 /// Longest chain from a package to the project that is kept.
@@ -60,7 +60,8 @@ pub fn read_pylock(artifact: &ArtifactPath, text: &str, budget: &mut Budget) -> 
     )
 }
 
-type ReadPackage = fn(&Node, &Node, Location) -> Option<Locked>;
+/// Reads one package; the tables are those of `metadata.files`, by package.
+type ReadPackage = fn(&Node, &BTreeMap<&str, &Node>, Location) -> Option<Locked>;
 
 fn read(
     kind: ManifestKind,
@@ -76,6 +77,11 @@ fn read(
     };
     let mut packages = Vec::new();
     let root = &document.root;
+    let old = root
+        .path(&["metadata", "files"])
+        .map(Node::entries)
+        .unwrap_or_default();
+    let old: BTreeMap<&str, &Node> = old.iter().map(|e| (e.key.as_str(), &e.node)).collect();
     match root.get(key).map(|n| &n.value) {
         None | Some(Value::Array(_)) => {}
         Some(_) => {
@@ -84,12 +90,11 @@ fn read(
         }
     }
     for table in root.get(key).map(Node::items).unwrap_or_default() {
-        if let Err(e) = budget.steps(64) {
-            manifest.outcome = Outcome::Partly { why: e.to_string() };
+        if !paid(&mut manifest, budget, || document.at(table.span.clone(), "")) {
             break;
         }
         let at = document.package(table);
-        match package(table, root, at.clone()) {
+        match package(table, &old, at.clone()) {
             Some(locked) => packages.push(locked),
             None => problem(&mut manifest, at, "a package without a name"),
         }
@@ -98,7 +103,7 @@ fn read(
 }
 
 /// Joins the packages to their parents and takes out the project itself.
-fn finish(packages: Vec<Locked>, mut manifest: Manifest) -> Manifest {
+pub(super) fn finish(packages: Vec<Locked>, mut manifest: Manifest) -> Manifest {
     let parents = parents(&packages);
     let roots: BTreeSet<&str> = packages
         .iter()
@@ -186,7 +191,7 @@ fn chain(name: &str, parents: &BTreeMap<&str, &str>) -> Vec<String> {
     out
 }
 
-fn locked(table: &Node, source: Source, hashes: Vec<Digest>, at: Location) -> Option<Locked> {
+pub(super) fn locked(table: &Node, source: Source, hashes: Vec<Digest>, at: Location) -> Option<Locked> {
     let written = table.get("name").and_then(Node::as_str)?;
     let version = shown(table.get("version"));
     let bucket = match (&source, &version) {
@@ -217,10 +222,6 @@ fn locked(table: &Node, source: Source, hashes: Vec<Digest>, at: Location) -> Op
     })
 }
 
-fn unauditable(why: &str) -> Bucket {
-    Bucket::Unauditable { why: why.to_owned() }
-}
-
 fn names(list: Option<&Node>) -> impl Iterator<Item = String> + '_ {
     list.map(Node::items)
         .unwrap_or_default()
@@ -229,7 +230,7 @@ fn names(list: Option<&Node>) -> impl Iterator<Item = String> + '_ {
         .map(normalise)
 }
 
-fn uv_package(table: &Node, _root: &Node, at: Location) -> Option<Locked> {
+fn uv_package(table: &Node, _: &BTreeMap<&str, &Node>, at: Location) -> Option<Locked> {
     let source = table.get("source");
     let text = |key: &str| source.and_then(|s| s.get(key)).and_then(Node::as_str);
     let path = |path: &str, editable| Source::Path {
@@ -285,7 +286,7 @@ fn uv_package(table: &Node, _root: &Node, at: Location) -> Option<Locked> {
 }
 
 /// `https://host/repo?tag=v1#commit`
-fn git_source(text: &str) -> Source {
+pub(super) fn git_source(text: &str) -> Source {
     let (address, commit) = text.split_once('#').unwrap_or((text, ""));
     let (address, query) = address.split_once('?').unwrap_or((address, ""));
     let asked = query.split('&').find_map(|part| {
@@ -303,7 +304,7 @@ fn git_source(text: &str) -> Source {
     }
 }
 
-fn poetry_package(table: &Node, root: &Node, at: Location) -> Option<Locked> {
+fn poetry_package(table: &Node, old: &BTreeMap<&str, &Node>, at: Location) -> Option<Locked> {
     let source = table.get("source");
     let text = |key: &str| source.and_then(|s| s.get(key)).and_then(Node::as_str);
     let url = text("url").unwrap_or_default();
@@ -331,7 +332,7 @@ fn poetry_package(table: &Node, root: &Node, at: Location) -> Option<Locked> {
     };
     let name = table.get("name").and_then(Node::as_str).unwrap_or_default();
     // Until format 2.0 the files stood in a table of their own.
-    let old = root.path(&["metadata", "files", name]);
+    let old = old.get(name).copied();
     let files = table.get("files").or(old);
     let hashes = files
         .map(Node::items)
@@ -354,7 +355,7 @@ fn poetry_package(table: &Node, root: &Node, at: Location) -> Option<Locked> {
     Some(out)
 }
 
-fn pylock_package(table: &Node, _root: &Node, at: Location) -> Option<Locked> {
+fn pylock_package(table: &Node, _: &BTreeMap<&str, &Node>, at: Location) -> Option<Locked> {
     let text = |table: Option<&Node>, key: &str| shown(table.and_then(|t| t.get(key)));
     let vcs = table.get("vcs");
     let archive = table.get("archive");
@@ -400,6 +401,7 @@ fn pylock_package(table: &Node, _root: &Node, at: Location) -> Option<Locked> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use wellhead_core::Outcome;
 
     fn table(m: &Manifest) -> String {
         let rows: Vec<String> = m

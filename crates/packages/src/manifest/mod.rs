@@ -5,16 +5,28 @@
 
 mod bom;
 mod commands;
+mod conda;
+mod conda_explicit;
+mod conda_lock;
 mod document;
+mod hatch;
 mod identify;
 mod installed;
 mod lines;
 mod lock;
 mod marker;
+mod matchspec;
+mod parts;
+mod pdm;
+mod pipfile;
+mod pixi;
+mod pixi_lock;
 mod poetry;
 mod pyproject;
 mod requirement;
 mod requirements;
+mod script;
+mod setuptools;
 mod source;
 
 pub use bom::{identify_bom, read_bom};
@@ -58,6 +70,30 @@ pub enum ManifestKind {
     CycloneDx,
     /// A bill of materials by SPDX.
     Spdx,
+    /// `pdm.lock`.
+    PdmLock,
+    /// `Pipfile` of Pipenv.
+    Pipfile,
+    /// `Pipfile.lock`.
+    PipfileLock,
+    /// Metadata inside of a script (PEP 723).
+    Script,
+    /// `environment.yml` of conda.
+    CondaEnvironment,
+    /// `conda-lock.yml`.
+    CondaLock,
+    /// A list of conda packages by their addresses (`@EXPLICIT`), or by name, version and build.
+    CondaExplicit,
+    /// `pixi.toml`.
+    Pixi,
+    /// `pixi.lock`.
+    PixiLock,
+    /// `hatch.toml`.
+    Hatch,
+    /// `setup.cfg`.
+    SetupCfg,
+    /// `setup.py`, of which only literal lists are read.
+    SetupPy,
 }
 
 impl ManifestKind {
@@ -75,6 +111,18 @@ impl ManifestKind {
             Self::Installed => "installed",
             Self::CycloneDx => "cyclonedx",
             Self::Spdx => "spdx",
+            Self::PdmLock => "pdm-lock",
+            Self::Pipfile => "pipfile",
+            Self::PipfileLock => "pipfile-lock",
+            Self::Script => "script",
+            Self::CondaEnvironment => "conda-environment",
+            Self::CondaLock => "conda-lock",
+            Self::CondaExplicit => "conda-explicit",
+            Self::Pixi => "pixi",
+            Self::PixiLock => "pixi-lock",
+            Self::Hatch => "hatch",
+            Self::SetupCfg => "setup-cfg",
+            Self::SetupPy => "setup-py",
         }
     }
 
@@ -86,6 +134,13 @@ impl ManifestKind {
     /// Whether the file names every package that gets installed, exactly.
     pub fn is_lock(self) -> bool {
         matches!(self, Self::UvLock | Self::PoetryLock | Self::Pylock)
+            || matches!(self, Self::PdmLock | Self::PipfileLock)
+            || self.is_conda_lock()
+    }
+
+    /// Whether it is a lock of conda or pixi, which settles packages of conda as well.
+    pub fn is_conda_lock(self) -> bool {
+        matches!(self, Self::CondaLock | Self::CondaExplicit | Self::PixiLock)
     }
 }
 
@@ -212,5 +267,91 @@ pub fn read_manifest(
         // What is installed is read from many files: see `read_metadata`.
         ManifestKind::Installed => Manifest::new(kind),
         ManifestKind::CycloneDx | ManifestKind::Spdx => read_bom(kind, artifact, text, None, budget),
+        ManifestKind::PdmLock => pdm::read(artifact, text, budget),
+        ManifestKind::Pipfile => pipfile::read(artifact, text, budget),
+        ManifestKind::PipfileLock => pipfile::read_lock(artifact, text, budget),
+        ManifestKind::Script => script::read(artifact, text, budget),
+        ManifestKind::CondaEnvironment => conda::read(artifact, text, budget),
+        ManifestKind::CondaLock => conda_lock::read(artifact, text, budget),
+        ManifestKind::CondaExplicit => conda_explicit::read(artifact, text, budget),
+        ManifestKind::Pixi => pixi::read(artifact, text, budget),
+        ManifestKind::PixiLock => pixi_lock::read(artifact, text, budget),
+        ManifestKind::Hatch => hatch::read(artifact, text, budget),
+        ManifestKind::SetupCfg => setuptools::read_cfg(artifact, text, budget),
+        ManifestKind::SetupPy => setuptools::read_py(artifact, text, budget),
+    }
+}
+
+#[cfg(test)]
+mod testing {
+    use super::Manifest;
+    use wellhead_core::{Bucket, Source, Span};
+
+    /// One row for everything that was understood, and for what was not.
+    pub(super) fn shown(m: &Manifest) -> String {
+        let line = |at: &wellhead_core::Location| match &at.span {
+            Span::Text { start, .. } => start.line,
+            _ => 0,
+        };
+        let mut rows: Vec<String> = Vec::new();
+        for c in &m.components {
+            let bucket = match &c.bucket {
+                Bucket::Exact => "exact".to_owned(),
+                Bucket::Unpinned => "unpinned".to_owned(),
+                Bucket::Unauditable { why } => format!("unauditable ({why})"),
+            };
+            let source = match &c.source {
+                Source::Registry { url: None } => String::new(),
+                Source::Registry { url: Some(url) } => format!(" from {url}"),
+                Source::Vcs { url, revision } => format!(" git {url} {revision:?}"),
+                Source::Url { url } => format!(" at {url}"),
+                Source::Path { path, editable } => format!(" path {path} {editable}"),
+            };
+            let hashes = match c.hashes.len() {
+                0 => String::new(),
+                n => format!(" hashes={n}"),
+            };
+            let mut more = c.marker.iter().map(|m| format!(" ; {m}")).collect::<String>();
+            more.push_str(&match c.direct {
+                Some(true) => " direct".to_owned(),
+                _ if c.via.is_empty() => String::new(),
+                _ => format!(" via {}", c.via.join(" < ")),
+            });
+            rows.push(format!(
+                "{}: {}/{} {}{} {bucket}{source}{hashes}{more}",
+                line(&c.declared),
+                c.ecosystem.name(),
+                c.name,
+                c.version.as_deref().unwrap_or("-"),
+                c.specifier
+                    .as_deref()
+                    .map(|s| format!(" ({s})"))
+                    .unwrap_or_default(),
+            ));
+        }
+        let problems = m.problems.iter();
+        rows.extend(problems.map(|p| format!("{}: problem: {}", line(&p.at), p.message)));
+        let includes = m.includes.iter();
+        rows.extend(includes.map(|i| format!("{}: {} {}", line(&i.declared), i.kind.name(), i.path)));
+        let entries = m.indexes.entries.iter();
+        rows.extend(entries.map(|e| {
+            format!(
+                "{}: index {:?} {:?} {}",
+                line(&e.declared),
+                e.manager,
+                e.role,
+                e.address.shown
+            )
+        }));
+        let hosts = m.indexes.trusted_hosts.iter();
+        rows.extend(hosts.map(|h| format!("trusted: {}", h.host)));
+        rows.extend(
+            m.indexes
+                .pinned
+                .iter()
+                .map(|(p, i)| format!("pinned: {p} to {i}")),
+        );
+        rows.extend(m.outcome.why().map(|why| format!("outcome: {why}")));
+        rows.join("\n")
     }
 }

@@ -1,21 +1,21 @@
 //! `pyproject.toml`: PEP 621, PEP 735, and the tables of uv, Poetry, PDM and Hatch.
 
 use super::{
-    Manifest, ManifestKind, ProjectFacts,
-    document::{Document, problem, shown},
+    Include, Manifest, ManifestKind, ProjectFacts,
+    document::{Document, paid, problem, shown},
+    hatch,
+    parts::{apply_source, bare, set_specifiers, spoken},
+    pixi,
     poetry::{Constraint, constraint},
-    requirement::Requirement,
+    requirement::{Requirement, specifiers},
     requirements::from_requirement,
-    source::{Place, place},
 };
 use crate::{
     index::{Address, IndexEntry, IndexRole, Manager, Strategy},
     name::normalise,
-    version::parse,
 };
-use wellhead_core::{
-    ArtifactPath, Bucket, Budget, Component, ComponentKind, Ecosystem, Outcome, Source, code, escape,
-};
+use std::collections::{BTreeMap, BTreeSet};
+use wellhead_core::{ArtifactPath, Bucket, Budget, Outcome, Source, code, escape};
 use wellhead_formats::text::{Entry, Node, Value};
 
 /// Reads `pyproject.toml`.
@@ -27,9 +27,10 @@ pub fn read_pyproject(artifact: &ArtifactPath, text: &str, budget: &mut Budget) 
     let mut reader = Reader {
         document: &document,
         out: manifest,
+        budget,
     };
     reader.project();
-    if let Err(e) = budget.steps(text.len() as u64) {
+    if let Err(e) = reader.budget.steps(text.len() as u64) {
         reader.out.outcome = Outcome::Partly { why: e.to_string() };
         return reader.out;
     }
@@ -38,15 +39,37 @@ pub fn read_pyproject(artifact: &ArtifactPath, text: &str, budget: &mut Budget) 
     reader.poetry();
     reader.indexes();
     reader.uv_sources();
+    let Reader { mut out, budget, .. } = reader;
+    if let Some(table) = document.root.path(&["tool", "hatch"]) {
+        out = hatch::read_tables(&document, table, out, budget);
+    }
+    if let Some(table) = document.root.path(&["tool", "pixi"]) {
+        out = pixi::read_tables(&document, table, out, budget);
+    }
+    out
+}
+
+/// Reads the metadata of a script: the lists that PEP 723 has, and the tables of uv.
+pub(super) fn read_script(document: &Document<'_>, out: Manifest, budget: &mut Budget) -> Manifest {
+    let mut reader = Reader {
+        document,
+        out,
+        budget,
+    };
+    reader.list(reader.get(&["dependencies"]));
+    reader.uv_lists();
+    reader.indexes();
+    reader.uv_sources();
     reader.out
 }
 
-struct Reader<'a> {
+struct Reader<'a, 'b> {
     document: &'a Document<'a>,
     out: Manifest,
+    budget: &'b mut Budget,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> Reader<'a, '_> {
     fn get(&self, route: &[&str]) -> Option<&'a Node> {
         self.document.root.path(route)
     }
@@ -88,38 +111,138 @@ impl<'a> Reader<'a> {
             &["project", "optional-dependencies"][..],
             &["dependency-groups"],
             &["tool", "pdm", "dev-dependencies"],
+            &["tool", "flit", "metadata", "requires-extra"],
         ] {
             for group in self.entries(route) {
                 self.list(Some(&group.node));
             }
         }
+        self.groups();
+        self.list(self.get(&["tool", "flit", "metadata", "requires"]));
+        self.list(self.get(&["tool", "rye", "dev-dependencies"]));
         // What builds the project is not what it runs with: nobody pins it, and every build asks anew.
         let before = self.out.components.len();
         self.list(self.get(&["build-system", "requires"]));
         for component in self.out.components.iter_mut().skip(before) {
             component.direct = None;
         }
+        self.uv_lists();
+    }
+
+    fn uv_lists(&mut self) {
+        self.list(self.get(&["tool", "uv", "dev-dependencies"]));
+        // These install nothing by themselves.
+        let before = self.out.components.len();
         for key in [
-            "dev-dependencies",
             "constraint-dependencies",
             "override-dependencies",
+            "build-constraint-dependencies",
         ] {
             self.list(self.get(&["tool", "uv", key]));
+        }
+        for component in self.out.components.iter_mut().skip(before) {
+            component.direct = None;
+        }
+    }
+
+    /// Groups that include others: one that is not there, or that includes itself, is refused by every tool.
+    fn groups(&mut self) {
+        let groups = self.entries(&["dependency-groups"]);
+        let included = |group: &'a Entry| {
+            let items = group.node.items().iter();
+            items.filter_map(|item| Some((item, normalise(item.get("include-group")?.as_str()?))))
+        };
+        let names: BTreeMap<String, &Entry> = groups.iter().map(|g| (normalise(&g.key), g)).collect();
+        for group in groups {
+            for (item, wanted) in included(group) {
+                let at = self.document.at(item.span.clone(), "");
+                if !names.contains_key(&wanted) {
+                    let message = format!("there is no group {}", code(&wanted));
+                    problem(&mut self.out, at, message);
+                } else if self.budget.steps(names.len() as u64).is_ok()
+                    && reaches(&names, &wanted, &normalise(&group.key), &included)
+                {
+                    let message = format!("the group {} includes itself", code(&group.key));
+                    problem(&mut self.out, at, message);
+                }
+            }
         }
     }
 
     fn tools(&mut self) {
-        for environment in self.entries(&["tool", "hatch", "envs"]) {
-            for key in ["dependencies", "extra-dependencies"] {
-                self.list(environment.node.get(key));
+        // `dependencies = { file = ["requirements.txt"] }` of setuptools.
+        let dynamic = ["tool", "setuptools", "dynamic"];
+        let direct = self.get(&dynamic).and_then(|t| t.get("dependencies"));
+        let extras = self.get(&["tool", "setuptools", "dynamic", "optional-dependencies"]);
+        let extras = extras
+            .map(Node::entries)
+            .unwrap_or_default()
+            .iter()
+            .map(|e| &e.node);
+        for table in direct.into_iter().chain(extras) {
+            let Some(files) = table.get("file") else { continue };
+            for file in std::iter::once(files).chain(files.items()) {
+                if let Some(path) = file.as_str() {
+                    let declared = self.document.at(file.span.clone(), "");
+                    self.out.includes.push(Include {
+                        path: path.to_owned(),
+                        kind: ManifestKind::Requirements,
+                        declared,
+                    });
+                }
             }
         }
+        for route in [
+            &["tool", "pdm", "resolution", "overrides"][..],
+            &["tool", "pdm", "overrides"],
+        ] {
+            for entry in self.entries(route) {
+                self.pdm_override(entry);
+            }
+        }
+    }
+
+    /// `name = "1.0"`, a specifier or an address, in the place of what packages ask for.
+    fn pdm_override(&mut self, entry: &Entry) {
+        let at = self.document.entry(entry, "");
+        let Some(text) = entry.node.as_str() else {
+            problem(&mut self.out, at, "no version");
+            return;
+        };
+        let mut component = bare(&entry.key, at.clone());
+        let plain = text.starts_with(|c: char| c.is_ascii_digit());
+        let written = if plain {
+            format!("=={text}")
+        } else {
+            text.to_owned()
+        };
+        if text.contains("://") {
+            match spoken(&format!("{} @ {text}", entry.key), at.clone()) {
+                Ok(found) => component = found,
+                Err(message) => return problem(&mut self.out, at, message),
+            }
+        } else if let Some(wanted) = specifiers(&written) {
+            set_specifiers(&mut component, &wanted, &written);
+        } else {
+            return problem(&mut self.out, at, format!("{} is no version", code(text)));
+        }
+        component.direct = None;
+        self.out.components.push(component);
     }
 
     fn list(&mut self, list: Option<&Node>) {
         for item in list.map(Node::items).unwrap_or_default() {
             let at = self.document.at(item.span.clone(), "");
+            if !paid(&mut self.out, self.budget, || at.clone()) {
+                return;
+            }
             match &item.value {
+                // PDM's groups may hold what only a command line can say.
+                Value::String(text) if text.trim_start().starts_with("-e ") => match spoken(text, at.clone())
+                {
+                    Ok(component) => self.out.components.push(component),
+                    Err(message) => problem(&mut self.out, at, message),
+                },
                 Value::String(text) => match Requirement::parse(text) {
                     Ok(r) => {
                         let mut component = from_requirement(&r, at);
@@ -155,6 +278,9 @@ impl<'a> Reader<'a> {
         for entry in tables.into_iter().flatten() {
             if normalise(&entry.key) == "python" {
                 continue;
+            }
+            if !paid(&mut self.out, self.budget, || self.document.entry(entry, "")) {
+                return;
             }
             match &entry.node.value {
                 // One entry per platform or Python.
@@ -212,6 +338,10 @@ impl<'a> Reader<'a> {
 
     /// `tool.uv.sources` overrides where a declared package comes from.
     fn uv_sources(&mut self) {
+        let mut places: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+        for (i, component) in self.out.components.iter().enumerate() {
+            places.entry(component.name.clone()).or_default().push(i);
+        }
         for entry in self.entries(&["tool", "uv", "sources"]) {
             let name = normalise(&entry.key);
             let values: Vec<&Node> = match &entry.node.value {
@@ -225,7 +355,10 @@ impl<'a> Reader<'a> {
             }
             // With several entries a marker decides, and what the lock says is what counts.
             let [value] = values.as_slice() else { continue };
-            for component in self.out.components.iter_mut().filter(|c| c.name == name) {
+            for i in places.get(&name).into_iter().flatten() {
+                let Some(component) = self.out.components.get_mut(*i) else {
+                    continue;
+                };
                 if value.get("workspace").and_then(Node::as_bool) == Some(true) {
                     component.source = Source::Path {
                         path: ".".to_owned(),
@@ -379,51 +512,26 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn bare(name: &str, declared: wellhead_core::Location) -> Component {
-    Component {
-        kind: ComponentKind::Library,
-        ecosystem: Ecosystem::PyPI,
-        name: escape(&normalise(name)),
-        written: escape(name),
-        version: None,
-        specifier: None,
-        marker: None,
-        hashes: Vec::new(),
-        source: Source::Registry { url: None },
-        bucket: Bucket::Unpinned,
-        direct: Some(true),
-        via: Vec::new(),
-        declared,
+/// Whether a group leads to another by what it includes.
+fn reaches<'a, I: Iterator<Item = (&'a Node, String)>>(
+    groups: &BTreeMap<String, &'a Entry>,
+    from: &str,
+    to: &str,
+    included: &dyn Fn(&'a Entry) -> I,
+) -> bool {
+    let mut seen = BTreeSet::new();
+    let mut waiting = vec![from.to_owned()];
+    while let Some(name) = waiting.pop() {
+        if name == to {
+            return true;
+        }
+        if let Some(group) = groups.get(&name)
+            && seen.insert(name)
+        {
+            waiting.extend(included(group).map(|(_, wanted)| wanted));
+        }
     }
-}
-
-/// Takes `git`, `url`, `path` of a table for the component's source; `false` where it has none of them.
-fn apply_source(component: &mut Component, table: &Node) -> bool {
-    let text = |key: &str| table.get(key).and_then(Node::as_str);
-    let revision = ["rev", "tag", "branch"].into_iter().find_map(text);
-    let found: Place = if let Some(git) = text("git") {
-        let at = revision.map(|r| format!("@{r}")).unwrap_or_default();
-        place(&format!("git+{git}{at}"), false)
-    } else if let Some(url) = text("url") {
-        place(url, false)
-    } else if let Some(path) = text("path").or_else(|| text("file")) {
-        let editable = ["editable", "develop"]
-            .iter()
-            .any(|key| table.get(key).and_then(Node::as_bool) == Some(true));
-        place(path, editable)
-    } else {
-        return false;
-    };
-    component.version = found.version.filter(|v| parse(v).is_some());
-    component.bucket = match component.version {
-        Some(_) => Bucket::Exact,
-        None => Bucket::Unauditable {
-            why: found.why.to_owned(),
-        },
-    };
-    component.source = found.source;
-    component.hashes.extend(found.hashes);
-    true
+    false
 }
 
 #[cfg(test)]
@@ -524,7 +632,6 @@ priority = "supplemental"
         jinja2 3.1.2 Exact Registry { url: None }
         werkzeug 2.2.2 Exact Registry { url: None }
         hatchling >=1.20 Unpinned Registry { url: None }
-        mkdocs ~=1.5 Unpinned Registry { url: None }
         mlflow 2.10.0 Exact Registry { url: None }
         ray >=2.9, <3 Unpinned Registry { url: None }
         ours - Unauditable { why: "a branch or tag of a repository, which can move" } Vcs { url: "https://git.example/ours.git", revision: Some("main") }
@@ -532,6 +639,7 @@ priority = "supplemental"
         odd <2 Unpinned Registry { url: None }
         odd >=2 Unpinned Registry { url: None }
         black - Unpinned Registry { url: None }
+        mkdocs ~=1.5 Unpinned Registry { url: None }
         problem: `bad requirement` is no requirement: malformed version specifier
         problem: neither a requirement nor an `include-group`
         problem: `banana` is no version constraint

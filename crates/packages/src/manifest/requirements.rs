@@ -2,7 +2,8 @@
 
 use super::{
     Include, Line, LineUse, Manifest, ManifestKind, Problem,
-    lines::{Logical, logical_lines},
+    document::paid,
+    lines::{Logical, each_line},
     requirement::{Requirement, Wanted},
     source::{Place, is_place, place},
 };
@@ -13,8 +14,8 @@ use crate::{
 };
 use std::ops::Range;
 use wellhead_core::{
-    ArtifactPath, Bucket, Budget, Component, ComponentKind, Digest, Ecosystem, Lines, Location, Outcome,
-    Source, code, escape,
+    ArtifactPath, Bucket, Budget, Component, ComponentKind, Digest, Ecosystem, Lines, Location, Source, code,
+    escape,
 };
 
 /// Options that stand alone, and change nothing about which package comes from where.
@@ -69,26 +70,32 @@ pub fn read_requirements(
 ) -> Manifest {
     let masked = mask(text);
     let text: &str = &masked.text;
-    let mut reader = Reader {
-        artifact,
-        text,
-        lines: Lines::new(text),
-        out: Manifest::new(kind),
-        annotated: None,
-    };
+    let mut reader = Reader::new(artifact, text, Manifest::new(kind));
     for secret in &masked.secrets {
         let at = reader.at(secret.clone(), "a password in plain text");
         reader.out.indexes.credentials.push(at);
     }
     // A byte order mark is not part of the first name.
     let bom = if text.starts_with('\u{feff}') { 3 } else { 0 };
-    for line in logical_lines(text.get(bom..).unwrap_or_default()) {
-        let cost = (line.text.len() as u64).saturating_add(64);
-        if let Err(e) = budget.steps(cost) {
-            reader.out.outcome = Outcome::Partly { why: e.to_string() };
+    each_line(text.get(bom..).unwrap_or_default(), |line| {
+        reader.paid_line(&line.shifted(bom), budget)
+    });
+    reader.out
+}
+
+/// Reads lines that another file holds. `text` has no secrets any more.
+pub(super) fn read_lines(
+    out: Manifest,
+    artifact: &ArtifactPath,
+    text: &str,
+    lines: &[Logical],
+    budget: &mut Budget,
+) -> Manifest {
+    let mut reader = Reader::new(artifact, text, out);
+    for line in lines {
+        if !reader.paid_line(line, budget) {
             break;
         }
-        reader.line(&line.shifted(bom));
     }
     reader.out
 }
@@ -102,7 +109,37 @@ struct Reader<'a> {
     annotated: Option<usize>,
 }
 
+impl<'a> Reader<'a> {
+    fn new(artifact: &'a ArtifactPath, text: &'a str, out: Manifest) -> Self {
+        Self {
+            artifact,
+            text,
+            lines: Lines::new(text),
+            out,
+            annotated: None,
+        }
+    }
+}
+
 impl Reader<'_> {
+    /// Reads a line if the budget has what it costs; `false` where the rest is to be left out.
+    fn paid_line(&mut self, line: &Logical, budget: &mut Budget) -> bool {
+        let (artifact, text, lines) = (self.artifact, self.text, &self.lines);
+        let at = || Location::text_in(artifact, text, lines, line.span.clone(), "not read from here on");
+        // An empty line or a comment costs next to nothing to keep.
+        let steps = (line.text.len() as u64).saturating_add(64);
+        let can = match budget.steps(steps) {
+            Ok(()) if line.text.trim().is_empty() => {
+                budget.memory(64).is_ok() || paid(&mut self.out, budget, at)
+            }
+            _ => paid(&mut self.out, budget, at),
+        };
+        if can {
+            self.line(line);
+        }
+        can
+    }
+
     fn at(&self, range: Range<usize>, label: &str) -> Location {
         Location::text_in(self.artifact, self.text, &self.lines, range, label)
     }
@@ -387,10 +424,12 @@ fn from_place(
             why: place.why.to_owned(),
         },
     };
+    // A path such as `.` gives no name away.
+    let normal = Some(normalise(name)).filter(|n| n.contains(|c: char| c.is_alphanumeric()));
     Component {
         kind: ComponentKind::Library,
         ecosystem: Ecosystem::PyPI,
-        name: normalise(name),
+        name: normal.unwrap_or_else(|| escape(name)),
         written: escape(name),
         version: place.version,
         specifier: written.map(|w| format!("@ {}", Address::new(w).shown)),
@@ -461,6 +500,7 @@ fn split_options(text: &str) -> (&str, &str) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::lines::logical_lines;
     use super::*;
     use proptest::prelude::*;
 

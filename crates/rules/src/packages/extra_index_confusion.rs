@@ -119,6 +119,18 @@ fn finding(e: &Exposure) -> Finding {
             "set `respect-source-order = true` in `[tool.pdm.resolution]`",
             "or let one index serve all",
         ],
+        Manager::Pipenv => [
+            "drop `install_search_all_sources`",
+            "name the source of each private package: `index = \"…\"`",
+        ],
+        Manager::Conda => [
+            "set `channel_priority: strict`",
+            "name the channel of each package: `channel::package`",
+        ],
+        Manager::Pixi => [
+            "leave `channel-priority` and `index-strategy` at their strict defaults",
+            "name the channel or the index of each private package",
+        ],
     };
     for help in advice {
         finding = finding.help(help);

@@ -1,0 +1,303 @@
+//! `pixi.toml`, and the same tables below `[tool.pixi]` of a `pyproject.toml`.
+
+use super::{
+    Manifest, ManifestKind, conda_lock,
+    document::{Document, paid, problem},
+    matchspec::{Versions, channel, set_versions, versions},
+    parts::{apply_source, bare, bare_conda, set_specifiers},
+    requirement::specifiers,
+};
+use crate::index::{Address, IndexEntry, IndexRole, Manager, Strategy};
+use wellhead_core::{ArtifactPath, Budget, Source, code};
+use wellhead_formats::text::{Entry, Node, Value};
+
+/// Reads `pixi.toml`.
+pub(super) fn read(artifact: &ArtifactPath, text: &str, budget: &mut Budget) -> Manifest {
+    match Document::parse(ManifestKind::Pixi, artifact, text, budget) {
+        Ok((document, manifest)) => read_tables(&document, &document.root, manifest, budget),
+        Err(manifest) => *manifest,
+    }
+}
+
+/// Reads the tables of pixi below `root`.
+pub(super) fn read_tables(
+    document: &Document<'_>,
+    root: &Node,
+    out: Manifest,
+    budget: &mut Budget,
+) -> Manifest {
+    let mut reader = Reader {
+        document,
+        out,
+        budget,
+    };
+    for key in ["workspace", "project"] {
+        reader.channels(root.path(&[key, "channels"]));
+    }
+    reader.tables(root);
+    for feature in root.get("feature").map(Node::entries).unwrap_or_default() {
+        reader.channels(feature.node.get("channels"));
+        reader.tables(&feature.node);
+    }
+    // A package that pixi builds: what it runs with is installed, too.
+    if let Some(package) = root.get("package") {
+        reader.tables(package);
+    }
+    reader.out
+}
+
+struct Reader<'a, 'b> {
+    document: &'a Document<'a>,
+    out: Manifest,
+    budget: &'b mut Budget,
+}
+
+impl Reader<'_, '_> {
+    /// The tables of a project, a feature or a platform.
+    fn tables(&mut self, root: &Node) {
+        self.packages(root);
+        self.options(root.get("pypi-options"));
+        for target in root.get("target").map(Node::entries).unwrap_or_default() {
+            let before = self.out.components.len();
+            self.packages(&target.node);
+            for component in self.out.components.iter_mut().skip(before) {
+                component.marker = Some(wellhead_core::escape(&target.key));
+            }
+        }
+    }
+
+    fn packages(&mut self, root: &Node) {
+        for key in [
+            "dependencies",
+            "host-dependencies",
+            "build-dependencies",
+            "run-dependencies",
+        ] {
+            for entry in root.get(key).map(Node::entries).unwrap_or_default() {
+                if !paid(&mut self.out, self.budget, || self.document.entry(entry, "")) {
+                    return;
+                }
+                self.conda(entry);
+            }
+        }
+        for entry in root
+            .get("pypi-dependencies")
+            .map(Node::entries)
+            .unwrap_or_default()
+        {
+            if !paid(&mut self.out, self.budget, || self.document.entry(entry, "")) {
+                return;
+            }
+            self.pypi(entry);
+        }
+    }
+
+    fn conda(&mut self, entry: &Entry) {
+        let at = self.document.entry(entry, "");
+        let value = &entry.node;
+        let mut component = bare_conda(&entry.key, at.clone());
+        if apply_source(&mut component, value) {
+            self.out.components.push(component);
+            return;
+        }
+        let text = value
+            .as_str()
+            .or_else(|| value.get("version").and_then(Node::as_str));
+        let wanted = match (text, &value.value) {
+            (Some(text), _) => versions(text, false),
+            (None, Value::Table(_)) => Some(Versions::Any),
+            (None, _) => None,
+        };
+        let Some(wanted) = wanted else {
+            let message = format!("{} wants no version of conda", code(&entry.key));
+            problem(&mut self.out, at, message);
+            return;
+        };
+        set_versions(&mut component, wanted);
+        if let Some(name) = value.get("channel").and_then(Node::as_str) {
+            component.source = Source::Registry {
+                url: Some(channel(name).shown),
+            };
+        }
+        self.out.components.push(component);
+    }
+
+    fn pypi(&mut self, entry: &Entry) {
+        let at = self.document.entry(entry, "");
+        let value = &entry.node;
+        let mut component = bare(&entry.key, at.clone());
+        if let Some(index) = value.get("index").and_then(Node::as_str) {
+            component.source = Source::Registry {
+                url: Some(Address::new(index).shown),
+            };
+        }
+        if apply_source(&mut component, value) {
+            self.out.components.push(component);
+            return;
+        }
+        let text = value
+            .as_str()
+            .or_else(|| value.get("version").and_then(Node::as_str));
+        match (text.map(str::trim), &value.value) {
+            (Some("*"), _) | (None, Value::Table(_)) => {}
+            (Some(text), _) if specifiers(text).is_some() => {
+                if let Some(wanted) = specifiers(text) {
+                    set_specifiers(&mut component, &wanted, text);
+                }
+            }
+            _ => {
+                let message = format!("{} wants no version of PEP 440", code(&entry.key));
+                problem(&mut self.out, at, message);
+                return;
+            }
+        }
+        self.out.components.push(component);
+    }
+
+    fn channels(&mut self, list: Option<&Node>) {
+        for (i, node) in list.map(Node::items).unwrap_or_default().iter().enumerate() {
+            let of = node.get("channel").unwrap_or(node);
+            let Some(name) = of.as_str() else { continue };
+            let declared = self.document.at(of.span.clone(), "named here");
+            let mut entry = conda_lock::entry(i, name, declared);
+            entry.manager = Manager::Pixi;
+            self.out.indexes.entries.push(entry);
+        }
+    }
+
+    fn options(&mut self, options: Option<&Node>) {
+        let Some(options) = options else { return };
+        let mut entry = |role, node: &Node| {
+            let url = node.as_str().or_else(|| {
+                let table = node.get("url").or_else(|| node.get("path"))?;
+                table.as_str()
+            });
+            let Some(url) = url else { return };
+            let declared = self.document.at(node.span.clone(), "named here");
+            self.out.indexes.entries.push(IndexEntry {
+                manager: Manager::Pixi,
+                role,
+                name: None,
+                address: Address::new(url),
+                declared,
+            });
+        };
+        for (key, role) in [
+            ("index-url", IndexRole::Default),
+            ("extra-index-urls", IndexRole::Extra),
+            ("find-links", IndexRole::FindLinks),
+        ] {
+            let Some(value) = options.get(key) else { continue };
+            match &value.value {
+                Value::Array(items) => items.iter().for_each(|item| entry(role, item)),
+                _ => entry(role, value),
+            }
+        }
+        if let Some(node) = options.get("index-strategy") {
+            let strategy = match node.as_str() {
+                Some("unsafe-best-match") => Strategy::UnsafeBestMatch,
+                Some("unsafe-first-match") => Strategy::UnsafeFirstMatch,
+                _ => Strategy::FirstIndex,
+            };
+            let at = self.document.at(node.span.clone(), "");
+            self.out.indexes.strategy = Some((strategy, at));
+        }
+        // Overrides replace what packages ask for.
+        for overridden in options
+            .get("dependency-overrides")
+            .map(Node::entries)
+            .unwrap_or_default()
+        {
+            let before = self.out.components.len();
+            self.pypi(overridden);
+            for component in self.out.components.iter_mut().skip(before) {
+                component.direct = None;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::shown;
+    use super::*;
+    use proptest::prelude::*;
+
+    const ALL: &str = r#"[workspace]
+name = "ml"
+channels = ["conda-forge", {channel = "https://u:hunter2@conda.example/team", priority = 1}]
+platforms = ["linux-64"]
+
+[dependencies]
+python = ">=3.11,<3.13"
+numpy = "1.24.*"
+scipy = "==1.10.1"
+pytorch = {version = "2.2.0", channel = "pytorch", build = "cuda*"}
+any = "*"
+source = {git = "https://git.example/source.git", branch = "main"}
+broken = 5
+
+[pypi-dependencies]
+torch = "==2.2.0"
+vllm = {version = ">=0.5", extras = ["x"], index = "https://index.example/simple"}
+near = {path = "./near", editable = true}
+banana = "banana?"
+
+[pypi-options]
+index-url = "https://index.example/simple"
+extra-index-urls = ["https://extra.example/simple"]
+find-links = [{path = "./wheels"}]
+index-strategy = "unsafe-best-match"
+
+[target.win-64.dependencies]
+pywin32 = "*"
+
+[feature.gpu]
+channels = ["nvidia"]
+[feature.gpu.dependencies]
+cuda = "12.1"
+[feature.gpu.target.linux-64.pypi-dependencies]
+flash-attn = "==2.5.0"
+"#;
+
+    fn of(text: &str) -> Manifest {
+        read(&ArtifactPath::file("pixi.toml"), text, &mut Budget::default())
+    }
+
+    #[test]
+    fn every_table_is_read() {
+        let m = of(ALL);
+        insta::assert_snapshot!(shown(&m), @r#"
+        7: conda/python - (>=3.11,<3.13) unpinned direct
+        8: conda/numpy - (==1.24.*) unpinned direct
+        9: conda/scipy 1.10.1 exact direct
+        10: conda/pytorch 2.2.0 exact from https://conda.anaconda.org/pytorch direct
+        11: conda/any - unpinned direct
+        12: conda/source - unauditable (a branch or tag of a repository, which can move) git https://git.example/source.git Some("main") direct
+        16: pypi/torch 2.2.0 (==2.2.0) exact direct
+        17: pypi/vllm - (>=0.5) unpinned from https://index.example/simple direct
+        18: pypi/near - unauditable (a path of the project) path ./near true direct
+        28: conda/pywin32 - unpinned ; win-64 direct
+        33: conda/cuda 12.1 exact direct
+        35: pypi/flash-attn 2.5.0 (==2.5.0) exact ; linux-64 direct
+        13: problem: `broken` wants no version of conda
+        19: problem: `banana` wants no version of PEP 440
+        3: index Pixi Default https://conda.anaconda.org/conda-forge
+        3: index Pixi Extra https://conda.example/team
+        22: index Pixi Default https://index.example/simple
+        23: index Pixi Extra https://extra.example/simple
+        24: index Pixi FindLinks ./wheels
+        31: index Pixi Default https://conda.anaconda.org/nvidia
+        "#);
+        assert!(!format!("{m:?}").contains("hunter2"));
+    }
+
+    proptest! {
+        #[test]
+        fn damage_never_panics(at in 0usize..1_200, junk in "[\\[\\]{}=\",a1\n]{0,6}") {
+            let mut text = ALL.to_owned();
+            text.insert_str(at.min(ALL.len()), &junk);
+            let _ = of(&text);
+        }
+    }
+}
