@@ -15,6 +15,7 @@ use wellhead_core::{
     ArtifactPath, Blob, Bucket, Budget, Component, Coverage, DatabaseInfo, Digest, DigestAlgorithm, Finding,
     Measure, Need, Sink,
 };
+use wellhead_formats::read_text;
 use wellhead_packages::{Dependency, Manifest, Project, incident, read_manifest};
 use wellhead_rules::Subject;
 use wellhead_sources::Entry;
@@ -29,9 +30,6 @@ pub(crate) struct ProjectResult {
     pub(crate) coverage: Vec<Coverage>,
     pub(crate) not_assessed: Vec<String>,
 }
-
-/// Largest file that another one includes and that is read.
-const MAX_INCLUDED: usize = 16 << 20;
 
 /// Judges what all files together tell. `files` are asked for what manifests include.
 pub(crate) fn judge(
@@ -88,6 +86,14 @@ impl Stage<'_, '_> {
     fn manifests(&mut self, project: &Project) {
         for (path, manifest) in &project.files {
             self.subject(path, Subject::Manifest(manifest), None);
+            let problems = manifest.problems.len();
+            if problems > 0 {
+                self.scoreboard.not_assessed(Measure::Updates, problems as u64);
+                let places = if problems == 1 { "place" } else { "places" };
+                self.result.not_assessed.push(format!(
+                    "{problems} {places} of {path} could not be understood, so nothing was looked up there"
+                ));
+            }
         }
         let Some(first) = project.files.keys().next() else {
             return;
@@ -116,33 +122,45 @@ impl Stage<'_, '_> {
                 .unwrap_or_default();
             for include in includes.into_iter().filter(|_| path.nesting() == 0) {
                 let Some(target) = join(path.top(), &include.path) else {
+                    // What lies on another machine has a finding of its own.
+                    if !include.path.contains("://") {
+                        missing.insert(format!(
+                            "{path} includes {}, which lies outside of what is audited",
+                            wellhead_core::code(&include.path)
+                        ));
+                    }
                     continue;
                 };
                 let artifact = ArtifactPath::file(target.clone());
                 if manifests.contains_key(&artifact) {
                     continue;
                 }
+                // A file of its own has a budget of its own, whoever names it.
+                let limits = self.options.limits.clone();
+                let mut budget = Budget::new(limits, Arc::clone(&self.options.cancelled));
                 let text = entries
                     .get(target.as_str())
                     .and_then(|entry| entry.open().ok())
-                    .and_then(|b| text(&b));
-                let Some(text) = text else {
+                    .and_then(|blob| read_text(&blob, &mut budget).ok());
+                let Some((text, outcome)) = text else {
                     missing.insert(format!(
                         "{path} includes {}, which is not here",
                         wellhead_core::code(&include.path)
                     ));
                     continue;
                 };
-                manifests.insert(
-                    artifact.clone(),
-                    read_manifest(include.kind, &artifact, &text, &mut self.budget),
-                );
+                let manifest = read_manifest(include.kind, &artifact, &text.text, &mut budget);
+                if let Some(why) = outcome.and(manifest.outcome.clone()).why() {
+                    missing.insert(format!("{artifact} was not wholly read: {why}"));
+                }
+                manifests.insert(artifact.clone(), manifest);
                 waiting.push(artifact);
             }
         }
         self.scoreboard
             .not_assessed(Measure::Updates, missing.len() as u64);
         self.result.not_assessed.extend(missing);
+        wellhead_packages::check_includes(manifests);
     }
 
     /// Judges every model repository of the target; what lies in one is not one of its own.
@@ -222,11 +240,17 @@ impl Stage<'_, '_> {
                         Dependency::new(component.clone(), manifest.kind, None, &mut self.budget).ok()
                     }
                 };
+                let mut component = component.clone();
+                if let Some(why) = dependency.as_ref().and_then(Dependency::unasked) {
+                    // A version that nobody was asked about is not audited.
+                    component.bucket = Bucket::Unauditable { why: why.to_owned() };
+                    self.scoreboard.not_assessed(Measure::Updates, 1);
+                }
                 if let Some(mut dependency) = dependency {
-                    dependency.settled_elsewhere = project.settles(path, component);
+                    dependency.settled_elsewhere = project.settles(path, &component);
                     self.subject(path, Subject::Dependency(&dependency), Some(&purl));
                 }
-                self.result.components.push(component.clone());
+                self.result.components.push(component);
             }
         }
         self.databases(asked, damaged);
@@ -254,12 +278,6 @@ impl Stage<'_, '_> {
             self.result.not_assessed.push(why);
         }
     }
-}
-
-/// A text of a bounded size.
-fn text(blob: &Blob) -> Option<String> {
-    let bytes = blob.bytes(0, MAX_INCLUDED).ok()?;
-    Some(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// A path as a file names it, from the folder of that file; `None` where it leaves the target.

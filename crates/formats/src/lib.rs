@@ -73,7 +73,7 @@ pub mod zip;
 pub use document::{Document, Member, OpenOptions, Opened, Role};
 pub use format::{FORMATS, Family, Format, Support};
 pub use identify::{Identity, identify, is_named_like_model, may_hide_model};
-pub use open::open;
+pub use open::{open, read_text};
 
 #[cfg(test)]
 mod tests;

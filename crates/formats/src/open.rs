@@ -321,8 +321,11 @@ fn read(format: &'static Format, blob: &Blob, budget: &mut Budget) -> (Document,
     (Document::Data(Box::new(DataFile { text, root })), outcome)
 }
 
-/// Reads and decodes a text; a long one is cut where the memory ends.
-pub(crate) fn read_text(blob: &Blob, budget: &mut Budget) -> Result<(TextFile, Outcome), String> {
+/// Reads and decodes a text; a long one is cut where the memory ends, and the outcome says so.
+///
+/// # Errors
+/// Where the bytes cannot be had.
+pub fn read_text(blob: &Blob, budget: &mut Budget) -> Result<(TextFile, Outcome), String> {
     // The bytes and their decoded form.
     let cost = blob.len().saturating_mul(2);
     let ceiling = budget.limits().memory / 4;

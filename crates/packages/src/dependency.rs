@@ -8,7 +8,7 @@ use crate::{
     version::PyVersion,
 };
 use std::collections::BTreeSet;
-use wellhead_core::{Budget, Component, Confidence, Ecosystem};
+use wellhead_core::{Bucket, Budget, Component, Confidence, Ecosystem};
 
 /// Affected versions that a range still lets in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -125,6 +125,15 @@ impl Dependency {
         }
         out.attacks = flaws(attacks);
         Ok(out)
+    }
+}
+
+impl Dependency {
+    /// Why nothing could be looked up although the version is known: advisories name packages of PyPI.
+    pub fn unasked(&self) -> Option<&'static str> {
+        let c = &self.component;
+        (c.ecosystem != Ecosystem::PyPI && c.bucket == Bucket::Exact)
+            .then_some("no advisories are known under its name of conda")
     }
 }
 

@@ -1,6 +1,7 @@
 //! All manifests of a project together: which file settles what another leaves open, and who could supply what.
 
 use crate::{
+    includes::join,
     index::{Address, IndexEntry, IndexRole, IndexSettings, Manager, Strategy},
     manifest::{Manifest, ManifestKind},
     well_known,
@@ -434,25 +435,6 @@ fn covers(config: &ArtifactPath, path: &ArtifactPath) -> bool {
 /// The folder of a file, without a slash at the end.
 fn folder(path: &ArtifactPath) -> &str {
     path.top().rsplit_once('/').map_or("", |(folder, _)| folder)
-}
-
-/// A path as a file names it, from the folder of that file; `None` where it leaves the target.
-fn join(from: &str, path: &str) -> Option<String> {
-    if path.starts_with('/') || path.contains("://") {
-        return None;
-    }
-    let mut parts: Vec<&str> = from.split('/').collect();
-    parts.pop();
-    for part in path.split(['/', '\\']) {
-        match part {
-            "" | "." => {}
-            ".." => {
-                parts.pop()?;
-            }
-            part => parts.push(part),
-        }
-    }
-    Some(parts.join("/"))
 }
 
 #[cfg(test)]

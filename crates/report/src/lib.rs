@@ -30,6 +30,7 @@ pub mod sarif;
 pub mod terminal;
 
 mod blocks;
+mod inventory;
 mod packages;
 mod page;
 mod places;

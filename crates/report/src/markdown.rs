@@ -21,6 +21,9 @@ const MAX: usize = 1_000;
 pub fn render(report: &Report, rules: &[&'static Rule]) -> String {
     let mut out = format!("## wellhead: {}\n\n{}\n\n", word(report), headline(report));
     out.push_str(&scoreboard(report));
+    if let Some(inventory) = crate::inventory::sentence(report) {
+        out.push_str(&format!("\nInventory: {}.\n", inline(&inventory)));
+    }
     let rows = rows(report, rules);
     if !rows.is_empty() {
         out.push_str("\n### Findings\n\n");
@@ -285,37 +288,39 @@ mod tests {
 
     #[test]
     fn a_summary_has_verdict_scoreboard_and_findings() {
-        assert_snapshot!(render(&samples::everything(), samples::RULES), @r"
-## wellhead: blocked
+        assert_snapshot!(render(&samples::everything(), samples::RULES), @"
+        ## wellhead: blocked
 
-Found **4 errors, 5 warnings** (1 ignored) in 214 files, 3 models, 148 packages. Risk: **critical**, 97 of 100. Fails on: high.
+        Found **4 errors, 5 warnings** (1 ignored) in 214 files, 3 models, 148 packages. Risk: **critical**, 97 of 100. Fails on: high.
 
-| ML06:2023 measure | deny | warn | ok | risk |
-|---|---:|---:|---:|---|
-| verify package integrity | 1 | 0 | 12 | critical (90) |
-| keep dependencies updated | 2 | 3 | 12 | critical (93) |
-| use trusted sources | 0 | 2 | 12 | medium (45) |
-| lock down infrastructure | 1 | 0 | 12 | high (72) |
+        | ML06:2023 measure | deny | warn | ok | risk |
+        |---|---:|---:|---:|---|
+        | verify package integrity | 1 | 0 | 12 | critical (90) |
+        | keep dependencies updated | 2 | 3 | 12 | critical (93) |
+        | use trusted sources | 0 | 2 | 12 | medium (45) |
+        | lock down infrastructure | 1 | 0 | 12 | high (72) |
 
-### Findings
+        Inventory: 1 package: 1 audited.
 
-| | rule | where | what |
-|---|---|---|---|
-| error | `unsafe-pickle-import` | `models/resnet.pt!/archive/data.pkl@0x54` | loading this model runs `posix.system` |
-| error | `open-dashboard` | `captures/jupyter.json (answer to GET /api/kernels)` | anybody who reaches `http://10.0.0.5:8888` runs code in this Jupyter |
-| error | `vulnerable-package` | `uv.lock` | `torch` `2.5.1`: CVE-2025-32434 +2, critical, fixed in `2.8.0` |
-| error | `vulnerable-package` | `uv.lock` | `pillow` `10.1`: GHSA-3f63-hfp8-52jq, high, fixed in `10.2` |
-| warning | `vulnerable-package` | `uv.lock` | `漢字-tools` `1.0`: PYSEC-2026-1, low, no fix |
-| warning | `trust-remote-code` | `src/train.py:3:5` | a hub repository may run its own Python code |
-| warning | `unused-ignore` | `wellhead.toml:3:8` | this ignore matched nothing |
+        ### Findings
 
-- Not assessed: metadata of the hub: the run was offline
+        | | rule | where | what |
+        |---|---|---|---|
+        | error | `unsafe-pickle-import` | `models/resnet.pt!/archive/data.pkl@0x54` | loading this model runs `posix.system` |
+        | error | `open-dashboard` | `captures/jupyter.json (answer to GET /api/kernels)` | anybody who reaches `http://10.0.0.5:8888` runs code in this Jupyter |
+        | error | `vulnerable-package` | `uv.lock` | `torch` `2.5.1`: CVE-2025-32434 +2, critical, fixed in `2.8.0` |
+        | error | `vulnerable-package` | `uv.lock` | `pillow` `10.1`: GHSA-3f63-hfp8-52jq, high, fixed in `10.2` |
+        | warning | `vulnerable-package` | `uv.lock` | `漢字-tools` `1.0`: PYSEC-2026-1, low, no fix |
+        | warning | `trust-remote-code` | `src/train.py:3:5` | a hub repository may run its own Python code |
+        | warning | `unused-ignore` | `wellhead.toml:3:8` | this ignore matched nothing |
 
-### Not, or not wholly, analysed: 2 artifacts
+        - Not assessed: metadata of the hub: the run was offline
 
-- `models/resnet.pt`: partly analysed: expands to more than 8 GB
-- `weights.7z`: not analysed: encrypted
-");
+        ### Not, or not wholly, analysed: 2 artifacts
+
+        - `models/resnet.pt`: partly analysed: expands to more than 8 GB
+        - `weights.7z`: not analysed: encrypted
+        ");
     }
 
     #[test]

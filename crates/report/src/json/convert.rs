@@ -41,6 +41,7 @@ impl From<&Report> for v1::Report {
             not_assessed: report.not_assessed.clone(),
             databases: report.databases.iter().map(database).collect(),
             components: report.components.iter().map(component).collect(),
+            inventory: inventory(report),
             stats: v1::Stats {
                 files: report.stats.files,
                 models: report.stats.models,
@@ -61,6 +62,42 @@ impl From<Option<Severity>> for v1::FailOn {
             Some(Severity::High) => Self::High,
             Some(Severity::Critical) => Self::Critical,
         }
+    }
+}
+
+fn inventory(report: &Report) -> v1::Inventory {
+    let counts = report.inventory_counts();
+    let row = |(c, standing): (&core::Component, core::Standing)| {
+        let bucket = standing.name().to_owned();
+        let (reason, until) = match standing {
+            core::Standing::Unauditable { why } => (Some(why), None),
+            core::Standing::Ignored { until } => (None, until),
+            _ => (None, None),
+        };
+        v1::InventoryRow {
+            purl: c.purl(),
+            name: c.name.clone(),
+            version: c.version.clone(),
+            specifier: c.specifier.clone(),
+            bucket,
+            reason,
+            until,
+            artifact: c.declared.artifact.to_string(),
+            line: match &c.declared.span {
+                Span::Text { start, .. } => Some(start.line),
+                _ => None,
+            },
+        }
+    };
+    v1::Inventory {
+        packages: counts.packages,
+        audited: counts.audited,
+        pinned: counts.pinned,
+        unpinned: counts.unpinned,
+        unauditable: counts.unauditable,
+        ignored: counts.ignored,
+        reasons: counts.reasons,
+        entries: report.inventory().into_iter().map(row).collect(),
     }
 }
 

@@ -36,6 +36,9 @@ pub(super) struct Report {
     /// The packages, models and services that the target declares, sorted.
     #[serde(default)]
     pub(super) components: Vec<Component>,
+    /// What became of each declared package: looked up, left open, not to be looked up, ignored.
+    #[serde(default)]
+    pub(super) inventory: Inventory,
     /// Counts.
     #[serde(default)]
     pub(super) stats: Stats,
@@ -412,6 +415,55 @@ pub(super) struct Database {
     pub(super) date: String,
     /// Digest of its content.
     pub(super) digest: String,
+}
+
+/// Every declared package in exactly one bucket.
+#[derive(Default, Serialize, Deserialize, JsonSchema)]
+pub(super) struct Inventory {
+    /// All declarations.
+    pub(super) packages: u64,
+    /// Their version was looked up.
+    pub(super) audited: u64,
+    /// Their version is known, and there was no database to look it up in.
+    pub(super) pinned: u64,
+    /// It is left open which version is installed.
+    pub(super) unpinned: u64,
+    /// They cannot be looked up.
+    pub(super) unauditable: u64,
+    /// What was found is covered by ignores.
+    pub(super) ignored: u64,
+    /// Why packages could not be looked up, and how many each.
+    #[serde(default)]
+    pub(super) reasons: BTreeMap<String, u64>,
+    /// The packages, in the order of `components`.
+    #[serde(default)]
+    pub(super) entries: Vec<InventoryRow>,
+}
+
+/// A declared package and its bucket.
+#[derive(Serialize, Deserialize, JsonSchema)]
+pub(super) struct InventoryRow {
+    /// The package URL.
+    pub(super) purl: String,
+    /// The name in its normal form.
+    pub(super) name: String,
+    /// The exact version, where one is known.
+    pub(super) version: Option<String>,
+    /// The versions that are wanted, as written.
+    pub(super) specifier: Option<String>,
+    /// `audited`, `pinned`, `unpinned`, `unauditable` or `ignored`.
+    pub(super) bucket: String,
+    /// Why it cannot be looked up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) reason: Option<String>,
+    /// The day on which an ignore ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) until: Option<String>,
+    /// The file that declares it.
+    pub(super) artifact: String,
+    /// The line in it, where it is a text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) line: Option<u32>,
 }
 
 /// Counts.

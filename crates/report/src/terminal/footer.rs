@@ -16,6 +16,10 @@ pub(super) fn render(context: &Context<'_>) -> String {
     for why in &context.report.not_assessed {
         labelled(context, "Not assessed", &clean(why), &mut out);
     }
+    let inventory = crate::inventory::sentence(context.report);
+    if let Some(inventory) = inventory {
+        labelled(context, "Inventory", &inventory, &mut out);
+    }
     out.push_str(&databases(context));
     out.push_str(&verdict(context));
     out.push_str(&last_lines(context));

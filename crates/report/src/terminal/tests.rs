@@ -205,21 +205,22 @@ error[vulnerable-package]: 25 packages have 259 known vulnerabilities
 
 #[test]
 fn the_last_lines_say_what_was_not_looked_at() {
-    assert_snapshot!(footer(&samples::everything()), @r"
- ML06:2023 measure            deny  warn     ok  risk
-   verify package integrity      1     0     12  critical (90)
-   keep dependencies updated     2     3     12  critical (93)
-   use trusted sources           0     2     12  medium (45)
-   lock down infrastructure      1     0     12  high (72)
+    assert_snapshot!(footer(&samples::everything()), @"
+     ML06:2023 measure            deny  warn     ok  risk
+       verify package integrity      1     0     12  critical (90)
+       keep dependencies updated     2     3     12  critical (93)
+       use trusted sources           0     2     12  medium (45)
+       lock down infrastructure      1     0     12  high (72)
 
-Not assessed: metadata of the hub: the run was offline
-Advisories: osv of 2026-11-03 (31,204 records)
-Verdict: blocked (fail-on high) · risk critical, 97 of 100
-Found 4 errors, 5 warnings in 214 files, 3 models, 148 packages
-      (1 ignored, 1 suppressed, 1 fixable)
-Not analysed: 1 artifact (weights.7z: encrypted); partly analysed: 1 artifact
-  (models/resnet.pt: expands to more than 8 GB)
-");
+    Not assessed: metadata of the hub: the run was offline
+    Inventory: 1 package: 1 audited
+    Advisories: osv of 2026-11-03 (31,204 records)
+    Verdict: blocked (fail-on high) · risk critical, 97 of 100
+    Found 4 errors, 5 warnings in 214 files, 3 models, 148 packages
+          (1 ignored, 1 suppressed, 1 fixable)
+    Not analysed: 1 artifact (weights.7z: encrypted); partly analysed: 1 artifact
+      (models/resnet.pt: expands to more than 8 GB)
+    ");
 }
 
 #[test]

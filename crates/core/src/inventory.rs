@@ -1,0 +1,149 @@
+//! What became of every declared package: the answer to "was everything looked at".
+//!
+//! It is counted from the report and kept nowhere, so a saved report cannot say anything else than its own rows. A
+//! package of which every finding is covered by an ignore counts as ignored; one that was looked up in nothing but the
+//! incident list, for want of a database, is never called audited.
+
+use crate::{
+    component::{Bucket, Component},
+    finding::{Finding, Status},
+    report::Report,
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Where a declared package ended. Every one has exactly one of these.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Standing {
+    /// Its version was looked up.
+    Audited,
+    /// Its version is known, and there was no database to look it up in.
+    Pinned,
+    /// It is left open which version is installed.
+    Unpinned,
+    /// It cannot be looked up, and why.
+    Unauditable {
+        /// Why, in a few words.
+        why: String,
+    },
+    /// Findings about it are ignored, and until when.
+    Ignored {
+        /// The first day on which one of the ignores ends (`2027-03-01`), if one does.
+        until: Option<String>,
+    },
+}
+
+impl Standing {
+    /// The name in every machine format.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Audited => "audited",
+            Self::Pinned => "pinned",
+            Self::Unpinned => "unpinned",
+            Self::Unauditable { .. } => "unauditable",
+            Self::Ignored { .. } => "ignored",
+        }
+    }
+}
+
+/// The counts of an inventory.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// All declarations.
+    pub packages: u64,
+    /// Looked up.
+    pub audited: u64,
+    /// With a known version that no database was there to look up.
+    pub pinned: u64,
+    /// Left open.
+    pub unpinned: u64,
+    /// Not to be looked up.
+    pub unauditable: u64,
+    /// Covered by ignores.
+    pub ignored: u64,
+    /// Why packages could not be looked up, and how many each.
+    pub reasons: BTreeMap<String, u64>,
+    /// The first day on which one of the ignores ends.
+    pub until: Option<String>,
+}
+
+/// What is said of one package in one file.
+#[derive(Default)]
+struct Said<'a> {
+    reported: bool,
+    ignored: bool,
+    until: Option<&'a str>,
+}
+
+impl Report {
+    /// Every component with its standing, in the report's order.
+    pub fn inventory(&self) -> Vec<(&Component, Standing)> {
+        let asked = self.databases.iter().any(|d| d.name != "incidents");
+        let mut said: BTreeMap<(&str, String), Said<'_>> = BTreeMap::new();
+        // Most reports ignore nothing, and then no finding has to be looked at.
+        if self
+            .findings
+            .iter()
+            .any(|f| matches!(f.status, Status::Ignored(_)))
+        {
+            for finding in &self.findings {
+                if let Some((name, artifact)) = about(finding) {
+                    let entry = said.entry((name, artifact)).or_default();
+                    match &finding.status {
+                        Status::Ignored(ignored) => {
+                            entry.ignored = true;
+                            let until = ignored.expires.as_deref();
+                            entry.until = entry.until.into_iter().chain(until).min();
+                        }
+                        _ => entry.reported = true,
+                    }
+                }
+            }
+        }
+        let standing = |c: &Component| {
+            let key = (c.name.as_str(), c.declared.artifact.to_string());
+            if let Some(said) = said.get(&key).filter(|s| s.ignored && !s.reported) {
+                let until = said.until.map(str::to_owned);
+                return Standing::Ignored { until };
+            }
+            match &c.bucket {
+                Bucket::Exact if asked => Standing::Audited,
+                Bucket::Exact => Standing::Pinned,
+                Bucket::Unpinned => Standing::Unpinned,
+                Bucket::Unauditable { why } => Standing::Unauditable { why: why.clone() },
+            }
+        };
+        self.components.iter().map(|c| (c, standing(c))).collect()
+    }
+
+    /// How many packages ended where.
+    pub fn inventory_counts(&self) -> Counts {
+        let mut out = Counts::default();
+        let mut untils = BTreeSet::new();
+        for (_, standing) in self.inventory() {
+            out.packages = out.packages.saturating_add(1);
+            let count = match standing {
+                Standing::Audited => &mut out.audited,
+                Standing::Pinned => &mut out.pinned,
+                Standing::Unpinned => &mut out.unpinned,
+                Standing::Unauditable { why } => {
+                    let n = out.reasons.entry(why).or_default();
+                    *n = n.saturating_add(1);
+                    &mut out.unauditable
+                }
+                Standing::Ignored { until } => {
+                    untils.extend(until);
+                    &mut out.ignored
+                }
+            };
+            *count = count.saturating_add(1);
+        }
+        out.until = untils.into_iter().next();
+        out
+    }
+}
+
+/// The package that a finding is about, and the file that declares it.
+fn about(finding: &Finding) -> Option<(&str, String)> {
+    let name = finding.properties.get("package")?.as_str()?;
+    Some((name, finding.primary()?.artifact.to_string()))
+}
