@@ -262,9 +262,10 @@ impl Stage<'_, '_> {
             return;
         }
         self.result.databases.push(incident::info());
+        let asked_ones = self.options.database.into_iter();
         self.result
             .databases
-            .extend(self.options.database.map(wellhead_packages::Database::info));
+            .extend(asked_ones.flat_map(wellhead_packages::Database::infos));
         let wanted = wellhead_rules::rules()
             .into_iter()
             .any(|rule| rule.needs.contains(&Need::Advisories) && self.options.enables(rule));

@@ -29,6 +29,15 @@ impl PyVersion {
         Self { raw, public, key }
     }
 
+    /// A version that was read before.
+    pub(crate) fn of(version: Version) -> Self {
+        Self {
+            raw: version.to_string(),
+            key: key(&version),
+            public: Some(version),
+        }
+    }
+
     /// The text as it was written.
     pub fn raw(&self) -> &str {
         &self.raw

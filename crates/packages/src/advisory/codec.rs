@@ -111,6 +111,15 @@ impl<'a> Reader<'a> {
         std::str::from_utf8(self.take(n)?).map_err(|_| Malformed)
     }
 
+    /// A text, as the place of its bytes in the bytes that it was taken from.
+    pub(super) fn place_of_text(&mut self, all: &[u8]) -> Result<Range<usize>, Malformed> {
+        let text = self.text()?;
+        Ok(Self {
+            rest: text.as_bytes(),
+        }
+        .place_in(all))
+    }
+
     pub(super) fn texts(&mut self) -> Result<Vec<String>, Malformed> {
         let n = self.count()?;
         (0..n).map(|_| self.text().map(str::to_owned)).collect()

@@ -1,35 +1,40 @@
 //! The compact advisory database: one immutable file that costs what its index and the touched blocks cost.
 //!
-//! Layout, all numbers little-endian `u32`: magic (8 bytes, the last is the version), SHA-256 of the index, the index
-//! (day, counts, block table, name table, names), then the blocks (raw deflate). The block table holds a digest of
-//! every block, so the digest in the header stands for all of the file and only what is used is checked.
+//! Layout, all fixed numbers little-endian `u32`: magic (8 bytes, the last is the version), SHA-256 of the index, the
+//! index (four lengths, what the database says of itself, block table, name table, names), then the blocks (raw
+//! deflate). The block table holds a digest of every block, so the digest in the header stands for all of the file and
+//! only what is used is checked.
 
 use super::{
-    Match, MatchedBy, Rated,
+    Match, MatchedBy,
     codec::{Malformed, Reader, u32_at},
-    range::{Event, EventKind, Line, VersionRange, fixed_in},
+    range::{Line, fixed_in},
+    record::{Record, Texts, read_record},
 };
 use crate::version::{PyVersion, parse};
 use flate2::read::DeflateDecoder;
 use pep440_rs::{Version, VersionSpecifiers};
 use sha2::{Digest as _, Sha256};
 use std::{
+    collections::BTreeMap,
     io::{self, Read as _},
     ops::Range,
+    sync::{Arc, Mutex, PoisonError},
 };
-use wellhead_core::{Blob, Budget, DatabaseInfo, Digest, DigestAlgorithm, Exhausted, Severity};
+use wellhead_core::{Blob, Budget, DatabaseInfo, Digest, DigestAlgorithm, Exhausted};
 
-pub(super) const MAGIC: &[u8; 8] = b"WHADVDB\x01";
-pub(super) const FLAG_MALICIOUS: u8 = 1;
-pub(super) const NO_SCORE: u8 = 255;
+pub(super) const MAGIC: &[u8; 8] = b"WHADVDB\x02";
 /// Largest block that is read; the package with most advisories takes a tenth of it.
 pub(super) const MAX_BLOCK: usize = 8 << 20;
 /// Largest index that is read: a million packages.
 const MAX_INDEX: usize = 64 << 20;
 const DIGEST: usize = 32;
-const COUNTS: usize = 10 + 6 * 4;
+/// The four lengths at the beginning of the index.
+const LENGTHS: usize = 4 * 4;
 const BLOCK_ROW: usize = 12 + 16;
 const NAME_ROW: usize = 8;
+/// Packages that are kept once they were read; several files of one project ask for the same ones.
+const KEPT: usize = 4_096;
 
 /// Why a database cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -54,16 +59,107 @@ impl From<Malformed> for DatabaseError {
     }
 }
 
+/// A table about vulnerabilities that was joined to the records.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TableInfo {
+    /// The day of the table; may be empty.
+    pub date: String,
+    /// Digest of the file that it was read from.
+    pub digest: String,
+    /// The vulnerabilities that it names.
+    pub rows: u64,
+    /// The records that it says something about.
+    pub joined: u64,
+}
+
+/// What a database says of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct About {
+    /// The day on which the records were fetched. Never taken from the records, of which some claim to be of the future.
+    pub date: String,
+    /// The records' newest day of change that is not after that day.
+    pub newest: String,
+    /// Where they were fetched from: an address or the names of files.
+    pub source: String,
+    /// The newest change that is in it, as the source's own list of changes says; empty where it has none.
+    pub mark: String,
+    /// Number of records.
+    pub records: u64,
+    /// Of these, reports of malicious code.
+    pub malicious: u64,
+    /// Records that were left out because their authors took them back.
+    pub withdrawn: u64,
+    /// Number of records by the beginning of their identifier: GHSA, MAL, PYSEC.
+    pub kinds: BTreeMap<String, u64>,
+    /// CISA's catalogue of exploited vulnerabilities, where it was joined.
+    pub exploited: Option<TableInfo>,
+    /// The estimates of how likely an attack is, where they were joined.
+    pub scores: Option<TableInfo>,
+}
+
 /// An open advisory database.
-#[derive(Debug)]
 pub struct Database {
     blob: Blob,
     index: Vec<u8>,
     digest: Digest,
+    about: About,
+    lengths: Lengths,
+    body_at: u64,
+    cache: Mutex<Cache>,
+}
+
+/// The last block, since names are asked for in their order, and the packages.
+#[derive(Default)]
+struct Cache {
+    block: Option<(usize, Arc<[u8]>)>,
+    packages: BTreeMap<String, Arc<PackageAdvisories>>,
+}
+
+/// Where the parts of the index are.
+#[derive(Clone, Copy, Debug)]
+struct Lengths {
+    about: usize,
     blocks: usize,
     names: usize,
-    text_at: usize,
-    body_at: u64,
+    text: usize,
+}
+
+impl Lengths {
+    fn read(index: &[u8]) -> Self {
+        Self {
+            about: field(index, 0),
+            blocks: field(index, 4),
+            names: field(index, 8),
+            text: field(index, 12),
+        }
+    }
+
+    fn block_row(self, i: usize) -> usize {
+        LENGTHS
+            .saturating_add(self.about)
+            .saturating_add(i.saturating_mul(BLOCK_ROW))
+    }
+
+    fn name_row(self, i: usize) -> usize {
+        self.block_row(self.blocks)
+            .saturating_add(i.saturating_mul(NAME_ROW))
+    }
+
+    fn text_at(self) -> usize {
+        self.name_row(self.names)
+    }
+
+    fn all(self) -> usize {
+        self.text_at().saturating_add(self.text)
+    }
+}
+
+impl std::fmt::Debug for Database {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Database")
+            .field("about", &self.about)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Database {
@@ -73,22 +169,20 @@ impl Database {
     /// When it is none, is damaged, or cannot be read.
     pub fn open(blob: &Blob, budget: &mut Budget) -> Result<Self, DatabaseError> {
         let fixed = MAGIC.len().saturating_add(DIGEST);
-        let head = read(blob, 0, fixed.saturating_add(COUNTS)).map_err(|e| match e.kind() {
+        let head = read(blob, 0, fixed.saturating_add(LENGTHS)).map_err(|e| match e.kind() {
             io::ErrorKind::UnexpectedEof => DatabaseError::Foreign,
             _ => DatabaseError::Io(e),
         })?;
         if head.get(..MAGIC.len()) != Some(MAGIC.as_slice()) {
             return Err(DatabaseError::Foreign);
         }
-        let counts = head.get(fixed..).unwrap_or_default();
-        let count = |i: usize| field(counts, 10_usize.saturating_add(i.saturating_mul(4)));
-        let (blocks, names, text) = (count(3), count(4), count(5));
-        let text_at = COUNTS
-            .saturating_add(blocks.saturating_mul(BLOCK_ROW))
-            .saturating_add(names.saturating_mul(NAME_ROW));
-        let length = text_at.saturating_add(text);
+        let lengths = Lengths::read(head.get(fixed..).unwrap_or_default());
+        let length = lengths.all();
         if length > MAX_INDEX {
             return Err(DatabaseError::Damaged("its index is too large"));
+        }
+        if length as u64 > blob.len() {
+            return Err(DatabaseError::Damaged("its index is cut off"));
         }
         budget.memory(length as u64)?;
         let index = read(blob, fixed as u64, length).map_err(|e| match e.kind() {
@@ -99,55 +193,102 @@ impl Database {
         if Sha256::digest(&index).as_slice() != claimed {
             return Err(DatabaseError::Damaged("its index does not fit its digest"));
         }
-        Ok(Self {
+        let about = LENGTHS..LENGTHS.saturating_add(lengths.about);
+        let about = super::record::read_about(Reader::new(index.get(about).unwrap_or_default()))?;
+        let whole = (fixed as u64).saturating_add(length as u64);
+        let database = Self {
             blob: blob.clone(),
             digest: Digest {
                 algorithm: DigestAlgorithm::Sha256,
                 hex: claimed.iter().map(|b| format!("{b:02x}")).collect(),
             },
             index,
-            blocks,
-            names,
-            text_at,
-            body_at: (fixed as u64).saturating_add(length as u64),
-        })
+            about,
+            lengths,
+            body_at: whole,
+            cache: Mutex::default(),
+        };
+        // A file that was cut off is found now and not when somebody asks for a package at its end.
+        let end = database.block_place(lengths.blocks.saturating_sub(1)).end;
+        if lengths.blocks > 0 && whole.saturating_add(end as u64) > blob.len() {
+            return Err(DatabaseError::Damaged("it is cut off"));
+        }
+        Ok(database)
     }
 
     /// What it is, for the report.
     pub fn info(&self) -> DatabaseInfo {
         DatabaseInfo {
             name: "osv".to_owned(),
-            records: field(&self.index, 10) as u64,
-            date: String::from_utf8_lossy(self.index.get(..10).unwrap_or_default())
-                .trim()
-                .to_owned(),
+            records: self.about.records,
+            date: self.about.date.clone(),
             digest: self.digest.to_string(),
         }
     }
 
+    /// What it and the tables that were joined to it are, for the report.
+    pub fn infos(&self) -> Vec<DatabaseInfo> {
+        let table = |name: &str, table: &Option<TableInfo>| {
+            table.as_ref().map(|t| DatabaseInfo {
+                name: name.to_owned(),
+                records: t.rows,
+                date: t.date.clone(),
+                digest: t.digest.clone(),
+            })
+        };
+        std::iter::once(self.info())
+            .chain(table("kev", &self.about.exploited))
+            .chain(table("epss", &self.about.scores))
+            .collect()
+    }
+
+    /// What it says of itself.
+    pub fn about(&self) -> &About {
+        &self.about
+    }
+
     /// How many of its records report malicious code.
     pub fn malicious(&self) -> u64 {
-        field(&self.index, 14) as u64
+        self.about.malicious
     }
 
     /// How many records were left out because their authors took them back.
     pub fn withdrawn(&self) -> u64 {
-        field(&self.index, 18) as u64
+        self.about.withdrawn
     }
 
     /// How many packages it knows something about.
     pub fn packages(&self) -> u64 {
-        self.names as u64
+        self.lengths.names as u64
+    }
+
+    /// The names of all packages that it knows something about, sorted.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        (0..self.lengths.names).filter_map(|i| std::str::from_utf8(self.name(i)?.0).ok())
+    }
+
+    /// Every record as an advisory, in the order of the identifiers: what an update changes and writes again.
+    ///
+    /// # Errors
+    /// When a block is damaged or costs more than `budget` allows.
+    pub fn advisories(&self, budget: &mut Budget) -> Result<Vec<super::Advisory>, DatabaseError> {
+        let mut all: BTreeMap<String, super::Advisory> = BTreeMap::new();
+        for i in 0..self.lengths.blocks {
+            let raw = self.inflate(i, budget)?;
+            let mut rest = Reader::new(&raw);
+            while !rest.is_empty() {
+                super::record::read_package(rest.part()?, &raw, &mut all, budget)?;
+            }
+        }
+        Ok(all.into_values().collect())
     }
 
     /// The name in place `i` of the sorted table, and its block.
     fn name(&self, i: usize) -> Option<(&[u8], usize)> {
-        let rows = COUNTS.checked_add(self.blocks.checked_mul(BLOCK_ROW)?)?;
-        let row = rows.checked_add(i.checked_mul(NAME_ROW)?)?;
+        let row = self.lengths.name_row(i);
         let start = u32_at(&self.index, row)? as usize;
-        let next = i.checked_add(1)?;
-        let text = self.index.get(self.text_at..)?;
-        let end = if next < self.names {
+        let text = self.index.get(self.lengths.text_at()..)?;
+        let end = if i.checked_add(1)? < self.lengths.names {
             u32_at(&self.index, row.checked_add(NAME_ROW)?)? as usize
         } else {
             text.len()
@@ -157,7 +298,7 @@ impl Database {
     }
 
     fn find(&self, name: &str) -> Option<usize> {
-        let (mut low, mut high) = (0_usize, self.names);
+        let (mut low, mut high) = (0_usize, self.lengths.names);
         while low < high {
             let middle = low.midpoint(high);
             let (found, block) = self.name(middle)?;
@@ -178,38 +319,62 @@ impl Database {
         &self,
         name: &str,
         budget: &mut Budget,
-    ) -> Result<Option<PackageAdvisories>, DatabaseError> {
+    ) -> Result<Option<Arc<PackageAdvisories>>, DatabaseError> {
         let Some(block) = self.find(name) else {
             return Ok(None);
         };
-        let raw = self.block(block, budget)?;
-        match PackageAdvisories::read(raw, name)? {
-            Some(known) => Ok(Some(known)),
-            None => Err(DatabaseError::Damaged("a package is not where the index says")),
+        let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = cache.packages.get(name) {
+            return Ok(Some(Arc::clone(known)));
         }
+        let raw = match &cache.block {
+            Some((at, raw)) if *at == block => Arc::clone(raw),
+            _ => {
+                let raw: Arc<[u8]> = self.inflate(block, budget)?.into();
+                cache.block = Some((block, Arc::clone(&raw)));
+                raw
+            }
+        };
+        let Some(known) = PackageAdvisories::read(&raw, name, budget)? else {
+            return Err(DatabaseError::Damaged("a package is not where the index says"));
+        };
+        let known = Arc::new(known);
+        if cache.packages.len() < KEPT {
+            cache.packages.insert(name.to_owned(), Arc::clone(&known));
+        }
+        Ok(Some(known))
     }
 
-    fn block(&self, i: usize, budget: &mut Budget) -> Result<Vec<u8>, DatabaseError> {
-        if i >= self.blocks {
+    /// Where a block lies behind the index.
+    fn block_place(&self, i: usize) -> Range<usize> {
+        let row = self.lengths.block_row(i);
+        let start = field(&self.index, row);
+        start..start.saturating_add(field(&self.index, row.saturating_add(4)))
+    }
+
+    fn inflate(&self, i: usize, budget: &mut Budget) -> Result<Vec<u8>, DatabaseError> {
+        if i >= self.lengths.blocks {
             return Err(DatabaseError::Damaged(
                 "the index names a block that is not there",
             ));
         }
-        let row = COUNTS.saturating_add(i.saturating_mul(BLOCK_ROW));
-        let at = |offset: usize| field(&self.index, row.saturating_add(offset));
-        let (start, packed_len, raw_len) = (at(0), at(4), at(8));
-        if packed_len > MAX_BLOCK || raw_len > MAX_BLOCK {
+        let row = self.lengths.block_row(i);
+        let place = self.block_place(i);
+        let raw_len = field(&self.index, row.saturating_add(8));
+        if place.len() > MAX_BLOCK || raw_len > MAX_BLOCK {
             return Err(DatabaseError::Damaged("a block is too large"));
         }
         budget.expanded(raw_len as u64)?;
-        budget.ratio(packed_len as u64, raw_len as u64)?;
-        let packed =
-            read(&self.blob, self.body_at.saturating_add(start as u64), packed_len).map_err(|e| {
-                match e.kind() {
-                    io::ErrorKind::UnexpectedEof => DatabaseError::Damaged("a block is cut off"),
-                    _ => DatabaseError::Io(e),
-                }
-            })?;
+        budget.ratio(place.len() as u64, raw_len as u64)?;
+        let packed = read(
+            &self.blob,
+            self.body_at.saturating_add(place.start as u64),
+            place.len(),
+        )
+        .map_err(|e| match e.kind() {
+            io::ErrorKind::UnexpectedEof => DatabaseError::Damaged("a block is cut off"),
+            _ => DatabaseError::Io(e),
+        })?;
         let digest_at = row.saturating_add(12);
         let claimed = self.index.get(digest_at..digest_at.saturating_add(16));
         if Sha256::digest(&packed).get(..16) != claimed {
@@ -248,50 +413,70 @@ fn read(blob: &Blob, offset: u64, len: usize) -> io::Result<Vec<u8>> {
     Ok(out)
 }
 
-/// What decides whether a record applies. What it says is read only if it does.
-struct Record {
-    runs: Vec<(usize, usize)>,
-    ranges: Vec<VersionRange>,
-    malicious: bool,
-    /// Where its texts lie in the block.
-    texts: Range<usize>,
+/// All that the database knows about one package. Ranges are read once, however many versions are asked for.
+pub struct PackageAdvisories {
+    raw: Arc<[u8]>,
+    /// Where the known versions stand in the block, in the order of versions; texts that are none come last.
+    versions: Vec<Range<usize>>,
+    records: Vec<Record>,
 }
 
-/// All that the database knows about one package.
-pub struct PackageAdvisories {
-    raw: Vec<u8>,
-    versions: Vec<String>,
-    records: Vec<Record>,
+impl std::fmt::Debug for PackageAdvisories {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PackageAdvisories")
+            .field("records", &self.records.len())
+            .finish_non_exhaustive()
+    }
 }
 
 impl PackageAdvisories {
     /// Finds the package in its block.
-    fn read(raw: Vec<u8>, name: &str) -> Result<Option<Self>, Malformed> {
-        let mut rest = Reader::new(&raw);
+    fn read(raw: &Arc<[u8]>, name: &str, budget: &mut Budget) -> Result<Option<Self>, DatabaseError> {
+        let mut rest = Reader::new(raw);
         while !rest.is_empty() {
             let mut part = rest.part()?;
             if part.text()? != name {
                 continue;
             }
-            let versions = part.texts()?;
             let n = part.count()?;
-            let records = (0..n)
-                .map(|_| read_record(part.part()?, &raw))
+            budget.memory((n as u64).saturating_mul(16))?;
+            let versions = (0..n)
+                .map(|_| part.place_of_text(raw))
                 .collect::<Result<_, _>>()?;
+            let n = part.count()?;
+            let mut records = Vec::with_capacity(n.min(1_024));
+            for _ in 0..n {
+                records.push(read_record(part.part()?, raw)?);
+            }
             return Ok(Some(Self {
                 versions,
                 records,
-                raw,
+                raw: Arc::clone(raw),
             }));
         }
         Ok(None)
     }
 
+    fn version(&self, at: &Range<usize>) -> &str {
+        let bytes = self.raw.get(at.clone()).unwrap_or_default();
+        std::str::from_utf8(bytes).unwrap_or_default()
+    }
+
     /// The record's texts as a match. Records that do not decode say nothing, and the block's digest was right, so
     /// only whoever built the database could have made one.
     fn matched(&self, record: &Record, matched_by: MatchedBy, fixed_in: Option<String>) -> Option<Match> {
-        let texts = Reader::new(self.raw.get(record.texts.clone())?);
-        read_texts(texts, record.malicious, matched_by, fixed_in).ok()
+        let texts = Texts::read(record, &self.raw).ok()?;
+        Some(Match {
+            id: texts.id,
+            aliases: texts.aliases,
+            summary: texts.summary,
+            rated: texts.rated,
+            published: texts.published,
+            malicious: record.malicious,
+            matched_by,
+            fixed_in,
+            threat: texts.threat,
+        })
     }
 
     /// The advisories that apply to a version, in the order of their identifiers.
@@ -301,7 +486,7 @@ impl PackageAdvisories {
             .iter()
             .filter_map(|r| {
                 let matched_by = r.applies(version, place)?;
-                self.matched(r, matched_by, fixed_in(&r.ranges, version))
+                self.matched(r, matched_by, fixed_in(&r.lines, version))
             })
             .collect()
     }
@@ -318,7 +503,7 @@ impl PackageAdvisories {
     pub fn condemned(&self) -> Vec<Match> {
         self.records
             .iter()
-            .filter(|r| r.by_name())
+            .filter(|r| r.by_name)
             .filter_map(|r| self.matched(r, MatchedBy::Name, None))
             .collect()
     }
@@ -326,37 +511,32 @@ impl PackageAdvisories {
     /// The smallest version at or above `from` that some advisory calls fixed and none calls affected.
     pub fn lowest_clean(&self, from: &PyVersion, admits: Option<&VersionSpecifiers>) -> Option<String> {
         let from = from.public()?;
-        let mut fixes: Vec<Version> = self
+        let mut fixes: Vec<&Version> = self
             .records
             .iter()
-            .flat_map(|r| r.ranges.iter().flat_map(VersionRange::fixes))
+            .flat_map(|r| r.lines.iter().flat_map(Line::fixes))
             .map(|(version, _)| version)
-            .filter(|v| v >= from && admits.is_none_or(|s| s.contains(v)))
+            .filter(|v| *v >= from && admits.is_none_or(|s| s.contains(v)))
             .collect();
         fixes.sort();
         fixes.dedup();
-        // Every candidate is held against every range, so each end is read only once.
-        let lines: Vec<Vec<Line>> = self
-            .records
-            .iter()
-            .map(|r| r.ranges.iter().map(VersionRange::line).collect())
-            .collect();
-        let clean = |version: &Version| {
-            let version = PyVersion::new(&version.to_string());
-            let place = self.place(&version);
-            self.records.iter().zip(&lines).all(|(record, lines)| {
-                !record.lists(place)
-                    && !record.by_name()
-                    && version
-                        .public()
-                        .is_some_and(|v| lines.iter().all(|l| !l.holds(v)))
-            })
-        };
-        fixes.into_iter().find(clean).map(|v| v.to_string())
+        fixes
+            .into_iter()
+            .find(|v| !self.touches(&PyVersion::of((*v).clone())))
+            .map(ToString::to_string)
+    }
+
+    /// Whether any advisory applies to a version.
+    fn touches(&self, version: &PyVersion) -> bool {
+        let place = self.place(version);
+        self.records.iter().any(|r| r.applies(version, place).is_some())
     }
 
     fn place(&self, version: &PyVersion) -> Option<usize> {
-        self.versions.iter().position(|v| v == version.key())
+        let key = version.key().as_bytes();
+        self.versions
+            .iter()
+            .position(|at| self.raw.get(at.clone()) == Some(key))
     }
 
     /// The newest affected version that a specifier still lets in, with the advisories that apply to it, among the
@@ -364,106 +544,12 @@ impl PackageAdvisories {
     pub fn admitted(&self, specifiers: &VersionSpecifiers) -> Option<(String, Vec<Match>)> {
         self.versions
             .iter()
-            .filter_map(|key| Some((parse(key)?, key)))
-            .filter(|(v, _)| specifiers.contains(v))
-            .map(|(v, key)| (v, key, self.matches(&PyVersion::new(key))))
-            .filter(|(_, _, matches)| !matches.is_empty())
-            .max_by(|(a, ..), (b, ..)| a.cmp(b))
-            .map(|(_, key, matches)| (key.clone(), matches))
+            .rev()
+            .filter_map(|at| parse(self.version(at)))
+            .filter(|v| specifiers.contains(v))
+            .map(PyVersion::of)
+            .filter(|v| self.touches(v))
+            .max_by(|a, b| a.public().cmp(&b.public()))
+            .map(|v| (v.key().to_owned(), self.matches(&v)))
     }
-}
-
-impl Record {
-    /// Whether it condemns the package as a whole: a report of malicious code without a list of versions, and without
-    /// a range that ends.
-    fn by_name(&self) -> bool {
-        let from_the_beginning = |e: &Event| e.kind == EventKind::Introduced && e.version == "0";
-        self.malicious
-            && self.runs.is_empty()
-            && self
-                .ranges
-                .iter()
-                .all(|r| r.events.iter().all(from_the_beginning))
-    }
-
-    fn lists(&self, place: Option<usize>) -> bool {
-        place.is_some_and(|at| {
-            self.runs
-                .iter()
-                .any(|(start, len)| at >= *start && at.saturating_sub(*start) < *len)
-        })
-    }
-
-    fn applies(&self, version: &PyVersion, place: Option<usize>) -> Option<MatchedBy> {
-        if self.lists(place) {
-            return Some(MatchedBy::Version);
-        }
-        if self.by_name() {
-            return Some(MatchedBy::Name);
-        }
-        self.ranges.iter().filter_map(|r| r.holds(version)).min()
-    }
-}
-
-fn read_record(mut from: Reader<'_>, raw: &[u8]) -> Result<Record, Malformed> {
-    let n = from.count()?;
-    let runs = (0..n)
-        .map(|_| Ok((from.number()?, from.number()?)))
-        .collect::<Result<_, Malformed>>()?;
-    let n = from.count()?;
-    let mut ranges = Vec::with_capacity(n.min(16));
-    for _ in 0..n {
-        let m = from.count()?;
-        let mut events = Vec::with_capacity(m.min(16));
-        for _ in 0..m {
-            let kind = match from.byte()? {
-                0 => EventKind::Fixed,
-                1 => EventKind::Introduced,
-                2 => EventKind::LastAffected,
-                _ => return Err(Malformed),
-            };
-            let version = from.text()?.to_owned();
-            events.push(Event { kind, version });
-        }
-        ranges.push(VersionRange { events });
-    }
-    let malicious = from.byte()? & FLAG_MALICIOUS != 0;
-    Ok(Record {
-        runs,
-        ranges,
-        malicious,
-        texts: from.place_in(raw),
-    })
-}
-
-fn read_texts(
-    mut from: Reader<'_>,
-    malicious: bool,
-    matched_by: MatchedBy,
-    fixed_in: Option<String>,
-) -> Result<Match, Malformed> {
-    let tenths = Some(from.byte()?).filter(|t| *t <= 100);
-    let word = match from.byte()? {
-        0 => Some(Severity::Info),
-        1 => Some(Severity::Low),
-        2 => Some(Severity::Medium),
-        3 => Some(Severity::High),
-        4 => Some(Severity::Critical),
-        _ => None,
-    };
-    let id = from.text()?.to_owned();
-    let aliases = from.texts()?;
-    let summary = from.text()?.to_owned();
-    let vector = Some(from.text()?.to_owned()).filter(|v| !v.is_empty());
-    let published = from.text()?.to_owned();
-    Ok(Match {
-        id,
-        aliases,
-        summary,
-        rated: Rated { tenths, word, vector },
-        published,
-        malicious,
-        matched_by,
-        fixed_in,
-    })
 }

@@ -1,6 +1,6 @@
 //! One flaw under several identifiers is one thing to fix.
 
-use super::{Match, Rated};
+use super::{Epss, Match, Rated};
 use crate::version::PyVersion;
 use std::collections::{BTreeMap, BTreeSet};
 use wellhead_core::Severity;
@@ -38,6 +38,19 @@ impl Flaw {
         self.rated().and_then(Rated::level)
     }
 
+    /// The day until which CISA wants it mended, which may be empty, where attackers are known to use it.
+    pub fn exploited(&self) -> Option<&str> {
+        self.matches
+            .iter()
+            .filter_map(|m| m.threat.exploited.as_deref())
+            .max()
+    }
+
+    /// The highest estimate of how likely it is to be attacked.
+    pub fn epss(&self) -> Option<Epss> {
+        self.matches.iter().filter_map(|m| m.threat.epss).max()
+    }
+
     /// The version that is fixed by all records that name one.
     pub fn fixed_in(&self) -> Option<&str> {
         self.matches
@@ -57,12 +70,18 @@ impl Flaw {
 }
 
 /// Joins the matches of one package whose identifiers or aliases meet. The order is that of the worst first.
+///
+/// A record that names several CVEs sums up several flaws. It joins what it meets if that is one flaw, and stands for
+/// itself otherwise: as a bridge it would make one finding of flaws that have nothing else in common, and an ignore of
+/// one would hide the others.
 pub fn flaws(matches: Vec<Match>) -> Vec<Flaw> {
     // Every identifier points at the group that owns it; groups that meet are poured into the older one.
     let mut owner: BTreeMap<String, usize> = BTreeMap::new();
     let mut groups: Vec<Vec<Match>> = Vec::new();
-    for m in matches {
-        let ids: Vec<String> = std::iter::once(&m.id).chain(&m.aliases).cloned().collect();
+    let (sums, plain): (Vec<_>, Vec<_>) = matches.into_iter().partition(|m| cves(m).len() > 1);
+    let mut apart: BTreeMap<BTreeSet<String>, Vec<Match>> = BTreeMap::new();
+    for m in plain {
+        let ids: Vec<String> = ids(&m).map(str::to_owned).collect();
         let met: BTreeSet<usize> = ids.iter().filter_map(|id| owner.get(id).copied()).collect();
         let into = met.first().copied().unwrap_or(groups.len());
         if into == groups.len() {
@@ -82,6 +101,14 @@ pub fn flaws(matches: Vec<Match>) -> Vec<Flaw> {
             group.push(m);
         }
     }
+    for m in sums {
+        let met: BTreeSet<usize> = ids(&m).filter_map(|id| owner.get(id).copied()).collect();
+        match (met.first().and_then(|at| groups.get_mut(*at)), met.len()) {
+            (Some(group), 1) => group.push(m),
+            _ => apart.entry(cves(&m)).or_default().push(m),
+        }
+    }
+    groups.extend(apart.into_values());
     let mut flaws: Vec<Flaw> = groups.into_iter().filter(|g| !g.is_empty()).map(flaw).collect();
     flaws.sort_by(|a, b| {
         let worst = |f: &Flaw| {
@@ -93,6 +120,17 @@ pub fn flaws(matches: Vec<Match>) -> Vec<Flaw> {
         worst(b).cmp(&worst(a)).then_with(|| a.name.cmp(&b.name))
     });
     flaws
+}
+
+fn ids(m: &Match) -> impl Iterator<Item = &str> {
+    std::iter::once(&m.id).chain(&m.aliases).map(String::as_str)
+}
+
+fn cves(m: &Match) -> BTreeSet<String> {
+    ids(m)
+        .filter(|id| id.starts_with("CVE-"))
+        .map(str::to_owned)
+        .collect()
 }
 
 fn flaw(matches: Vec<Match>) -> Flaw {
@@ -120,7 +158,7 @@ fn flaw(matches: Vec<Match>) -> Flaw {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::advisory::MatchedBy;
+    use crate::advisory::{MatchedBy, Threat};
 
     fn a_match(id: &str, aliases: &[&str], tenths: Option<u8>, fixed: Option<&str>) -> Match {
         Match {
@@ -135,7 +173,27 @@ mod tests {
             malicious: false,
             matched_by: MatchedBy::Version,
             fixed_in: fixed.map(str::to_owned),
+            threat: Threat::default(),
         }
+    }
+
+    #[test]
+    fn a_record_that_sums_up_is_no_bridge_between_flaws() {
+        let all = flaws(vec![
+            a_match("PYSEC-1", &["CVE-1"], Some(50), None),
+            a_match("PYSEC-2", &["CVE-2"], Some(50), None),
+            a_match("GHSA-sum", &["CVE-1", "CVE-2"], Some(50), None),
+            a_match("PYSEC-sum", &["CVE-2", "CVE-1"], Some(50), None),
+            a_match("GHSA-one", &["CVE-3", "CVE-4"], Some(50), None),
+            a_match("PYSEC-3", &["CVE-3", "GHSA-one"], Some(50), None),
+        ]);
+        let shown: Vec<String> = all.iter().map(|f| f.advisories.join(" ")).collect();
+        insta::assert_snapshot!(shown.join("\n"), @r"
+        PYSEC-1
+        GHSA-sum PYSEC-sum
+        PYSEC-2
+        GHSA-one PYSEC-3
+        ");
     }
 
     #[test]

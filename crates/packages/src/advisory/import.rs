@@ -5,16 +5,19 @@
 //! dates may lie in the future.
 
 use super::{
-    Advisory, Affected,
+    Advisory, Affected, Exploited, Scores, Threat,
     codec::Writer,
-    database::{FLAG_MALICIOUS, MAGIC, MAX_BLOCK, NO_SCORE},
+    database::{About, Database, DatabaseError, MAGIC, MAX_BLOCK, TableInfo},
     osv::{OsvError, read_osv},
-    range::EventKind,
+    record::{write_about, write_record},
 };
 use crate::version::PyVersion;
 use sha2::{Digest as _, Sha256};
-use std::{collections::BTreeMap, io::Write as _};
-use wellhead_core::{Budget, Exhausted, Severity};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::Write as _,
+};
+use wellhead_core::{Budget, Exhausted};
 
 /// What became of the records of an import.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,11 +36,173 @@ pub struct ImportSummary {
     pub unreadable: Vec<(String, String)>,
     /// How many could not be read in all.
     pub unreadable_count: u64,
+    /// Records about flaws that attackers are known to use.
+    pub exploited: u64,
+    /// Records with an estimate of how likely an attack is.
+    pub scored: u64,
 }
 
 /// Uncompressed bytes that a block aims at: small, since a lock touches a few hundred packages spread over the
 /// alphabet, and each costs the inflating of its whole block.
 const BLOCK: usize = 6 << 10;
+
+/// Gathers records and tables, and writes them as a database.
+#[derive(Debug, Default)]
+pub struct Builder {
+    /// By identifier, so that a record that comes twice counts once and the order of the input does not matter.
+    all: BTreeMap<String, Advisory>,
+    withdrawn: BTreeSet<String>,
+    /// Records that a database before this one left out.
+    withdrawn_before: u64,
+    summary: ImportSummary,
+    exploited: Option<Exploited>,
+    scores: Option<Scores>,
+}
+
+impl Builder {
+    /// Takes the records of a database along.
+    ///
+    /// # Errors
+    /// When it is damaged or costs more than `budget` allows.
+    pub fn keep(&mut self, database: &Database, budget: &mut Budget) -> Result<(), DatabaseError> {
+        for advisory in database.advisories(budget)? {
+            self.all.insert(advisory.id.clone(), advisory);
+        }
+        self.withdrawn_before = database.withdrawn();
+        Ok(())
+    }
+
+    /// Adds one OSV record, or takes out the one that it withdraws. A record that cannot be read is counted.
+    ///
+    /// # Errors
+    /// When `budget` runs out.
+    pub fn record(&mut self, name: &str, bytes: &[u8], budget: &mut Budget) -> Result<(), Exhausted> {
+        budget.entries(1)?;
+        match read_osv(bytes, budget) {
+            Ok(advisory) if advisory.withdrawn => {
+                self.all.remove(&advisory.id);
+                self.withdrawn.insert(advisory.id);
+            }
+            Ok(advisory) => {
+                self.withdrawn.remove(&advisory.id);
+                self.all.insert(advisory.id.clone(), advisory);
+            }
+            Err(OsvError::Exhausted(e)) => return Err(e),
+            Err(why) => {
+                let count = &mut self.summary.unreadable_count;
+                *count = count.saturating_add(1);
+                if self.summary.unreadable.len() < 100 {
+                    self.summary.unreadable.push((name.to_owned(), why.to_string()));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes a record out, where it is.
+    pub fn remove(&mut self, id: &str) -> bool {
+        self.all.remove(id).is_some()
+    }
+
+    /// The identifiers of the records so far.
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
+        self.all.keys().map(String::as_str)
+    }
+
+    /// How many records could not be read so far.
+    pub fn unreadable(&self) -> u64 {
+        self.summary.unreadable_count
+    }
+
+    /// Joins the catalogue of exploited vulnerabilities.
+    pub fn exploited(&mut self, table: Exploited) {
+        self.exploited = Some(table);
+    }
+
+    /// Joins the estimates of how likely an attack is.
+    pub fn scores(&mut self, table: Scores) {
+        self.scores = Some(table);
+    }
+
+    /// Writes the PyPI records as a database. `about` says the day, the source and the mark; the rest is counted here.
+    ///
+    /// # Errors
+    /// When `budget` runs out.
+    pub fn finish(self, about: About, budget: &mut Budget) -> Result<(Vec<u8>, ImportSummary), Exhausted> {
+        let mut summary = self.summary;
+        summary.withdrawn = self.withdrawn_before.saturating_add(self.withdrawn.len() as u64);
+        let mut about = About {
+            exploited: self.exploited.as_ref().map(|t| TableInfo {
+                date: t.date.clone(),
+                digest: t.digest.to_string(),
+                rows: t.len() as u64,
+                joined: 0,
+            }),
+            scores: self.scores.as_ref().map(|t| TableInfo {
+                date: t.date.clone(),
+                digest: t.digest.to_string(),
+                rows: t.len() as u64,
+                joined: 0,
+            }),
+            newest: String::new(),
+            kinds: BTreeMap::new(),
+            ..about
+        };
+        let mut packages: Packages<'_> = BTreeMap::new();
+        for advisory in self.all.values() {
+            let mut names: BTreeMap<&str, Vec<&Affected>> = BTreeMap::new();
+            for affected in advisory.affected.iter().filter(|a| a.ecosystem == "PyPI") {
+                names.entry(&affected.name).or_default().push(affected);
+            }
+            if names.is_empty() {
+                summary.elsewhere = summary.elsewhere.saturating_add(1);
+                continue;
+            }
+            summary.records = summary.records.saturating_add(1);
+            summary.malicious = summary.malicious.saturating_add(u64::from(advisory.malicious));
+            let kind = advisory.id.split('-').next().unwrap_or_default();
+            let count = about.kinds.entry(kind.chars().take(20).collect()).or_default();
+            *count = count.saturating_add(1);
+            if advisory.modified <= about.date && advisory.modified > about.newest {
+                about.newest.clone_from(&advisory.modified);
+            }
+            let threat = threat(advisory, self.exploited.as_ref(), self.scores.as_ref());
+            let joined = |table: &mut Option<TableInfo>, is: bool| {
+                if let Some(table) = table {
+                    table.joined = table.joined.saturating_add(u64::from(is));
+                }
+            };
+            joined(&mut about.exploited, threat.exploited.is_some());
+            joined(&mut about.scores, threat.epss.is_some());
+            for (name, affected) in names {
+                packages
+                    .entry(name)
+                    .or_default()
+                    .push((advisory, affected, threat.clone()));
+            }
+        }
+        summary.packages = packages.len() as u64;
+        summary.exploited = about.exploited.as_ref().map_or(0, |t| t.joined);
+        summary.scored = about.scores.as_ref().map_or(0, |t| t.joined);
+        about.records = summary.records;
+        about.malicious = summary.malicious;
+        about.withdrawn = summary.withdrawn;
+        let bytes = write(&packages, &about, budget)?;
+        Ok((bytes, summary))
+    }
+}
+
+/// What the tables say of a record's CVEs.
+fn threat(advisory: &Advisory, exploited: Option<&Exploited>, scores: Option<&Scores>) -> Threat {
+    let mut out = Threat::default();
+    for id in std::iter::once(&advisory.id).chain(&advisory.aliases) {
+        if let Some(due) = exploited.and_then(|t| t.due(&id.to_ascii_uppercase())) {
+            out.exploited = out.exploited.max(Some(due.to_owned()));
+        }
+        out.epss = out.epss.max(scores.and_then(|t| t.get(id)));
+    }
+    out
+}
 
 /// Makes a database of the PyPI records among `records` (name and JSON bytes). `day` (`2026-11-03`) is the day the
 /// records were fetched.
@@ -53,59 +218,20 @@ where
     N: AsRef<str>,
     B: AsRef<[u8]>,
 {
-    let mut summary = ImportSummary::default();
-    // By identifier, so that a record that comes twice counts once and the order of the input does not matter.
-    let mut all: BTreeMap<String, Advisory> = BTreeMap::new();
+    let mut builder = Builder::default();
     for (name, bytes) in records {
-        budget.entries(1)?;
-        match read_osv(bytes.as_ref(), budget) {
-            Ok(advisory) => {
-                all.insert(advisory.id.clone(), advisory);
-            }
-            Err(OsvError::Exhausted(e)) => return Err(e),
-            Err(why) => {
-                summary.unreadable_count = summary.unreadable_count.saturating_add(1);
-                if summary.unreadable.len() < 100 {
-                    summary
-                        .unreadable
-                        .push((name.as_ref().to_owned(), why.to_string()));
-                }
-            }
-        }
+        builder.record(name.as_ref(), bytes.as_ref(), budget)?;
     }
-    let mut packages: BTreeMap<&str, Vec<(&Advisory, Vec<&Affected>)>> = BTreeMap::new();
-    for advisory in all.values() {
-        if advisory.withdrawn {
-            summary.withdrawn = summary.withdrawn.saturating_add(1);
-            continue;
-        }
-        let mut names: BTreeMap<&str, Vec<&Affected>> = BTreeMap::new();
-        for affected in advisory.affected.iter().filter(|a| a.ecosystem == "PyPI") {
-            names.entry(&affected.name).or_default().push(affected);
-        }
-        if names.is_empty() {
-            summary.elsewhere = summary.elsewhere.saturating_add(1);
-            continue;
-        }
-        summary.records = summary.records.saturating_add(1);
-        summary.malicious = summary.malicious.saturating_add(u64::from(advisory.malicious));
-        for (name, affected) in names {
-            packages.entry(name).or_default().push((advisory, affected));
-        }
-    }
-    summary.packages = packages.len() as u64;
-    let bytes = write(day, &packages, &summary, budget)?;
-    Ok((bytes, summary))
+    let about = About {
+        date: day.to_owned(),
+        ..About::default()
+    };
+    builder.finish(about, budget)
 }
 
-type Packages<'a> = BTreeMap<&'a str, Vec<(&'a Advisory, Vec<&'a Affected>)>>;
+type Packages<'a> = BTreeMap<&'a str, Vec<(&'a Advisory, Vec<&'a Affected>, Threat)>>;
 
-fn write(
-    day: &str,
-    packages: &Packages<'_>,
-    summary: &ImportSummary,
-    budget: &mut Budget,
-) -> Result<Vec<u8>, Exhausted> {
+fn write(packages: &Packages<'_>, about: &About, budget: &mut Budget) -> Result<Vec<u8>, Exhausted> {
     let mut blocks: Vec<Vec<u8>> = Vec::new();
     let mut open = Writer::default();
     let mut names: Vec<(&str, usize)> = Vec::new();
@@ -143,18 +269,13 @@ fn write(
         text.extend_from_slice(name.as_bytes());
     }
 
+    let about = write_about(about);
     let mut index: Vec<u8> = Vec::new();
-    let mut date = [b' '; 10];
-    for (to, from) in date.iter_mut().zip(day.bytes()) {
-        *to = from;
-    }
-    index.extend_from_slice(&date);
-    for count in [summary.records, summary.malicious, summary.withdrawn] {
-        put(&mut index, usize::try_from(count).unwrap_or(usize::MAX));
-    }
+    put(&mut index, about.bytes.len());
     put(&mut index, blocks.len());
     put(&mut index, names.len());
     put(&mut index, text.len());
+    index.extend_from_slice(&about.bytes);
     index.extend_from_slice(&table);
     index.extend_from_slice(&text);
 
@@ -178,23 +299,18 @@ fn deflate(raw: &[u8]) -> Vec<u8> {
         .unwrap_or_default()
 }
 
-fn package(name: &str, advisories: &[(&Advisory, Vec<&Affected>)]) -> Writer {
-    let mut keys: Vec<String> = advisories
+fn package(name: &str, advisories: &[(&Advisory, Vec<&Affected>, Threat)]) -> Writer {
+    let mut ordered: Vec<PyVersion> = advisories
         .iter()
-        .flat_map(|(_, affected)| affected.iter().flat_map(|a| &a.versions))
+        .flat_map(|(_, affected, _)| affected.iter().flat_map(|a| &a.versions))
         .map(|v| PyVersion::new(v))
-        .collect::<Vec<_>>()
-        .into_iter()
-        .map(|v| v.key().to_owned())
         .collect();
-    keys.sort();
-    keys.dedup();
     // Runs are long only in the order of versions; texts that are none come last.
-    let mut ordered: Vec<PyVersion> = keys.iter().map(|k| PyVersion::new(k)).collect();
     ordered.sort_by(|a, b| match (a.public(), b.public()) {
         (Some(x), Some(y)) => x.cmp(y),
         (x, y) => y.is_some().cmp(&x.is_some()).then_with(|| a.key().cmp(b.key())),
     });
+    ordered.dedup();
     let place: BTreeMap<&str, usize> = ordered.iter().enumerate().map(|(i, v)| (v.key(), i)).collect();
 
     let mut out = Writer::default();
@@ -204,14 +320,14 @@ fn package(name: &str, advisories: &[(&Advisory, Vec<&Affected>)]) -> Writer {
         out.text(version.key());
     }
     out.number(advisories.len());
-    for (advisory, affected) in advisories {
-        out.part(&record(advisory, affected, &place));
+    for (advisory, affected, threat) in advisories {
+        let ranges: Vec<_> = affected.iter().flat_map(|a| &a.ranges).collect();
+        out.part(&write_record(advisory, &runs(affected, &place), &ranges, threat));
     }
     out
 }
 
-fn record(advisory: &Advisory, affected: &[&Affected], place: &BTreeMap<&str, usize>) -> Writer {
-    let mut out = Writer::default();
+fn runs(affected: &[&Affected], place: &BTreeMap<&str, usize>) -> Vec<(usize, usize)> {
     let mut listed: Vec<usize> = affected
         .iter()
         .flat_map(|a| &a.versions)
@@ -226,38 +342,5 @@ fn record(advisory: &Advisory, affected: &[&Affected], place: &BTreeMap<&str, us
             _ => runs.push((at, 1)),
         }
     }
-    out.number(runs.len());
-    for (start, len) in runs {
-        out.number(start);
-        out.number(len);
-    }
-    let ranges: Vec<_> = affected.iter().flat_map(|a| &a.ranges).collect();
-    out.number(ranges.len());
-    for range in ranges {
-        out.number(range.events.len());
-        for event in &range.events {
-            out.byte(match event.kind {
-                EventKind::Fixed => 0,
-                EventKind::Introduced => 1,
-                EventKind::LastAffected => 2,
-            });
-            out.text(&event.version);
-        }
-    }
-    out.byte(if advisory.malicious { FLAG_MALICIOUS } else { 0 });
-    out.byte(advisory.rated.tenths.unwrap_or(NO_SCORE));
-    out.byte(advisory.rated.word.map_or(NO_SCORE, |w| match w {
-        Severity::Info => 0,
-        Severity::Low => 1,
-        Severity::Medium => 2,
-        Severity::High => 3,
-        Severity::Critical => 4,
-    }));
-    out.text(&advisory.id);
-    out.texts(advisory.aliases.iter());
-    out.text(&advisory.summary);
-    out.text(advisory.rated.vector.as_deref().unwrap_or_default());
-    out.text(&advisory.published);
-    out.text(&advisory.modified);
-    out
+    runs
 }

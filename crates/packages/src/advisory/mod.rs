@@ -3,22 +3,29 @@
 //! OSV's own data has dirt in every field, so matching tries both ways that a record can name a version (a list, a
 //! range), repairs what can be repaired, and says of each match which way it was found.
 
+mod changes;
 mod codec;
 mod database;
+mod exploited;
 mod flaw;
 mod import;
 mod osv;
 mod range;
 mod records;
+mod record;
+mod scores;
 
 pub use crate::version::PyVersion;
-pub use database::{Database, DatabaseError, PackageAdvisories};
+pub use changes::{Changes, is_id};
+pub use database::{About, Database, DatabaseError, PackageAdvisories, TableInfo};
+pub use exploited::{Exploited, TableError};
 pub use flaw::{Flaw, flaws};
-pub use import::{ImportSummary, build};
+pub use import::{Builder, ImportSummary, build};
 pub use osv::{Affected, OsvError, read_osv};
 pub use range::{Event, EventKind, VersionRange};
 pub(crate) use records::stamp;
 pub use records::{Records, build_records};
+pub use scores::{Epss, Scores};
 
 use wellhead_core::Severity;
 
@@ -79,6 +86,16 @@ pub struct Advisory {
     pub affected: Vec<Affected>,
 }
 
+/// What is known of attacks that use a flaw.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Threat {
+    /// It stands in CISA's catalogue of exploited vulnerabilities: the day until which agencies have to mend it, which
+    /// may be empty.
+    pub exploited: Option<String>,
+    /// How likely it is to be attacked.
+    pub epss: Option<Epss>,
+}
+
 /// How a version was found to be affected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum MatchedBy {
@@ -123,4 +140,6 @@ pub struct Match {
     pub matched_by: MatchedBy,
     /// The smallest version above this one that the advisory calls fixed.
     pub fixed_in: Option<String>,
+    /// What is known of attacks that use it.
+    pub threat: Threat,
 }

@@ -1,7 +1,7 @@
 //! Ranges of versions as OSV describes them: a line of events, sorted, walked from the left.
 
 use super::MatchedBy;
-use crate::version::{PyVersion, parse, repair};
+use crate::version::{PyVersion, repair};
 use pep440_rs::Version;
 
 /// What happens at a version.
@@ -32,12 +32,29 @@ pub struct VersionRange {
 }
 
 /// A range whose ends were read, in order. No version is the beginning of time.
+#[derive(Debug)]
 pub(crate) struct Line {
     events: Vec<(Option<Version>, EventKind)>,
+    /// The fixed versions, with the text that the record has for them.
+    fixes: Vec<(Version, String)>,
     repaired: bool,
 }
 
 impl Line {
+    /// How a version lies on it, if it does.
+    pub(crate) fn matched(&self, public: &Version) -> Option<MatchedBy> {
+        self.holds(public).then_some(if self.repaired {
+            MatchedBy::RepairedRange
+        } else {
+            MatchedBy::Range
+        })
+    }
+
+    /// The fixed versions.
+    pub(crate) fn fixes(&self) -> impl Iterator<Item = &(Version, String)> {
+        self.fixes.iter()
+    }
+
     /// Whether a version lies on it.
     pub(crate) fn holds(&self, public: &Version) -> bool {
         let mut affected = false;
@@ -61,6 +78,7 @@ impl VersionRange {
     /// A `fixed` or `last_affected` without one is left out.
     pub(crate) fn line(&self) -> Line {
         let mut repaired = false;
+        let mut fixes = Vec::new();
         let mut events: Vec<(Option<Version>, EventKind)> = Vec::with_capacity(self.events.len());
         for event in &self.events {
             if event.kind == EventKind::Introduced && event.version == "0" {
@@ -70,6 +88,9 @@ impl VersionRange {
             match (repair(&event.version), event.kind) {
                 (Some((at, cut)), kind) => {
                     repaired |= cut;
+                    if kind == EventKind::Fixed && !cut {
+                        fixes.push((at.clone(), event.version.clone()));
+                    }
                     events.push((Some(at), kind));
                 }
                 (None, EventKind::Introduced) => {
@@ -80,41 +101,28 @@ impl VersionRange {
             }
         }
         events.sort();
-        Line { events, repaired }
+        Line {
+            events,
+            fixes,
+            repaired,
+        }
     }
 
     /// Whether `version` lies in the range, and whether an end had to be repaired to say so.
     pub fn holds(&self, version: &PyVersion) -> Option<MatchedBy> {
-        let public = version.public()?;
-        let line = self.line();
-        line.holds(public).then_some(if line.repaired {
-            MatchedBy::RepairedRange
-        } else {
-            MatchedBy::Range
-        })
-    }
-
-    /// The versions that the range calls fixed, with their text.
-    pub(crate) fn fixes(&self) -> impl Iterator<Item = (Version, &str)> {
-        self.events
-            .iter()
-            .filter(|e| e.kind == EventKind::Fixed)
-            .filter_map(|e| parse(&e.version).map(|v| (v, e.version.as_str())))
+        self.line().matched(version.public()?)
     }
 }
 
 /// The smallest fixed version above `version` in any of the ranges.
-pub(crate) fn fixed_in<'a>(
-    ranges: impl IntoIterator<Item = &'a VersionRange>,
-    version: &PyVersion,
-) -> Option<String> {
+pub(crate) fn fixed_in<'a>(lines: impl IntoIterator<Item = &'a Line>, version: &PyVersion) -> Option<String> {
     let above = version.public()?;
-    ranges
+    lines
         .into_iter()
-        .flat_map(VersionRange::fixes)
+        .flat_map(Line::fixes)
         .filter(|(fix, _)| fix > above)
         .min()
-        .map(|(_, text)| text.to_owned())
+        .map(|(_, text)| text.clone())
 }
 
 #[cfg(test)]
@@ -185,8 +193,14 @@ mod tests {
             ("introduced", "2.0"),
             ("fixed", "2.3"),
         ]);
-        assert_eq!(fixed_in([&r], &PyVersion::new("1.0")).as_deref(), Some("1.2"));
-        assert_eq!(fixed_in([&r], &PyVersion::new("2.1")).as_deref(), Some("2.3"));
-        assert_eq!(fixed_in([&r], &PyVersion::new("3.0")), None);
+        assert_eq!(
+            fixed_in([&r.line()], &PyVersion::new("1.0")).as_deref(),
+            Some("1.2")
+        );
+        assert_eq!(
+            fixed_in([&r.line()], &PyVersion::new("2.1")).as_deref(),
+            Some("2.3")
+        );
+        assert_eq!(fixed_in([&r.line()], &PyVersion::new("3.0")), None);
     }
 }

@@ -4,7 +4,7 @@
 //! in `data/incidents.toml`.
 
 use crate::{
-    advisory::{Match, MatchedBy, Rated},
+    advisory::{Match, MatchedBy, Rated, Threat},
     manifest::specifiers,
     version::PyVersion,
 };
@@ -125,6 +125,7 @@ impl Incident {
                 malicious: self.kind != IncidentKind::Flaw,
                 matched_by,
                 fixed_in: self.fixed.clone(),
+                threat: Threat::default(),
             },
         }
     }

@@ -5,7 +5,9 @@ use std::{collections::BTreeSet, sync::OnceLock};
 use wellhead_core::{ArtifactPath, Blob, Bucket, Budget};
 use wellhead_packages::{
     Dependency, ManifestKind,
-    advisory::{Database, ImportSummary, MatchedBy, PyVersion, build},
+    advisory::{
+        About, Builder, Database, Exploited, ImportSummary, MatchedBy, PyVersion, Scores, build, flaws,
+    },
     identify_bom, identify_manifest, look_alike,
     manifest::LineUse,
     read_manifest,
@@ -48,6 +50,75 @@ fn the_import_counts_what_it_took() {
         (info.records, info.date.as_str()),
         (summary.records, "2026-07-23")
     );
+}
+
+#[test]
+fn a_database_holds_all_that_it_was_made_from() {
+    let Some((bytes, summary)) = pysec() else { return };
+    let budget = &mut Budget::default();
+    let db = open(bytes);
+    let mut builder = Builder::default();
+    builder.keep(&db, budget).unwrap();
+    let about = About {
+        date: db.about().date.clone(),
+        ..About::default()
+    };
+    let (again, kept) = builder.finish(about, budget).unwrap();
+    assert_eq!(
+        (kept.records, kept.withdrawn),
+        (summary.records, summary.withdrawn)
+    );
+    assert!(again == *bytes, "a database made from a database differs");
+    let about = db.about();
+    assert_eq!(about.kinds.get("PYSEC"), Some(&summary.records));
+    // One record claims to have been changed in 2027.
+    assert!(about.newest.starts_with("2026-07-"), "{}", about.newest);
+}
+
+#[test]
+fn what_attackers_use_is_joined_by_the_cve() {
+    let (Some((bytes, _)), Some(kev)) = (
+        pysec(),
+        shared::file("advisories/known_exploited_vulnerabilities.json"),
+    ) else {
+        return;
+    };
+    let budget = &mut Budget::default();
+    let mut builder = Builder::default();
+    builder.keep(&open(bytes), budget).unwrap();
+    assert!(Exploited::is_one(&kev));
+    builder.exploited(Exploited::read(&kev, budget).unwrap());
+    let scores = "#model_version:v2025.03.14,score_date:2025-11-03T00:00:00+0000\ncve,epss,percentile\nCVE-2020-11651,0.94409,0.99974\n";
+    builder.scores(Scores::read(scores.as_bytes(), budget).unwrap());
+    let (bytes, summary) = builder.finish(About::default(), budget).unwrap();
+    assert_eq!(summary.exploited, 10);
+    let db = open(&bytes);
+    let exploited = db.about().exploited.as_ref().unwrap();
+    assert_eq!(
+        (exploited.rows, exploited.joined, exploited.date.as_str()),
+        (1_404, 10, "2025-08-25")
+    );
+    assert_eq!(db.infos().len(), 3);
+    let salt = db.package("salt", budget).unwrap().unwrap();
+    let flaws = flaws(salt.matches(&PyVersion::new("3000")));
+    let flaw = flaws.iter().find(|f| f.name == "CVE-2020-11651").unwrap();
+    assert_eq!(flaw.exploited(), Some("2022-05-03"));
+    assert_eq!(flaw.epss().unwrap().probability(), 0.94409);
+}
+
+#[test]
+fn all_of_the_index_is_small() {
+    let (Some(flaws), Some(malicious)) = (
+        shared::file("advisories/PyPI-pysec-all.zip"),
+        shared::file("advisories/PyPI-mal-all.zip"),
+    ) else {
+        return;
+    };
+    let records = shared::unzip(&flaws).into_iter().chain(shared::unzip(&malicious));
+    let (bytes, summary) = build("2026-07-23", records, &mut Budget::default()).unwrap();
+    assert_eq!(summary.records + summary.withdrawn, 18_234);
+    eprintln!("{} bytes", bytes.len());
+    assert!(bytes.len() < 2_000_000, "{} bytes", bytes.len());
 }
 
 #[test]

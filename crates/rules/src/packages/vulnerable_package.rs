@@ -103,7 +103,12 @@ fn found(dependency: &Dependency, version: &str, flaw: &Flaw, source: &str) -> F
     } else {
         format!("is vulnerable: {summary} ({name})")
     };
-    let message = format!("{} {} {what}", code(&c.written), shown(version));
+    let attacked = if flaw.exploited().is_some() {
+        ", exploited in the wild"
+    } else {
+        ""
+    };
+    let message = format!("{} {} {what}{attacked}", code(&c.written), shown(version));
     let mut finding = Finding::new(
         &VULNERABLE_PACKAGE,
         message,
@@ -117,6 +122,7 @@ fn found(dependency: &Dependency, version: &str, flaw: &Flaw, source: &str) -> F
     .property("advisories", escaped(&flaw.advisories))
     .property("aliases", escaped(&flaw.aliases))
     .property("source", source);
+    finding = threatened(finding, flaw);
     match flaw.rated().and_then(|r| r.score()) {
         Some(score) => finding = finding.property("score", score),
         None if flaw.level().is_none() => {
@@ -126,6 +132,26 @@ fn found(dependency: &Dependency, version: &str, flaw: &Flaw, source: &str) -> F
     }
     if let Some(vector) = flaw.rated().and_then(|r| r.vector.as_deref()) {
         finding = finding.property("vector", Untrusted::from(vector).shown(200));
+    }
+    finding
+}
+
+/// What is known of attacks that use the flaw.
+fn threatened(mut finding: Finding, flaw: &Flaw) -> Finding {
+    if let Some(due) = flaw.exploited() {
+        let least = finding.severity.max(Severity::High);
+        finding = finding
+            .severity(least)
+            .note("attackers are known to use it: it stands in CISA's catalogue of exploited vulnerabilities")
+            .property("kev", true);
+        if !due.is_empty() {
+            finding = finding.property("kev_due", shown(due));
+        }
+    }
+    if let Some(epss) = flaw.epss() {
+        finding = finding
+            .property("epss", epss.probability())
+            .property("epss_percentile", epss.share());
     }
     finding
 }
