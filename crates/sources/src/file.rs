@@ -120,6 +120,17 @@ pub(crate) fn words(e: &io::Error) -> String {
     }
 }
 
+/// Removes a file, if it is there.
+///
+/// # Errors
+/// As the system says.
+pub fn remove(path: &Path) -> io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
+        _ => Ok(()),
+    }
+}
+
 /// Writes a file whole or not at all: to a temporary name beside it, then by renaming.
 ///
 /// # Errors

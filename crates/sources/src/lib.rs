@@ -12,6 +12,7 @@
 pub mod environment;
 mod file;
 mod local;
+mod lock;
 mod memory;
 mod remote;
 mod target;
@@ -19,8 +20,11 @@ mod target;
 pub use environment::{Prefix, Surroundings};
 pub use file::{ReadError, read_blob, read_bounded, write_atomically, write_streamed};
 pub use local::{WalkOptions, folders, list, real_path};
+pub use file::{ReadError, read_blob, read_bounded, remove, write_atomically, write_streamed};
+pub use local::{WalkOptions, list};
+pub use lock::{FileLock, LockError, lock};
 pub use memory::from_memory;
-pub use remote::{Found, HubPlace, Network, NetworkOptions, Remote, Secret, Traffic};
+pub use remote::{Downloaded, FetchError, Found, HubPlace, Network, NetworkOptions, Remote, Secret, Traffic};
 pub use target::{Target, TargetError};
 
 use std::{path::PathBuf, sync::Arc};

@@ -14,8 +14,8 @@ use std::{
     time::Duration,
 };
 use ureq::{
-    Agent,
-    http::{HeaderMap, Uri},
+    Agent, Body,
+    http::{HeaderMap, Response, Uri},
     tls::{PemItem, RootCerts, TlsConfig, parse_pem},
 };
 use wellhead_core::code;
@@ -163,15 +163,35 @@ impl Fault {
         self
     }
 
-    fn again(mut self) -> Self {
+    pub(super) fn again(mut self) -> Self {
         self.again = true;
         self
+    }
+
+    /// Whether another try may help.
+    pub(super) fn is_passing(&self) -> bool {
+        self.again
+    }
+
+    /// Waits before another try, as long as the server asks for or `pause`, which doubles.
+    pub(super) fn rest(&self, pause: &mut Duration) {
+        std::thread::sleep(self.wait.unwrap_or_else(|| jittered(*pause)).min(LONGEST));
+        *pause = pause.saturating_mul(2);
     }
 }
 
 impl Answer {
     pub(super) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|v| v.to_str().ok())
+    }
+
+    /// A refusal that may pass, with the wait that the server asks for.
+    pub(super) fn passing(&self, what: &str) -> Fault {
+        let wait = self.header("retry-after").and_then(|v| v.parse().ok());
+        Fault {
+            wait: wait.map(Duration::from_secs),
+            ..self.refusal(what).again()
+        }
     }
 
     /// What the server says about a refusal, for people.
@@ -259,8 +279,7 @@ impl Network {
         loop {
             match self.follow(ask()) {
                 Err(fault) if fault.again && tried < self.options.tries => {
-                    std::thread::sleep(fault.wait.unwrap_or_else(|| jittered(pause)).min(LONGEST));
-                    pause = pause.saturating_mul(2);
+                    fault.rest(&mut pause);
                     tried = tried.saturating_add(1);
                 }
                 Err(fault) if tried > 1 => {
@@ -274,17 +293,29 @@ impl Network {
         }
     }
 
-    fn follow(&self, mut ask: Ask) -> Result<Answer, Fault> {
+    /// Counts bytes of bodies.
+    pub(super) fn came(&self, bytes: usize) {
+        self.traffic.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    fn follow(&self, ask: Ask) -> Result<Answer, Fault> {
+        let (ask, response) = self.walk(ask)?;
+        self.read(&ask, response)
+    }
+
+    /// Follows redirects to whoever answers, whose body is not read yet.
+    pub(super) fn walk(&self, mut ask: Ask) -> Result<(Ask, Response<Body>), Fault> {
         let first = origin(&ask.url)?;
         for _ in 0..REDIRECTS {
             let here = origin(&ask.url)?;
             if here != first {
                 ask.private.clear();
             }
-            let answer = self.once(&ask)?;
-            let redirected = matches!(answer.status, 301 | 302 | 303 | 307 | 308);
-            let Some(to) = answer.header("location").filter(|_| redirected) else {
-                return Ok(answer);
+            let response = self.send(&ask)?;
+            let redirected = matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308);
+            let location = response.headers().get("location").and_then(|v| v.to_str().ok());
+            let Some(to) = location.filter(|_| redirected) else {
+                return Ok((ask, response));
             };
             let to = joined(&ask.url, to);
             if here.starts_with("https:") && !to.starts_with("https:") {
@@ -299,7 +330,7 @@ impl Network {
         Err(Fault::new(format!("{} redirects without end", code(&first))))
     }
 
-    fn once(&self, ask: &Ask) -> Result<Answer, Fault> {
+    fn send(&self, ask: &Ask) -> Result<Response<Body>, Fault> {
         let shown = code(&without_query(&ask.url));
         let mut request = self.agent.get(&ask.url);
         for (name, value) in &ask.private {
@@ -313,15 +344,20 @@ impl Network {
         }
         self.traffic.requests.fetch_add(1, Ordering::Relaxed);
         let response = request.call().map_err(|e| trouble(&shown, &e))?;
-        let (parts, body) = response.into_parts();
-        let status = parts.status.as_u16();
-        if let Some(coding) = parts.headers.get("content-encoding")
+        if let Some(coding) = response.headers().get("content-encoding")
             && coding != "identity"
         {
             return Err(Fault::new(format!(
                 "{shown} is sent compressed, though that was not asked for"
             )));
         }
+        Ok(response)
+    }
+
+    fn read(&self, ask: &Ask, response: Response<Body>) -> Result<Answer, Fault> {
+        let shown = code(&without_query(&ask.url));
+        let (parts, body) = response.into_parts();
+        let status = parts.status.as_u16();
         let stated: Option<u64> = parts
             .headers
             .get("content-length")
@@ -336,25 +372,15 @@ impl Network {
             .reader()
             .take(most)
             .read_to_end(&mut bytes);
-        self.traffic
-            .bytes
-            .fetch_add(bytes.len() as u64, Ordering::Relaxed);
-        if matches!(status, 429 | 500 | 502 | 503 | 504) {
-            let wait = parts
-                .headers
-                .get("retry-after")
-                .and_then(|v| v.to_str().ok()?.parse().ok())
-                .map(Duration::from_secs);
+        self.came(bytes.len());
+        if is_passing(status) {
             let answer = Answer {
                 status,
                 headers: parts.headers,
                 bytes,
                 url: ask.url.clone(),
             };
-            return Err(Fault {
-                wait,
-                ..answer.refusal(&shown).again()
-            });
+            return Err(answer.passing(&shown));
         }
         let whole = stated.is_none_or(|n| bytes.len() as u64 >= n.min(most));
         if !refused && (result.is_err() || !whole) {
@@ -372,6 +398,11 @@ impl Network {
             url: ask.url.clone(),
         })
     }
+}
+
+/// Whether a status is one that may be another one soon.
+pub(super) fn is_passing(status: u16) -> bool {
+    matches!(status, 429 | 500 | 502 | 503 | 504)
 }
 
 /// Why a request came to nothing.

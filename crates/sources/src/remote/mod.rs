@@ -6,6 +6,9 @@
 //! is an error.
 
 mod bucket;
+mod download;
+#[cfg(test)]
+mod download_tests;
 mod file;
 mod http;
 mod hub;
@@ -14,6 +17,7 @@ mod sign;
 mod tests;
 mod web;
 
+pub use download::{Downloaded, FetchError};
 pub use http::{Network, NetworkOptions, Secret, Traffic};
 pub use hub::HubPlace;
 

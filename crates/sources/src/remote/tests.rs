@@ -12,22 +12,22 @@ use wellhead_core::Blob;
 
 /// A request as the server saw it.
 #[derive(Clone, Debug)]
-struct Seen {
-    path: String,
-    head: String,
-    range: Option<(u64, u64)>,
+pub(super) struct Seen {
+    pub(super) path: String,
+    pub(super) head: String,
+    pub(super) range: Option<(u64, u64)>,
     /// How many requests came before it.
-    number: usize,
+    pub(super) number: usize,
 }
 
-struct Server {
-    url: String,
+pub(super) struct Server {
+    pub(super) url: String,
     seen: Arc<Mutex<Vec<Seen>>>,
 }
 
 impl Server {
     /// Answers each request with the bytes that `answer` makes, and closes.
-    fn new(answer: impl Fn(&Seen) -> Vec<u8> + Send + 'static) -> Self {
+    pub(super) fn new(answer: impl Fn(&Seen) -> Vec<u8> + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let seen = Arc::new(Mutex::new(Vec::new()));
@@ -61,12 +61,12 @@ impl Server {
         Self { url, seen }
     }
 
-    fn seen(&self) -> Vec<Seen> {
+    pub(super) fn seen(&self) -> Vec<Seen> {
         self.seen.lock().unwrap().clone()
     }
 }
 
-fn network(change: impl FnOnce(&mut NetworkOptions)) -> Arc<Network> {
+pub(super) fn network(change: impl FnOnce(&mut NetworkOptions)) -> Arc<Network> {
     let mut options = NetworkOptions {
         timeout: Duration::from_secs(5),
         tries: 3,
@@ -77,7 +77,7 @@ fn network(change: impl FnOnce(&mut NetworkOptions)) -> Arc<Network> {
     Network::new(options).unwrap()
 }
 
-fn answer(status: &str, headers: &str, body: &[u8]) -> Vec<u8> {
+pub(super) fn answer(status: &str, headers: &str, body: &[u8]) -> Vec<u8> {
     let mut out = format!(
         "HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {}\r\n{headers}\r\n",
         body.len()
