@@ -6,11 +6,22 @@ use crate::index::Address;
 /// The simple interface of the Python Package Index.
 pub(crate) const PYPI: &str = "https://pypi.org/simple";
 
-/// Where channels of conda lie that are named without an address.
+/// The server that bare names of conda's channels belong to.
 pub(crate) const CONDA: &str = "https://conda.anaconda.org";
 
-/// The first of the channels that `defaults` stands for.
+/// What the channel `defaults` stands for.
 pub(crate) const CONDA_DEFAULTS: &str = "https://repo.anaconda.com/pkgs/main";
+
+/// Servers of conda channels, where each channel has an owner.
+const CHANNELS: &[&str] = &[
+    "conda.anaconda.org",
+    "repo.anaconda.com",
+    "repo.prefix.dev",
+    "prefix.dev",
+];
+
+/// Channels to which everybody can propose packages, on any of those servers and on mirrors of them.
+const OPEN_CHANNELS: &[&str] = &["conda-forge", "bioconda"];
 
 /// Hosts that serve the Python Package Index, or all of its names.
 const PUBLIC: &[&str] = &[
@@ -50,11 +61,18 @@ pub(crate) const PROJECTS: &[&str] = &[
 
 /// Whether an index serves the names of the Python Package Index, so that everybody can publish there.
 pub(crate) fn is_public(address: &Address) -> bool {
+    if CHANNELS.contains(&address.host.as_str()) {
+        let name = address.shown.trim_end_matches('/').rsplit('/').next();
+        return name.is_some_and(|name| OPEN_CHANNELS.contains(&name));
+    }
     PUBLIC.contains(&address.host.as_str())
 }
 
-/// Whether an index serves the wheels of a well-known project only.
+/// Whether an index serves what its well-known owner publishes only.
 pub(crate) fn is_project(address: &Address) -> bool {
+    if CHANNELS.contains(&address.host.as_str()) {
+        return !is_public(address);
+    }
     let rest = address.shown.split_once("://").map_or("", |(_, rest)| rest);
     let rest = format!("{}/", rest.trim_end_matches('/').to_ascii_lowercase());
     PROJECTS.iter().any(|p| rest.starts_with(p))

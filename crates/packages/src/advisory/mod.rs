@@ -11,8 +11,8 @@ mod flaw;
 mod import;
 mod osv;
 mod range;
-mod records;
 mod record;
+mod records;
 mod scores;
 
 pub use crate::version::PyVersion;

@@ -1,10 +1,17 @@
 //! Where packages come from: the effective configuration of an installer, not a rule per line.
 
+pub(crate) mod conda;
+mod derive;
 mod pip_config;
+pub(crate) mod pixi;
 mod url;
+pub(crate) mod uv;
 
+pub use conda::{channel, read_conda_config};
+pub use derive::{Contest, DecidedBy, Derivation, Exposure, Passing, Rivalry, SourceCandidate};
 pub use pip_config::read_pip_config;
 pub use url::{Address, Masked, mask};
+pub use uv::read_uv_config;
 
 use wellhead_core::Location;
 
@@ -19,11 +26,11 @@ pub enum Manager {
     Poetry,
     /// PDM: one pool, unless told to respect the order.
     Pdm,
-    /// Pipenv: the first source, and others only for packages that name them.
+    /// Pipenv: one source for each package.
     Pipenv,
-    /// conda: channels, by their priority.
+    /// conda and mamba: channels in an order that shields as far as the priority says.
     Conda,
-    /// pixi: channels strictly in their order, and the indexes of its packages from PyPI.
+    /// pixi: channels of conda, and the Python index as uv takes it.
     Pixi,
 }
 
@@ -84,10 +91,32 @@ pub enum Strategy {
     UnsafeBestMatch,
 }
 
+/// How far the order of channels shields (`channel_priority` of conda).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChannelPriority {
+    /// The first channel that knows the name is the only one.
+    Strict,
+    /// A later channel is asked where no version of an earlier one fits.
+    Flexible,
+    /// The best version of all channels.
+    Disabled,
+}
+
+/// Which packages a source is for (`include_packages`, `exclude_packages` of PDM): patterns of names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceFilter {
+    /// The name of the source.
+    pub index: String,
+    /// Packages that come from such sources only.
+    pub include: Vec<String>,
+    /// Packages that never come from it.
+    pub exclude: Vec<String>,
+}
+
 /// A host for which the check of its certificate is off.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TrustedHost {
-    /// The host, safe to show.
+    /// The host, safe to show; `*` for all.
     pub host: String,
     /// The line that says so.
     pub declared: Location,
@@ -110,6 +139,24 @@ pub struct IndexSettings {
     pub strategy: Option<(Strategy, Location)>,
     /// PDM asks its sources in their order.
     pub respect_source_order: bool,
+    /// Whose command it is, where the settings are those of one.
+    pub installer: Option<Manager>,
+    /// How many of the first entries are variables, which an option of the command replaces.
+    pub variables: usize,
+    /// What holds instead for one command only: `download`, `uv pip`.
+    pub variants: Vec<(String, Self)>,
+    /// Which packages the sources of PDM are for.
+    pub filters: Vec<SourceFilter>,
+    /// How pixi chooses between indexes of Python packages, and the line that says so.
+    pub pypi_strategy: Option<(Strategy, Location)>,
+    /// How far the order of channels shields, and the line that says so.
+    pub channel_priority: Option<(ChannelPriority, Option<Location>)>,
+    /// The server that bare names of channels belong to.
+    pub channel_alias: Option<String>,
+    /// Names of channels with a server of their own.
+    pub custom_channels: Vec<(String, String)>,
+    /// What `defaults` stands for.
+    pub default_channels: Vec<String>,
     /// Packages that may come from one named index only: package, index.
     pub pinned: Vec<(String, String)>,
     /// Places where an address holds a password or token; excerpts have it blotted out.

@@ -4,7 +4,7 @@
 //! adds is not asked by the next.
 
 use super::{Include, Line, LineUse, Manifest, ManifestKind, requirements::component};
-use crate::index::{Address, IndexEntry, IndexRole, Manager, Strategy, TrustedHost, mask};
+use crate::index::{Address, IndexEntry, IndexRole, Manager, TrustedHost, mask};
 use std::ops::Range;
 use wellhead_core::{ArtifactPath, Lines, Location, escape};
 
@@ -67,7 +67,6 @@ const TAKES_VALUE: &[&str] = &[
     "-P",
     "--upgrade-package",
     "--reinstall-package",
-    "--index-strategy",
 ];
 
 /// The manifests that the commands are, each with the variables that hold for it.
@@ -101,6 +100,7 @@ pub fn read_installs(
             .partition(|e| mine(&e.declared));
         settings.entries = own;
         settings.inherited = inherited;
+        settings.variables = settings.variables.saturating_sub(settings.inherited.len());
         settings.trusted_hosts.retain(|h| mine(&h.declared));
     }
     if out.is_empty() {
@@ -204,6 +204,7 @@ impl Reader<'_> {
     fn command(&self, words: &[Spoken<'_>], variables: &[(&str, Spoken<'_>)]) -> Option<Manifest> {
         let (manager, rest) = installs(words)?;
         let mut out = Manifest::new(ManifestKind::Commands);
+        out.indexes.installer = Some(manager);
         for (name, value) in variables {
             self.variable(name, value, &mut out);
         }
@@ -216,6 +217,7 @@ impl Reader<'_> {
                 self.variable(name, &Spoken { text: value, span }, &mut out);
             }
         }
+        out.indexes.variables = out.indexes.entries.len();
         let mut rest = rest.iter();
         while let Some(word) = rest.next() {
             if word.text == "--" {
@@ -279,11 +281,7 @@ impl Reader<'_> {
     }
 
     fn strategy(&self, value: &Spoken<'_>, out: &mut Manifest) {
-        let strategy = match value.text {
-            "unsafe-best-match" => Strategy::UnsafeBestMatch,
-            "unsafe-first-match" => Strategy::UnsafeFirstMatch,
-            _ => Strategy::FirstIndex,
-        };
+        let strategy = crate::index::uv::strategy(Some(value.text));
         out.indexes.strategy = Some((strategy, (self.at)(&value.span, "")));
     }
 
@@ -315,6 +313,7 @@ impl Reader<'_> {
                     self.index(Manager::Uv, IndexRole::Default, &word, out);
                 }
                 "UV_INDEX" | "UV_EXTRA_INDEX_URL" => self.index(Manager::Uv, IndexRole::Extra, &word, out),
+                "UV_FIND_LINKS" => self.index(Manager::Uv, IndexRole::FindLinks, &word, out),
                 "UV_INDEX_STRATEGY" => self.strategy(&word, out),
                 "PIP_TRUSTED_HOST" | "UV_INSECURE_HOST" => out.indexes.trusted_hosts.push(TrustedHost {
                     host: escape(text),
@@ -323,7 +322,9 @@ impl Reader<'_> {
                 "PIP_REQUIRE_HASHES" | "UV_REQUIRE_HASHES" => {
                     out.indexes.require_hashes |= !matches!(text, "0" | "false" | "no" | "off");
                 }
-                "PIP_NO_INDEX" => out.indexes.no_index |= !matches!(text, "0" | "false" | "no" | "off"),
+                "PIP_NO_INDEX" | "UV_NO_INDEX" => {
+                    out.indexes.no_index |= !matches!(text, "0" | "false" | "no" | "off");
+                }
                 _ => {}
             }
         }
@@ -359,6 +360,7 @@ fn is_setting(name: &str) -> bool {
             | "--find-links"
             | "--trusted-host"
             | "--allow-insecure-host"
+            | "--index-strategy"
             | "-r"
             | "--requirement"
             | "--requirements"

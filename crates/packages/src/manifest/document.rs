@@ -8,7 +8,7 @@ use wellhead_formats::text::{Entry, Node, json, toml, yaml};
 
 /// The syntaxes of structured files.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Syntax {
+pub(crate) enum Syntax {
     Json,
     Toml,
     Yaml,
@@ -25,21 +25,21 @@ impl Syntax {
 }
 
 /// What is parsed in the place of a text.
-pub(super) type View<'v> = &'v dyn Fn(&str) -> String;
+pub(crate) type View<'v> = &'v dyn Fn(&str) -> String;
 
 /// A parsed file.
-pub(super) struct Document<'a> {
+pub(crate) struct Document<'a> {
     artifact: &'a ArtifactPath,
     text: Cow<'a, str>,
     lines: Lines,
     secrets: Vec<Range<usize>>,
     /// The root table.
-    pub(super) root: Node,
+    pub(crate) root: Node,
 }
 
 impl<'a> Document<'a> {
     /// Parses a TOML text; the error is the manifest that says why nothing could be read.
-    pub(super) fn parse(
+    pub(crate) fn parse(
         kind: ManifestKind,
         artifact: &'a ArtifactPath,
         text: &'a str,
@@ -106,17 +106,17 @@ impl<'a> Document<'a> {
     }
 
     /// A place in the text.
-    pub(super) fn at(&self, range: Range<usize>, label: &str) -> Location {
+    pub(crate) fn at(&self, range: Range<usize>, label: &str) -> Location {
         Location::text_in(self.artifact, &self.text, &self.lines, range, label)
     }
 
     /// The line of an entry: key and value.
-    pub(super) fn entry(&self, entry: &Entry, label: &str) -> Location {
+    pub(crate) fn entry(&self, entry: &Entry, label: &str) -> Location {
         self.at(entry.key_span.start..entry.node.span.end, label)
     }
 
     /// The lines of a locked package: its name, and its version below it.
-    pub(super) fn package(&self, table: &Node) -> Location {
+    pub(crate) fn package(&self, table: &Node) -> Location {
         let named = |key: &str| table.entries().iter().rev().find(|e| e.key == key);
         let Some(name) = named("name") else {
             return self.at(table.span.clone(), "");
@@ -138,7 +138,7 @@ impl<'a> Document<'a> {
 }
 
 /// Adds a problem.
-pub(super) fn problem(manifest: &mut Manifest, at: Location, message: impl Into<String>) {
+pub(crate) fn problem(manifest: &mut Manifest, at: Location, message: impl Into<String>) {
     manifest.problems.push(Problem {
         message: message.into(),
         at,
@@ -159,6 +159,6 @@ pub(super) fn paid(manifest: &mut Manifest, budget: &mut Budget, at: impl FnOnce
 }
 
 /// The text of a string value, escaped.
-pub(super) fn shown(node: Option<&Node>) -> Option<String> {
+pub(crate) fn shown(node: Option<&Node>) -> Option<String> {
     node.and_then(Node::as_str).map(escape)
 }

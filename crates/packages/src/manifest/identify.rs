@@ -21,6 +21,8 @@ pub fn identify_manifest(path: &str, text: &str) -> Option<ManifestKind> {
         "hatch.toml" => return Some(ManifestKind::Hatch),
         "setup.cfg" => return setuptools::is_cfg(text).then_some(ManifestKind::SetupCfg),
         "setup.py" if setuptools::is_py(text) => return Some(ManifestKind::SetupPy),
+        "uv.toml" => return Some(ManifestKind::UvConfig),
+        ".condarc" | "condarc" | ".mambarc" | "mambarc" => return Some(ManifestKind::CondaConfig),
         _ => {}
     }
     if let Some(kind) = by_extension(&name, text) {

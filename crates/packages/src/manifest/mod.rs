@@ -8,7 +8,7 @@ mod commands;
 mod conda;
 mod conda_explicit;
 mod conda_lock;
-mod document;
+pub(crate) mod document;
 mod hatch;
 mod identify;
 mod installed;
@@ -62,6 +62,10 @@ pub enum ManifestKind {
     Pylock,
     /// `pip.conf`, `pip.ini`: no packages, only where they come from.
     PipConfig,
+    /// `uv.toml`: no packages, only where they come from.
+    UvConfig,
+    /// `.condarc`, `.mambarc`: likewise, for conda.
+    CondaConfig,
     /// Commands that install, in a recipe or a script.
     Commands,
     /// Packages found installed: an environment, an image, or what a wheel holds.
@@ -107,6 +111,8 @@ impl ManifestKind {
             Self::PoetryLock => "poetry-lock",
             Self::Pylock => "pylock",
             Self::PipConfig => "pip-config",
+            Self::UvConfig => "uv-config",
+            Self::CondaConfig => "conda-config",
             Self::Commands => "commands",
             Self::Installed => "installed",
             Self::CycloneDx => "cyclonedx",
@@ -262,6 +268,8 @@ pub fn read_manifest(
         ManifestKind::PoetryLock => read_poetry_lock(artifact, text, budget),
         ManifestKind::Pylock => read_pylock(artifact, text, budget),
         ManifestKind::PipConfig => crate::index::read_pip_config(artifact, text, budget),
+        ManifestKind::UvConfig => crate::index::read_uv_config(artifact, text, budget),
+        ManifestKind::CondaConfig => crate::index::read_conda_config(artifact, text, budget),
         // Words of a command are not to be had from a text alone: see `read_installs`.
         ManifestKind::Commands => Manifest::new(kind),
         // What is installed is read from many files: see `read_metadata`.

@@ -11,7 +11,7 @@ use super::{
     requirements::from_requirement,
 };
 use crate::{
-    index::{Address, IndexEntry, IndexRole, Manager, Strategy},
+    index::{Address, IndexEntry, IndexRole, Manager, SourceFilter, pixi::pixi_settings, uv::uv_settings},
     name::normalise,
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -349,7 +349,9 @@ impl<'a> Reader<'a, '_> {
                 _ => vec![&entry.node],
             };
             for value in &values {
-                if let Some(index) = value.get("index").and_then(Node::as_str) {
+                // Where its marker does not hold, the package comes from any index.
+                let always = value.get("marker").is_none();
+                if let Some(index) = value.get("index").and_then(Node::as_str).filter(|_| always) {
                     self.out.indexes.pinned.push((escape(&name), escape(index)));
                 }
             }
@@ -376,8 +378,13 @@ impl<'a> Reader<'a, '_> {
     }
 
     fn indexes(&mut self) {
-        for table in [&["tool", "uv"][..], &["tool", "uv", "pip"]] {
-            self.uv_indexes(table);
+        let document = self.document;
+        let at = |range, label: &str| document.at(range, label);
+        if let Some(uv) = self.get(&["tool", "uv"]) {
+            uv_settings(uv, &at, &mut self.out);
+        }
+        if let Some(pixi) = self.get(&["tool", "pixi"]) {
+            pixi_settings(pixi, &at, &mut self.out.indexes);
         }
         for item in self
             .get(&["tool", "poetry", "source"])
@@ -406,6 +413,7 @@ impl<'a> Reader<'a, '_> {
                 _ => IndexRole::Extra,
             };
             self.index(Manager::Pdm, role, item);
+            self.filter(item);
             if item.get("verify_ssl").and_then(Node::as_bool) == Some(false)
                 && let Some(url) = item.get("url").and_then(Node::as_str)
             {
@@ -423,54 +431,25 @@ impl<'a> Reader<'a, '_> {
             self.flag(&["tool", "pdm", "resolution", "respect-source-order"]) == Some(true);
     }
 
-    fn uv_indexes(&mut self, table: &[&str]) {
-        let Some(uv) = self.get(table) else { return };
-        for item in uv.get("index").map(Node::items).unwrap_or_default() {
-            let is = |key: &str| item.get(key).and_then(Node::as_bool) == Some(true);
-            let role = if is("explicit") {
-                IndexRole::Explicit
-            } else if is("default") {
-                IndexRole::Default
-            } else if item.get("format").and_then(Node::as_str) == Some("flat") {
-                IndexRole::FindLinks
-            } else {
-                IndexRole::Extra
-            };
-            self.index(Manager::Uv, role, item);
+    /// Which packages a source of PDM is for.
+    fn filter(&mut self, item: &Node) {
+        let patterns = |key: &str| -> Vec<String> {
+            let items = item.get(key).map(Node::items).unwrap_or_default();
+            let texts = items.iter().filter_map(Node::as_str);
+            texts
+                .map(|p| p.to_ascii_lowercase().replace(['_', '.'], "-"))
+                .collect()
+        };
+        let (include, exclude) = (patterns("include_packages"), patterns("exclude_packages"));
+        if let Some(index) = shown(item.get("name"))
+            && !(include.is_empty() && exclude.is_empty())
+        {
+            self.out.indexes.filters.push(SourceFilter {
+                index,
+                include,
+                exclude,
+            });
         }
-        for (key, role) in [
-            ("index-url", IndexRole::Default),
-            ("extra-index-url", IndexRole::Extra),
-            ("find-links", IndexRole::FindLinks),
-        ] {
-            let Some(value) = uv.get(key) else { continue };
-            for node in std::iter::once(value).chain(value.items()) {
-                if let Some(url) = node.as_str() {
-                    self.push_index(Manager::Uv, role, None, url, node);
-                }
-            }
-        }
-        if let Some(node) = uv.get("index-strategy") {
-            let strategy = match node.as_str() {
-                Some("unsafe-best-match") => Strategy::UnsafeBestMatch,
-                Some("unsafe-first-match") => Strategy::UnsafeFirstMatch,
-                _ => Strategy::FirstIndex,
-            };
-            let at = self.document.at(node.span.clone(), "");
-            self.out.indexes.strategy = Some((strategy, at));
-        }
-        for node in uv.get("allow-insecure-host").map(Node::items).unwrap_or_default() {
-            if let Some(host) = node.as_str() {
-                let declared = self
-                    .document
-                    .at(node.span.clone(), "its certificate is not checked");
-                self.out.indexes.trusted_hosts.push(crate::index::TrustedHost {
-                    host: escape(host),
-                    declared,
-                });
-            }
-        }
-        self.out.indexes.no_index |= uv.get("no-index").and_then(Node::as_bool) == Some(true);
     }
 
     fn index(&mut self, manager: Manager, role: IndexRole, item: &Node) {

@@ -3,7 +3,10 @@ use wellhead_core::{
     Confidence, Finding, Measure, Reference, Risk, Rule, RuleStatus, Scenario, Severity, Sink, ThreatProfile,
     code,
 };
-use wellhead_packages::{Exposure, Project, Rivalry, index::Manager};
+use wellhead_packages::{
+    Exposure, Project, Rivalry,
+    index::{DecidedBy, Manager},
+};
 
 /// Dependency confusion, derived from the effective configuration.
 pub(crate) static EXTRA_INDEX_CONFUSION: Rule = Rule {
@@ -39,11 +42,19 @@ pub(crate) static EXTRA_INDEX_CONFUSION: Rule = Rule {
 
 pub(crate) fn check(project: &Project, sink: &mut Sink) {
     for exposure in project.exposures() {
-        sink.push(finding(&exposure));
+        if let Some(finding) = finding(&exposure) {
+            sink.push(finding);
+        }
     }
 }
 
-fn finding(e: &Exposure) -> Finding {
+fn finding(e: &Exposure) -> Option<Finding> {
+    // A project that asks its own index first and the public one for the rest does what it should; only the settings
+    // that are made to go on asking are worth a word.
+    let asked_for = matches!(e.manager, Manager::Uv | Manager::Pixi | Manager::Conda);
+    if e.only_without_fit && !asked_for {
+        return None;
+    }
     let (added, other) = (code(&e.added.shown), code(&e.other.shown));
     let which = match e.packages.as_slice() {
         [] => "a package".to_owned(),
@@ -53,9 +64,13 @@ fn finding(e: &Exposure) -> Finding {
     };
     let pinned = !e.packages.is_empty() && e.exact == e.packages.len();
     let (message, severity) = match e.rivalry {
+        Rivalry::PublicAndPrivate if e.only_without_fit => (
+            format!("{which} comes from the public index where no version of the private one fits"),
+            Severity::Low,
+        ),
         Rivalry::PublicAndPrivate => (
             format!("anyone who publishes {which} on the public index decides what is installed"),
-            if e.manager == Manager::Poetry || e.locked {
+            if e.locked || e.manager == Manager::Conda || e.decided_by == DecidedBy::FirstMatch {
                 Severity::Medium
             } else {
                 Severity::High
@@ -76,36 +91,50 @@ fn finding(e: &Exposure) -> Finding {
             },
         ),
     };
-    let mut finding = Finding::new(
-        &EXTRA_INDEX_CONFUSION,
-        message,
-        labelled(&e.declared, "asked with equal rights"),
-    )
-    .severity(severity)
-    .subject(format!("{} {}", e.manager.name(), e.added.shown))
-    .note(format!(
-        "{} asks {added} and {other} and takes {}",
-        e.manager.name(),
-        if e.manager == Manager::Poetry {
-            "the public one where it knows the name"
-        } else {
-            "the best version of all"
-        }
-    ))
-    .property("manager", e.manager.name())
-    .property("index", e.added.shown.as_str())
-    .property("other_index", e.other.shown.as_str())
-    .property("packages", e.packages.clone());
+    let mut finding = Finding::new(&EXTRA_INDEX_CONFUSION, message, labelled(&e.declared, label(e)))
+        .severity(severity)
+        .subject(format!("{} {}", e.manager.name(), e.added.shown))
+        .note(format!(
+            "{}: {}",
+            e.command.as_deref().unwrap_or(e.manager.name()),
+            e.why
+        ))
+        .property("manager", e.manager.name())
+        .property("index", e.added.shown.as_str())
+        .property("other_index", e.other.shown.as_str())
+        .property("packages", e.packages.clone());
     if e.packages.is_empty() || e.rivalry == Rivalry::TwoPrivate {
         finding = finding.confidence(Confidence::Medium);
     }
     if e.locked {
         finding = finding.note("the lock holds until it is made anew");
     }
-    let advice = match e.manager {
+    for help in advice(e) {
+        finding = finding.help(help);
+    }
+    Some(finding)
+}
+
+fn label(e: &Exposure) -> &'static str {
+    match e.decided_by {
+        DecidedBy::FirstSource | DecidedBy::FirstMatch if e.only_without_fit => {
+            "asked where nothing else fits"
+        }
+        DecidedBy::FirstSource | DecidedBy::FirstMatch => "the order decides",
+        _ => "asked with equal rights",
+    }
+}
+
+fn advice(e: &Exposure) -> [&'static str; 2] {
+    let ordered = matches!(e.decided_by, DecidedBy::FirstSource | DecidedBy::FirstMatch);
+    match e.manager {
         Manager::Pip => [
             "let one index serve all: `--index-url` of a proxy that holds both",
             "or pin every package exactly and with `--hash`, so that no other file is accepted",
+        ],
+        Manager::Uv if ordered && !e.only_without_fit => [
+            "name the private index before the public one, or make the public one `default`",
+            "name the index of each private package in `[tool.uv.sources]`, and make the index `explicit`",
         ],
         Manager::Uv => [
             "drop `index-strategy`: uv's own `first-index` is safe",
@@ -116,26 +145,22 @@ fn finding(e: &Exposure) -> Finding {
             "commit `poetry.lock`",
         ],
         Manager::Pdm => [
-            "set `respect-source-order = true` in `[tool.pdm.resolution]`",
-            "or let one index serve all",
+            "name the private packages in the source's `include_packages`",
+            "or set `respect-source-order = true` in `[tool.pdm.resolution]` and name the private source before one called `pypi`",
         ],
         Manager::Pipenv => [
-            "drop `install_search_all_sources`",
-            "name the source of each private package: `index = \"…\"`",
+            "name the source of each private package: `index = …`",
+            "commit `Pipfile.lock`",
         ],
         Manager::Conda => [
-            "set `channel_priority: strict`",
-            "name the channel of each package: `channel::package`",
+            "set `channel_priority: strict` and name the private channel first",
+            "or name the channel with the package: `channel::package`",
         ],
         Manager::Pixi => [
-            "leave `channel-priority` and `index-strategy` at their strict defaults",
-            "name the channel or the index of each private package",
+            "drop `channel-priority` and `index-strategy`: pixi's own ways are safe",
+            "name the private channel or index before the public one",
         ],
-    };
-    for help in advice {
-        finding = finding.help(help);
     }
-    finding
 }
 
 #[cfg(test)]

@@ -1,0 +1,507 @@
+//! Which sources could supply each package: a derivation per package, and from it what is exposed.
+//!
+//! The one decision: every manager's way of choosing comes down to *ranks*. Sources of one rank compete and the best
+//! version wins; a source of a later rank is asked only when those before it had nothing ([`Passing`]). Who could change
+//! what installs is then one question to all managers: is there a source in other hands at the same rank or an earlier
+//! one? What each manager does is written in a file of its own, and proved against the real clients in
+//! `crates/cli/tests/cli/clients.rs`.
+
+mod conda;
+mod locks;
+mod pdm;
+mod pip;
+mod pipenv;
+mod pixi;
+mod poetry;
+mod rivals;
+#[cfg(test)]
+mod tests;
+mod uv;
+
+use super::{Address, IndexEntry, IndexRole, Manager};
+use crate::{project::Project, well_known};
+use std::{collections::BTreeSet, sync::Arc};
+use wellhead_core::{ArtifactPath, Bucket, Component, Location, Source, code};
+
+/// One source that could be asked for a package.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceCandidate {
+    /// Where it is.
+    pub address: Address,
+    /// Its part in the configuration.
+    pub role: IndexRole,
+    /// Its name, where it has one.
+    pub name: Option<String>,
+    /// The line that names it; `None` for the manager's own default.
+    pub declared: Option<Location>,
+    /// Sources of one rank compete, and earlier ranks are asked first.
+    pub rank: usize,
+}
+
+impl SourceCandidate {
+    pub(crate) fn of(entry: &IndexEntry, rank: usize) -> Self {
+        Self {
+            address: entry.address.clone(),
+            role: entry.role,
+            name: entry.name.clone(),
+            declared: Some(entry.declared.clone()),
+            rank,
+        }
+    }
+
+    /// The public index, which a manager asks without being told.
+    pub(crate) fn public(rank: usize) -> Self {
+        Self {
+            address: Address::new(well_known::PYPI),
+            role: IndexRole::Default,
+            name: None,
+            declared: None,
+            rank,
+        }
+    }
+}
+
+/// When a manager goes on from one rank of sources to the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Passing {
+    /// When no source of the rank knows the name.
+    UnknownName,
+    /// When no version there fits what is asked for.
+    NoVersionFits,
+}
+
+/// What decides which file of a package gets installed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum DecidedBy {
+    /// A digest: whoever serves it, only the same bytes are taken.
+    Hash,
+    /// A lock says version and source until it is made anew.
+    Lock,
+    /// The package names its address, repository or path itself.
+    Address,
+    /// The package names the one source that is asked.
+    Named,
+    /// There is one source only.
+    OnlySource,
+    /// Nothing is asked, so nothing gets installed.
+    Nothing,
+    /// The order of the sources: the first that knows the name is the only one.
+    FirstSource,
+    /// The order of the sources: the first with a version that fits.
+    FirstMatch,
+    /// The best version of all sources that are asked alike.
+    BestVersion,
+}
+
+impl DecidedBy {
+    /// What it means, as the end of "asked: …; ".
+    pub fn describe(self) -> &'static str {
+        match self {
+            Self::Hash => "only the file with the stated hash is taken",
+            Self::Lock => "the lock says which, until it is made anew",
+            Self::Address => "the package names its place itself",
+            Self::Named => "the package names its source",
+            Self::OnlySource => "no other source is asked",
+            Self::Nothing => "no source is asked",
+            Self::FirstSource => "the first that knows the name is the only one",
+            Self::FirstMatch => "the first with a version that fits wins",
+            Self::BestVersion => "the best version of all wins",
+        }
+    }
+}
+
+/// Who the two sources are that compete.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Rivalry {
+    /// One of them is open to everybody, the other is private: whoever publishes the private names decides.
+    PublicAndPrivate,
+    /// Both are private, in different hands.
+    TwoPrivate,
+    /// The public index, and the wheels of a well-known project.
+    PublicAndProject,
+}
+
+/// A source that could replace what another one supplies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Contest {
+    /// Who competes.
+    pub rivalry: Rivalry,
+    /// The source that was meant, by its place in [`Derivation::sources`].
+    pub meant: usize,
+    /// The source that could supply instead.
+    pub rival: usize,
+    /// It gets its chance only where no version of the source that was meant fits.
+    pub only_without_fit: bool,
+}
+
+/// Which sources could supply one package, and what decides between them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Derivation {
+    /// Whose way of choosing it is.
+    pub manager: Manager,
+    /// The command or mode it holds for, where it does not hold for all: `uv pip`, `pip download`.
+    pub command: Option<Arc<str>>,
+    /// The file that asks for the package.
+    pub scope: ArtifactPath,
+    /// The package, in its normal form.
+    pub package: String,
+    /// The line that asks for it.
+    pub declared: Location,
+    /// The sources that are asked, in the order of their ranks.
+    pub sources: Arc<[SourceCandidate]>,
+    /// When the next rank is asked.
+    pub passing: Passing,
+    /// What decides.
+    pub decided_by: DecidedBy,
+    /// Whether its version is stated exactly.
+    pub exact: bool,
+    /// Whether a lock holds until it is made anew.
+    pub locked: bool,
+    /// The worst way in which somebody on another source could change what installs.
+    pub exposed: Option<Contest>,
+    /// The derivation in words: `asked: A, then B; the first that knows the name is the only one`.
+    pub why: Arc<str>,
+}
+
+impl Derivation {
+    /// The sources that could supply the package although one of those that `trusted` names has it: none of them may
+    /// be left for a proof that it can only come from there. `None` where no trusted source is asked at all.
+    pub fn rivals<'a>(
+        &'a self,
+        trusted: &'a dyn Fn(&SourceCandidate) -> bool,
+    ) -> Option<impl Iterator<Item = &'a SourceCandidate>> {
+        // The earliest rank in which a trusted source is asked; whatever stands there or before gets its say first.
+        let rank = self.sources.iter().filter(|s| trusted(s)).map(|s| s.rank).min()?;
+        let decides = move |s: &&SourceCandidate| {
+            s.rank <= rank || (self.passing == Passing::NoVersionFits && !self.locked)
+        };
+        let any_bytes = self.decided_by != DecidedBy::Hash;
+        Some(
+            self.sources
+                .iter()
+                .filter(move |s| any_bytes && !trusted(s))
+                .filter(decides),
+        )
+    }
+}
+
+/// A configuration in which someone on another source could change what gets installed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Exposure {
+    /// Whose way of choosing lets them.
+    pub manager: Manager,
+    /// The command it holds for, where it does not hold for all.
+    pub command: Option<Arc<str>>,
+    /// Who competes.
+    pub rivalry: Rivalry,
+    /// The index that was added.
+    pub added: Address,
+    /// The one it competes with.
+    pub other: Address,
+    /// What decides between them.
+    pub decided_by: DecidedBy,
+    /// It happens only where no version of the source that was meant fits.
+    pub only_without_fit: bool,
+    /// The packages that either could supply, sorted.
+    pub packages: Vec<String>,
+    /// How many of them have an exact version.
+    pub exact: usize,
+    /// Whether a lock says what gets installed until it is made anew.
+    pub locked: bool,
+    /// The derivation in words.
+    pub why: Arc<str>,
+    /// The lines that make it so.
+    pub declared: Location,
+}
+
+/// Packages that are asked of the same sources in the same way.
+pub(crate) struct Pool<'a> {
+    pub(crate) manager: Manager,
+    pub(crate) command: Option<Arc<str>>,
+    pub(crate) scope: ArtifactPath,
+    pub(crate) sources: Vec<SourceCandidate>,
+    pub(crate) passing: Passing,
+    /// The setting that makes the sources equal, which is what has to change.
+    pub(crate) blame: Option<Location>,
+    pub(crate) locked: bool,
+    /// The manager refuses what no hash proves.
+    pub(crate) hash_mode: bool,
+    /// Whether the configuration counts although the project names no package for it.
+    pub(crate) alone: bool,
+    pub(crate) members: Vec<Member<'a>>,
+}
+
+/// A package of a pool.
+pub(crate) struct Member<'a> {
+    pub(crate) component: &'a Component,
+    /// The only sources that are asked for it, by its own declaration.
+    pub(crate) named: Option<Vec<SourceCandidate>>,
+}
+
+impl<'a> Pool<'a> {
+    pub(crate) fn new(manager: Manager, scope: &ArtifactPath, sources: Vec<SourceCandidate>) -> Self {
+        Self {
+            manager,
+            command: None,
+            scope: scope.clone(),
+            sources,
+            passing: Passing::UnknownName,
+            blame: None,
+            locked: false,
+            hash_mode: false,
+            alone: false,
+            members: Vec::new(),
+        }
+    }
+
+    pub(crate) fn with(mut self, components: impl Iterator<Item = &'a Component>) -> Self {
+        self.members = components
+            .map(|component| Member {
+                component,
+                named: None,
+            })
+            .collect();
+        self
+    }
+
+    fn strategy(&self) -> DecidedBy {
+        match self.sources.as_slice() {
+            [] => DecidedBy::Nothing,
+            [_] => DecidedBy::OnlySource,
+            [first, rest @ ..] if rest.iter().all(|s| s.rank == first.rank) => DecidedBy::BestVersion,
+            _ if self.passing == Passing::NoVersionFits => DecidedBy::FirstMatch,
+            _ => DecidedBy::FirstSource,
+        }
+    }
+
+    fn decided_by(&self, member: &Member<'_>) -> DecidedBy {
+        let c = member.component;
+        if !matches!(c.source, Source::Registry { .. }) {
+            return DecidedBy::Address;
+        }
+        if self.hash_mode || c.hashes.iter().any(|d| d.algorithm.is_strong()) {
+            return DecidedBy::Hash;
+        }
+        match &member.named {
+            Some(_) => DecidedBy::Named,
+            None => self.strategy(),
+        }
+    }
+
+    /// Whether somebody could put another file in the place of this member's.
+    fn open(&self, member: &Member<'_>, rivalry: Rivalry) -> bool {
+        // The public index refuses local versions, so a pin of one names its source.
+        let local = member
+            .component
+            .version
+            .as_deref()
+            .is_some_and(|v| v.contains('+'));
+        matches!(
+            self.decided_by(member),
+            DecidedBy::BestVersion | DecidedBy::FirstSource | DecidedBy::FirstMatch
+        ) && (rivalry == Rivalry::TwoPrivate || !local)
+    }
+
+    fn why(&self, sources: &[SourceCandidate], decided_by: DecidedBy) -> Arc<str> {
+        /// As many as a reader takes in.
+        const SHOWN: usize = 6;
+        let mut out = String::new();
+        let mut last = None;
+        for source in sources.iter().take(SHOWN) {
+            let joint = match last {
+                None => "asked: ",
+                Some(rank) if rank == source.rank => " and ",
+                Some(_) => ", then ",
+            };
+            last = Some(source.rank);
+            out.push_str(joint);
+            out.push_str(&code(&source.address.shown));
+        }
+        let more = sources.len().saturating_sub(SHOWN);
+        if more > 0 {
+            out.push_str(&format!(" and {more} more"));
+        }
+        if !out.is_empty() {
+            out.push_str("; ");
+        }
+        out.push_str(decided_by.describe());
+        let open = matches!(
+            decided_by,
+            DecidedBy::BestVersion | DecidedBy::FirstSource | DecidedBy::FirstMatch
+        );
+        if open {
+            out.push_str("; no hash says which file is meant");
+        }
+        out.into()
+    }
+
+    fn derivations(&self, out: &mut Vec<Derivation>) {
+        let shared: Arc<[SourceCandidate]> = self.sources.as_slice().into();
+        let contests = rivals::contests(&self.sources, self.passing);
+        let mut whys: Vec<(DecidedBy, Arc<str>)> = Vec::new();
+        for member in &self.members {
+            let c = member.component;
+            let decided_by = self.decided_by(member);
+            let own = match (decided_by, &member.named) {
+                (DecidedBy::Address, _) => Some(address_of(c).into_iter().collect::<Arc<[_]>>()),
+                (DecidedBy::Named | DecidedBy::Hash, Some(named)) => Some(named.as_slice().into()),
+                _ => None,
+            };
+            let why = match whys.iter().find(|(d, _)| own.is_none() && *d == decided_by) {
+                Some((_, why)) => Arc::clone(why),
+                None => {
+                    let why = self.why(own.as_deref().unwrap_or(&shared), decided_by);
+                    if own.is_none() {
+                        whys.push((decided_by, Arc::clone(&why)));
+                    }
+                    why
+                }
+            };
+            let open = contests.iter().filter(|t| self.open(member, t.rivalry));
+            out.push(Derivation {
+                manager: self.manager,
+                command: self.command.clone(),
+                scope: self.scope.clone(),
+                package: c.name.clone(),
+                declared: c.declared.clone(),
+                sources: own.unwrap_or_else(|| Arc::clone(&shared)),
+                passing: self.passing,
+                decided_by,
+                exact: c.bucket == Bucket::Exact,
+                locked: self.locked,
+                exposed: open
+                    .filter(|_| !self.locked || self.blame.is_some())
+                    .min_by_key(|t| (t.only_without_fit, t.rivalry))
+                    .copied(),
+                why,
+            });
+        }
+    }
+
+    fn exposures(&self, found: &mut Vec<Exposure>) {
+        // A lock says the source as well; only a setting that is unsafe by itself is worth a word all the same.
+        let settled = self.locked && self.blame.is_none();
+        if settled || (self.members.is_empty() && !self.alone) {
+            return;
+        }
+        let mut contests = rivals::contests(&self.sources, self.passing);
+        if self.blame.is_some() {
+            // It is the setting that makes it so, and changing it mends all of them.
+            let worst = contests.iter().min_by_key(|t| (t.only_without_fit, t.rivalry));
+            contests = worst.copied().into_iter().collect();
+        }
+        for contest in contests {
+            self.expose(contest, found);
+        }
+    }
+
+    fn expose(&self, contest: Contest, found: &mut Vec<Exposure>) {
+        let (Some(meant), Some(rival)) = (self.sources.get(contest.meant), self.sources.get(contest.rival))
+        else {
+            return;
+        };
+        let open: Vec<&Component> = self
+            .members
+            .iter()
+            .filter(|m| self.open(m, contest.rivalry))
+            .map(|m| m.component)
+            .collect();
+        if open.is_empty() && !self.members.is_empty() {
+            return;
+        }
+        // The line to look at is that of the source that was added, not that of the default; where the order decides,
+        // that of the source that stands too early.
+        let ordered = meant.rank != rival.rank;
+        let added_first = |s: &SourceCandidate| s.declared.is_some() && s.role != IndexRole::Default;
+        let (added, other) = match (added_first(meant), added_first(rival)) {
+            (_, true) if ordered => (rival, meant),
+            (true, _) => (meant, rival),
+            (false, true) => (rival, meant),
+            (false, false) if meant.declared.is_some() => (meant, rival),
+            (false, false) => (rival, meant),
+        };
+        let Some(declared) = self.blame.clone().or_else(|| added.declared.clone()) else {
+            return;
+        };
+        let names: BTreeSet<&str> = open.iter().map(|c| c.name.as_str()).collect();
+        let exact = open.iter().filter(|c| c.bucket == Bucket::Exact).count();
+        let decided_by = self.strategy();
+        if let Some(same) = found
+            .iter_mut()
+            .find(|e| e.declared == declared && e.manager == self.manager)
+        {
+            let mut all: BTreeSet<String> = same.packages.drain(..).collect();
+            all.extend(names.into_iter().map(str::to_owned));
+            same.packages = all.into_iter().collect();
+            same.exact = same.exact.saturating_add(exact).min(same.packages.len());
+            return;
+        }
+        found.push(Exposure {
+            manager: self.manager,
+            command: self.command.clone(),
+            rivalry: contest.rivalry,
+            added: added.address.clone(),
+            other: other.address.clone(),
+            decided_by,
+            only_without_fit: contest.only_without_fit,
+            packages: names.into_iter().map(str::to_owned).collect(),
+            exact,
+            locked: self.locked,
+            why: self.why(&self.sources, decided_by),
+            declared,
+        });
+    }
+}
+
+/// The place that a package names itself.
+fn address_of(component: &Component) -> Option<SourceCandidate> {
+    let text = match &component.source {
+        Source::Registry { url } => url.as_deref()?,
+        Source::Vcs { url, .. } | Source::Url { url } => url,
+        Source::Path { path, .. } => path,
+    };
+    Some(SourceCandidate {
+        address: Address::new(text),
+        role: IndexRole::Explicit,
+        name: None,
+        declared: Some(component.declared.clone()),
+        rank: 0,
+    })
+}
+
+impl Project {
+    fn pools(&self) -> Vec<Pool<'_>> {
+        let mut pools = Vec::new();
+        pip::pools(self, &mut pools);
+        uv::pools(self, &mut pools);
+        poetry::pools(self, &mut pools);
+        pdm::pools(self, &mut pools);
+        pipenv::pools(self, &mut pools);
+        conda::pools(self, &mut pools);
+        pixi::pools(self, &mut pools);
+        pools
+    }
+
+    /// For every package that a file of the project asks for: which sources could supply it, and what decides.
+    pub fn derivations(&self) -> Vec<Derivation> {
+        let mut out = Vec::new();
+        for pool in self.pools() {
+            pool.derivations(&mut out);
+        }
+        locks::derivations(self, &mut out);
+        out
+    }
+
+    /// All configurations in which a package could come from where it should not, sorted by place.
+    pub fn exposures(&self) -> Vec<Exposure> {
+        let mut found: Vec<Exposure> = Vec::new();
+        for pool in self.pools() {
+            pool.exposures(&mut found);
+        }
+        found.sort_by(|a, b| {
+            let key = |e: &Exposure| (e.declared.artifact.clone(), e.declared.offset(), e.manager);
+            key(a).cmp(&key(b))
+        });
+        found
+    }
+}

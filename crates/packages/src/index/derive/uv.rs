@@ -1,0 +1,180 @@
+//! uv asks its indexes in their order and stops at the first that knows the name, unless a strategy says otherwise.
+//!
+//! So the default is safe exactly where the private index stands before the public one. The default index is asked
+//! last, wherever it stands. `explicit` indexes are asked only for packages that name them in `tool.uv.sources`; pages
+//! of links are read together with every index.
+
+use super::{Manager, Member, Passing, Pool, SourceCandidate, pip};
+use crate::{
+    index::{IndexEntry, IndexRole, IndexSettings, Strategy},
+    manifest::{Manifest, ManifestKind},
+    project::{Project, covers, folder},
+};
+use wellhead_core::{ArtifactPath, Component};
+
+pub(super) fn pools<'a>(project: &'a Project, out: &mut Vec<Pool<'a>>) {
+    for (path, manifest) in &project.files {
+        match manifest.kind {
+            ManifestKind::Pyproject => pyproject(project, path, manifest, out),
+            ManifestKind::UvConfig => alone(project, path, manifest, out),
+            ManifestKind::Commands => command(project, path, manifest, out),
+            _ => {}
+        }
+    }
+}
+
+fn speaks(settings: &IndexSettings) -> bool {
+    pip::has(settings, Manager::Uv) || settings.strategy.is_some() || !settings.variants.is_empty()
+}
+
+/// The settings that hold for a folder: the nearest file that has any, and a `uv.toml` before a `pyproject.toml`.
+fn nearest<'a>(project: &'a Project, path: &ArtifactPath) -> Option<&'a IndexSettings> {
+    let of_uv = |m: &Manifest| match m.kind {
+        ManifestKind::UvConfig => true,
+        ManifestKind::Pyproject => speaks(&m.indexes),
+        _ => false,
+    };
+    project
+        .files
+        .iter()
+        .filter(|(p, m)| of_uv(m) && covers(p, path))
+        .max_by_key(|(p, m)| (folder(p).len(), m.kind == ManifestKind::UvConfig))
+        .map(|(_, m)| &m.indexes)
+}
+
+fn pyproject<'a>(project: &'a Project, path: &ArtifactPath, manifest: &'a Manifest, out: &mut Vec<Pool<'a>>) {
+    let Some(settings) = nearest(project, path) else {
+        return;
+    };
+    for (command, settings) in with_variants(settings) {
+        let mut pool = pool(path, settings, &project.settings, &[]);
+        pool.command = command.map(Into::into);
+        pool.locked = project.locked(path) && command.is_none();
+        pool.members = members(manifest.components.iter(), &manifest.indexes, &[settings]);
+        out.push(pool);
+    }
+}
+
+fn with_variants(settings: &IndexSettings) -> impl Iterator<Item = (Option<&str>, &IndexSettings)> {
+    let variants = settings.variants.iter();
+    std::iter::once((None, settings)).chain(variants.map(|(name, s)| (Some(name.as_str()), s)))
+}
+
+/// A `uv.toml` above no `pyproject.toml` counts for every `uv pip install`.
+fn alone<'a>(project: &'a Project, path: &ArtifactPath, manifest: &'a Manifest, out: &mut Vec<Pool<'a>>) {
+    let mut files = project.files.iter();
+    if files.any(|(p, m)| m.kind == ManifestKind::Pyproject && covers(path, p)) {
+        return;
+    }
+    let components: Vec<&Component> = project
+        .files
+        .iter()
+        .filter(|(p, m)| m.kind == ManifestKind::Requirements && covers(path, p))
+        .flat_map(|(_, m)| &m.components)
+        .collect();
+    for (command, settings) in with_variants(&manifest.indexes) {
+        let mut pool = pool(path, settings, &project.settings, &[]).with(components.iter().copied());
+        pool.command = command.map(Into::into);
+        pool.alone = true;
+        out.push(pool);
+    }
+}
+
+fn command<'a>(project: &'a Project, path: &ArtifactPath, manifest: &'a Manifest, out: &mut Vec<Pool<'a>>) {
+    if manifest.indexes.installer != Some(Manager::Uv) {
+        return;
+    }
+    let closure = project.closure(path);
+    let files: Vec<&Manifest> = closure
+        .iter()
+        .filter(|p| *p != path)
+        .filter_map(|p| project.files.get(p))
+        .collect();
+    let lines: Vec<&IndexEntry> = files.iter().flat_map(|m| &m.indexes.entries).collect();
+    let surrounding = nearest(project, path).cloned().unwrap_or_default();
+    let mut pool = pool(path, &manifest.indexes, &[surrounding], &lines);
+    pool.hash_mode = manifest.indexes.require_hashes;
+    let included = files.iter().filter(|m| m.kind == ManifestKind::Requirements);
+    let components = manifest
+        .components
+        .iter()
+        .chain(included.flat_map(|m| &m.components));
+    out.push(pool.with(components));
+}
+
+/// The packages, with the indexes that they name: in the file's own `tool.uv.sources` and those that the settings hold.
+pub(super) fn members<'a>(
+    components: impl Iterator<Item = &'a Component>,
+    pins: &IndexSettings,
+    places: &[&IndexSettings],
+) -> Vec<Member<'a>> {
+    let entries = || {
+        let own = pins.entries.iter();
+        let others = places.iter().flat_map(|s| &s.entries);
+        own.chain(others).filter(|e| e.manager == Manager::Uv)
+    };
+    components
+        .map(|component| {
+            let names = pins
+                .pinned
+                .iter()
+                .filter(|(package, _)| *package == component.name);
+            let mut named: Vec<SourceCandidate> = Vec::new();
+            for (_, index) in names {
+                let entry = entries().find(|e| e.name.as_deref() == Some(index));
+                named.extend(entry.map(|e| SourceCandidate::of(e, 0)));
+            }
+            Member {
+                component,
+                named: (!named.is_empty()).then_some(named),
+            }
+        })
+        .collect()
+}
+
+/// The sources of a configuration in the order in which uv asks them. `weaker` are further settings, whose indexes come
+/// after these; `lines` those of requirements files.
+pub(super) fn pool<'a>(
+    path: &ArtifactPath,
+    settings: &IndexSettings,
+    weaker: &[IndexSettings],
+    lines: &[&IndexEntry],
+) -> Pool<'a> {
+    let layers = || std::iter::once(settings).chain(weaker);
+    let strategy = layers().find_map(|s| s.strategy.as_ref());
+    let no_index = layers().any(|s| s.no_index);
+    let entries: Vec<&IndexEntry> = layers()
+        .flat_map(|s| s.entries.iter().chain(&s.inherited))
+        .filter(|e| e.manager == Manager::Uv)
+        .chain(lines.iter().copied())
+        .collect();
+    let how = strategy.map_or(Strategy::FirstIndex, |(s, _)| *s);
+    let mut out = Pool::new(Manager::Uv, path, order(&entries, no_index, how));
+    if how == Strategy::UnsafeFirstMatch {
+        out.passing = Passing::NoVersionFits;
+    }
+    if how != Strategy::FirstIndex {
+        out.blame = strategy.map(|(_, at)| at.clone());
+    }
+    out
+}
+
+/// The ranks: indexes in their order, the default last, pages of links beside the first.
+pub(super) fn order(entries: &[&IndexEntry], no_index: bool, strategy: Strategy) -> Vec<SourceCandidate> {
+    let of = |role: IndexRole| entries.iter().filter(move |e| e.role == role);
+    let mut out: Vec<SourceCandidate> = Vec::new();
+    if !no_index {
+        let asked = of(IndexRole::Extra).chain(of(IndexRole::Supplemental));
+        for entry in asked.chain(of(IndexRole::Default).take(1)) {
+            out.push(SourceCandidate::of(entry, out.len()));
+        }
+        if of(IndexRole::Default).next().is_none() {
+            out.push(SourceCandidate::public(out.len()));
+        }
+        if strategy == Strategy::UnsafeBestMatch {
+            out.iter_mut().for_each(|s| s.rank = 0);
+        }
+    }
+    out.extend(of(IndexRole::FindLinks).map(|e| SourceCandidate::of(e, 0)));
+    out
+}
