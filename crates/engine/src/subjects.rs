@@ -109,7 +109,9 @@ fn configuration(input: &Input<'_>, budget: &mut Budget) -> Option<Configuration
             Some(wellhead_infra::dockerfile(&text.text, budget))
         }
         Document::Data(data) if input.identity.format.name == "yaml" => {
-            wellhead_infra::compose(&data.text.text, data.root.as_ref().ok()?, budget)
+            let (text, root) = (&data.text.text, data.root.as_ref().ok()?);
+            wellhead_infra::compose(text, root, budget)
+                .or_else(|| wellhead_infra::workflow(text, root, budget))
         }
         _ => None,
     }

@@ -29,6 +29,7 @@ mod products;
 mod resource;
 mod service;
 mod shell;
+mod workflow;
 
 pub use compose::compose;
 pub use dockerfile::dockerfile;
@@ -38,3 +39,4 @@ pub use products::{
 pub use resource::{Command, Configuration, ConfigurationKind, Port, Resource, Variable, Word};
 pub use service::{Exchange, ServiceDocument, ServiceError, service_document};
 pub use shell::script;
+pub use workflow::workflow;

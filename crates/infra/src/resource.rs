@@ -23,6 +23,8 @@ pub enum ConfigurationKind {
     Dockerfile,
     /// A compose file: services and the ports they publish.
     Compose,
+    /// A workflow or an action of GitHub: jobs that nobody reaches.
+    Workflow,
 }
 
 /// A service of a compose file, or a stage of a Dockerfile.
@@ -48,6 +50,8 @@ pub struct Resource {
     pub ports: Vec<Port>,
     /// Whether it shares the host's network.
     pub host_network: bool,
+    /// Actions and workflows of others that it uses, as they are written: `owner/name@ref`.
+    pub uses: Vec<Word>,
 }
 
 /// A piece of text and where it stands.

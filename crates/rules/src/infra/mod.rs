@@ -3,6 +3,7 @@
 mod open_dashboard_config;
 mod open_service;
 mod remote_script_piped_to_shell;
+mod unpinned_action;
 mod unpinned_image;
 
 use crate::{Check, Registered};
@@ -31,6 +32,10 @@ pub(crate) static RULES: &[Registered] = &[
     Registered {
         rule: &remote_script_piped_to_shell::REMOTE_SCRIPT_PIPED_TO_SHELL,
         check: Check::Text(remote_script_piped_to_shell::check_script),
+    },
+    Registered {
+        rule: &unpinned_action::UNPINNED_ACTION,
+        check: Check::Configuration(unpinned_action::check),
     },
     Registered {
         rule: &unpinned_image::UNPINNED_IMAGE,

@@ -226,3 +226,52 @@ fn answers_of_services() {
     let other = judged(&document("/api/status", 200, r#"{"ok": true}"#));
     assert_eq!(told(&other), "");
 }
+
+fn in_workflow(text: &str) -> Vec<Finding> {
+    let mut budget = Budget::default();
+    let root = yaml(text, &mut budget).unwrap();
+    let configuration = wellhead_infra::workflow(text, &root, &mut budget).unwrap();
+    findings(".github/workflows/w.yml", Subject::Configuration(&configuration))
+}
+
+#[test]
+fn workflows() {
+    let commit = "0123456789abcdef0123456789abcdef01234567";
+    for (lines, expected) in [
+        ("steps: [{uses: o/a@v1}]", "unpinned-action medium"),
+        ("steps: [{uses: o/a/sub@main}]", "unpinned-action medium"),
+        ("steps: [{uses: actions/checkout@v4}]", "unpinned-action low"),
+        ("steps: [{uses: actions/checkout@main}]", "unpinned-action medium"),
+        ("steps: [{uses: o/a@0123456}]", "unpinned-action medium"),
+        ("uses: o/r/.github/workflows/w.yml@v1", "unpinned-action medium"),
+        (&format!("steps: [{{uses: o/a@{commit}}}]"), ""),
+        ("steps: [{uses: ./local}]", ""),
+        ("uses: ./.github/workflows/w.yml", ""),
+        ("steps: [{uses: 'o/a@${{ matrix.ref }}'}]", ""),
+        ("container: py:3", "unpinned-image low"),
+        ("container: {image: py}", "unpinned-image medium"),
+        ("services: {db: {image: 'pg:latest'}}", "unpinned-image medium"),
+        ("steps: [{uses: 'docker://alpine:3'}]", "unpinned-image low"),
+        (&format!("container: py:3{DIGEST}"), ""),
+        ("container: '${{ matrix.image }}'", ""),
+        (
+            "steps: [{run: 'curl -s https://a.example/i | bash'}]",
+            "remote-script-piped-to-shell medium",
+        ),
+        ("steps: [{run: 'curl -s https://a.example/i -o i'}]", ""),
+        ("steps: [{run: 'mlflow server --host 0.0.0.0'}]", ""),
+        (
+            "env: {HF_ENDPOINT: https://mirror.example}",
+            "hub-endpoint-override medium",
+        ),
+        ("env: {HF_ENDPOINT: 'https://huggingface.co'}", ""),
+        ("steps: [{run: hf download o/m}]", "unpinned-revision medium"),
+        (
+            &format!("steps: [{{run: hf download o/m --revision {commit}}}]"),
+            "",
+        ),
+    ] {
+        let text = format!("jobs:\n  a:\n    runs-on: x\n    {lines}\n");
+        assert_eq!(told(&in_workflow(&text)), expected, "{lines}");
+    }
+}

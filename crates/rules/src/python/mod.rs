@@ -2,6 +2,7 @@
 
 mod disabled_tls_verification;
 mod hub;
+mod hub_commands;
 mod hub_endpoint_override;
 pub mod loads;
 mod trust_remote_code;
@@ -38,6 +39,18 @@ pub(crate) static RULES: &[Registered] = &[
     Registered {
         rule: &unpinned_revision::UNPINNED_REVISION,
         check: Check::Python(unpinned_revision::check),
+    },
+    Registered {
+        rule: &unpinned_revision::UNPINNED_REVISION,
+        check: Check::Python(unpinned_revision::check_commands),
+    },
+    Registered {
+        rule: &unpinned_revision::UNPINNED_REVISION,
+        check: Check::Configuration(unpinned_revision::check_configuration),
+    },
+    Registered {
+        rule: &unpinned_revision::UNPINNED_REVISION,
+        check: Check::Text(unpinned_revision::check_script),
     },
     Registered {
         rule: &unsafe_deserialization::UNSAFE_DESERIALIZATION,

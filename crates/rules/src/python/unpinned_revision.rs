@@ -1,11 +1,15 @@
 use super::{
     callee,
     hub::{Kind, Revision, fetch},
+    hub_commands::{ADDRESS_HELP, Fetched, fetches, file_address},
 };
+use std::ops::Range;
 use wellhead_core::{
     Confidence, Finding, Measure, Reference, Risk, Rule, RuleStatus, Scenario, Severity, Sink, ThreatProfile,
     code,
 };
+use wellhead_formats::document::TextFile;
+use wellhead_infra::{Configuration, script};
 use wellhead_pycode::Module;
 
 /// A model or data set that is fetched at whatever its branch points to.
@@ -88,4 +92,137 @@ pub(super) fn check(module: &Module, sink: &mut Sink) {
         }
         sink.push(finding);
     }
+}
+
+/// Commands of recipes and workflows.
+pub(super) fn check_configuration(configuration: &Configuration, sink: &mut Sink) {
+    for resource in &configuration.resources {
+        for found in fetches(&resource.build) {
+            push(&configuration.text, &found, found.range.clone(), sink);
+        }
+        if !resource.inherited_start {
+            for found in fetches(&resource.start) {
+                push(&configuration.text, &found, found.range.clone(), sink);
+            }
+        }
+    }
+}
+
+/// Shell scripts, by their name.
+pub(super) fn check_script(file: &TextFile, sink: &mut Sink) {
+    let name = sink.artifact().name();
+    if [".sh", ".bash", ".zsh"]
+        .iter()
+        .any(|ending| name.ends_with(ending))
+    {
+        for found in fetches(&script(&file.text, 0)) {
+            push(&file.text, &found, found.range.clone(), sink);
+        }
+    }
+}
+
+/// Commands of notebook cells, constant commands that Python hands on, and addresses of single files.
+pub(super) fn check_commands(module: &Module, sink: &mut Sink) {
+    for command in &module.commands {
+        let text = command.text.strip_prefix("%bash\n").unwrap_or(&command.text);
+        for found in fetches(&script(text, 0)) {
+            push(&module.text, &found, command.range.clone(), sink);
+        }
+    }
+    for call in &module.calls {
+        let runs = RUNNERS.iter().any(|name| call.may_be(name));
+        let keywords = call.keywords.iter().map(|k| &k.argument);
+        for argument in call.positional.iter().chain(keywords) {
+            for value in argument.value.alternatives() {
+                let text = match value {
+                    wellhead_pycode::Value::Text(text) => text.clone(),
+                    wellhead_pycode::Value::List(words) if runs => {
+                        let words: Vec<&str> = words.iter().filter_map(|w| w.as_text()).collect();
+                        words.join(" ")
+                    }
+                    _ => continue,
+                };
+                if runs {
+                    for found in fetches(&script(&text, 0)) {
+                        push(&module.text, &found, argument.range.clone(), sink);
+                    }
+                } else if let Some((name, reference, kind)) = file_address(&text).filter(|_| downloads(call))
+                {
+                    let found = Fetched {
+                        name,
+                        reference: Some(reference),
+                        kind,
+                        range: argument.range.clone(),
+                        help: ADDRESS_HELP,
+                    };
+                    push(&module.text, &found, argument.range.clone(), sink);
+                }
+            }
+        }
+    }
+}
+
+/// Functions that start what their first argument names.
+const RUNNERS: &[&str] = &[
+    "os.system",
+    "os.popen",
+    "subprocess.run",
+    "subprocess.call",
+    "subprocess.check_call",
+    "subprocess.check_output",
+    "subprocess.getoutput",
+    "subprocess.Popen",
+];
+
+/// Methods and functions that fetch the address that they are given.
+const DOWNLOADERS: &[&str] = &[
+    "get",
+    "urlretrieve",
+    "urlopen",
+    "download",
+    "get_file",
+    "retrieve",
+    "download_url",
+    "download_url_to_file",
+    "load_state_dict_from_url",
+    "from_single_file",
+    "stream",
+];
+
+fn downloads(call: &wellhead_pycode::Call) -> bool {
+    DOWNLOADERS.iter().any(|name| call.is_method(name))
+        || call
+            .callees
+            .iter()
+            .any(|c| DOWNLOADERS.contains(&c.trim_start_matches('.')))
+}
+
+fn push(text: &str, found: &Fetched, range: Range<usize>, sink: &mut Sink) {
+    let what = match found.kind {
+        Kind::Dataset => "the data set",
+        Kind::Model | Kind::TorchHub => "the model",
+    };
+    let (message, label) = match &found.reference {
+        None => (
+            format!(
+                "{what} {} is fetched at whatever its default branch holds today",
+                code(&found.name)
+            ),
+            "no commit is named",
+        ),
+        Some(reference) => (
+            format!(
+                "{what} {} is fetched at {}, which can be moved",
+                code(&found.name),
+                code(reference)
+            ),
+            "a branch, a tag or a shortened commit",
+        ),
+    };
+    let place = sink.text(text, range, label);
+    sink.push(
+        Finding::new(&UNPINNED_REVISION, message, place)
+            .subject(found.name.clone())
+            .help(found.help),
+    );
 }
