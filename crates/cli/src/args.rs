@@ -122,7 +122,7 @@ pub(crate) enum Format {
 
 #[derive(Debug, Args)]
 pub(crate) struct Audit {
-    /// Folders, files, `hf://org/name@revision`, `https://host/model.pt`, `s3://bucket/prefix`; `-` reads standard input
+    /// Folders, files, `env:` or `env:FOLDER` for what is installed, `hf://org/name@revision`, `https://host/model.pt`, `s3://bucket/prefix`; `-` reads standard input
     #[arg(value_name = "TARGET", default_value = ".", value_hint = ValueHint::AnyPath)]
     pub(crate) targets: Vec<String>,
 
@@ -151,6 +151,9 @@ pub(crate) struct Audit {
     /// Also rules that are still tried out
     #[arg(long, help_heading = "Selection")]
     pub(crate) preview: bool,
+    /// A lock that an environment is compared with, audited as well (repeatable)
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Selection")]
+    pub(crate) lock: Vec<PathBuf>,
     /// Also look at what ignore files exclude
     #[arg(long, help_heading = "Selection")]
     pub(crate) no_ignore: bool,

@@ -29,7 +29,7 @@ pub(crate) fn run(args: &Audit, global: &Global, environment: &Environment) -> R
     let config = configuration(args, environment)?;
     let selection = selection(args)?;
     let network = environment.network(&args.network)?;
-    let listings = listings(args, &network, global)?;
+    let listings = listings(args, &network, global, environment)?;
     let (database, database_trouble) = db::at_hand(environment);
     if let Some(why) = &database_trouble {
         output::to_stderr(&format!("warning: {why}\n\nhint: {}\n", db::RENEW_HINT));
@@ -106,15 +106,31 @@ pub(crate) fn tell_notes(notes: &[String], global: &Global) {
     }
 }
 
-fn listings(args: &Audit, network: &Arc<Network>, global: &Global) -> Result<Vec<Listing>, Failure> {
+fn listings(
+    args: &Audit,
+    network: &Arc<Network>,
+    global: &Global,
+    environment: &Environment,
+) -> Result<Vec<Listing>, Failure> {
     let options = WalkOptions {
         no_ignore: args.no_ignore,
     };
-    let several = args.targets.len() > 1;
-    args.targets
+    let locks = args.lock.iter().map(|path| path.to_string_lossy().into_owned());
+    let texts: Vec<String> = args.targets.iter().cloned().chain(locks).collect();
+    let several = texts.len() > 1;
+    texts
         .iter()
         .map(|text| {
             let target = Target::parse(text)?;
+            if let Target::Environment(place) = &target {
+                let found = wellhead_sources::find_environment(place.as_deref(), &environment.surroundings)?;
+                tell_notes(&found.notes, global);
+                return Ok(Listing {
+                    prefix: None,
+                    target: text.clone(),
+                    entries: found.entries,
+                });
+            }
             let found = wellhead_sources::find(&target, options, network)?;
             tell_notes(&found.notes, global);
             if !target.is_local() {
@@ -125,6 +141,7 @@ fn listings(args: &Audit, network: &Arc<Network>, global: &Global) -> Result<Vec
                 });
             }
             let entries = found.entries;
+            tell_environments(text, &entries, global);
             // With one target a path is relative to it; with several the target's own words tell them apart.
             let is_file = !Path::new(text).is_dir();
             let folder = if is_file {
@@ -142,6 +159,22 @@ fn listings(args: &Audit, network: &Arc<Network>, global: &Global) -> Result<Vec
             })
         })
         .collect()
+}
+
+/// Environments inside a project are judged better as what they are.
+fn tell_environments(target: &str, entries: &[wellhead_sources::Entry], global: &Global) {
+    let inside = wellhead_sources::environments_below(Path::new(target), entries);
+    let notes: Vec<String> = inside
+        .iter()
+        .map(|folder| {
+            let typed = wellhead_core::code(&format!("wellhead audit env:{folder}"));
+            format!(
+                "{} is a virtual environment: {typed} compares it with what was installed",
+                wellhead_core::code(folder)
+            )
+        })
+        .collect();
+    tell_notes(&notes, global);
 }
 
 pub(crate) fn depth(flags: &LimitFlags) -> Depth {

@@ -12,7 +12,7 @@ use std::{
     sync::Arc,
     time::{SystemTime, UNIX_EPOCH},
 };
-use wellhead_sources::{Network, NetworkOptions, Secret};
+use wellhead_sources::{Network, NetworkOptions, Secret, Surroundings};
 
 /// The terminal, the clock and the folders.
 #[derive(Clone, Debug)]
@@ -39,6 +39,8 @@ pub(crate) struct Environment {
     pub(crate) today: String,
     /// What is set for the network.
     network: NetworkOptions,
+    /// What says which Python is meant, and what it runs.
+    pub(crate) surroundings: Surroundings,
 }
 
 impl Environment {
@@ -68,6 +70,7 @@ impl Environment {
             current: std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
             today: day(seconds),
             network: network(text),
+            surroundings: surroundings(text),
         }
     }
 
@@ -111,6 +114,35 @@ fn network(text: impl Fn(&str) -> Option<String>) -> NetworkOptions {
             .map(|(key, secret)| (key, Secret(secret), text("AWS_SESSION_TOKEN").map(Secret))),
         certificates: text("SSL_CERT_FILE").map(PathBuf::from),
         ..NetworkOptions::default()
+    }
+}
+
+/// The variables that name an environment of Python, and those that change what Python runs.
+fn surroundings(text: impl Fn(&str) -> Option<String>) -> Surroundings {
+    let folder = |name: &str| {
+        std::env::var_os(name)
+            .filter(|v| !v.is_empty())
+            .map(PathBuf::from)
+    };
+    let told = [
+        "PYTHONPATH",
+        "PYTHONSTARTUP",
+        "PYTHONHOME",
+        "PYTHONUSERBASE",
+        "PYTHONBREAKPOINT",
+        "PYTHON_PRESITE",
+        "PYTHONPLATLIBDIR",
+    ];
+    Surroundings {
+        virtual_env: folder("VIRTUAL_ENV"),
+        conda_prefix: folder("CONDA_PREFIX"),
+        path: std::env::var_os("PATH"),
+        pyenv_version: text("PYENV_VERSION"),
+        variables: told
+            .iter()
+            .filter_map(|name| Some(((*name).to_owned(), text(name)?)))
+            .collect(),
+        current: std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
     }
 }
 

@@ -35,6 +35,8 @@ pub(crate) struct FileResult {
     pub(crate) scoreboard: Scoreboard,
     pub(crate) is_model: bool,
     pub(crate) bytes: u64,
+    /// How many files it speaks of, where that is more than one.
+    pub(crate) covers: u64,
 }
 
 /// An artifact that waits in the queue.

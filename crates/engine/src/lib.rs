@@ -9,6 +9,7 @@ mod config;
 mod declared;
 mod diff;
 mod digest;
+mod environment;
 mod facts;
 mod freshness;
 mod image;

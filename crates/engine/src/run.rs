@@ -3,7 +3,7 @@
 use crate::{
     Config, Selection,
     artifact::{FileResult, analyse},
-    own_source, policy, project,
+    environment, own_source, policy, project,
     repository::Files,
     scoreboard::Scoreboard,
 };
@@ -13,7 +13,7 @@ use wellhead_core::{
     Budget, Confidence, Coverage, Depth, Finding, Limits, Report, Rule, Severity, Stats, Verdict, assess,
 };
 use wellhead_packages::Database;
-use wellhead_sources::Entry;
+use wellhead_sources::{Content, Entry};
 
 /// What one target holds.
 #[derive(Clone, Debug)]
@@ -120,14 +120,27 @@ pub fn run(listings: Vec<Listing>, options: &Options<'_>) -> Report {
         .collect();
     let files: Vec<(String, Entry)> = listings.into_iter().flat_map(named).collect();
     options.observer.listed(files.len() as u64);
-    let results: Vec<FileResult> = files
+    let mut results: Vec<FileResult> = files
         .par_iter()
+        .filter(|(_, entry)| !matches!(entry.content, Content::Environment(_)))
         .map(|(path, entry)| {
             let result = analyse(path, entry, options);
             options.observer.judged(path);
             result
         })
         .collect();
+    // An environment is compared with the locks among the other files, so its turn comes last.
+    let environments = files.iter().filter_map(|(path, entry)| match &entry.content {
+        Content::Environment(prefix) => Some((path, prefix)),
+        _ => None,
+    });
+    let alone = files.len() == 1;
+    let environments = environments.map(|(path, prefix)| {
+        let under = (!alone).then_some(path.as_str());
+        environment::audit(prefix, under, &results, options)
+    });
+    let environments: Vec<Vec<FileResult>> = environments.collect();
+    results.extend(environments.into_iter().flatten());
     assemble(targets, results, &files, options)
 }
 
@@ -151,7 +164,7 @@ pub(crate) fn assemble(
     options: &Options<'_>,
 ) -> Report {
     let mut stats = Stats {
-        files: results.len() as u64,
+        files: results.iter().map(|r| r.covers.max(1)).sum(),
         ..Stats::default()
     };
     let mut coverage: Vec<Coverage> = Vec::new();

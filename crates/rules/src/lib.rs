@@ -6,6 +6,7 @@
 
 mod bytecode;
 mod config;
+pub mod environment;
 mod formats;
 mod infra;
 mod keras;
@@ -117,6 +118,8 @@ subjects! {
     Comparison(wellhead_pycode::Comparison),
     /// A model repository: what lies together and is loaded as one.
     Repository(crate::repository::Repository),
+    /// An environment of Python: what was installed, and what lies there.
+    Environment(crate::environment::Environment),
     /// Two models side by side: the original and a copy.
     Twin(crate::repository::Twin),
 }
@@ -134,6 +137,7 @@ pub struct Registered {
 static FAMILIES: &[&[Registered]] = &[
     bytecode::RULES,
     config::RULES,
+    environment::RULES,
     formats::RULES,
     infra::RULES,
     keras::RULES,

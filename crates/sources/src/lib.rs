@@ -94,6 +94,26 @@ pub fn find(target: &Target, options: WalkOptions, network: &Arc<Network>) -> Re
     })
 }
 
+/// The virtual environments at the top of a folder, as paths to type; also those that ignore files hide.
+pub fn environments_below(folder: &std::path::Path, entries: &[Entry]) -> Vec<String> {
+    let mut found = std::collections::BTreeSet::new();
+    let mut add = |path: std::path::PathBuf| {
+        if path.join("pyvenv.cfg").is_file() && path != folder {
+            let shown = path.to_string_lossy();
+            found.insert(shown.strip_prefix("./").unwrap_or(&shown).to_owned());
+        }
+    };
+    for name in [".venv", "venv", "env", ".env"] {
+        add(folder.join(name));
+    }
+    for entry in entries {
+        if let Some(below) = entry.path.strip_suffix("/pyvenv.cfg") {
+            add(folder.join(below));
+        }
+    }
+    found.into_iter().take(5).collect()
+}
+
 /// An environment as the one entry of a target: the one at `place`, or the one that the surroundings speak of.
 ///
 /// # Errors

@@ -5,6 +5,7 @@
 //! that a file makes and that cannot be used (a row without a digest, a digest of an unknown kind) is kept as such,
 //! so that "could not be verified" never turns into "fits".
 
+mod applies;
 mod conda;
 mod direct_url;
 mod folder;
@@ -12,9 +13,21 @@ mod pth;
 mod record;
 mod venv;
 
+pub use applies::MarkerValues;
 pub use conda::{CondaFile, CondaPackage, read_conda_meta};
 pub use direct_url::{DirectUrl, Origin, read_direct_url};
 pub use folder::{InfoFolder, info_folder};
 pub use pth::{EntryPoint, PthLine, PthUse, innocent, read_pth, read_start};
 pub use record::{Claim, Placement, Record, RecordProblem, Row, read_record, resolve};
 pub use venv::{VenvConfig, read_path_file, read_venv_config};
+
+use crate::manifest::{Manifest, ManifestKind, Problem};
+use wellhead_core::Component;
+
+/// What is found installed, as a manifest, so that it is asked about like every other declaration.
+pub fn installed(components: Vec<Component>, problems: Vec<Problem>) -> Manifest {
+    let mut manifest = Manifest::new(ManifestKind::Installed);
+    manifest.components = components;
+    manifest.problems = problems;
+    manifest
+}

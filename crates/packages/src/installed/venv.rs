@@ -22,7 +22,7 @@ pub fn read_venv_config(text: &str) -> VenvConfig {
         match key.trim().to_lowercase().as_str() {
             "home" => config.home = Some(value.to_owned()),
             "include-system-site-packages" => {
-                config.system_site_packages = value.eq_ignore_ascii_case("true")
+                config.system_site_packages = value.eq_ignore_ascii_case("true");
             }
             // `venv`, then `virtualenv` and `uv`.
             "version" | "version_info" => {

@@ -1,0 +1,180 @@
+//! Commands of an environment: whoever activates it puts their folder before all others.
+
+use super::{Gather, name_of};
+use wellhead_rules::environment::{Command, CommandKind, Kind, Owner};
+use wellhead_sources::environment::Node;
+
+/// Tools of the system that nobody expects from a Python package.
+const TOOLS: &[&str] = &[
+    "apt",
+    "apt-get",
+    "base64",
+    "bash",
+    "cat",
+    "chmod",
+    "chown",
+    "cp",
+    "curl",
+    "dash",
+    "dig",
+    "dnf",
+    "docker",
+    "doas",
+    "env",
+    "find",
+    "gh",
+    "git",
+    "gpg",
+    "grep",
+    "id",
+    "kill",
+    "kubectl",
+    "less",
+    "ln",
+    "login",
+    "ls",
+    "make",
+    "mkdir",
+    "more",
+    "mount",
+    "mv",
+    "nano",
+    "nc",
+    "nohup",
+    "openssl",
+    "passwd",
+    "ping",
+    "podman",
+    "ps",
+    "pwd",
+    "rm",
+    "rsync",
+    "scp",
+    "sed",
+    "sftp",
+    "sh",
+    "sleep",
+    "ssh",
+    "ssh-add",
+    "ssh-agent",
+    "ssh-keygen",
+    "su",
+    "sudo",
+    "systemctl",
+    "tail",
+    "tar",
+    "tee",
+    "test",
+    "top",
+    "touch",
+    "uname",
+    "unzip",
+    "vi",
+    "vim",
+    "wget",
+    "which",
+    "whoami",
+    "xargs",
+    "yum",
+    "zip",
+    "zsh",
+];
+
+/// Tools of packaging that somebody's record has to name.
+const PACKAGING: &[&str] = &[
+    "pip",
+    "pip3",
+    "uv",
+    "uvx",
+    "pipx",
+    "poetry",
+    "conda",
+    "twine",
+    "hf",
+    "huggingface-cli",
+];
+
+/// How much of a script is read to know its interpreter.
+const HEAD: usize = 512;
+
+impl Gather<'_, '_> {
+    pub(super) fn commands(&mut self) {
+        if !matches!(self.environment.kind, Kind::Virtual | Kind::Conda) {
+            return;
+        }
+        let folders = self.prefix.commands();
+        let files: Vec<(String, Node)> = folders
+            .iter()
+            .flat_map(|folder| {
+                let start = format!("{folder}/");
+                let below = self.listing.range(start.clone()..);
+                below
+                    .take_while(move |(path, _)| path.starts_with(&start))
+                    .map(|(path, node)| (path.clone(), node.clone()))
+            })
+            .collect();
+        for (path, node) in files {
+            let name = name_of(&path).to_owned();
+            let plain = name.strip_suffix(".exe").unwrap_or(&name).to_ascii_lowercase();
+            let owner = self.owner(&path);
+            let unowned = matches!(owner, Owner::Nobody);
+            let shadows = TOOLS.contains(&plain.as_str()) || (PACKAGING.contains(&plain.as_str()) && unowned);
+            if shadows {
+                self.suspects.insert(path.clone(), ());
+                self.command(&path, &name, CommandKind::Shadows, owner);
+                continue;
+            }
+            if node != Node::File {
+                continue;
+            }
+            let Some(head) = self.prefix.open(&path).ok().and_then(|b| b.bytes(0, HEAD).ok()) else {
+                continue;
+            };
+            if !head.starts_with(b"#!") {
+                continue;
+            }
+            if is_interpreter(&plain) && unowned {
+                self.suspects.insert(path.clone(), ());
+                self.command(&path, &name, CommandKind::FalseInterpreter, owner);
+            } else if let Some(other) = self.foreign(&String::from_utf8_lossy(&head)) {
+                self.command(&path, &name, CommandKind::Foreign(other), owner);
+            }
+        }
+    }
+
+    fn command(&mut self, path: &str, name: &str, is: CommandKind, owner: Owner) {
+        let command = Command {
+            artifact: self.artifact(path),
+            name: name.to_owned(),
+            is,
+            owner,
+        };
+        self.environment.commands.push(command);
+    }
+
+    /// The interpreter of a script, where it is a Python outside of the environment.
+    fn foreign(&self, head: &str) -> Option<String> {
+        let root = self.prefix.absolute();
+        let mut lines = head.lines();
+        let first = lines.next()?.strip_prefix("#!")?.trim();
+        let mut interpreter = first.split_whitespace().next()?;
+        // Paths with spaces and long ones hide behind a shell: `'''exec' "/path/python" "$0" "$@"`.
+        if interpreter == "/bin/sh" {
+            let second = lines.next()?.strip_prefix("'''exec' ")?;
+            interpreter = second.trim_start_matches('"').split('"').next()?;
+            interpreter = interpreter.split(" \"$0\"").next()?;
+        }
+        let is_python =
+            name_of(interpreter).starts_with("python") || name_of(interpreter).starts_with("pypy");
+        let own = [root.as_str(), self.prefix.shown.trim_end_matches('/')]
+            .iter()
+            .any(|r| !r.is_empty() && interpreter.starts_with(&format!("{r}/")));
+        (is_python && interpreter.starts_with('/') && !own && !root.is_empty())
+            .then(|| interpreter.to_owned())
+    }
+}
+
+fn is_interpreter(name: &str) -> bool {
+    let rest = name.strip_prefix("python").or_else(|| name.strip_prefix("pypy"));
+    rest.is_some_and(|r| r.chars().all(|c| c.is_ascii_digit() || c == '.'))
+}
