@@ -19,9 +19,7 @@ mod target;
 
 pub use environment::{Prefix, Surroundings};
 pub use file::{ReadError, read_blob, read_bounded, remove, write_atomically, write_streamed};
-pub use file::{ReadError, read_blob, read_bounded, write_atomically, write_streamed};
 pub use local::{WalkOptions, folders, list, real_path};
-pub use local::{WalkOptions, list};
 pub use lock::{FileLock, LockError, lock};
 pub use memory::from_memory;
 pub use remote::{Downloaded, FetchError, Found, HubPlace, Network, NetworkOptions, Remote, Secret, Traffic};

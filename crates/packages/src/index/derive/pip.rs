@@ -12,7 +12,7 @@ use crate::{
     project::{Project, covers, folder},
 };
 use std::collections::BTreeSet;
-use wellhead_core::{ArtifactPath, Component, Source};
+use wellhead_core::{ArtifactPath, Component, Ecosystem, Source};
 
 pub(super) fn pools<'a>(project: &'a Project, out: &mut Vec<Pool<'a>>) {
     for path in roots(project) {
@@ -42,7 +42,12 @@ pub(super) fn has(settings: &IndexSettings, manager: Manager) -> bool {
     all.any(|e| e.manager == manager)
 }
 
-/// The requirements files that no other one includes; of files that include each other in a circle, one.
+/// Whether pip installs what the file lists: conda hands it a list of its own.
+fn is_list(kind: ManifestKind) -> bool {
+    matches!(kind, ManifestKind::Requirements | ManifestKind::CondaEnvironment)
+}
+
+/// The lists that no other one includes; of files that include each other in a circle, one.
 fn roots(project: &Project) -> Vec<&ArtifactPath> {
     let mut included = BTreeSet::new();
     for (path, manifest) in &project.files {
@@ -54,9 +59,7 @@ fn roots(project: &Project) -> Vec<&ArtifactPath> {
     }
     let all = || {
         let files = project.files.iter();
-        files
-            .filter(|(_, m)| m.kind == ManifestKind::Requirements)
-            .map(|(p, _)| p)
+        files.filter(|(_, m)| is_list(m.kind)).map(|(p, _)| p)
     };
     let mut roots: Vec<&ArtifactPath> = all().filter(|p| !included.contains(*p)).collect();
     if roots.len() < all().count() {
@@ -178,9 +181,10 @@ fn requirements<'a>(
         .iter()
         .filter(|(p, m)| match m.kind {
             ManifestKind::Commands => p == path,
-            kind => whole && kind == ManifestKind::Requirements,
+            kind => whole && is_list(kind),
         })
         .flat_map(|(_, m)| &m.components)
+        .filter(|c| c.ecosystem == Ecosystem::PyPI)
         .collect();
     let hashed = |c: &&Component| !c.hashes.is_empty() && matches!(c.source, Source::Registry { .. });
     let mut pool = Pool::new(Manager::Pip, path, effective.sources());
