@@ -132,8 +132,12 @@ impl Dependency {
     /// Why nothing could be looked up although the version is known: advisories name packages of PyPI.
     pub fn unasked(&self) -> Option<&'static str> {
         let c = &self.component;
-        (c.ecosystem != Ecosystem::PyPI && c.bucket == Bucket::Exact)
-            .then_some("no advisories are known under its name of conda")
+        let exact = c.bucket == Bucket::Exact && self.asked_as.is_none();
+        match c.ecosystem {
+            Ecosystem::PyPI => None,
+            Ecosystem::Conda => exact.then_some("no package of Python, so no advisory names it"),
+            _ => exact.then_some("no advisories are at hand for its ecosystem"),
+        }
     }
 }
 

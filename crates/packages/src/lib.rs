@@ -25,6 +25,7 @@
 pub mod advisory;
 mod conda_name;
 mod dependency;
+mod disagreement;
 pub mod image;
 mod import_names;
 pub mod incident;
@@ -42,6 +43,7 @@ mod well_known;
 pub use advisory::{Advisory, Database, Flaw, Match, MatchedBy};
 pub use conda_name::{CondaName, conda_name};
 pub use dependency::{Admitted, Dependency};
+pub use disagreement::{Conflict, Disagreement};
 pub use import_names::import_names;
 pub use includes::check_includes;
 pub use index::{Derivation, Exposure, Rivalry};

@@ -1,7 +1,7 @@
 //! `hatch.toml`: the tables of `[tool.hatch]` in a file of their own.
 
 use super::{
-    Manifest, ManifestKind,
+    Manifest, ManifestKind, Scope,
     document::{Document, paid, problem},
     parts::spoken,
 };
@@ -37,6 +37,7 @@ pub(super) fn read_tables(
         }
     }
     for (list, direct) in lists {
+        out.begin(if direct { Scope::Separate } else { Scope::Build });
         for item in list.map(Node::items).unwrap_or_default() {
             let at = document.at(item.span.clone(), "");
             if !paid(&mut out, budget, || at.clone()) {

@@ -114,6 +114,7 @@ pub(super) fn finish(packages: Vec<Locked>, mut manifest: Manifest) -> Manifest 
         manifest.project = Some(ProjectFacts {
             name: Some(project.component.name.clone()),
             library: false,
+            members: roots.iter().map(|name| (*name).to_owned()).collect(),
         });
     }
     let asked: BTreeSet<&str> = packages

@@ -213,6 +213,37 @@ pub struct Manifest {
     pub problems: Vec<Problem>,
     /// How the reading ended.
     pub outcome: Outcome,
+    /// From which component on another part of the file begins, in order.
+    pub scopes: Vec<(usize, Scope)>,
+}
+
+/// The part of a file that declares a component.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Scope {
+    /// What is always installed.
+    #[default]
+    Main,
+    /// An extra or a group: installed where it is asked for.
+    Optional,
+    /// What builds the project.
+    Build,
+    /// Constraints: they limit versions and install nothing.
+    Constraint,
+    /// What takes the place of what packages declare.
+    Replacing,
+    /// An environment of its own that a tool makes.
+    Separate,
+    /// What pixi always installs.
+    Pixi,
+    /// A feature of pixi: installed in environments that name it.
+    PixiFeature,
+}
+
+impl Scope {
+    /// Whether the lock of the project covers it.
+    pub(crate) fn is_installed(self) -> bool {
+        matches!(self, Self::Main | Self::Optional)
+    }
 }
 
 /// What a file says of its project.
@@ -222,6 +253,8 @@ pub struct ProjectFacts {
     pub name: Option<String>,
     /// Whether it is made to be installed by others: it has a build system or says it is a package.
     pub library: bool,
+    /// In a lock, the projects that it was made for, itself included.
+    pub members: Vec<String>,
 }
 
 impl Manifest {
@@ -235,12 +268,25 @@ impl Manifest {
             includes: Vec::new(),
             problems: Vec::new(),
             outcome: Outcome::Analysed,
+            scopes: Vec::new(),
         }
     }
 
     /// A manifest that declares nothing yet, for what is put together from several files.
     pub fn empty(kind: ManifestKind) -> Self {
         Self::new(kind)
+    }
+
+    /// Says that components from here on belong to another part of the file.
+    pub(crate) fn begin(&mut self, scope: Scope) {
+        self.scopes.push((self.components.len(), scope));
+    }
+
+    /// The part of the file that declares a component.
+    pub fn scope_of(&self, component: usize) -> Scope {
+        let after = self.scopes.partition_point(|(from, _)| *from <= component);
+        let last = after.checked_sub(1).and_then(|i| self.scopes.get(i));
+        last.map_or(Scope::Main, |(_, scope)| *scope)
     }
 
     /// A manifest that could not be read at all, with the reason at its place.

@@ -1,7 +1,7 @@
 //! `pixi.toml`, and the same tables below `[tool.pixi]` of a `pyproject.toml`.
 
 use super::{
-    Manifest, ManifestKind, conda_lock,
+    Manifest, ManifestKind, Scope, conda_lock,
     document::{Document, paid, problem},
     matchspec::{Versions, channel, set_versions, versions},
     parts::{apply_source, bare, bare_conda, set_specifiers},
@@ -34,7 +34,9 @@ pub(super) fn read_tables(
     for key in ["workspace", "project"] {
         reader.channels(root.path(&[key, "channels"]));
     }
+    reader.out.begin(Scope::Pixi);
     reader.tables(root);
+    reader.out.begin(Scope::PixiFeature);
     for feature in root.get("feature").map(Node::entries).unwrap_or_default() {
         reader.channels(feature.node.get("channels"));
         reader.tables(&feature.node);

@@ -1,7 +1,7 @@
 //! `pyproject.toml`: PEP 621, PEP 735, and the tables of uv, Poetry, PDM and Hatch.
 
 use super::{
-    Include, Manifest, ManifestKind, ProjectFacts,
+    Include, Manifest, ManifestKind, ProjectFacts, Scope,
     document::{Document, paid, problem, shown},
     hatch,
     parts::{apply_source, bare, set_specifiers, spoken},
@@ -58,6 +58,7 @@ pub(super) fn read_script(document: &Document<'_>, out: Manifest, budget: &mut B
     };
     reader.list(reader.get(&["dependencies"]));
     reader.uv_lists();
+    reader.out.begin(Scope::Main);
     reader.indexes();
     reader.uv_sources();
     reader.out
@@ -100,13 +101,20 @@ impl<'a> Reader<'a, '_> {
             && self.flag(&["tool", "uv", "package"]) != Some(false)
             && self.flag(&["tool", "poetry", "package-mode"]) != Some(false);
         if name.is_some() {
-            self.out.project = Some(ProjectFacts { name, library });
+            self.out.project = Some(ProjectFacts {
+                name,
+                library,
+                members: Vec::new(),
+            });
         }
     }
 
     /// The lists that hold requirements of PEP 508.
     fn standard(&mut self) {
+        self.out.begin(Scope::Main);
         self.list(self.get(&["project", "dependencies"]));
+        self.list(self.get(&["tool", "flit", "metadata", "requires"]));
+        self.out.begin(Scope::Optional);
         for route in [
             &["project", "optional-dependencies"][..],
             &["dependency-groups"],
@@ -118,10 +126,10 @@ impl<'a> Reader<'a, '_> {
             }
         }
         self.groups();
-        self.list(self.get(&["tool", "flit", "metadata", "requires"]));
         self.list(self.get(&["tool", "rye", "dev-dependencies"]));
         // What builds the project is not what it runs with: nobody pins it, and every build asks anew.
         let before = self.out.components.len();
+        self.out.begin(Scope::Build);
         self.list(self.get(&["build-system", "requires"]));
         for component in self.out.components.iter_mut().skip(before) {
             component.direct = None;
@@ -130,14 +138,17 @@ impl<'a> Reader<'a, '_> {
     }
 
     fn uv_lists(&mut self) {
+        self.out.begin(Scope::Optional);
         self.list(self.get(&["tool", "uv", "dev-dependencies"]));
         // These install nothing by themselves.
         let before = self.out.components.len();
-        for key in [
-            "constraint-dependencies",
-            "override-dependencies",
-            "build-constraint-dependencies",
+        for (key, scope) in [
+            ("constraint-dependencies", Scope::Constraint),
+            ("build-constraint-dependencies", Scope::Build),
+            ("override-dependencies", Scope::Replacing),
+            ("exclude-dependencies", Scope::Replacing),
         ] {
+            self.out.begin(scope);
             self.list(self.get(&["tool", "uv", key]));
         }
         for component in self.out.components.iter_mut().skip(before) {
@@ -192,6 +203,7 @@ impl<'a> Reader<'a, '_> {
                 }
             }
         }
+        self.out.begin(Scope::Replacing);
         for route in [
             &["tool", "pdm", "resolution", "overrides"][..],
             &["tool", "pdm", "overrides"],
@@ -262,20 +274,25 @@ impl<'a> Reader<'a, '_> {
     }
 
     fn poetry(&mut self) {
-        let mut tables: Vec<&'a [Entry]> = vec![
-            self.entries(&["tool", "poetry", "dependencies"]),
-            self.entries(&["tool", "poetry", "dev-dependencies"]),
+        let mut tables: Vec<(Scope, &'a [Entry])> = vec![
+            (Scope::Main, self.entries(&["tool", "poetry", "dependencies"])),
+            (
+                Scope::Optional,
+                self.entries(&["tool", "poetry", "dev-dependencies"]),
+            ),
         ];
         for group in self.entries(&["tool", "poetry", "group"]) {
-            tables.push(
-                group
-                    .node
-                    .get("dependencies")
-                    .map(Node::entries)
-                    .unwrap_or_default(),
-            );
+            let table = group.node.get("dependencies");
+            tables.push((Scope::Optional, table.map(Node::entries).unwrap_or_default()));
         }
-        for entry in tables.into_iter().flatten() {
+        for (scope, entries) in tables {
+            self.out.begin(scope);
+            self.poetry_table(entries);
+        }
+    }
+
+    fn poetry_table(&mut self, entries: &[Entry]) {
+        for entry in entries {
             if normalise(&entry.key) == "python" {
                 continue;
             }
@@ -626,7 +643,7 @@ priority = "supplemental"
         index: Uv Extra http://pypi.internal.example/simple
         index: Poetry Supplemental https://pypi.internal.example/simple
         [("ray", "internal"), ("torch", "torch-cu")] Some(UnsafeBestMatch)
-        Some(ProjectFacts { name: Some("my-app"), library: true }) credentials=1
+        Some(ProjectFacts { name: Some("my-app"), library: true, members: [] }) credentials=1
         "#);
     }
 

@@ -126,6 +126,7 @@ impl Cfg<'_> {
                 self.out.project = Some(ProjectFacts {
                     name: Some(escape(&normalise(name))),
                     library: true,
+                    members: Vec::new(),
                 });
             }
             if let Some(direct) = list {
@@ -166,6 +167,7 @@ pub(super) fn read_py(artifact: &ArtifactPath, text: &str, budget: &mut Budget) 
     out.project = Some(ProjectFacts {
         name: None,
         library: true,
+        members: Vec::new(),
     });
     let mut computed = Vec::new();
     let mut lines = Vec::new();

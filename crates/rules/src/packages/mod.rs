@@ -1,6 +1,7 @@
 //! Packages: what is known against them, and whether what gets installed is what was meant.
 
 mod compromised_release;
+mod disagreeing_manifests;
 mod extra_index_confusion;
 mod import_name_as_package;
 mod index_credentials;
@@ -21,6 +22,10 @@ pub(crate) static RULES: &[Registered] = &[
     Registered {
         rule: &compromised_release::COMPROMISED_RELEASE,
         check: Check::Dependency(compromised_release::check),
+    },
+    Registered {
+        rule: &disagreeing_manifests::DISAGREEING_MANIFESTS,
+        check: Check::Project(disagreeing_manifests::check),
     },
     Registered {
         rule: &extra_index_confusion::EXTRA_INDEX_CONFUSION,

@@ -200,6 +200,7 @@ impl<'a> Bill<'a> {
                 self.manifest.project = Some(ProjectFacts {
                     name: Some(escape(&normalise(&part.name))),
                     library: false,
+                    ..ProjectFacts::default()
                 });
                 continue;
             }
