@@ -13,6 +13,8 @@ use wellhead_core::{Bucket, Budget, Component, Confidence, Ecosystem};
 /// Affected versions that a range still lets in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Admitted {
+    /// The oldest of them that advisories name.
+    pub oldest: String,
     /// The newest of them that advisories name.
     pub version: String,
     /// What is wrong with it.
@@ -161,6 +163,7 @@ fn admitted(known: &crate::advisory::PackageAdvisories, written: Option<&str>) -
         .cloned()
         .collect();
     Some(Admitted {
+        oldest: known.oldest_admitted(&wanted).unwrap_or_else(|| version.clone()),
         version,
         flaws,
         inescapable,

@@ -552,4 +552,16 @@ impl PackageAdvisories {
             .max_by(|a, b| a.public().cmp(&b.public()))
             .map(|v| (v.key().to_owned(), self.matches(&v)))
     }
+
+    /// The oldest affected version that a specifier still lets in.
+    pub fn oldest_admitted(&self, specifiers: &VersionSpecifiers) -> Option<String> {
+        self.versions
+            .iter()
+            .filter_map(|at| parse(self.version(at)))
+            .filter(|v| specifiers.contains(v))
+            .map(PyVersion::of)
+            .filter(|v| self.touches(v))
+            .min_by(|a, b| a.public().cmp(&b.public()))
+            .map(|v| v.key().to_owned())
+    }
 }

@@ -1,9 +1,9 @@
 use super::{labelled, shown};
 use wellhead_core::{
-    ArtifactPath, Bucket, Confidence, Finding, Measure, Reference, Risk, Rule, RuleStatus, Scenario,
-    Severity, Sink, Source, ThreatProfile, Untrusted, code,
+    ArtifactPath, Bucket, Confidence, Ecosystem, Finding, Measure, Reference, Risk, Rule, RuleStatus,
+    Scenario, Severity, Sink, Source, ThreatProfile, Untrusted, code,
 };
-use wellhead_packages::{Dependency, ManifestKind};
+use wellhead_packages::{Admitted, Dependency, ManifestKind};
 
 /// A range without a lock.
 pub(crate) static UNPINNED_REQUIREMENT: Rule = Rule {
@@ -39,31 +39,38 @@ pub(crate) static UNPINNED_REQUIREMENT: Rule = Rule {
 
 pub(crate) fn check(dependency: &Dependency, sink: &mut Sink) {
     let c = &dependency.component;
-    let judged = matches!(dependency.manifest, ManifestKind::Requirements | ManifestKind::Pyproject)
+    let judged = JUDGED.contains(&dependency.manifest)
         && c.bucket == Bucket::Unpinned
         && matches!(c.source, Source::Registry { .. })
         && !dependency.settled_elsewhere
         // What builds a project is declared as a range everywhere, and no lock covers it.
-        && !(dependency.manifest == ManifestKind::Pyproject && c.direct.is_none());
-    if !judged {
+        && !(dependency.manifest != ManifestKind::Requirements && c.direct.is_none());
+    // Conda's own tools are as new as the base that they are installed from.
+    let tool = c.ecosystem == Ecosystem::Conda && matches!(c.name.as_str(), "python" | "pip");
+    if !judged || tool {
         return;
     }
     let written = c.specifier.as_deref().unwrap_or_default();
     let bounded = written.contains(['<', '~']) || written.contains(".*");
-    let severity = if bounded || for_developers(sink.artifact()) {
-        Severity::Low
-    } else {
-        Severity::Medium
+    // Without a known flaw in the range it is a matter of habit, and one of many lines.
+    let severity = match (&dependency.admitted, bounded || for_developers(sink.artifact())) {
+        (Some(_), false) => Severity::Medium,
+        (Some(_), true) | (None, false) => Severity::Low,
+        (None, true) => Severity::Info,
     };
     let label = match (written.is_empty(), bounded) {
         (true, _) => "any version",
         (false, false) => "any newer version",
         (false, true) => "a range of versions",
     };
-    let message = format!(
-        "whoever publishes the next release of {} decides what is installed here",
-        code(&c.written)
-    );
+    let name = code(&c.written);
+    let message = match &dependency.admitted {
+        Some(admitted) => format!(
+            "a version of {name} with known flaws may be installed here: {}",
+            range(admitted)
+        ),
+        None => format!("whoever publishes the next release of {name} decides what is installed here"),
+    };
     let mut finding = Finding::new(&UNPINNED_REQUIREMENT, message, labelled(&c.declared, label))
         .severity(severity)
         .subject(c.name.clone())
@@ -85,10 +92,8 @@ pub(crate) fn check(dependency: &Dependency, sink: &mut Sink) {
         };
         let version = shown(&admitted.version);
         finding = finding
-            .note(format!(
-                "it still admits {version}, which is vulnerable ({}{more})",
-                names.join(", ")
-            ))
+            .note(format!("{version} has {}{more}", names.join(", ")))
+            .property("admits_from", shown(&admitted.oldest))
             .property("admits", version);
         if let Some(clean) = &admitted.lowest_clean {
             let clean = shown(clean);
@@ -100,6 +105,26 @@ pub(crate) fn check(dependency: &Dependency, sink: &mut Sink) {
         }
     }
     sink.push(finding);
+}
+
+/// Files that somebody installs from as they are.
+const JUDGED: &[ManifestKind] = &[
+    ManifestKind::Requirements,
+    ManifestKind::Pyproject,
+    ManifestKind::Pipfile,
+    ManifestKind::Script,
+    ManifestKind::CondaEnvironment,
+    ManifestKind::Pixi,
+];
+
+/// The part of the range that advisories name: `2.0.0 to 2.5.1`.
+fn range(admitted: &Admitted) -> String {
+    let (oldest, newest) = (shown(&admitted.oldest), shown(&admitted.version));
+    if oldest == newest {
+        newest
+    } else {
+        format!("{oldest} to {newest}")
+    }
 }
 
 /// Whether the file's name says that it serves those who work on the project, and not what is deployed.
@@ -126,11 +151,11 @@ mod tests {
             sink.into_findings().first().map(|f| f.severity)
         };
         for (text, expected) in [
-            ("torch\n", Some(Severity::Medium)),
-            ("torch>=2.6\n", Some(Severity::Medium)),
-            ("torch>=2.6,<3\n", Some(Severity::Low)),
-            ("torch~=2.6\n", Some(Severity::Low)),
-            ("torch==2.6.*\n", Some(Severity::Low)),
+            ("torch\n", Some(Severity::Low)),
+            ("torch>=2.6\n", Some(Severity::Low)),
+            ("torch>=2.6,<3\n", Some(Severity::Info)),
+            ("torch~=2.6\n", Some(Severity::Info)),
+            ("torch==2.6.*\n", Some(Severity::Info)),
             ("torch==2.6.0\n", None),
             ("torch===2.6.0\n", None),
             ("torch @ https://files.example/torch-2.6.0.tar.gz\n", None),
@@ -138,6 +163,25 @@ mod tests {
         ] {
             assert_eq!(severity(text), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn a_range_that_admits_flaws_says_which() {
+        let mut d = dependency("torch>=2.0\n");
+        d.admitted = Some(Admitted {
+            oldest: "2.0.0".to_owned(),
+            version: "2.5.1".to_owned(),
+            flaws: Vec::new(),
+            inescapable: Vec::new(),
+            lowest_clean: Some("2.6.0".to_owned()),
+        });
+        let got = messages(check, &d);
+        assert_eq!(
+            got,
+            "medium: a version of `torch` with known flaws may be installed here: 2.0.0 to 2.5.1"
+        );
+        d.admitted.as_mut().unwrap().oldest = "2.5.1".to_owned();
+        assert!(messages(check, &d).ends_with("here: 2.5.1"));
     }
 
     #[test]
