@@ -148,7 +148,10 @@ impl Reader<'_> {
     fn words(&self, node: &Node, lookup: shell::Lookup<'_>) -> Vec<Command> {
         if !node.items().is_empty() {
             let words = node.items().iter().filter_map(|n| self.word(n)).collect();
-            return vec![Command { words, piped: false }];
+            return vec![Command {
+                words,
+                ..Command::default()
+            }];
         }
         let Some(text) = node.as_text() else {
             return Vec::new();

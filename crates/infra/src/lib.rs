@@ -38,5 +38,5 @@ pub use products::{
 };
 pub use resource::{Command, Configuration, ConfigurationKind, Port, Resource, Variable, Word};
 pub use service::{Exchange, ServiceDocument, ServiceError, service_document};
-pub use shell::script;
+pub use shell::{script, script_in};
 pub use workflow::workflow;

@@ -56,6 +56,13 @@ impl Mapped {
         self.chars.get(i).map(|(c, _)| *c)
     }
 
+    /// Puts another character where one stands.
+    pub(crate) fn set(&mut self, i: usize, c: char) {
+        if let Some((old, _)) = self.chars.get_mut(i) {
+            *old = c;
+        }
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.chars.len()
     }

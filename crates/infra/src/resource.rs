@@ -70,6 +70,8 @@ pub struct Word {
 pub struct Command {
     /// Program and arguments.
     pub words: Vec<Word>,
+    /// Variables that are set for it alone: `NAME=value` in front of it.
+    pub variables: Vec<Word>,
     /// Whether it reads the output of the command before it.
     pub piped: bool,
 }

@@ -23,6 +23,29 @@ pub fn script(text: &str, at: usize) -> Vec<Command> {
     split(&Mapped::at(text, at), &|_| None)
 }
 
+/// The same of a script that is a scalar of another file, quoted, escaped or folded as that file has it.
+///
+/// Expressions of a workflow (`${{ matrix.torch }}`) are variables whose value is not known, whatever they hold.
+pub fn script_in(text: &str, file: &str, span: &Range<usize>) -> Vec<Command> {
+    let mut script = Mapped::scalar(text, file, span);
+    let mut at = 0_usize;
+    while at < script.len() {
+        let opens = |i: usize, c: char| script.get(at.saturating_add(i)) == Some(c);
+        if !(opens(0, '$') && opens(1, '{') && opens(2, '{')) {
+            at = at.saturating_add(1);
+            continue;
+        }
+        let from = at.saturating_add(2);
+        let closed = |i: &usize| script.get(*i) == Some('}') && script.get(i.saturating_add(1)) == Some('}');
+        let Some(end) = (from..script.len()).find(closed) else {
+            break;
+        };
+        (from..=end).for_each(|i| script.set(i, '_'));
+        at = end.saturating_add(2);
+    }
+    split(&script, &|_| None)
+}
+
 /// Splits a script into simple commands, in order.
 pub(crate) fn split(script: &Mapped, lookup: Lookup<'_>) -> Vec<Command> {
     split_at(script, lookup, 0)
@@ -47,7 +70,10 @@ fn split_at(script: &Mapped, lookup: Lookup<'_>, depth: usize) -> Vec<Command> {
 /// Puts a command given as words (the exec form) into `out`, with `sh -c` unwrapped.
 pub(crate) fn from_words(words: Vec<Word>, file: &str) -> Vec<Command> {
     let mut out = Vec::new();
-    let command = Command { words, piped: false };
+    let command = Command {
+        words,
+        ..Command::default()
+    };
     let script = script_of(&command).map(|w| Mapped::scalar(&w.text, file, &w.span));
     match script {
         Some(script) => out.extend(split_at(&script, &|_| None, 1)),
@@ -119,7 +145,8 @@ fn strip(mut command: Command) -> Command {
                 conda_run(&command.words)
             }
             "poetry" | "pipenv" | "uv" | "pdm" | "hatch"
-                if command.words.get(1).is_some_and(|w| w.text == "run") =>
+                if command.words.get(1).is_some_and(|w| w.text == "run")
+                    && !command.words.iter().any(|w| w.text.starts_with("--with")) =>
             {
                 2
             }
@@ -129,7 +156,10 @@ fn strip(mut command: Command) -> Command {
         if skip == 0 {
             return command;
         }
-        command.words.drain(..skip.min(command.words.len()));
+        let before = command.words.drain(..skip.min(command.words.len()));
+        if is_assignment {
+            command.variables.extend(before);
+        }
     }
 }
 
@@ -178,8 +208,8 @@ impl Splitter<'_> {
 
     fn end_command(&mut self, pipe: bool) {
         let next = Command {
-            words: Vec::new(),
             piped: pipe,
+            ..Command::default()
         };
         let done = std::mem::replace(&mut self.current, next);
         if !done.words.is_empty() {

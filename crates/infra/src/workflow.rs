@@ -4,7 +4,6 @@
 //! are what builds, and nothing of it listens. What an expression (`${{ … }}`) stands for is not known from the bytes.
 
 use crate::{
-    mapped::Mapped,
     resource::{Configuration, ConfigurationKind, Resource, Variable, Word},
     shell,
 };
@@ -132,8 +131,9 @@ impl Reader<'_> {
             let is_shell =
                 shell.is_empty() || ["sh", "bash"].contains(&shell.split(' ').next().unwrap_or_default());
             if let Some(text) = run.as_text().filter(|_| is_shell) {
-                let script = Mapped::scalar(text, self.text, &run.span);
-                resource.build.extend(shell::split(&script, &|_| None));
+                resource
+                    .build
+                    .extend(shell::script_in(text, self.text, &run.span));
             }
         }
     }

@@ -122,6 +122,7 @@ fn notebook_start(resource: &Resource) -> Option<Command> {
             .chain(more)
             .collect(),
         piped: false,
+        ..Command::default()
     })
 }
 

@@ -1,12 +1,19 @@
-//! `pip install …` and `uv pip install …` in recipes and scripts: a manifest that nobody wrote down as one.
+//! `pip install …` and its kin in recipes and scripts: a manifest that nobody wrote down as one.
 //!
 //! Who reads the recipe hands over words and variables; one command is one manifest, since an index that one command
 //! adds is not asked by the next.
 
-use super::{Include, Line, LineUse, Manifest, ManifestKind, requirements::component};
+use super::{
+    Include, Line, LineUse, Manifest, ManifestKind,
+    installers::{Grammar, Invocation, bare, invocation},
+    matchspec,
+    parts::{self, unauditable},
+    poetry::{Constraint, constraint},
+    requirements::component,
+};
 use crate::index::{Address, IndexEntry, IndexRole, Manager, TrustedHost, mask};
 use std::ops::Range;
-use wellhead_core::{ArtifactPath, Lines, Location, escape};
+use wellhead_core::{ArtifactPath, Component, Ecosystem, Lines, Location, escape};
 
 /// A word of a command or the value of a variable, and where it stands in the text.
 #[derive(Clone, Debug)]
@@ -114,15 +121,20 @@ pub fn read_installs(
     }
     // Only secrets of what installs: others are another rule's matter.
     if let Some(first) = out.first_mut() {
-        let ours = |secret: &&Range<usize>| {
-            let hit = |s: &Spoken<'_>| s.span.start <= secret.start && secret.end <= s.span.end;
+        let said = Said::new(
             variables
                 .iter()
-                .any(|(name, value)| is_index_variable(name) && hit(value))
-                || commands
-                    .iter()
-                    .any(|words| installs(words).is_some() && words.iter().any(hit))
-        };
+                .filter(|(name, _)| is_index_variable(name))
+                .map(|(_, value)| &value.span)
+                .chain(
+                    commands
+                        .iter()
+                        .filter(|words| invocation(words).is_some())
+                        .flatten()
+                        .map(|word| &word.span),
+                ),
+        );
+        let ours = |secret: &&Range<usize>| said.holds(secret);
         for secret in masked.secrets.iter().filter(ours) {
             first
                 .indexes
@@ -131,6 +143,29 @@ pub fn read_installs(
         }
     }
     out
+}
+
+/// Places in order, to ask whether one of them holds another.
+struct Said(Vec<Range<usize>>);
+
+impl Said {
+    fn new<'s>(spans: impl Iterator<Item = &'s Range<usize>>) -> Self {
+        let mut spans: Vec<Range<usize>> = spans.cloned().collect();
+        spans.sort_by_key(|s| (s.start, s.end));
+        // Each ends where the furthest so far ends: what begins no later and ends no earlier holds the place.
+        let mut furthest = 0_usize;
+        for span in &mut spans {
+            furthest = furthest.max(span.end);
+            span.end = furthest;
+        }
+        Self(spans)
+    }
+
+    fn holds(&self, place: &Range<usize>) -> bool {
+        let behind = self.0.partition_point(|s| s.start <= place.start);
+        let last = behind.checked_sub(1).and_then(|i| self.0.get(i));
+        last.is_some_and(|s| s.end >= place.end)
+    }
 }
 
 /// The installer's variables among the build arguments of a recipe: commands see them, running containers do not.
@@ -152,79 +187,53 @@ fn is_index_variable(name: &str) -> bool {
     name.starts_with("PIP_") || name.starts_with("UV_")
 }
 
-/// What follows `install`, if the words are such a command, and whose it is.
-fn installs<'w, 'a>(words: &'w [Spoken<'a>]) -> Option<(Manager, &'w [Spoken<'a>])> {
-    let mut rest = words;
-    // `sudo`, `env`, and variables in front of the command.
-    while let Some((first, after)) = rest.split_first() {
-        let assignment = first
-            .text
-            .split_once('=')
-            .is_some_and(|(name, _)| !name.starts_with('-'));
-        if !(assignment || matches!(first.text, "sudo" | "env" | "exec" | "time" | "-E" | "-H")) {
-            break;
-        }
-        rest = after;
-    }
-    let (first, mut rest) = rest.split_first()?;
-    let program = first.text.rsplit('/').next().unwrap_or_default();
-    let plain = program.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
-    let manager = match plain {
-        "pip" => Manager::Pip,
-        "python" | "py" | "pypy" => {
-            let at = rest.iter().position(|w| w.text == "-m")?;
-            let (module, after) = rest.get(at.checked_add(1)?..)?.split_first()?;
-            if module.text != "pip" {
-                return None;
-            }
-            rest = after;
-            Manager::Pip
-        }
-        "uv" => {
-            let (sub, after) = rest.split_first()?;
-            if sub.text != "pip" {
-                return None;
-            }
-            rest = after;
-            Manager::Uv
-        }
-        _ => return None,
-    };
-    // Global options may stand before the verb.
-    let at = rest.iter().position(|w| !w.text.starts_with('-'))?;
-    let (verb, after) = rest.get(at..)?.split_first()?;
-    matches!(verb.text, "install" | "download" | "wheel").then_some((manager, after))
-}
-
 struct Reader<'r> {
     at: &'r dyn Fn(&Range<usize>, &str) -> Location,
 }
 
 impl Reader<'_> {
     fn command(&self, words: &[Spoken<'_>], variables: &[(&str, Spoken<'_>)]) -> Option<Manifest> {
-        let (manager, rest) = installs(words)?;
+        let Invocation {
+            manager,
+            grammar,
+            rest,
+            takes,
+        } = invocation(words)?;
         let mut out = Manifest::new(ManifestKind::Commands);
         out.indexes.installer = Some(manager);
         for (name, value) in variables {
             self.variable(name, value, &mut out);
         }
-        for word in words
-            .iter()
-            .take_while(|w| !w.text.starts_with("pip") && !w.text.starts_with("uv"))
-        {
+        let before = words.len().saturating_sub(bare(words).len());
+        for word in words.iter().take(before) {
             if let Some((name, value)) = word.text.split_once('=') {
                 let span = word.span.clone();
                 self.variable(name, &Spoken { text: value, span }, &mut out);
             }
         }
         out.indexes.variables = out.indexes.entries.len();
+        let mut arguments = Arguments {
+            manager,
+            grammar,
+            takes,
+            named: false,
+            pypi: rest.iter().any(|w| w.text == "--pypi"),
+        };
         let mut rest = rest.iter();
         while let Some(word) = rest.next() {
             if word.text == "--" {
                 continue;
             }
+            if let Some(alone) = redirection(word.text) {
+                if alone {
+                    rest.next();
+                }
+                continue;
+            }
             if !word.text.starts_with('-') {
-                self.requirement(word, false, &mut out);
+                if !self.argument(word, &mut arguments, &mut out) {
+                    break;
+                }
                 continue;
             }
             let (name, value) = match word.text.split_once('=') {
@@ -237,7 +246,7 @@ impl Reader<'_> {
                 ),
                 _ => (word.text, None),
             };
-            let wants = is_setting(name) || TAKES_VALUE.contains(&name);
+            let wants = arguments.takes_value(name);
             let value = match value {
                 Some(value) => Some(value),
                 None if wants => rest.next().cloned(),
@@ -248,9 +257,90 @@ impl Reader<'_> {
                 out.indexes.require_hashes |= name == "--require-hashes";
                 continue;
             };
-            self.option(manager, name, &value, &mut out);
+            if !self.named(name, &value, &mut arguments, &mut out) {
+                self.option(manager, name, &value, &mut out);
+            }
         }
-        Some(out)
+        // What only runs a program installs nothing by itself.
+        let nothing = out.components.is_empty() && out.includes.is_empty();
+        (grammar != Grammar::Options || !nothing).then_some(out)
+    }
+
+    /// Takes an argument that is no option; `false` where all behind it belongs to somebody else.
+    fn argument(&self, word: &Spoken<'_>, arguments: &mut Arguments, out: &mut Manifest) -> bool {
+        match arguments.grammar {
+            Grammar::Requirements => self.requirement(word, false, out),
+            Grammar::Files => self.include(word, false, out),
+            Grammar::Options => return false,
+            Grammar::First => {
+                if !arguments.named {
+                    self.at_version(word, out);
+                }
+                return false;
+            }
+            Grammar::Inject => arguments.grammar = Grammar::Requirements,
+            Grammar::Poetry => self.constrained(word, out),
+            Grammar::Pixi if arguments.pypi => self.requirement(word, false, out),
+            Grammar::Conda | Grammar::Pixi => self.match_spec(word, out),
+        }
+        true
+    }
+
+    /// Takes an option that names packages, or channels; `false` where it is none.
+    fn named(&self, name: &str, value: &Spoken<'_>, arguments: &mut Arguments, out: &mut Manifest) -> bool {
+        match (arguments.grammar, name) {
+            (Grammar::First | Grammar::Options, "--from" | "--spec") => {
+                arguments.named = true;
+                self.requirement(value, false, out);
+            }
+            (Grammar::First | Grammar::Options, "--with") => {
+                // uv takes several, parted by commas.
+                for text in value.text.split(',').filter(|t| !t.is_empty()) {
+                    let span = value.span.clone();
+                    self.requirement(&Spoken { text, span }, false, out);
+                }
+            }
+            (Grammar::First | Grammar::Options, "--with-editable") => self.requirement(value, true, out),
+            (Grammar::First | Grammar::Options, "--with-requirements") => self.include(value, false, out),
+            (Grammar::Conda | Grammar::Pixi, "-c" | "--channel") => {
+                self.channel(arguments.manager, value, out);
+            }
+            (Grammar::Conda, "-f" | "--file") => self.include(value, false, out),
+            (Grammar::Conda | Grammar::Pixi, _) => {}
+            _ => return false,
+        }
+        true
+    }
+
+    fn channel(&self, manager: Manager, value: &Spoken<'_>, out: &mut Manifest) {
+        let open = value.text.contains('$') || value.text.is_empty();
+        if open {
+            return;
+        }
+        let bare = !value.text.contains("://");
+        out.indexes.entries.push(IndexEntry {
+            manager,
+            role: if out.indexes.entries.iter().any(|e| e.manager == manager) {
+                IndexRole::Extra
+            } else {
+                IndexRole::Default
+            },
+            name: bare.then(|| escape(value.text)),
+            address: matchspec::channel(value.text),
+            declared: (self.at)(&value.span, "named here"),
+        });
+    }
+
+    fn include(&self, value: &Spoken<'_>, constraint: bool, out: &mut Manifest) {
+        out.includes.push(Include {
+            path: value.text.to_owned(),
+            kind: if constraint {
+                ManifestKind::Constraints
+            } else {
+                ManifestKind::Requirements
+            },
+            declared: (self.at)(&value.span, ""),
+        });
     }
 
     fn option(&self, manager: Manager, name: &str, value: &Spoken<'_>, out: &mut Manifest) {
@@ -264,16 +354,11 @@ impl Reader<'_> {
             }),
             "--index-strategy" => self.strategy(value, out),
             "-r" | "--requirement" | "--requirements" | "-c" | "--constraint" | "--constraints" => {
-                let constraint = matches!(name, "-c" | "--constraint" | "--constraints");
-                out.includes.push(Include {
-                    path: value.text.to_owned(),
-                    kind: if constraint {
-                        ManifestKind::Constraints
-                    } else {
-                        ManifestKind::Requirements
-                    },
-                    declared: (self.at)(&value.span, ""),
-                });
+                self.include(
+                    value,
+                    matches!(name, "-c" | "--constraint" | "--constraints"),
+                    out,
+                );
             }
             "-e" | "--editable" => self.requirement(value, true, out),
             _ => {}
@@ -331,22 +416,163 @@ impl Reader<'_> {
     }
 
     fn requirement(&self, word: &Spoken<'_>, editable: bool, out: &mut Manifest) {
-        // Variables, wildcards of the shell, and what only a shell resolves: nothing can be said of them here.
-        if word.text.contains(['$', '*', '`', '(', '>', '<', '|', '&'])
-            && !word.text.contains(['=', '~', '@'])
-        {
+        // A shell takes `torch>log` for the package and a file to write to.
+        let text = match word.text.split_once('>') {
+            Some((name, behind)) if !behind.starts_with('=') && !word.text.contains(['=', '<', '@', '/']) => {
+                if behind.trim_start().starts_with(|c: char| c.is_ascii_digit()) {
+                    word.text
+                } else {
+                    name
+                }
+            }
+            _ => word.text,
+        };
+        if text.is_empty() {
             return;
         }
-        let text = mask(word.text);
+        if self.open(text, word, out) {
+            return;
+        }
         let declared = (self.at)(&word.span, "");
-        if let Ok(component) = component(&text.text, editable, declared) {
-            out.components.push(component);
-            out.lines.push(Line {
-                span: word.span.clone(),
-                is: LineUse::Component(out.components.len().saturating_sub(1)),
-            });
+        let masked = mask(text);
+        let component = component(&masked.text, editable, declared.clone()).unwrap_or_else(|_| {
+            let mut unknown = parts::bare(&masked.text, declared);
+            unknown.name = unknown.written.clone();
+            unknown.bucket = unauditable("not understood as a requirement");
+            unknown
+        });
+        push(component, word, out);
+    }
+
+    /// Takes what only a shell resolves: variables, and patterns of file names.
+    fn open(&self, text: &str, word: &Spoken<'_>, out: &mut Manifest) -> bool {
+        let variable = text.contains(['$', '`']) || text.contains("{{");
+        let pattern = text.contains(['*', '?']) && (text.contains('/') || text.ends_with(".whl"));
+        if !variable && !pattern {
+            return false;
+        }
+        let end = text
+            .find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')))
+            .unwrap_or(text.len());
+        let name = text.get(..end).filter(|n| crate::name::is_valid(n));
+        let declared = (self.at)(&word.span, "");
+        let masked = mask(text);
+        let (name, why) = match name {
+            _ if pattern && !variable => (masked.text.as_ref(), "a path of the project"),
+            Some(name) if !text.contains("://") => (name, "its version is a variable"),
+            _ => (masked.text.as_ref(), "a variable, whose value is not known here"),
+        };
+        let mut component = parts::bare(name, declared);
+        if !crate::name::is_valid(name) {
+            component.name = component.written.clone();
+        }
+        component.bucket = unauditable(why);
+        push(component, word, out);
+        true
+    }
+
+    /// `name@1.2`, `name@latest`, as the runners of tools have it.
+    fn at_version(&self, word: &Spoken<'_>, out: &mut Manifest) {
+        match word.text.split_once('@') {
+            Some((name, version)) if is_short(name, version) => {
+                let text = match version {
+                    "latest" => name.to_owned(),
+                    version => format!("{name}=={version}"),
+                };
+                let span = word.span.clone();
+                self.requirement(&Spoken { text: &text, span }, false, out);
+            }
+            _ => self.requirement(word, false, out),
         }
     }
+
+    /// `name@^1.2`, as Poetry has it.
+    fn constrained(&self, word: &Spoken<'_>, out: &mut Manifest) {
+        let Some((name, wanted)) = word.text.split_once('@').filter(|(n, c)| is_short(n, c)) else {
+            return self.requirement(word, false, out);
+        };
+        let text = match (wanted, constraint(wanted)) {
+            ("latest", _) => name.to_owned(),
+            (_, Some(Constraint::Exact(version))) => format!("{name}=={version}"),
+            (_, Some(Constraint::Range(Some(range)))) => format!("{name}{range}"),
+            (_, Some(Constraint::Range(None))) => name.to_owned(),
+            (_, None) => format!("{name}=={wanted}"),
+        };
+        let span = word.span.clone();
+        self.requirement(&Spoken { text: &text, span }, false, out);
+    }
+
+    fn match_spec(&self, word: &Spoken<'_>, out: &mut Manifest) {
+        if self.open(word.text, word, out) {
+            if let Some(component) = out.components.last_mut() {
+                component.ecosystem = Ecosystem::Conda;
+            }
+            return;
+        }
+        let declared = (self.at)(&word.span, "");
+        let masked = mask(word.text);
+        let component = matchspec::component(&masked.text, declared.clone()).unwrap_or_else(|_| {
+            let mut unknown = parts::bare_conda(&masked.text, declared);
+            unknown.bucket = unauditable("not understood as a package of conda");
+            unknown
+        });
+        push(component, word, out);
+    }
+}
+
+/// How the arguments of a command are read on.
+struct Arguments {
+    manager: Manager,
+    grammar: Grammar,
+    takes: &'static [&'static str],
+    /// An option named the package, so the first argument is only the program.
+    named: bool,
+    /// Arguments of pixi are packages of PyPI.
+    pypi: bool,
+}
+
+impl Arguments {
+    fn takes_value(&self, name: &str) -> bool {
+        let conda = matches!(self.grammar, Grammar::Conda | Grammar::Pixi);
+        if conda {
+            let own = matches!(name, "-c" | "--channel" | "--prefix" | "-r");
+            let file =
+                self.grammar == Grammar::Conda && matches!(name, "-f" | "--file" | "-p" | "--platform");
+            return own || file || self.takes.contains(&name);
+        }
+        let runner = matches!(self.grammar, Grammar::First | Grammar::Options);
+        let named = matches!(
+            name,
+            "--from" | "--spec" | "--with" | "--with-editable" | "--with-requirements"
+        );
+        is_setting(name) || TAKES_VALUE.contains(&name) || self.takes.contains(&name) || (runner && named)
+    }
+}
+
+fn push(component: Component, word: &Spoken<'_>, out: &mut Manifest) {
+    out.components.push(component);
+    out.lines.push(Line {
+        span: word.span.clone(),
+        is: LineUse::Component(out.components.len().saturating_sub(1)),
+    });
+}
+
+/// Whether the text before an `@` is a name and the text behind it no address.
+fn is_short(name: &str, behind: &str) -> bool {
+    let bare = name.split('[').next().unwrap_or_default();
+    crate::name::is_valid(bare) && !behind.trim().is_empty() && !behind.contains(['/', ':', '$'])
+}
+
+/// Whether a word leads input or output elsewhere, and whether the next word says where.
+fn redirection(text: &str) -> Option<bool> {
+    let rest = text.trim_start_matches(|c: char| c.is_ascii_digit() || c == '&');
+    let target = rest.strip_prefix(">>").or_else(|| rest.strip_prefix('>'));
+    let target = target
+        .or_else(|| rest.strip_prefix("<<<"))
+        .or_else(|| rest.strip_prefix("<<"));
+    let target = target.or_else(|| rest.strip_prefix('<'))?;
+    // `>=2.0` alone is no redirection that anybody meant.
+    (!target.starts_with('=')).then_some(target.is_empty())
 }
 
 fn is_setting(name: &str) -> bool {
@@ -445,11 +671,76 @@ mod tests {
         [] ["Extra https://pypi.acme.example/simple", "FindLinks https://links.acme.example/"] own=0 hosts=0 includes=1 secrets=0 None
         ["peft -"] ["Extra https://pypi.acme.example/simple", "FindLinks https://links.acme.example/"] own=0 hosts=0 includes=0 secrets=0 Some(UnsafeBestMatch)
         ["pip -"] ["Default http://b.example/simple", "Extra https://pypi.acme.example/simple", "FindLinks https://links.acme.example/"] own=1 hosts=0 includes=0 secrets=0 None
-        ["x -"] ["Extra https://pypi.acme.example/simple", "FindLinks https://links.acme.example/"] own=0 hosts=0 includes=0 secrets=0 None
+        ["$PACKAGES -", "./dist/*.whl -", "x -"] ["Extra https://pypi.acme.example/simple", "FindLinks https://links.acme.example/"] own=0 hosts=0 includes=0 secrets=0 None
+        "#);
+    }
+
+    #[test]
+    fn every_installer_says_what_it_installs() {
+        let text = "pip install torch==$TORCH $EXTRA ./dist/*.whl 'x torch>log mlflow==2.10.* > out 2>&1\n\
+                    pip install -r $REQS -c constraints.txt\n\
+                    uv add --optional gpu torch==2.2.0 --dev\n\
+                    uvx --from nbdime==4.0.1 nbdiff pip\n\
+                    uvx ruff@0.3.0 check\n\
+                    uv tool run --with numpy,pandas==2.0 jupyter lab\n\
+                    uv run --with rich==13.0.0 train.py torch\n\
+                    uv pip sync locked.txt\n\
+                    pipx run --spec black==24.1.0 black .\n\
+                    pipx inject poetry poetry-plugin-export==1.6\n\
+                    poetry add torch@2.2.0 numpy@^1.26 pandas@latest requests==2.31.0 --group dev\n\
+                    pdm add -G test pytest==8.0.0\n\
+                    pipenv install --dev flask==2.0.0\n\
+                    conda install -y -n ml -c pytorch -c conda-forge pytorch=2.2.0 numpy>=1.26 conda-forge::scipy\n\
+                    micromamba create -p /opt/env -f env.txt python=3.11 $PKG\n\
+                    pixi add --pypi httpx==0.27.0\n\
+                    pixi add polars=0.20.0\n";
+        let rows: Vec<String> = read(text)
+            .iter()
+            .map(|m| {
+                let names: Vec<_> = m
+                    .components
+                    .iter()
+                    .map(|c| {
+                        let version = c.version.as_deref().or(c.specifier.as_deref()).unwrap_or("-");
+                        let why = match &c.bucket {
+                            wellhead_core::Bucket::Unauditable { why } => format!(" ({why})"),
+                            _ => String::new(),
+                        };
+                        format!("{} {} {version}{why}", c.ecosystem.name(), c.name)
+                    })
+                    .collect();
+                let indexes: Vec<_> = m.indexes.entries.iter().map(|e| &e.address.shown).collect();
+                let includes: Vec<_> = m.includes.iter().map(|i| &i.path).collect();
+                format!("{names:?} {indexes:?} {includes:?}")
+            })
+            .collect();
+        insta::assert_snapshot!(rows.join("\n"), @r#"
+        ["pypi torch - (its version is a variable)", "pypi $EXTRA - (a variable, whose value is not known here)", "pypi ./dist/*.whl - (a path of the project)", "pypi 'x - (not understood as a requirement)", "pypi torch -", "pypi mlflow ==2.10.*"] [] []
+        [] [] ["$REQS", "constraints.txt"]
+        ["pypi torch 2.2.0"] [] []
+        ["pypi nbdime 4.0.1"] [] []
+        ["pypi ruff 0.3.0"] [] []
+        ["pypi numpy -", "pypi pandas 2.0", "pypi jupyter -"] [] []
+        ["pypi rich 13.0.0"] [] []
+        [] [] ["locked.txt"]
+        ["pypi black 24.1.0"] [] []
+        ["pypi poetry-plugin-export 1.6"] [] []
+        ["pypi torch 2.2.0", "pypi numpy >=1.26, <2", "pypi pandas -", "pypi requests 2.31.0"] [] []
+        ["pypi pytest 8.0.0"] [] []
+        ["pypi flask 2.0.0"] [] []
+        ["conda pytorch 2.2.0", "conda numpy >=1.26", "conda scipy -"] ["https://conda.anaconda.org/pytorch", "https://conda.anaconda.org/conda-forge"] []
+        ["conda python ==3.11.*", "conda $PKG - (a variable, whose value is not known here)"] [] ["env.txt"]
+        ["pypi httpx 0.27.0"] [] []
+        ["conda polars 0.20.0"] [] []
         "#);
     }
 
     proptest! {
+        #[test]
+        fn other_installers_never_panic(text in "(uvx |uv |run |--with |conda |install |-c |poetry |add |pipx |inject |a@|\\^1 |\\$X |> |=|a==1 |\\[|é|\n){0,20}") {
+            let _ = read(&text);
+        }
+
         #[test]
         fn never_panics(text in "(pip |install |python |-m |uv |--index-url |-r |=|a==1 |\\$|\n|ENV |x=y |https://a:b@c ){0,20}") {
             let _ = read(&text);
