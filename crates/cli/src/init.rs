@@ -3,7 +3,7 @@
 use crate::{Exit, args::Init, failure::Failure, output};
 use std::fmt::Write as _;
 use wellhead_core::Measure;
-use wellhead_engine::{IGNORE_KEYS, KEYS};
+use wellhead_engine::{IGNORE_KEYS, KEYS, SOURCES_KEYS};
 
 /// Writes a commented configuration with every key.
 pub(crate) fn run(args: &Init) -> Result<Exit, Failure> {
@@ -30,6 +30,12 @@ pub(crate) fn template() -> String {
         let _ = write!(out, "\n# {about}\n");
         match key {
             "advisories" => out.push_str("# [advisories]\n# max-age-days = 14\n"),
+            "sources" => {
+                out.push_str("# [sources]\n");
+                for &(key, about) in SOURCES_KEYS {
+                    let _ = writeln!(out, "# {key} = []  # {about}");
+                }
+            }
             "fail-on" => out.push_str("# fail-on = \"high\"\n"),
             "rules" => {
                 out.push_str("# [rules]\n");

@@ -4,7 +4,7 @@ use crate::generated::Made;
 use anyhow::Result;
 use serde_json::{Map, Value, json};
 use wellhead_core::{Level, Severity};
-use wellhead_engine::{IGNORE_KEYS, KEYS};
+use wellhead_engine::{IGNORE_KEYS, KEYS, SOURCES_KEYS};
 
 /// All schemas.
 ///
@@ -43,6 +43,7 @@ pub fn configuration() -> Value {
                 "properties": { "max-age-days": { "type": "integer", "minimum": 0, "default": 14 } },
                 "additionalProperties": false,
             }),
+            "sources" => sources(),
             "ignore" => json!({ "type": "array", "items": ignore() }),
             _ => json!({}),
         };
@@ -71,6 +72,20 @@ fn levels() -> Value {
         );
     }
     json!({ "type": "object", "properties": rules, "additionalProperties": false })
+}
+
+/// Each key of `[sources]` takes a list of texts, or one.
+fn sources() -> Value {
+    let mut properties = Map::new();
+    for &(key, description) in SOURCES_KEYS {
+        let one = json!({ "type": "string", "minLength": 1 });
+        let list = json!({ "type": "array", "items": one });
+        properties.insert(
+            key.to_owned(),
+            json!({ "anyOf": [one, list], "description": description }),
+        );
+    }
+    json!({ "type": "object", "properties": properties, "additionalProperties": false })
 }
 
 fn ignore() -> Value {

@@ -483,6 +483,13 @@ impl Judge<'_, '_> {
         }
         self.result.findings.extend(sink.into_findings());
     }
+
+    /// Keeps what the file takes from elsewhere, where a policy asks for it.
+    pub(crate) fn take(&mut self, taken: impl FnOnce() -> Vec<wellhead_rules::Taken>) {
+        if self.options.config.sources.is_some() {
+            self.result.facts.push(crate::facts::Fact::Taken(taken()));
+        }
+    }
 }
 
 /// Whether a document of this kind is always read to its last byte; of the others only what decides is.

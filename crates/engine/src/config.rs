@@ -3,6 +3,10 @@
 //! Every key and entry keeps its place, so that a finding can point at the line of the policy that decided. A value
 //! that makes no sense stops the run; a key that means nothing is a finding, since the policy can still be applied.
 
+mod sources;
+
+pub use sources::{Allowance, AllowedSources, SOURCES_KEYS, SourceKind, Sources};
+
 use globset::{GlobBuilder, GlobMatcher};
 use std::ops::Range;
 use wellhead_core::{ArtifactPath, Budget, Finding, Level, Location, Rule, Severity, UnknownName, code};
@@ -58,6 +62,8 @@ pub struct Config {
     pub ignores: Vec<Ignore>,
     /// How many days old an advisory database may be before it counts as stale.
     pub max_age: Option<u32>,
+    /// Where things may come from; `None` where the policy does not say.
+    pub sources: Option<Sources>,
     /// What is to be reported about the configuration itself.
     pub findings: Vec<Finding>,
 }
@@ -73,6 +79,10 @@ pub const KEYS: &[(&str, &str)] = &[
     (
         "advisories",
         "the advisory database: `max-age-days`, after which it counts as stale (14)",
+    ),
+    (
+        "sources",
+        "where packages, models, images and actions may come from; a list that is not there restricts nothing",
     ),
 ];
 
@@ -150,6 +160,7 @@ impl Reader<'_> {
                 "rules" => self.levels(&entry.node, &mut config)?,
                 "ignore" => self.ignores(&entry.node, &mut config)?,
                 "advisories" => self.advisories(&entry.node, &mut config)?,
+                "sources" => self.sources(&entry.node, &mut config)?,
                 _ => config
                     .findings
                     .push(self.unknown(entry, KEYS.iter().map(|k| k.0), "key")),

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use wellhead_core::{ArtifactPath, Location};
 use wellhead_packages::{Manifest, image::ImageDocument};
 use wellhead_pycode::{Capability, Module};
+use wellhead_rules::Taken;
 use wellhead_trust::{Attestations, models_lock::ModelsLock};
 
 /// Something that is kept of a file until all files are read.
@@ -20,6 +21,8 @@ pub(crate) enum Fact {
     ModelsLock(ArtifactPath, Box<Result<ModelsLock, Box<Location>>>),
     /// A file that declares dependencies.
     Manifest(ArtifactPath, Box<Manifest>),
+    /// What a file takes from elsewhere; kept only where a policy asks.
+    Taken(Vec<Taken>),
     /// Attestations of the file beside them.
     Attestation(ArtifactPath, Box<Attestations>),
     /// A tar archive that may be a layer of an image.

@@ -23,10 +23,12 @@ mod repository;
 mod run;
 mod scoreboard;
 mod selection;
+mod source_policy;
 mod subjects;
 mod twin;
 
 pub use config::{ADVISORIES_KEYS, Config, ConfigError, IGNORE_KEYS, Ignore, KEYS, did_you_mean};
+pub use config::{Allowance, AllowedSources, SOURCES_KEYS, SourceKind, Sources};
 pub use diff::diff;
 pub use freshness::{MAX_AGE, age, stale};
 pub use inspect::{Inspected, InspectedOperator, InspectedTensor, inspect};

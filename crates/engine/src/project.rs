@@ -46,6 +46,7 @@ pub(crate) fn judge(
         result: ProjectResult::default(),
     };
     let mut project = Project::default();
+    let mut taken = Vec::new();
     for fact in facts {
         match fact {
             Fact::Manifest(path, manifest) => {
@@ -54,6 +55,7 @@ pub(crate) fn judge(
             Fact::Attestation(path, document) => stage.attestation(&path, *document, files),
             // Layers are joined before.
             Fact::Layer(..) | Fact::Image(..) => {}
+            Fact::Taken(more) => taken.extend(more),
             Fact::Module(..) => {}
             Fact::Imports(..) | Fact::Loads(..) | Fact::ModelsLock(..) => {}
         }
@@ -61,6 +63,7 @@ pub(crate) fn judge(
     stage.include(&mut project.files, files);
     stage.manifests(&project);
     stage.dependencies(&project);
+    stage.sources(&project, taken);
     stage.repositories(repositories);
     stage.result
 }
@@ -107,6 +110,28 @@ impl Stage<'_, '_> {
             }
         }
         self.result.findings.extend(sink.into_findings());
+    }
+
+    /// Holds what is taken from elsewhere against the policy.
+    fn sources(&mut self, project: &Project, taken: Vec<wellhead_rules::Taken>) {
+        if let Some(sources) = &self.options.config.sources {
+            let judged = crate::source_policy::judge(sources, project, taken);
+            let asked = judged
+                .findings
+                .into_iter()
+                .filter(|f| wellhead_rules::find(&f.rule).is_none_or(|rule| self.options.enables(rule)));
+            for package in judged.proved {
+                self.scoreboard
+                    .judged(Measure::Sources, format!("internal {package}"));
+            }
+            // A name that the policy calls internal is nobody's slip.
+            self.result.findings.retain(|f| {
+                let package = f.properties.get("package").and_then(|v| v.as_str());
+                f.rule != "look-alike-package"
+                    || !package.is_some_and(|p| crate::source_policy::is_internal(sources, p))
+            });
+            self.result.findings.extend(asked);
+        }
     }
 
     /// Reads the files that manifests include and that no name gave away.

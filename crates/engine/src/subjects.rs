@@ -60,6 +60,12 @@ pub(crate) fn judge(input: &Input<'_>, judge: &mut Judge<'_, '_>, budget: &mut B
     };
     // Every text is looked through for secrets; that alone makes no infrastructure.
     judge.subject(Subject::Text(text), false);
+    if [".sh", ".bash", ".zsh"]
+        .iter()
+        .any(|ending| input.path.leaf().ends_with(ending))
+    {
+        judge.take(|| wellhead_rules::taken_by_script(input.path, &text.text));
+    }
     let mut outcome = Outcome::Analysed;
     if let Some(kind) = identify_manifest(input.path.leaf(), &text.text) {
         let manifest = read_manifest(kind, input.path, &text.text, budget);
@@ -73,6 +79,7 @@ pub(crate) fn judge(input: &Input<'_>, judge: &mut Judge<'_, '_>, budget: &mut B
     if let Some(configuration) = configuration(input, budget) {
         outcome = outcome.and(configuration.outcome.clone());
         judge.subject(Subject::Configuration(&configuration), true);
+        judge.take(|| wellhead_rules::taken_by_configuration(input.path, &configuration));
         installs(input, &configuration, judge);
     }
     judge
@@ -87,6 +94,7 @@ pub(crate) fn judge(input: &Input<'_>, judge: &mut Judge<'_, '_>, budget: &mut B
     }
     if let Some(module) = python(input, budget) {
         judge.subject(Subject::Python(&module), true);
+        judge.take(|| wellhead_rules::taken_by_module(input.path, &module));
         bundled(input, &module, judge, budget);
         outcome = outcome.and(module.outcome.clone());
         judge.result.facts.push(Fact::of_module(input.path, &module));

@@ -77,3 +77,18 @@ pub(crate) fn is_project(address: &Address) -> bool {
     let rest = format!("{}/", rest.trim_end_matches('/').to_ascii_lowercase());
     PROJECTS.iter().any(|p| rest.starts_with(p))
 }
+
+/// Hosts of the public index itself: the index, its old name, and the files.
+pub(crate) const PYPI_HOSTS: &[&str] = &["pypi.org", "pypi.python.org", "files.pythonhosted.org"];
+
+/// Hosts whose channels are known by their names alone.
+pub(crate) const CHANNEL_HOSTS: &[&str] = &["conda.anaconda.org", "repo.anaconda.com", "anaconda.org"];
+
+/// Hosts of the model hub that names without a host belong to.
+pub(crate) const HUB_HOSTS: &[&str] = &["huggingface.co", "hf.co", "www.huggingface.co"];
+
+/// The registry of images without a host.
+pub(crate) const IMAGE_HOST: &str = "docker.io";
+
+/// Its other names.
+pub(crate) const IMAGE_HOSTS: &[&str] = &["docker.io", "index.docker.io", "registry-1.docker.io"];

@@ -17,6 +17,7 @@ mod policy;
 mod python;
 pub mod repository;
 mod secrets;
+mod taken;
 mod template;
 mod trust;
 
@@ -28,9 +29,11 @@ pub use formats::DIGEST_MISMATCH;
 pub use policy::{
     EXPIRED_IGNORE, INTERNAL_ERROR, NOT_FULLY_ANALYSED, UNKNOWN_CONFIGURATION_KEY, UNUSED_IGNORE,
 };
+pub use policy::{INTERNAL_PACKAGE_EXPOSED, SOURCE_NOT_ALLOWED, UNUSED_ALLOWED_SOURCE};
 pub use python::loads;
 pub use python::unlocked_model::{PlacedLoad, ProjectLoads};
 pub use secrets::{redact, redact_finding};
+pub use taken::{Taken, TakenFrom, taken_by_configuration, taken_by_module, taken_by_script};
 
 /// Declares the kinds of subject once: what a rule can look at, and the function type that looks at it.
 macro_rules! subjects {

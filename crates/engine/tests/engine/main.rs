@@ -8,6 +8,7 @@ mod reach;
 mod repositories;
 mod runs;
 mod second_tier;
+mod sources;
 mod twins;
 
 use wellhead_core::Report;

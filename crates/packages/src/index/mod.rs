@@ -2,6 +2,7 @@
 
 pub(crate) mod conda;
 mod derive;
+mod home;
 mod pip_config;
 pub(crate) mod pixi;
 mod url;
@@ -9,6 +10,7 @@ pub(crate) mod uv;
 
 pub use conda::{channel, read_conda_config};
 pub use derive::{Contest, DecidedBy, Derivation, Exposure, Passing, Rivalry, SourceCandidate};
+pub use home::{Place, glob};
 pub use pip_config::read_pip_config;
 pub use url::{Address, Masked, mask};
 pub use uv::read_uv_config;

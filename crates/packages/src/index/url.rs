@@ -49,6 +49,11 @@ impl Address {
             || (self.host.starts_with("127.") && self.host.split('.').count() == 4)
     }
 
+    /// Whether everybody can publish there: the public index, or a mirror of all of its names.
+    pub fn is_public_index(&self) -> bool {
+        crate::well_known::is_public(self)
+    }
+
     /// The address in the form in which two of them are compared.
     pub fn key(&self) -> String {
         let shown = self.shown.trim_end_matches('/');

@@ -2,14 +2,20 @@
 
 mod expired_ignore;
 mod internal_error;
+mod internal_package_exposed;
 mod not_fully_analysed;
+mod source_not_allowed;
 mod unknown_configuration_key;
+mod unused_allowed_source;
 mod unused_ignore;
 
 pub use expired_ignore::EXPIRED_IGNORE;
 pub use internal_error::INTERNAL_ERROR;
+pub use internal_package_exposed::INTERNAL_PACKAGE_EXPOSED;
 pub use not_fully_analysed::NOT_FULLY_ANALYSED;
+pub use source_not_allowed::SOURCE_NOT_ALLOWED;
 pub use unknown_configuration_key::UNKNOWN_CONFIGURATION_KEY;
+pub use unused_allowed_source::UNUSED_ALLOWED_SOURCE;
 pub use unused_ignore::UNUSED_IGNORE;
 
 use crate::{Check, Registered};
@@ -21,6 +27,18 @@ pub(crate) static RULES: &[Registered] = &[
     },
     Registered {
         rule: &INTERNAL_ERROR,
+        check: Check::Engine,
+    },
+    Registered {
+        rule: &INTERNAL_PACKAGE_EXPOSED,
+        check: Check::Engine,
+    },
+    Registered {
+        rule: &SOURCE_NOT_ALLOWED,
+        check: Check::Engine,
+    },
+    Registered {
+        rule: &UNUSED_ALLOWED_SOURCE,
         check: Check::Engine,
     },
     Registered {

@@ -3,20 +3,20 @@
 use wellhead_pycode::{Argument, Call, Value};
 
 /// A call that fetches a repository of a hub.
-pub(super) struct Fetch<'a> {
+pub(crate) struct Fetch<'a> {
     /// The argument that names the repository.
-    pub(super) repository: &'a Argument,
+    pub(crate) repository: &'a Argument,
     /// The names it may have; empty where it is not known, or is no repository of a hub.
-    pub(super) names: Vec<String>,
+    pub(crate) names: Vec<String>,
     /// What is fetched, for messages.
-    pub(super) kind: Kind,
+    pub(crate) kind: Kind,
     /// The revision, where the call states one.
-    pub(super) revision: Revision,
+    pub(crate) revision: Revision,
 }
 
 /// What is fetched.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Model,
     Dataset,
     /// `torch.hub.load` runs `hubconf.py` of the repository.
@@ -25,7 +25,7 @@ pub(super) enum Kind {
 
 /// How a call states its revision.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Revision {
+pub(crate) enum Revision {
     /// A commit by all of its 40 digits.
     Pinned,
     /// A name that can be moved.
@@ -92,7 +92,7 @@ const PRETRAINED: &[&str] = &[
 ];
 
 /// The call as a fetch from a hub, where it is one.
-pub(super) fn fetch(call: &Call) -> Option<Fetch<'_>> {
+pub(crate) fn fetch(call: &Call) -> Option<Fetch<'_>> {
     let function = FUNCTIONS.iter().find(|(name, ..)| call.may_be(name));
     let (repository, kind) = match function {
         Some((_, position, keywords, kind)) => (named(call, *position, keywords)?, *kind),

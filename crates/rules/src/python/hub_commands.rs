@@ -5,17 +5,19 @@ use std::ops::Range;
 use wellhead_infra::{Command, Word};
 
 /// A command that fetches from a hub at a name that can be moved.
-pub(super) struct Fetched {
+pub(crate) struct Fetched {
     /// The repository.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// The branch or tag that is named; `None` is the default branch.
-    pub(super) reference: Option<String>,
+    pub(crate) reference: Option<String>,
     /// What the repository holds.
-    pub(super) kind: Kind,
+    pub(crate) kind: Kind,
     /// What to mark.
-    pub(super) range: Range<usize>,
+    pub(crate) range: Range<usize>,
+    /// Whether nobody can exchange it: a commit, or a name that is not known here.
+    pub(crate) settled: bool,
     /// How to say it right.
-    pub(super) help: &'static str,
+    pub(crate) help: &'static str,
 }
 
 /// Options of `hf download` that take a value.
@@ -33,7 +35,12 @@ const VALUED: &[&str] = &[
 ];
 
 /// The commands of a script that fetch what can be exchanged.
-pub(super) fn fetches(commands: &[Command]) -> Vec<Fetched> {
+pub(crate) fn fetches(commands: &[Command]) -> impl Iterator<Item = Fetched> {
+    all_fetches(commands).into_iter().filter(|f| !f.settled)
+}
+
+/// All commands of a script that fetch from a hub.
+pub(crate) fn all_fetches(commands: &[Command]) -> Vec<Fetched> {
     let mut out = Vec::new();
     for (i, command) in commands.iter().enumerate() {
         let later = commands.get(i.saturating_add(1)..).unwrap_or_default();
@@ -78,15 +85,14 @@ fn download(command: &Command) -> Option<Fetched> {
         }
     }
     let repository = repository.filter(|r| !r.open && is_repository(&r.text, kind))?;
-    let reference = match revision {
-        Some(word) if word.open || is_commit(&word.text) => return None,
-        Some(word) => Some(word.text),
-        None => None,
-    };
+    let settled = revision
+        .as_ref()
+        .is_some_and(|word| word.open || is_commit(&word.text));
     Some(Fetched {
         name: repository.text.clone(),
-        reference,
+        reference: revision.map(|word| word.text),
         kind,
+        settled,
         range: repository.span.clone(),
         help: "name the commit: `--revision <40 hexadecimal digits>`",
     })
@@ -116,7 +122,7 @@ fn clone(command: &Command, later: &[Command]) -> Option<Fetched> {
     });
     let (kind, path) = on_hub(&word.text)?;
     let name = repository_of(path)?;
-    if settled || word.open || !is_repository(&name, kind) {
+    if word.open || !is_repository(&name, kind) {
         return None;
     }
     let branch = command
@@ -127,6 +133,7 @@ fn clone(command: &Command, later: &[Command]) -> Option<Fetched> {
         name,
         reference: branch.skip(1).map(|w| w.text.clone()).next(),
         kind,
+        settled,
         range: word.span.clone(),
         help: "check out the commit after it: `git checkout <40 hexadecimal digits>`",
     })
@@ -137,25 +144,22 @@ fn address(command: &Command) -> Option<Fetched> {
     if !matches!(command.program(), "curl" | "wget" | "aria2c") {
         return None;
     }
-    let (word, (name, reference, kind)) = command
+    let (word, found) = command
         .words
         .iter()
         .filter(|w| !w.open)
         .find_map(|w| Some((w, file_address(&w.text)?)))?;
     Some(Fetched {
-        name,
-        reference: Some(reference),
-        kind,
         range: word.span.clone(),
-        help: ADDRESS_HELP,
+        ..found
     })
 }
 
 /// What to do about an address that names a branch.
-pub(super) const ADDRESS_HELP: &str = "name the commit in the address: `…/resolve/<40 hexadecimal digits>/…`, and compare the digest of the file";
+const ADDRESS_HELP: &str = "name the commit in the address: `…/resolve/<40 hexadecimal digits>/…`, and compare the digest of the file";
 
-/// The repository and the branch or tag of an address of a hub's file; `None` where it names a commit, or is none.
-pub(super) fn file_address(text: &str) -> Option<(String, String, Kind)> {
+/// What an address of a hub's file names; `None` where it is none.
+pub(crate) fn file_address(text: &str) -> Option<Fetched> {
     let (kind, path) = on_hub(text)?;
     let name = repository_of(path)?;
     let rest = path.get(name.len()..)?;
@@ -164,8 +168,15 @@ pub(super) fn file_address(text: &str) -> Option<(String, String, Kind)> {
         return None;
     }
     let reference = parts.next().filter(|r| !r.is_empty())?;
-    let known = !is_commit(reference) && !reference.contains(['$', '{', '<']);
-    (known && is_repository(&name, kind)).then(|| (name, reference.to_owned(), kind))
+    let settled = is_commit(reference) || reference.contains(['$', '{', '<']);
+    is_repository(&name, kind).then(|| Fetched {
+        reference: Some(reference.to_owned()),
+        kind,
+        settled,
+        range: 0..0,
+        help: ADDRESS_HELP,
+        name,
+    })
 }
 
 /// What follows the host in an address of the hub, without the part that says what kind of repository it is.
@@ -233,7 +244,6 @@ mod tests {
             ("curl https://huggingface.co/api/models", ""),
         ] {
             let found: Vec<String> = fetches(&script(text, 0))
-                .into_iter()
                 .map(|f| format!("{} {}", f.name, f.reference.as_deref().unwrap_or("-")))
                 .collect();
             assert_eq!(found.join(", "), expected, "{text}");

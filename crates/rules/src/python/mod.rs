@@ -11,6 +11,9 @@ mod unpinned_revision;
 mod unsafe_deserialization;
 mod unsafe_torch_load;
 
+pub(crate) use hub::{Kind, fetch};
+pub(crate) use hub_commands::{all_fetches, file_address};
+
 use crate::{Check, Registered};
 use wellhead_core::{Location, Sink};
 use wellhead_pycode::{Call, Module};

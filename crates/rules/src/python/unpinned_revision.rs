@@ -1,7 +1,7 @@
 use super::{
     callee,
     hub::{Kind, Revision, fetch},
-    hub_commands::{ADDRESS_HELP, Fetched, fetches, file_address},
+    hub_commands::{Fetched, fetches, file_address},
 };
 use std::ops::Range;
 use wellhead_core::{
@@ -146,15 +146,7 @@ pub(super) fn check_commands(module: &Module, sink: &mut Sink) {
                     for found in fetches(&script(&text, 0)) {
                         push(&module.text, &found, argument.range.clone(), sink);
                     }
-                } else if let Some((name, reference, kind)) = file_address(&text).filter(|_| downloads(call))
-                {
-                    let found = Fetched {
-                        name,
-                        reference: Some(reference),
-                        kind,
-                        range: argument.range.clone(),
-                        help: ADDRESS_HELP,
-                    };
+                } else if let Some(found) = file_address(&text).filter(|f| !f.settled && downloads(call)) {
                     push(&module.text, &found, argument.range.clone(), sink);
                 }
             }

@@ -1,0 +1,149 @@
+//! `[sources]` of the policy: every way to name a source, its allowed twin, and what the policy says of itself.
+
+use wellhead_core::{Location, Report, Span};
+use wellhead_engine::{Config, Options};
+
+fn audit(policy: &str, files: &[(&str, &str)]) -> Report {
+    let config = Config::parse("wellhead.toml", policy, &wellhead_rules::rules()).unwrap();
+    let options = Options {
+        config,
+        today: "2026-11-23".to_owned(),
+        ..Options::default()
+    };
+    let files: Vec<_> = files
+        .iter()
+        .map(|(path, text)| (*path, text.as_bytes()))
+        .collect();
+    crate::audit(&files, &options)
+}
+
+fn place(location: &Location) -> String {
+    match &location.span {
+        Span::Text { start, .. } => format!("{}:{}", location.artifact, start.line),
+        _ => location.artifact.to_string(),
+    }
+}
+
+/// What the rules about the policy's sources say, one line a finding.
+fn told(report: &Report) -> String {
+    const RULES: &[&str] = &[
+        "source-not-allowed",
+        "unused-allowed-source",
+        "internal-package-exposed",
+    ];
+    let mut rows: Vec<String> = report
+        .reported()
+        .filter(|f| RULES.contains(&&*f.rule))
+        .map(|f| {
+            let places: Vec<String> = f.locations.iter().map(place).collect();
+            format!("{} {} @ {}", f.severity, f.message, places.join(" + "))
+        })
+        .collect();
+    rows.sort();
+    rows.join("\n")
+}
+
+const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
+
+#[test]
+fn everything_outside_of_its_list_is_told_at_its_place_and_at_the_list() {
+    let policy = "[sources]\nindexes = [\"https://pypi.org/simple\"]\nhubs = [\"hf://acme/*\"]\ngit = [\"github.com/acme\"]\nregistries = [\"docker.io/library\"]\nactions = [\"actions/*\"]\n";
+    let workflow = format!(
+        "jobs:\n  a:\n    runs-on: x\n    container: ghcr.io/o/i:1\n    steps:\n      - uses: actions/checkout@{COMMIT}\n      - uses: evil/act@{COMMIT}\n      - run: hf download evil/bert --revision {COMMIT}\n"
+    );
+    let report = audit(
+        policy,
+        &[
+            (
+                "requirements.txt",
+                "--extra-index-url https://wheels.evil.example/simple\nnumpy==2.1.0\na @ git+https://github.com/evil/a@v1\nb @ git+https://github.com/acme/b@v1\nc @ https://files.evil.example/c-1.0.tar.gz\n",
+            ),
+            (
+                "Dockerfile",
+                "FROM python:3.12\nFROM evil/base:1\nRUN pip install -i https://pypi.evil.example/simple x==1.0\n",
+            ),
+            (
+                "train.py",
+                "import os, torch\nfrom transformers import AutoModel\nAutoModel.from_pretrained(\"acme/bert\")\nAutoModel.from_pretrained(\"evil/bert\")\ntorch.hub.load(\"evil/repo\", \"m\")\nos.environ[\"HF_ENDPOINT\"] = \"https://mirror.evil.example\"\n",
+            ),
+            (".github/workflows/w.yml", &workflow),
+        ],
+    );
+    assert_eq!(told(&report), [
+            "high `a` is taken from `https://github.com/evil/a`, which the policy does not allow @ requirements.txt:3 + wellhead.toml:4",
+            "high `c` is taken from `https://files.evil.example/c-1.0.tar.gz`, which the policy does not allow @ requirements.txt:5 + wellhead.toml:2",
+            "high a hub is used that the policy does not allow: `evil/bert` @ .github/workflows/w.yml:8 + wellhead.toml:3",
+            "high a hub is used that the policy does not allow: `evil/bert` @ train.py:4 + wellhead.toml:3",
+            "high a hub is used that the policy does not allow: `https://mirror.evil.example` @ train.py:6 + wellhead.toml:3",
+            "high a registry of images is used that the policy does not allow: `evil/base:1` @ Dockerfile:2 + wellhead.toml:5",
+            "high a registry of images is used that the policy does not allow: `ghcr.io/o/i:1` @ .github/workflows/w.yml:4 + wellhead.toml:5",
+            "high a repository is used that the policy does not allow: `github.com/evil/repo` @ train.py:5 + wellhead.toml:4",
+            "high an action is used that the policy does not allow: `evil/act@0123456789abcdef0123456789abcdef01234567` @ .github/workflows/w.yml:7 + wellhead.toml:6",
+            "high an index is used that the policy does not allow: `https://pypi.evil.example/simple` @ Dockerfile:3 + wellhead.toml:2",
+            "high an index is used that the policy does not allow: `https://wheels.evil.example/simple` @ requirements.txt:1 + wellhead.toml:2",
+        ]
+        .join("\n"));
+}
+
+#[test]
+fn what_is_on_the_lists_is_silent() {
+    let policy = "[sources]\nindexes = [\"pypi\", \"https://download.pytorch.org/whl/*\"]\nhubs = [\"acme\"]\ngit = [\"github.com/acme/*\"]\nregistries = [\"python\", \"ghcr.io/acme\"]\nactions = [\"acme\"]\nchannels = [\"conda-forge\"]\n";
+    let workflow = format!(
+        "jobs:\n  a:\n    runs-on: x\n    container: ghcr.io/acme/i:1\n    steps:\n      - uses: acme/act@{COMMIT}\n      - uses: ./own\n"
+    );
+    let report = audit(
+        policy,
+        &[
+            (
+                "requirements.txt",
+                "--extra-index-url https://download.pytorch.org/whl/cu121\ntorch==2.9.0\nnumpy==2.1.0\nx @ git+ssh://git@github.com/acme/x.git@v1\ny @ https://files.pythonhosted.org/packages/y-1.0.tar.gz\n./local\n",
+            ),
+            ("Dockerfile", "FROM python:3.12 AS a\nFROM a\n"),
+            (
+                "train.py",
+                "from transformers import AutoModel\nAutoModel.from_pretrained(\"acme/bert\")\nAutoModel.from_pretrained(\"./local\")\n",
+            ),
+            (".github/workflows/w.yml", &workflow),
+        ],
+    );
+    assert_eq!(
+        told(&report),
+        "low nothing comes from `conda-forge`, which the policy allows @ wellhead.toml:7"
+    );
+}
+
+#[test]
+fn a_kind_without_a_list_is_not_restricted_and_an_empty_list_allows_nothing() {
+    let files = [(
+        "requirements.txt",
+        "--extra-index-url https://wheels.any.example/simple\nnumpy==2.1.0\n",
+    )];
+    assert_eq!(told(&audit("[sources]\nhubs = []\n", &files)), "");
+    assert_eq!(
+        told(&audit("[sources]\nindexes = []\n", &files)),
+        "high `numpy` is taken from `https://pypi.org/simple`, which the policy does not allow @ requirements.txt:2 + wellhead.toml:2\nhigh an index is used that the policy does not allow: `https://wheels.any.example/simple` @ requirements.txt:1 + wellhead.toml:2"
+    );
+}
+
+#[test]
+fn a_lock_of_many_packages_says_a_source_once() {
+    let mut lock = "version = 1\n".to_owned();
+    for name in ["a", "b", "c"] {
+        lock.push_str(&format!(
+            "\n[[package]]\nname = \"{name}\"\nversion = \"1.0\"\nsource = {{ registry = \"https://pypi.evil.example/simple\" }}\n"
+        ));
+    }
+    let report = audit(
+        "[sources]\nindexes = [\"https://pypi.org/simple\"]\n",
+        &[("uv.lock", &lock)],
+    );
+    assert_eq!(
+        told(&report),
+        "high `a` and 2 more packages are taken from `https://pypi.evil.example/simple`, which the policy does not allow @ uv.lock:4 + wellhead.toml:2\nlow nothing comes from `https://pypi.org/simple`, which the policy allows @ wellhead.toml:2"
+    );
+}
+
+#[test]
+fn no_policy_says_nothing() {
+    assert_eq!(told(&audit("", &[("requirements.txt", "numpy\n")])), "");
+}
