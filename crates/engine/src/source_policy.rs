@@ -8,8 +8,11 @@ use crate::config::{AllowedSources, SourceKind, Sources};
 use std::collections::{BTreeMap, BTreeSet};
 use wellhead_core::{ArtifactPath, Component, Ecosystem, Finding, Location, Severity, Source, code, escape};
 use wellhead_packages::{
-    Project,
-    index::{Address, Derivation, IndexEntry, Manager, Place, SourceCandidate, glob},
+    ManifestKind, Project,
+    index::{
+        Address, DecidedBy, Derivation, IndexEntry, IndexRole, Manager, PUBLIC_INDEX, Passing, Place,
+        SourceCandidate, glob,
+    },
 };
 use wellhead_rules::{INTERNAL_PACKAGE_EXPOSED, SOURCE_NOT_ALLOWED, Taken, TakenFrom, UNUSED_ALLOWED_SOURCE};
 
@@ -29,7 +32,8 @@ type Key = (ArtifactPath, SourceKind, Vec<String>);
 
 /// What the policy says about all sources of a target.
 pub(crate) fn judge(sources: &Sources, project: &Project, taken: Vec<Taken>) -> Judged {
-    let derivations = project.derivations();
+    let mut derivations = project.derivations();
+    underived(project, &mut derivations);
     let mut uses = Vec::new();
     manifests(project, &derivations, &mut uses);
     uses.extend(taken.into_iter().map(of_taken));
@@ -301,6 +305,79 @@ fn manifests(project: &Project, derivations: &[Derivation], uses: &mut Vec<Use>)
             });
         }
     }
+}
+
+/// Packages that no installer's configuration is about: whoever installs them asks the public index, unless the machine
+/// says otherwise, which no file here does.
+fn underived(project: &Project, derivations: &mut Vec<Derivation>) {
+    let known: BTreeSet<(ArtifactPath, String)> = derivations
+        .iter()
+        .map(|d| (d.scope.clone(), d.package.clone()))
+        .collect();
+    let places: BTreeSet<(ArtifactPath, u64)> = derivations
+        .iter()
+        .map(|d| (d.declared.artifact.clone(), d.declared.offset()))
+        .collect();
+    // A lock of the project says it, until it is made anew.
+    let locked: BTreeSet<String> = derivations
+        .iter()
+        .filter(|d| d.locked)
+        .map(|d| d.package.clone())
+        .collect();
+    let public: std::sync::Arc<[SourceCandidate]> = [SourceCandidate {
+        address: Address::new(PUBLIC_INDEX),
+        role: IndexRole::Default,
+        name: None,
+        declared: None,
+        rank: 0,
+    }]
+    .into();
+    for (path, manifest) in &project.files {
+        if !asks(manifest.kind) {
+            continue;
+        }
+        for c in &manifest.components {
+            let registry =
+                matches!(c.source, Source::Registry { url: None }) && c.ecosystem == Ecosystem::PyPI;
+            let elsewhere = known.contains(&(path.clone(), c.name.clone()))
+                || places.contains(&(c.declared.artifact.clone(), c.declared.offset()))
+                || locked.contains(&c.name);
+            if !registry || elsewhere {
+                continue;
+            }
+            derivations.push(Derivation {
+                manager: Manager::Pip,
+                command: None,
+                scope: path.clone(),
+                package: c.name.clone(),
+                declared: c.declared.clone(),
+                sources: std::sync::Arc::clone(&public),
+                passing: Passing::UnknownName,
+                decided_by: DecidedBy::OnlySource,
+                exact: c.bucket == wellhead_core::Bucket::Exact,
+                locked: false,
+                exposed: None,
+                why: "no file says which index is asked, so it is the public one".into(),
+            });
+        }
+    }
+}
+
+/// Whether a file asks for packages, rather than pinning or listing what somebody else asked for.
+fn asks(kind: ManifestKind) -> bool {
+    matches!(
+        kind,
+        ManifestKind::Requirements
+            | ManifestKind::Pyproject
+            | ManifestKind::Commands
+            | ManifestKind::Pipfile
+            | ManifestKind::Script
+            | ManifestKind::CondaEnvironment
+            | ManifestKind::Pixi
+            | ManifestKind::Hatch
+            | ManifestKind::SetupCfg
+            | ManifestKind::SetupPy
+    )
 }
 
 fn of_entry(entry: &IndexEntry) -> Use {

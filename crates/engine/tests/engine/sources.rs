@@ -147,3 +147,81 @@ fn a_lock_of_many_packages_says_a_source_once() {
 fn no_policy_says_nothing() {
     assert_eq!(told(&audit("", &[("requirements.txt", "numpy\n")])), "");
 }
+
+const INTERNAL: &str =
+    "[sources]\ninternal-packages = [\"acme-*\"]\ninternal-index = \"https://pypi.acme.example/simple\"\n";
+
+/// What is said of the internal packages of one file.
+fn proof(name: &str, text: &str) -> String {
+    told(&audit(INTERNAL, &[(name, text)]))
+}
+
+#[test]
+fn an_internal_package_is_proved_or_somebody_else_could_supply_it() {
+    let hash = "a".repeat(64);
+    let uv = "[project]\nname = \"x\"\nversion = \"0\"\ndependencies = [\"acme-core\", \"numpy\"]\n";
+    let cases: &[(&str, &str, String, &str)] = &[
+        ("the default index", "requirements.txt", "acme-core==1.0\n".into(), "critical"),
+        ("one pool", "requirements.txt", "--extra-index-url https://pypi.acme.example/simple\nAcme_Core==1.0\n".into(), "critical"),
+        ("the only index", "requirements.txt", "-i https://pypi.acme.example/simple\nacme-core==1.0\nnumpy\n".into(), ""),
+        (
+            "a hash",
+            "requirements.txt",
+            format!("--extra-index-url https://pypi.acme.example/simple\nacme-core==1.0 --hash=sha256:{hash}\n"),
+            "",
+        ),
+        ("another private index", "requirements.txt", "-i https://pypi.other.example/simple\nacme-core==1.0\n".into(), "high"),
+        ("the host's other name", "requirements.txt", "-i https://pypi.acme.example.evil.example/simple\nacme-core==1.0\n".into(), "high"),
+        ("plain http", "requirements.txt", "-i http://pypi.acme.example/simple\nacme-core==1.0\n".into(), "high"),
+        ("a folder", "requirements.txt", "-e ./acme-core\n".into(), ""),
+        ("a repository", "requirements.txt", "acme-core @ git+https://github.com/stranger/acme-core@v1\n".into(), "high"),
+        ("no internal name", "requirements.txt", "acme==1.0\nnumpy\n".into(), ""),
+        ("uv's first index", "pyproject.toml", format!("{uv}[[tool.uv.index]]\nurl = \"https://pypi.acme.example/simple\"\n"), ""),
+        ("uv without it", "pyproject.toml", uv.to_owned(), "critical"),
+        (
+            "uv, tied",
+            "pyproject.toml",
+            format!("{uv}[tool.uv.sources]\nacme-core = {{ index = \"acme\" }}\n[[tool.uv.index]]\nname = \"acme\"\nurl = \"https://pypi.acme.example/simple\"\nexplicit = true\n"),
+            "",
+        ),
+        (
+            "a lock that names it",
+            "uv.lock",
+            "version = 1\n[[package]]\nname = \"acme-core\"\nversion = \"1.0\"\nsource = { registry = \"https://pypi.acme.example/simple\" }\n".into(),
+            "",
+        ),
+        (
+            "a lock that names the public one",
+            "uv.lock",
+            "version = 1\n[[package]]\nname = \"acme-core\"\nversion = \"1.0\"\nsource = { registry = \"https://pypi.org/simple\" }\n".into(),
+            "critical",
+        ),
+        ("a command", "Dockerfile", "FROM scratch\nRUN pip install --extra-index-url https://pypi.acme.example/simple acme-core==1.0\n".into(), "critical"),
+        ("a command with one index", "Dockerfile", "FROM scratch\nRUN pip install -i https://pypi.acme.example/simple acme-core==1.0\n".into(), ""),
+    ];
+    let wrong: Vec<String> = cases
+        .iter()
+        .filter_map(|(what, name, text, expected)| {
+            let told = proof(name, text);
+            let right = if expected.is_empty() {
+                told.is_empty()
+            } else {
+                told.starts_with(expected)
+            };
+            (!right).then(|| format!("{what}: {told}"))
+        })
+        .collect();
+    assert_eq!(wrong, Vec::<String>::new());
+}
+
+#[test]
+fn the_rival_and_the_policy_are_shown() {
+    let told = proof(
+        "requirements.txt",
+        "--extra-index-url https://pypi.acme.example/simple\nacme-core==1.0\n",
+    );
+    assert_eq!(
+        told,
+        "critical anyone who publishes `acme-core` on the public index can supply this internal package @ requirements.txt:2 + wellhead.toml:2"
+    );
+}

@@ -17,6 +17,9 @@ pub use uv::read_uv_config;
 
 use wellhead_core::Location;
 
+/// The public index, which installers ask where nothing else is said.
+pub const PUBLIC_INDEX: &str = crate::well_known::PYPI;
+
 /// The program whose way of choosing between indexes applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Manager {
