@@ -94,6 +94,7 @@ pub(crate) enum Verb {
     Lock(crate::lock::Lock),
     /// Compare files on disk with a lock
     Verify(crate::verify::Verify),
+    Db(crate::db::Db),
     /// Write a commented wellhead.toml
     Init(Init),
     /// Write completions for a shell to standard output
@@ -330,32 +331,6 @@ pub(crate) struct Render {
 }
 
 #[derive(Debug, Args)]
-#[command(arg_required_else_help = true)]
-pub(crate) struct Db {
-    #[command(subcommand)]
-    pub(crate) verb: DbVerb,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum DbVerb {
-    /// Import advisories: OSV's per-ecosystem zip, a folder of records, or one record
-    Import {
-        /// The zip, folder or record
-        #[arg(value_hint = ValueHint::AnyPath, required = true)]
-        files: Vec<PathBuf>,
-        /// The day on which the files were fetched, where it is not today
-        #[arg(long, value_name = "YYYY-MM-DD", value_parser = parse_day)]
-        date: Option<String>,
-    },
-    /// Show which advisories are at hand, and how old they are
-    Status {
-        /// The format on standard output
-        #[arg(long, default_value = "text")]
-        format: InspectFormat,
-    },
-}
-
-#[derive(Debug, Args)]
 pub(crate) struct Init {
     /// Write over a file that is there
     #[arg(long)]
@@ -372,13 +347,6 @@ pub(crate) struct FailOn(pub(crate) Option<Severity>);
 fn parse_named<T: std::str::FromStr<Err = wellhead_core::UnknownName>>(text: &str) -> Result<T, String> {
     text.parse()
         .map_err(|e: wellhead_core::UnknownName| format!("expected one of {}", e.expected))
-}
-
-fn parse_day(text: &str) -> Result<String, String> {
-    match wellhead_engine::age(text, text) {
-        Some(_) => Ok(text.to_owned()),
-        None => Err("expected a day, for example 2026-11-03".to_owned()),
-    }
 }
 
 fn parse_fail_on(text: &str) -> Result<FailOn, String> {

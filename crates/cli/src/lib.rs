@@ -95,10 +95,10 @@ fn dispatch(cli: Cli, environment: &Environment) -> Result<Exit, Failure> {
         Verb::Inspect(args) => inspect::run(&args, &global, environment),
         Verb::Rules(args) => explain::list(&args, &global, environment),
         Verb::Report(args) => render::again(&args, &global, environment),
-        Verb::Db(args) => db::run(&args.verb, environment),
         Verb::ServeOsv(args) => serve::run(&args, &global, environment),
         Verb::Lock(args) => lock::run(&args, &global, environment),
         Verb::Verify(args) => verify::run(&args, &global, environment),
+        Verb::Db(args) => db::run(&args.verb, &global, environment),
         Verb::Init(args) => init::run(&args),
         Verb::Completions { shell } => {
             let mut out = Vec::new();

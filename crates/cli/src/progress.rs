@@ -63,3 +63,59 @@ impl Observer for Progress {
         bar.set_message(wellhead_core::escape(path));
     }
 }
+
+/// A line about bytes that come over a network, if it is to be drawn.
+pub(crate) struct Transfer {
+    begun: Instant,
+    shown: bool,
+    bar: OnceLock<ProgressBar>,
+}
+
+impl Transfer {
+    pub(crate) fn new(shown: bool) -> Self {
+        Self {
+            begun: Instant::now(),
+            shown,
+            bar: OnceLock::new(),
+        }
+    }
+
+    /// So much is there, of so much.
+    pub(crate) fn at(&self, done: u64, all: Option<u64>) {
+        if !self.shown || self.begun.elapsed() < PATIENCE {
+            return;
+        }
+        let bar = self.bar.get_or_init(|| {
+            let target = ProgressDrawTarget::stderr_with_hz(10);
+            let bar = ProgressBar::with_draw_target(all, target);
+            let template = if all.is_some() {
+                "  Fetching {wide_bar} {bytes}/{total_bytes}, {eta} left"
+            } else {
+                "  Fetching {pos}"
+            };
+            if let Ok(style) = ProgressStyle::with_template(template) {
+                bar.set_style(style);
+            }
+            bar
+        });
+        if let Some(all) = all {
+            bar.set_length(all);
+        }
+        bar.set_position(done);
+    }
+
+    /// Says something on standard error without leaving half a bar there.
+    pub(crate) fn say(&self, text: &str) {
+        match self.bar.get() {
+            Some(bar) => bar.suspend(|| crate::output::to_stderr(text)),
+            None => crate::output::to_stderr(text),
+        }
+    }
+
+    /// Takes the line away.
+    pub(crate) fn clear(&self) {
+        if let Some(bar) = self.bar.get() {
+            bar.finish_and_clear();
+        }
+    }
+}

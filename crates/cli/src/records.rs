@@ -13,20 +13,17 @@ fn beside(database: &Path) -> PathBuf {
 }
 
 /// Writes the records that a database was made of beside it.
-pub(crate) fn keep<'a>(
+pub(crate) fn keep(
     path: &Path,
     database: &[u8],
-    records: impl IntoIterator<Item = &'a Blob>,
+    records: impl Iterator<Item = Vec<u8>>,
     budget: &mut Budget,
 ) -> Result<(), Failure> {
     let digest = Database::open(&Blob::from_bytes(database), &mut Budget::default())
         .map_err(Failure::new)?
         .info()
         .digest;
-    let bytes = records
-        .into_iter()
-        .map(|blob| blob.bytes(0, crate::db::MAX_RECORD).unwrap_or_default());
-    let bytes = build_records(&digest, bytes, budget).map_err(Failure::new)?;
+    let bytes = build_records(&digest, records, budget).map_err(Failure::new)?;
     let path = beside(path);
     wellhead_sources::write_atomically(&path, &bytes, true).map_err(|e| {
         let shown = wellhead_core::escape(&path.to_string_lossy());

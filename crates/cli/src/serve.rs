@@ -29,7 +29,7 @@ pub(crate) fn run(args: &ServeOsv, global: &Global, environment: &Environment) -
     let Some(database) = db::open_at(&path)? else {
         let shown = wellhead_core::escape(&path.to_string_lossy());
         return Err(
-            Failure::new(format!("there are no advisories to serve: `{shown}`")).hint(db::IMPORT_HINT),
+            Failure::new(format!("there are no advisories to serve: `{shown}`")).hint(db::RENEW_HINT),
         );
     };
     let kept = records::open(&path, &database)?;

@@ -23,6 +23,16 @@ const CHANNELS: &[&str] = &[
 /// Channels to which everybody can propose packages, on any of those servers and on mirrors of them.
 const OPEN_CHANNELS: &[&str] = &["conda-forge", "bioconda"];
 
+/// Where OSV publishes its records, a folder per ecosystem.
+pub const ADVISORIES: &str = "https://storage.googleapis.com/osv-vulnerabilities";
+
+/// Where CISA publishes its catalogue of exploited vulnerabilities.
+pub const EXPLOITED: &str =
+    "https://www.cisa.gov/sites/default/files/feeds/known_exploited_vulnerabilities.json";
+
+/// Where FIRST publishes the estimates of how likely an attack is.
+pub const SCORES: &str = "https://epss.empiricalsecurity.com/epss_scores-current.csv.gz";
+
 /// Hosts that serve the Python Package Index, or all of its names.
 const PUBLIC: &[&str] = &[
     "pypi.org",

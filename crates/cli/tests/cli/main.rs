@@ -15,6 +15,7 @@ mod models_lock;
 mod remote;
 mod serve;
 mod slices;
+mod updates;
 mod verbs;
 
 use std::{

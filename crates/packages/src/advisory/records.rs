@@ -110,6 +110,11 @@ impl Records {
         self.ids
     }
 
+    /// The identifiers, sorted.
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
+        (0..self.ids).filter_map(|i| std::str::from_utf8(self.row(i)?.0).ok())
+    }
+
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.ids == 0
