@@ -48,7 +48,9 @@ impl Standing {
 /// The counts of an inventory.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// All declarations.
+    /// All declarations: several files of a project may name one package.
+    pub declarations: u64,
+    /// The packages that they name, each version counted once.
     pub packages: u64,
     /// Looked up.
     pub audited: u64,
@@ -119,7 +121,16 @@ impl Report {
     pub fn inventory_counts(&self) -> Counts {
         let mut out = Counts::default();
         let mut untils = BTreeSet::new();
-        for (_, standing) in self.inventory() {
+        let inventory = self.inventory();
+        out.declarations = inventory.len() as u64;
+        let pinned = pinned(&self.components);
+        let mut seen = BTreeSet::new();
+        for (component, standing) in inventory {
+            let open = component.bucket != Bucket::Exact;
+            // What one file leaves open and the lock of its project pins is the pinned package.
+            if open && is_settled(component, &pinned) || !seen.insert((component.purl(), standing.clone())) {
+                continue;
+            }
             out.packages = out.packages.saturating_add(1);
             let count = match standing {
                 Standing::Audited => &mut out.audited,
@@ -140,6 +151,43 @@ impl Report {
         out.until = untils.into_iter().next();
         out
     }
+}
+
+/// The folders of the files that pin a package, by ecosystem and name.
+type Pinned<'a> = BTreeMap<(&'static str, &'a str), BTreeSet<&'a str>>;
+
+fn pinned(components: &[Component]) -> Pinned<'_> {
+    let mut out = Pinned::new();
+    for c in components.iter().filter(|c| c.bucket == Bucket::Exact) {
+        let key = (c.ecosystem.name(), c.name.as_str());
+        out.entry(key).or_default().insert(folder(c));
+    }
+    out
+}
+
+/// Whether a file of the same folder, or of one above, pins the package.
+fn is_settled(c: &Component, pinned: &Pinned<'_>) -> bool {
+    let Some(folders) = pinned.get(&(c.ecosystem.name(), c.name.as_str())) else {
+        return false;
+    };
+    let mut here = folder(c);
+    loop {
+        if folders.contains(here) {
+            return true;
+        }
+        if here.is_empty() {
+            return false;
+        }
+        here = here.rsplit_once('/').map_or("", |(above, _)| above);
+    }
+}
+
+fn folder(c: &Component) -> &str {
+    c.declared
+        .artifact
+        .top()
+        .rsplit_once('/')
+        .map_or("", |(folder, _)| folder)
 }
 
 /// The package that a finding is about, and the file that declares it.

@@ -41,8 +41,16 @@ pub(crate) fn sentence(report: &Report) -> Option<String> {
     .filter(|(n, _)| *n > 0)
     .map(|(n, what)| format!("{} {what}", thousands(n)))
     .collect();
+    let more = if counts.declarations > counts.packages {
+        format!(
+            " in {}",
+            plural(counts.declarations, "declaration", "declarations")
+        )
+    } else {
+        String::new()
+    };
     Some(format!(
-        "{}: {}",
+        "{}{more}: {}",
         plural(counts.packages, "package", "packages"),
         parts.join(", ")
     ))
@@ -54,6 +62,31 @@ mod tests {
     use crate::samples;
     use std::borrow::Cow;
     use wellhead_core::{Bucket, Ignored, Status};
+
+    #[test]
+    fn files_of_one_project_are_one_inventory() {
+        let mut report = samples::report(Vec::new());
+        let at = |file: &str, bucket: Bucket| {
+            let mut c = samples::component();
+            c.declared.artifact = wellhead_core::ArtifactPath::file(file);
+            if bucket == Bucket::Unpinned {
+                c.version = None;
+            }
+            c.bucket = bucket;
+            c
+        };
+        report.components = vec![
+            at("uv.lock", Bucket::Exact),
+            at("pylock.toml", Bucket::Exact),
+            at("a/pyproject.toml", Bucket::Unpinned),
+        ];
+        report.databases = samples::everything().databases;
+        insta::assert_snapshot!(sentence(&report).unwrap(), @"1 package in 3 declarations: 1 audited");
+        // A lock of another project settles nothing.
+        report.components[0] = at("b/uv.lock", Bucket::Exact);
+        report.components[1] = at("c/uv.lock", Bucket::Exact);
+        insta::assert_snapshot!(sentence(&report).unwrap(), @"2 packages in 3 declarations: 1 audited, 1 unpinned");
+    }
 
     #[test]
     fn every_package_is_in_one_bucket() {

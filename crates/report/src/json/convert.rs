@@ -90,6 +90,7 @@ fn inventory(report: &Report) -> v1::Inventory {
         }
     };
     v1::Inventory {
+        declarations: counts.declarations,
         packages: counts.packages,
         audited: counts.audited,
         pinned: counts.pinned,

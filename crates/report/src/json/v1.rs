@@ -421,6 +421,9 @@ pub(super) struct Database {
 #[derive(Default, Serialize, Deserialize, JsonSchema)]
 pub(super) struct Inventory {
     /// All declarations.
+    #[serde(default)]
+    pub(super) declarations: u64,
+    /// The packages that they name, each version counted once.
     pub(super) packages: u64,
     /// Their version was looked up.
     pub(super) audited: u64,
