@@ -27,6 +27,8 @@ pub(crate) enum Fact {
     Attestation(ArtifactPath, Box<Attestations>),
     /// A tar archive that may be a layer of an image.
     Layer(ArtifactPath, Box<Kept>),
+    /// Commands that install with an installer whose packages are not matched, and how many.
+    Elsewhere(&'static str, u64),
     /// A document that says what an image is made of.
     Image(ArtifactPath, Box<ImageDocument>),
 }

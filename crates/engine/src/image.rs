@@ -74,7 +74,7 @@ fn configuration(input: &Input<'_>, text: &str, config: &ImageConfig, judge: &mu
     let commands: Vec<Vec<Spoken<'_>>> = scripts
         .iter()
         .map(|(command, span)| {
-            let words = command.words.iter();
+            let words = command.variables.iter().chain(&command.words);
             words
                 .map(|w| Spoken {
                     text: &w.text,

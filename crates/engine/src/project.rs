@@ -54,7 +54,7 @@ pub(crate) fn judge(
             }
             Fact::Attestation(path, document) => stage.attestation(&path, *document, files),
             // Layers are joined before.
-            Fact::Layer(..) | Fact::Image(..) => {}
+            Fact::Layer(..) | Fact::Image(..) | Fact::Elsewhere(..) => {}
             Fact::Taken(more) => taken.extend(more),
             Fact::Module(..) => {}
             Fact::Imports(..) | Fact::Loads(..) | Fact::ModelsLock(..) => {}

@@ -183,9 +183,11 @@ pub(crate) fn assemble(
     let loads = crate::lock::ProjectLoading::of(&facts, files);
     let imported = crate::reach::Imported::of(&facts);
     let repositories = Files::new(files, &coverage, &targets);
+    let (facts, elsewhere) = crate::commands::elsewhere(facts);
     let (facts, notes) = crate::image::join(facts, &coverage);
     let mut project = project::judge(facts, files, &repositories, options, &mut scoreboard);
     project.not_assessed.extend(notes);
+    project.not_assessed.extend(elsewhere);
     findings.extend(project.findings);
     coverage.extend(project.coverage);
     imported.tell(&mut findings);

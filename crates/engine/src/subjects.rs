@@ -4,11 +4,7 @@ use crate::{artifact::Judge, facts::Fact};
 use wellhead_core::{ArtifactPath, Blob, Budget, Outcome};
 use wellhead_formats::{Document, Identity, Opened, Role, document::TextFile, format::table, jinja};
 use wellhead_infra::{Configuration, ServiceDocument};
-use wellhead_packages::{
-    identify_manifest,
-    manifest::{Spoken, read_installs},
-    read_manifest,
-};
+use wellhead_packages::{identify_manifest, read_manifest};
 use wellhead_pycode::Module;
 use wellhead_rules::{
     Subject,
@@ -76,11 +72,12 @@ pub(crate) fn judge(input: &Input<'_>, judge: &mut Judge<'_, '_>, budget: &mut B
             .push(Fact::Manifest(input.path.clone(), Box::new(manifest)));
     }
     outcome = outcome.and(crate::declared::declared(input, judge, budget));
+    outcome = outcome.and(crate::commands::of_text(input, judge, budget));
     if let Some(configuration) = configuration(input, budget) {
         outcome = outcome.and(configuration.outcome.clone());
         judge.subject(Subject::Configuration(&configuration), true);
         judge.take(|| wellhead_rules::taken_by_configuration(input.path, &configuration));
-        installs(input, &configuration, judge);
+        crate::commands::of_configuration(input, &configuration, judge);
     }
     judge
         .result
@@ -96,6 +93,7 @@ pub(crate) fn judge(input: &Input<'_>, judge: &mut Judge<'_, '_>, budget: &mut B
         judge.subject(Subject::Python(&module), true);
         judge.take(|| wellhead_rules::taken_by_module(input.path, &module));
         bundled(input, &module, judge, budget);
+        crate::commands::of_module(input, &module, judge);
         outcome = outcome.and(module.outcome.clone());
         judge.result.facts.push(Fact::of_module(input.path, &module));
         judge
@@ -122,46 +120,6 @@ fn configuration(input: &Input<'_>, budget: &mut Budget) -> Option<Configuration
                 .or_else(|| wellhead_infra::workflow(text, root, budget))
         }
         _ => None,
-    }
-}
-
-/// What the commands of a recipe install, as manifests of their own.
-fn installs(input: &Input<'_>, configuration: &Configuration, judge: &mut Judge<'_, '_>) {
-    let mut count = 0_usize;
-    for resource in &configuration.resources {
-        let spoken = |word: &wellhead_infra::Word| (word.text.clone(), word.span.clone());
-        let values: Vec<_> = resource
-            .environment
-            .iter()
-            .filter_map(|v| Some((v.name.as_str(), spoken(v.value.as_ref()?))))
-            .collect();
-        let variables: Vec<_> = values
-            .iter()
-            .map(|(name, (text, span))| {
-                let span = span.clone();
-                (*name, Spoken { text, span })
-            })
-            .collect();
-        let commands: Vec<Vec<Spoken<'_>>> = resource
-            .build
-            .iter()
-            .chain(&resource.start)
-            .map(|command| {
-                let words = command.words.iter();
-                words
-                    .map(|w| Spoken {
-                        text: &w.text,
-                        span: w.span.clone(),
-                    })
-                    .collect()
-            })
-            .collect();
-        for manifest in read_installs(input.path, &configuration.text, &variables, &commands) {
-            // One recipe may install in many ways, and each is a manifest with its own indexes.
-            count = count.saturating_add(1);
-            let place = input.path.member(format!("install {count}"));
-            judge.result.facts.push(Fact::Manifest(place, Box::new(manifest)));
-        }
     }
 }
 

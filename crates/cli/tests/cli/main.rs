@@ -5,6 +5,7 @@
 #![allow(clippy::print_stderr, reason = "a test that skips says so aloud")]
 
 mod advisories;
+mod commands;
 mod disarm;
 mod documents;
 mod gate;

@@ -237,6 +237,11 @@ impl Reader<'_> {
                 continue;
             }
             let (name, value) = match word.text.split_once('=') {
+                _ if glued(word.text, grammar).is_some() => {
+                    let (name, text) = glued(word.text, grammar).unwrap_or_default();
+                    let span = word.span.clone();
+                    (name, (!text.is_empty()).then_some(Spoken { text, span }))
+                }
                 Some((name, value)) if name.starts_with("--") => (
                     name,
                     Some(Spoken {
@@ -446,7 +451,7 @@ impl Reader<'_> {
 
     /// Takes what only a shell resolves: variables, and patterns of file names.
     fn open(&self, text: &str, word: &Spoken<'_>, out: &mut Manifest) -> bool {
-        let variable = text.contains(['$', '`']) || text.contains("{{");
+        let variable = text.contains(['$', '`', '{']);
         let pattern = text.contains(['*', '?']) && (text.contains('/') || text.ends_with(".whl"));
         if !variable && !pattern {
             return false;
@@ -563,6 +568,27 @@ fn is_short(name: &str, behind: &str) -> bool {
     crate::name::is_valid(bare) && !behind.trim().is_empty() && !behind.contains(['/', ':', '$'])
 }
 
+/// `-rbase.txt`, `-qr base.txt`: flags of one letter in front of the one that takes a value, and that value behind it.
+fn glued(text: &str, grammar: Grammar) -> Option<(&'static str, &str)> {
+    if matches!(grammar, Grammar::Conda | Grammar::Pixi) {
+        return None;
+    }
+    let letters = text
+        .strip_prefix('-')
+        .filter(|t| t.len() > 1 && !t.starts_with('-'))?;
+    let rest = letters.trim_start_matches(['q', 'U', 'v', 'I']);
+    let name = match rest.chars().next()? {
+        'r' => "-r",
+        'c' => "-c",
+        'e' => "-e",
+        'i' => "-i",
+        'f' => "-f",
+        _ => return None,
+    };
+    let value = rest.get(1..)?;
+    Some((name, value.strip_prefix('=').unwrap_or(value)))
+}
+
 /// Whether a word leads input or output elsewhere, and whether the next word says where.
 fn redirection(text: &str) -> Option<bool> {
     let rest = text.trim_start_matches(|c: char| c.is_ascii_digit() || c == '&');
@@ -634,7 +660,7 @@ mod tests {
         let text = "ENV PIP_EXTRA_INDEX_URL=https://x:tok@pypi.acme.example/simple\n\
                     ARG PIP_FIND_LINKS=https://x:tok@links.acme.example/\n\
                     pip install --trusted-host pypi.acme.example torch==2.2.0 mlflow\n\
-                    python3.11 -m pip install --no-cache-dir -r requirements.txt -c=c.txt\n\
+                    python3.11 -m pip install --no-cache-dir -Uqr requirements.txt -c=c.txt\n\
                     uv pip install --system --index-strategy unsafe-best-match peft@git+https://git.example/peft\n\
                     PIP_INDEX_URL=http://b.example/simple pip3 install -U pip\n\
                     pip install $PACKAGES ./dist/*.whl -t /opt x\n\

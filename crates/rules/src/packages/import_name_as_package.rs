@@ -1,7 +1,7 @@
 use super::{labelled, via};
 use wellhead_core::{
-    Confidence, Finding, Measure, Reference, Risk, Rule, RuleStatus, Scenario, Severity, Sink, Source,
-    ThreatProfile, code,
+    Confidence, Ecosystem, Finding, Measure, Reference, Risk, Rule, RuleStatus, Scenario, Severity, Sink,
+    Source, ThreatProfile, code,
 };
 use wellhead_packages::{Dependency, stand_in};
 
@@ -35,8 +35,11 @@ pub(crate) static IMPORT_NAME_AS_PACKAGE: Rule = Rule {
 
 pub(crate) fn check(dependency: &Dependency, sink: &mut Sink) {
     let c = &dependency.component;
-    // In a lock it is what another package asked for, or what the manifest said.
-    if !matches!(c.source, Source::Registry { .. }) || dependency.manifest.is_lock() {
+    // In a lock it is what another package asked for, or what the manifest said; conda has names of its own.
+    if c.ecosystem != Ecosystem::PyPI
+        || !matches!(c.source, Source::Registry { .. })
+        || dependency.manifest.is_lock()
+    {
         return;
     }
     let Some(found) = stand_in(&c.name) else { return };

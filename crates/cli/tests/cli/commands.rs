@@ -1,0 +1,124 @@
+//! Commands that install, wherever they stand.
+
+use crate::Project;
+use serde_json::Value;
+
+/// `file:line package version` of each component, sorted by place.
+fn rows(report: &Value) -> Vec<String> {
+    let mut rows: Vec<(String, u64, u64, String)> = report["components"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|c| {
+            let declared = &c["declared"];
+            let start = &declared["span"]["start"];
+            let number = |key: &str| start[key].as_u64().unwrap_or_default();
+            let file = declared["artifact"].as_str().unwrap().to_owned();
+            (
+                file,
+                number("line"),
+                number("column"),
+                c["purl"].as_str().unwrap().to_owned(),
+            )
+        })
+        .collect();
+    rows.sort();
+    let shown = rows
+        .iter()
+        .map(|(file, line, _, purl)| format!("{file}:{line} {purl}"));
+    shown.collect()
+}
+
+#[test]
+fn workflows_of_all_hosts_are_read() {
+    let project = Project::new(&[
+        (
+            ".github/workflows/t.yml",
+            "on: push\nenv:\n  PIP_EXTRA_INDEX_URL: https://pypi.acme.example/simple\njobs:\n  a:\n    runs-on: x\n    steps:\n      \
+             - run: pip install torch==${{ matrix.torch }} aiohttp==3.9.1\n      - run: |\n          uv pip install \\\n            jinja2==3.1.2\n",
+        ),
+        (
+            ".gitlab-ci.yml",
+            "before_script:\n  - pip install flask==2.0.0\ntrain:\n  script:\n    - apt-get install -y git\n    \
+             - \"pip install 'pillow==9.0.0' $EXTRA\"\n",
+        ),
+        (
+            "azure-pipelines.yml",
+            "steps:\n- script: python -m pip install requests==2.19.0\n- bash: |\n    pipx run black==24.1.0 .\n",
+        ),
+        (
+            ".circleci/config.yml",
+            "jobs:\n  a:\n    steps:\n      - run: poetry add gradio@4.0.0\n      - run:\n          command: conda install -c conda-forge scipy=1.11.0\n",
+        ),
+    ]);
+    let report = project.json(&[]);
+    insta::assert_snapshot!(rows(&report).join("\n"), @r#"
+    .circleci/config.yml:4 pkg:pypi/gradio@4.0.0
+    .circleci/config.yml:6 pkg:conda/scipy@1.11.0
+    .github/workflows/t.yml:8 pkg:pypi/torch
+    .github/workflows/t.yml:8 pkg:pypi/aiohttp@3.9.1
+    .github/workflows/t.yml:11 pkg:pypi/jinja2@3.1.2
+    .gitlab-ci.yml:2 pkg:pypi/flask@2.0.0
+    .gitlab-ci.yml:6 pkg:pypi/pillow@9.0.0
+    .gitlab-ci.yml:6 pkg:pypi/%24EXTRA
+    azure-pipelines.yml:2 pkg:pypi/requests@2.19.0
+    azure-pipelines.yml:4 pkg:pypi/black@24.1.0
+    "#);
+    assert!(
+        report["not_assessed"].to_string().contains("1 by apt"),
+        "{}",
+        report["not_assessed"]
+    );
+}
+
+#[test]
+fn scripts_makefiles_notebooks_and_programs_are_read() {
+    let notebook = serde_json::json!({"cells": [
+        {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": null, "source": [
+            "!pip install -q transformers==4.38.0 {extra}\n", "%pip install mlflow==2.10.0\n", "%conda install -c pytorch pytorch=2.2.0\n",
+            "!uv pip install keras==2.0.0\n", "!{sys.executable} -m pip install scipy==1.10.0\n", "import os"]},
+        {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": null, "source": "%%bash\npip install \\\n  peft==0.9.0\n"},
+        {"cell_type": "markdown", "metadata": {}, "source": "pip install nothing==1"}],
+        "metadata": {}, "nbformat": 4, "nbformat_minor": 5});
+    let project = Project::new(&[
+        (
+            "setup.sh",
+            "#!/bin/sh\n# pip install nothing==1\nif true; then\n  PIP_INDEX_URL=https://pypi.acme.example/simple pip3 install flask==2.0.0 > log\nfi\necho pip install nothing==1\n",
+        ),
+        (
+            "Makefile",
+            "PIP ?= pip install nothing==1\nall: ; true\ninstall:\n\t@$(PIP) install aiohttp==3.9.1 \\\n\t  $(EXTRA)\n",
+        ),
+        (
+            "tox.ini",
+            "[testenv]\ndeps =\n  pytest==7.0.0\n  -r nothing.txt\n  py39: tornado==6.0 ; sys_platform == 'linux'\ncommands =\n  pip install click==8.0\n",
+        ),
+        (
+            "noxfile.py",
+            "import nox\n@nox.session\ndef tests(session):\n    session.install('rich==13.0.0', '-r', 'nothing.txt')\n",
+        ),
+        (
+            "boot.py",
+            "import os, subprocess, sys\nos.system('pip install gradio==4.0.0')\nsubprocess.check_call([sys.executable, '-m', 'pip', 'install', 'urllib3==1.25.0', name])\n",
+        ),
+        ("train.ipynb", &notebook.to_string()),
+    ]);
+    insta::assert_snapshot!(rows(&project.json(&[])).join("\n"), @r#"
+    Makefile:4 pkg:pypi/aiohttp@3.9.1
+    Makefile:5 pkg:pypi/%24%28EXTRA%29
+    boot.py:2 pkg:pypi/gradio@4.0.0
+    boot.py:3 pkg:pypi/%24%7Bname%7D
+    boot.py:3 pkg:pypi/urllib3@1.25.0
+    noxfile.py:4 pkg:pypi/rich@13.0.0
+    setup.sh:4 pkg:pypi/flask@2.0.0
+    tox.ini:3 pkg:pypi/pytest@7.0.0
+    tox.ini:5 pkg:pypi/tornado@6.0
+    tox.ini:7 pkg:pypi/click@8.0
+    train.ipynb:1 pkg:pypi/transformers@4.38.0
+    train.ipynb:1 pkg:pypi/%7Bextra%7D
+    train.ipynb:1 pkg:pypi/mlflow@2.10.0
+    train.ipynb:1 pkg:conda/pytorch@2.2.0
+    train.ipynb:1 pkg:pypi/keras@2.0.0
+    train.ipynb:1 pkg:pypi/scipy@1.10.0
+    "#);
+}
