@@ -185,6 +185,9 @@ pub(crate) struct Audit {
     pub(crate) export: Vec<(Format, PathBuf)>,
 
     #[command(flatten)]
+    pub(crate) fixing: crate::fix::FixFlags,
+
+    #[command(flatten)]
     pub(crate) network: NetworkFlags,
 
     #[command(flatten)]

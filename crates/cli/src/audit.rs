@@ -6,6 +6,7 @@ use crate::{
     db,
     environment::Environment,
     failure::Failure,
+    fix::{Before, Watcher},
     output,
     progress::Progress,
     render::render,
@@ -35,6 +36,7 @@ pub(crate) fn run(args: &Audit, global: &Global, environment: &Environment) -> R
         output::to_stderr(&format!("warning: {why}\n\nhint: {}\n", db::RENEW_HINT));
     }
     let progress = Progress::new(environment.stderr_is_terminal && !global.no_progress && !global.quiet);
+    let watcher = Watcher::new(&progress, args.fixing.wanted());
     let options = Options {
         depth: depth(&args.limits),
         limits: limits(&args.limits),
@@ -51,8 +53,9 @@ pub(crate) fn run(args: &Audit, global: &Global, environment: &Environment) -> R
         database: database.as_ref(),
         database_trouble,
         cancelled: Arc::clone(&cancelled),
-        observer: &progress,
+        observer: &watcher,
     };
+    let before = args.fixing.wanted().then(|| Before::of(&listings));
     let report = wellhead_engine::run(listings, &options);
     progress.clear();
     tell_traffic(&network, global);
@@ -60,11 +63,22 @@ pub(crate) fn run(args: &Audit, global: &Global, environment: &Environment) -> R
         output::to_stderr("error: interrupted, nothing was reported\n");
         return Ok(Exit::Interrupted);
     }
+    let report = match before {
+        Some(before) => {
+            let mended = before.mend(report, args.fixing, &options, &watcher, global, environment);
+            progress.clear();
+            mended?
+        }
+        None => report,
+    };
     for (format, file) in &args.export {
         output::deliver(&render(&report, *format, global, environment, true), Some(file))?;
     }
     let text = render(&report, args.format, global, environment, args.output.is_some());
-    output::deliver(&text, args.output.as_deref())?;
+    // With `--diff` standard output belongs to the diff.
+    if !args.fixing.diff || args.output.is_some() {
+        output::deliver(&text, args.output.as_deref())?;
+    }
     Ok(exit(&report, args.strict))
 }
 

@@ -11,6 +11,7 @@ mod disarm;
 mod environment;
 mod explain;
 mod failure;
+mod fix;
 mod init;
 mod inspect;
 mod lock;
@@ -20,6 +21,7 @@ mod records;
 mod render;
 mod serve;
 mod verify;
+mod unified;
 
 use args::{Cli, Verb};
 use clap::{CommandFactory as _, FromArgMatches as _};

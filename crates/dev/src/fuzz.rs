@@ -59,7 +59,8 @@ pub fn manifest(root: &Path) -> Result<Made> {
     }
     let mut out = HEAD.to_owned();
     for name in [
-        "core", "engine", "formats", "infra", "packages", "pycode", "report", "rules", "sources", "trust",
+        "core", "engine", "formats", "infra", "packages", "pycode", "report", "rules", "server", "sources",
+        "trust",
     ] {
         if sources.contains(&format!("wellhead_{name}")) {
             let _ = writeln!(out, "wellhead-{name} = {{ path = \"../crates/{name}\" }}");

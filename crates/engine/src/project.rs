@@ -61,6 +61,7 @@ pub(crate) fn judge(
         }
     }
     stage.include(&mut project.files, files);
+    options.observer.joined(&project);
     stage.manifests(&project);
     stage.dependencies(&project);
     stage.sources(&project, taken);

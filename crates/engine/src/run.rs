@@ -32,6 +32,8 @@ pub trait Observer: Sync {
     fn listed(&self, files: u64);
     /// A file was judged.
     fn judged(&self, path: &str);
+    /// All manifests were joined; called once a run.
+    fn joined(&self, _: &wellhead_packages::Project) {}
 }
 
 /// An observer that does not look.

@@ -24,6 +24,7 @@
 
 pub mod advisory;
 mod conda_name;
+pub mod cure;
 mod dependency;
 mod disagreement;
 pub mod image;

@@ -9,6 +9,7 @@
     reason = "this is the room in which files are opened"
 )]
 
+mod edit;
 pub mod environment;
 mod file;
 mod local;
@@ -17,6 +18,7 @@ mod memory;
 mod remote;
 mod target;
 
+pub use edit::{RewriteError, Stamp, rewrite, stamp};
 pub use environment::{Prefix, Surroundings};
 pub use file::{ReadError, read_blob, read_bounded, remove, write_atomically, write_streamed};
 pub use local::{WalkOptions, folders, list, real_path};

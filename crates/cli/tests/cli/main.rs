@@ -8,6 +8,7 @@ mod advisories;
 mod commands;
 mod disarm;
 mod documents;
+mod fix;
 mod gate;
 mod honest;
 mod hostile;

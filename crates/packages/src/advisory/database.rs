@@ -491,6 +491,15 @@ impl PackageAdvisories {
             .collect()
     }
 
+    /// The versions that some advisory calls fixed.
+    pub(crate) fn fixed_versions(&self) -> Vec<Version> {
+        let ranges = self.records.iter().flat_map(|r| &r.ranges);
+        ranges
+            .flat_map(VersionRange::fixes)
+            .map(|(version, _)| version)
+            .collect()
+    }
+
     /// Every advisory about the package, whatever the version, in the order of their identifiers.
     pub fn all(&self) -> Vec<Match> {
         self.records

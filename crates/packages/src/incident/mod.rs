@@ -155,6 +155,12 @@ pub fn incidents(name: &str, version: Option<&str>) -> Vec<KnownIncident> {
         .collect()
 }
 
+/// The versions that entries about a package call fixed.
+pub(crate) fn fixes(name: &str) -> impl Iterator<Item = String> {
+    let entries = list().get(name).into_iter().flatten();
+    entries.filter_map(|e| e.incident.fixed.clone())
+}
+
 /// The entries of an identifier as one record in the OSV schema, for clients that read nothing else.
 pub fn osv(id: &str) -> Option<serde_json::Value> {
     let entries = || list().values().flatten();
