@@ -50,7 +50,6 @@ pub use includes::check_includes;
 pub use index::{Derivation, Exposure, Rivalry};
 pub use lookalike::{LookAlike, Resemblance, StandIn, look_alike, resembles, stand_in};
 pub use lookalike::{LookAlike, Resemblance, StandIn, look_alike, resembles, stand_in};
-pub use lookalike::{LookAlike, Resemblance, look_alike, resembles};
 pub use manifest::is_commit;
 pub use manifest::{Manifest, ManifestKind, identify_manifest, read_manifest};
 pub use manifest::{identify_bom, read_bom};
