@@ -9,6 +9,7 @@ mod commands;
 mod disarm;
 mod documents;
 mod fix;
+mod environments;
 mod gate;
 mod honest;
 mod hostile;

@@ -123,6 +123,14 @@ impl Gather<'_, '_> {
         }
         facts.installer = text("INSTALLER").map(|t| t.trim().chars().take(80).collect());
         facts.direct_url = direct_url;
+        facts.system = [
+            folder.clone(),
+            join(&folder, "RECORD"),
+            join(&folder, "METADATA"),
+            place,
+        ]
+        .iter()
+        .any(|path| self.system.contains(path));
         let mut installed = Installed {
             facts,
             rows: Vec::new(),
@@ -426,6 +434,7 @@ fn facts(info: &InfoFolder, place: wellhead_core::ArtifactPath) -> Distribution 
         info: place,
         installer: None,
         record: RecordState::Missing,
+        system: false,
         verified: 0,
         without_digest: 0,
         changed: Vec::new(),

@@ -56,7 +56,7 @@ impl Gather<'_, '_> {
                 // Locks name what groups and extras bring, so that only what holds for all is missing for sure.
                 let certain =
                     rows.iter().all(|c| c.marker.is_none()) && lock.kind == ManifestKind::Requirements;
-                if certain {
+                if certain && !SEEDS.contains(&name) {
                     drift
                         .missing
                         .push((first.written.clone(), first.declared.clone()));
@@ -84,7 +84,9 @@ impl Gather<'_, '_> {
                 ));
             }
         }
-        if matches!(self.environment.kind, Kind::Virtual) {
+        // Requirements without hashes often name only what the project itself asks for.
+        let whole = lock.kind.is_lock() || lock.components.iter().all(|c| !c.hashes.is_empty());
+        if whole && matches!(self.environment.kind, Kind::Virtual) {
             for (name, one) in installed {
                 let local = one
                     .facts
@@ -107,7 +109,7 @@ fn locks(manifest: &Manifest) -> bool {
     let pinned = || {
         let exact = |c: &wellhead_core::Component| c.bucket == Bucket::Exact;
         manifest.kind == ManifestKind::Requirements
-            && manifest.components.len() > 1
+            && !manifest.components.is_empty()
             && manifest.components.iter().all(exact)
     };
     (manifest.kind.is_lock() && !manifest.components.is_empty()) || pinned()

@@ -184,22 +184,16 @@ impl<'a, 'o> Gather<'a, 'o> {
 
     /// Whose a path is.
     fn owner(&self, path: &str) -> Owner {
-        if let Some(owner) = self
+        let owner = self
             .owners
             .get(path)
-            .and_then(|o| self.installed.get(*o.first()?))
-        {
-            let name = owner.facts.name.clone();
-            return if self.verified.contains(path) {
-                Owner::Verified(name)
-            } else {
-                Owner::Stated(name)
-            };
+            .and_then(|o| self.installed.get(*o.first()?));
+        match owner.map(|one| one.facts.name.clone()) {
+            Some(name) if self.verified.contains(path) => Owner::Verified(name),
+            _ if self.system.contains(path) => Owner::System,
+            Some(name) => Owner::Stated(name),
+            None => Owner::Nobody,
         }
-        if self.system.contains(path) {
-            return Owner::System;
-        }
-        Owner::Nobody
     }
 
     /// What files tell of the values that markers ask for.
@@ -264,10 +258,7 @@ impl<'a, 'o> Gather<'a, 'o> {
                 RecordState::Partly(why) => Outcome::Partly { why: why.clone() },
                 RecordState::Read if full => Outcome::Analysed,
                 RecordState::Read => Outcome::Partly {
-                    why: format!(
-                        "{} of its files were verified against its record and not analysed",
-                        facts.verified
-                    ),
+                    why: "verified against its record, and not analysed by content: use `--full`".to_owned(),
                 },
             };
             rows.push((facts.info.clone(), outcome));

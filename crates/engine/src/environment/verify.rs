@@ -9,6 +9,8 @@ use wellhead_packages::installed::Claim;
 use wellhead_rules::environment::{Changed, Contested, Effects, FileUse};
 use wellhead_sources::environment::Node;
 
+/// What is said of a link to elsewhere.
+const LEAVES: &str = "a link that leaves the environment";
 /// How much is read at a time.
 const CHUNK: usize = 256 << 10;
 
@@ -46,6 +48,10 @@ impl Gather<'_, '_> {
                     }
                     continue;
                 }
+                // Installers that take over from others write their own name here.
+                if path.ends_with(".dist-info/INSTALLER") || path.ends_with(".dist-info/REQUESTED") {
+                    continue;
+                }
                 if let Claim::Unusable(name) = claim {
                     let why = format!(
                         "its digest is of a kind that proves nothing: {}",
@@ -73,7 +79,7 @@ impl Gather<'_, '_> {
             }
         }
         for (at, path) in missing {
-            if let Some(one) = self.installed.get_mut(at) {
+            if let Some(one) = self.installed.get_mut(at).filter(|one| !one.facts.system) {
                 one.facts.missing.push(path);
             }
         }
@@ -95,7 +101,7 @@ impl Gather<'_, '_> {
         let why = match self.node(&job.path) {
             Node::File | Node::Link { inside: true, .. } => None,
             Node::Missing => Some("missing".to_owned()),
-            Node::Link { .. } => Some("a link that leaves the environment".to_owned()),
+            Node::Link { .. } => Some(LEAVES.to_owned()),
             Node::Folder => Some("a folder".to_owned()),
             Node::Other(kind) => Some(kind.to_owned()),
             Node::Unreadable(why) => Some(why),
@@ -174,6 +180,10 @@ impl Gather<'_, '_> {
                 Ok(None) => one.facts.verified = one.facts.verified.saturating_add(1),
                 // One of the owners vouches for it.
                 Ok(Some(_)) if fits_one || told => {}
+                Ok(Some(_)) if one.facts.system => {
+                    let why = "the system changed it after its record was written".to_owned();
+                    one.facts.unreadable.push((path.clone(), why));
+                }
                 Ok(Some(how)) => {
                     told = true;
                     self.suspects.insert(path.clone(), ());
@@ -184,6 +194,16 @@ impl Gather<'_, '_> {
                         effects: Effects::default(),
                     });
                 }
+                // uv can be told to link to its cache; nobody else installs links.
+                Err(why) if why == LEAVES && one.facts.installer.as_deref() != Some("uv") && !one.conda => {
+                    one.facts.changed.push(Changed {
+                        artifact: artifact.clone(),
+                        is,
+                        how: format!("it is {why}"),
+                        effects: Effects::default(),
+                    });
+                }
+                Err(why) if why == "missing" && one.facts.system => {}
                 Err(why) if why == "missing" => one.facts.missing.push(path.clone()),
                 Err(why) => one.facts.unreadable.push((path.clone(), why)),
             }

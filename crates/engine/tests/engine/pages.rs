@@ -2,7 +2,7 @@
 //! what stands under *Use instead* must not.
 
 use wellhead_core::{Report, Rule};
-use wellhead_engine::{Config, Options};
+use wellhead_engine::{Config, Listing, Options, run};
 
 /// A block of a page that is a file.
 struct Block<'a> {
@@ -72,15 +72,39 @@ fn audit(rule: &Rule, blocks: &[Block<'_>]) -> Report {
         today: "2026-11-23".to_owned(),
         ..Options::default()
     };
-    let files: Vec<_> = files
-        .iter()
-        .map(|(path, bytes)| (path.as_str(), bytes.as_slice()))
-        .collect();
-    crate::audit(&files, &options)
+    // What lies in `env/` is an environment.
+    let (inside, files): (Vec<_>, Vec<_>) = files.into_iter().partition(|(path, _)| path.starts_with("env/"));
+    let mut entries = wellhead_sources::from_memory(files);
+    if !inside.is_empty() {
+        let inside = inside
+            .into_iter()
+            .map(|(path, bytes)| (path.trim_start_matches("env/").to_owned(), bytes));
+        let prefix = wellhead_sources::Prefix::from_memory("env", inside);
+        entries.push(wellhead_sources::Entry {
+            path: "env".to_owned(),
+            content: wellhead_sources::Content::Environment(Box::new(prefix)),
+        });
+    }
+    run(
+        vec![Listing {
+            target: ".".to_owned(),
+            prefix: None,
+            entries,
+        }],
+        &options,
+    )
 }
 
 /// Rules whose examples need what a page cannot hold, and why.
 static WITHOUT_EXAMPLE: &[(&str, &str)] = &[
+    (
+        "startup-variable",
+        "it takes variables of the calling shell; the tests of the program set them",
+    ),
+    (
+        "foreign-shebang",
+        "it takes an environment on disk; the tests of the program copy one",
+    ),
     (
         "digest-mismatch",
         "it takes a server that sends other bytes than it lists; the tests of the program have one",

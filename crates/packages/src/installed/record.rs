@@ -145,7 +145,11 @@ fn claim(text: &str) -> Result<Claim, &'static str> {
         return Ok(Claim::None);
     }
     let (algorithm, value) = text.split_once('=').ok_or("a digest without an algorithm")?;
-    let bytes = base64(value).ok_or("a digest that is not base64")?;
+    // Some builders wrote digits instead of the base64 that is due.
+    let bytes = match (algorithm, hex(value)) {
+        ("sha256", Some(bytes)) => bytes,
+        _ => base64(value).ok_or("a digest that is not base64")?,
+    };
     let sized = |n: usize| -> Result<Vec<u8>, &'static str> {
         (bytes.len() == n)
             .then(|| bytes.clone())
@@ -162,6 +166,17 @@ fn claim(text: &str) -> Result<Claim, &'static str> {
         "sha512" => sized(64).map(Claim::Sha512),
         other => Ok(Claim::Unusable(other.chars().take(20).collect())),
     }
+}
+
+/// The 64 hexadecimal digits of a SHA-256.
+fn hex(text: &str) -> Option<Vec<u8>> {
+    if text.len() != 64 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return None;
+    }
+    text.as_bytes()
+        .chunks(2)
+        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
+        .collect()
 }
 
 /// base64 of either alphabet, with or without padding.

@@ -67,6 +67,9 @@ pub struct Distribution {
     pub installer: Option<String>,
     /// What can be said of its files.
     pub record: RecordState,
+    /// Whether it belongs to the system, whose packages change files after the record was written and vouch for them
+    /// in records of their own.
+    pub system: bool,
     /// Files that fit what was written down.
     pub verified: u64,
     /// Files of which no digest was written down, compiled files apart.

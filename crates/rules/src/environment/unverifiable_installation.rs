@@ -45,7 +45,11 @@ pub(crate) fn check(environment: &Environment, sink: &mut Sink) {
                 message,
                 Location::whole(&distribution.info, "nothing to compare with"),
             )
-            .severity(severity)
+            .severity(if distribution.system {
+                Severity::Info
+            } else {
+                severity
+            })
             .subject(distribution.name.clone())
             .property("purl", distribution.purl())
             .help("install it again from a wheel, with pip or uv, into a new environment")

