@@ -87,14 +87,13 @@ pub(crate) enum Verb {
     /// Render a saved JSON report again, in any format
     Report(Render),
     /// Advisory data for use without a network
-    Db(Db),
+    Db(crate::db::Db),
     /// Answer pip-audit, uv and others from the advisories of this machine
     ServeOsv(crate::serve::ServeOsv),
     /// Write down which bytes the models and data sets are that the code loads
     Lock(crate::lock::Lock),
     /// Compare files on disk with a lock
     Verify(crate::verify::Verify),
-    Db(crate::db::Db),
     /// Write a commented wellhead.toml
     Init(Init),
     /// Write completions for a shell to standard output

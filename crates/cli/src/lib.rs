@@ -20,8 +20,8 @@ mod progress;
 mod records;
 mod render;
 mod serve;
-mod verify;
 mod unified;
+mod verify;
 
 use args::{Cli, Verb};
 use clap::{CommandFactory as _, FromArgMatches as _};

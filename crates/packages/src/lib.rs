@@ -49,7 +49,6 @@ pub use import_names::import_names;
 pub use includes::check_includes;
 pub use index::{Derivation, Exposure, Rivalry};
 pub use lookalike::{LookAlike, Resemblance, StandIn, look_alike, resembles, stand_in};
-pub use lookalike::{LookAlike, Resemblance, StandIn, look_alike, resembles, stand_in};
 pub use manifest::is_commit;
 pub use manifest::{Manifest, ManifestKind, identify_manifest, read_manifest};
 pub use manifest::{identify_bom, read_bom};

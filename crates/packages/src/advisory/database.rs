@@ -493,10 +493,10 @@ impl PackageAdvisories {
 
     /// The versions that some advisory calls fixed.
     pub(crate) fn fixed_versions(&self) -> Vec<Version> {
-        let ranges = self.records.iter().flat_map(|r| &r.ranges);
-        ranges
-            .flat_map(VersionRange::fixes)
-            .map(|(version, _)| version)
+        let lines = self.records.iter().flat_map(|r| &r.lines);
+        lines
+            .flat_map(Line::fixes)
+            .map(|(version, _)| version.clone())
             .collect()
     }
 

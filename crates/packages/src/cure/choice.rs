@@ -7,13 +7,13 @@ use crate::{
     version::{PyVersion, parse},
 };
 use pep440_rs::{Version, VersionSpecifiers};
-use std::str::FromStr as _;
+use std::{str::FromStr as _, sync::Arc};
 use wellhead_core::{Budget, Disposition};
 
 /// What is known against a package.
 pub(super) struct Known {
     name: String,
-    advisories: Option<PackageAdvisories>,
+    advisories: Option<Arc<PackageAdvisories>>,
     /// The versions that somebody calls fixed, sorted.
     fixes: Vec<Version>,
 }
@@ -39,7 +39,7 @@ impl Known {
     ) -> Result<Self, DatabaseError> {
         let advisories = database.map(|db| db.package(name, budget)).transpose()?.flatten();
         let mut fixes: Vec<Version> = incident::fixes(name).filter_map(|v| parse(&v)).collect();
-        fixes.extend(advisories.iter().flat_map(PackageAdvisories::fixed_versions));
+        fixes.extend(advisories.iter().flat_map(|a| a.fixed_versions()));
         fixes.sort();
         fixes.dedup();
         Ok(Self {
