@@ -8,6 +8,7 @@ mod cyclonedx;
 mod purl;
 mod spdx;
 mod tag_value;
+mod xml;
 
 use super::{Manifest, ManifestKind, Problem, ProjectFacts, requirement::specifiers};
 use crate::{
@@ -44,6 +45,9 @@ pub fn identify_bom(path: &str, text: &str, root: Option<&Node>) -> Option<Manif
     if tag_value::is_one(head) {
         return Some(ManifestKind::Spdx);
     }
+    if xml::is_one(head) {
+        return Some(ManifestKind::CycloneDx);
+    }
     // What could not be read as JSON and says that it is a bill, or bears the name of one: a damaged bill, not nothing.
     let named = |ends: &[&str]| ends.iter().any(|end| name.ends_with(end));
     if start.starts_with('{') {
@@ -78,6 +82,15 @@ pub fn read_bom(
     match root {
         Some(root) if kind == ManifestKind::CycloneDx => cyclonedx::read(root, &mut bill, budget),
         Some(root) => spdx::read(root, &mut bill, budget),
+        None if kind == ManifestKind::CycloneDx && xml::is_one(head_of(text)) => {
+            match xml::read(text, budget) {
+                Ok(root) => cyclonedx::read(&root, &mut bill, budget),
+                Err((message, span)) => {
+                    let at = bill.at(span, &message);
+                    return Manifest::unreadable(kind, format!("not XML: {message}"), at);
+                }
+            }
+        }
         None => match json(text, budget) {
             Ok(root) if kind == ManifestKind::CycloneDx => cyclonedx::read(&root, &mut bill, budget),
             Ok(root) => spdx::read(&root, &mut bill, budget),

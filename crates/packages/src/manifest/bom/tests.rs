@@ -180,6 +180,33 @@ fn spdx_three_is_read_in_its_basic_shape() {
 }
 
 #[test]
+fn cyclonedx_as_xml_says_the_same() {
+    let text = r#"<?xml version="1.0"?><!-- a <remark> -->
+<bom xmlns="http://cyclonedx.org/schema/bom/1.5" version="1">
+  <metadata><component type="application" bom-ref="app"><name>app</name></component></metadata>
+  <components>
+    <component type="library" bom-ref="t"><name>torch</name><version>2.2.0</version>
+      <hashes><hash alg="SHA-256">aabb</hash></hashes>
+      <purl>pkg:pypi/torch@2.2.0?x=1&amp;y=2</purl>
+      <components><component type="library" bom-ref="n"><name>numpy</name><purl><![CDATA[pkg:pypi/numpy@1.26.0]]></purl></component></components>
+    </component>
+    <component type="library"><name>mystery</name></component>
+    <component type="library"/>
+  </components>
+  <dependencies><dependency ref="app"><dependency ref="t"/></dependency><dependency ref="t"><dependency ref="n"/></dependency></dependencies>
+</bom>"#;
+    insta::assert_snapshot!(rows("bom.xml", text), @r#"
+    pkg:pypi/torch@2.2.0 - Exact direct=Some(true) via=["app"] hashes=1
+    pkg:pypi/numpy@1.26.0 - Exact direct=Some(false) via=["torch", "app"] hashes=0
+    pkg:generic/mystery - Unauditable { why: "it has no package URL, so nobody knows which ecosystem's it is" } direct=None via=[] hashes=0
+    problem: a component without a name
+    cyclonedx of Some("app") Analysed
+    "#);
+    assert!(rows("bom.xml", &text.replace("</components>\n  <dep", "<dep")).contains("not XML"));
+    assert_eq!(rows("pom.xml", "<project><name>x</name></project>"), "no bill");
+}
+
+#[test]
 fn hostile_bills_end() {
     let many = format!(
         r#"{{"bomFormat": "CycloneDX", "specVersion": "1.5", "components": [{}{{"name": "b"}}]}}"#,
@@ -205,6 +232,11 @@ proptest! {
     #[test]
     fn never_panics(text in "(\\{|\\}|\\[|\\]|,|:|\"bomFormat\"|\"CycloneDX\"|\"components\"|\"spdxVersion\"|\"SPDX-2.3\"|\"packages\"|\"name\"|\"purl\"|\"pkg:pypi/a@1\"|\"@graph\"|\"bom-ref\"|1){0,60}") {
         let _ = rows("x.cdx.json", &text);
+    }
+
+    #[test]
+    fn xml_never_panics(text in "<bom xmlns='http://cyclonedx.org/schema/bom/1.5'>(<component|</component>|<components>|</components>| a='b'|/>|>|<name>|x|é|&amp;|&#x|<!--|-->|<!\\[CDATA\\[|\\]\\]>|</bom>){0,30}") {
+        let _ = rows("x.xml", &text);
     }
 
     #[test]
