@@ -181,7 +181,10 @@ impl Before {
             }
         }
         plan.other_rules(self, &report, flags);
-        let edited: Vec<Edited> = plan.files.into_values().filter(|f| f.old != f.new).collect();
+        let edited: Vec<Edited> = std::mem::take(&mut plan.files)
+            .into_values()
+            .filter(|f| f.old != f.new)
+            .collect();
         let remaining = if edited.is_empty() {
             report
         } else {
@@ -202,7 +205,7 @@ impl Before {
         }
         if !global.quiet {
             let done = if flags.fix { "Fixed" } else { "Would fix" };
-            output::to_stderr(&told(&all, &plan.cured, &plan.others, done));
+            output::to_stderr(&told(&all, &plan, done, flags.unsafe_fixes));
         }
         Ok(remaining)
     }
@@ -331,7 +334,7 @@ impl Plan {
 }
 
 /// What was done, what is left to do and by whom.
-fn told(all: &[Cure], cured: &BTreeSet<usize>, others: &[String], done: &str) -> String {
+fn told(all: &[Cure], plan: &Plan, done: &str, all_steps: bool) -> String {
     let mut fixed = Vec::new();
     let mut unsafe_ones = Vec::new();
     let mut by_hand = Vec::new();
@@ -354,10 +357,17 @@ fn told(all: &[Cure], cured: &BTreeSet<usize>, others: &[String], done: &str) ->
             let _ = write!(line, "; {note}");
         }
         match &cure.step {
-            Step::Edit { .. } if cured.contains(&i) => fixed.push(line),
+            Step::Edit { .. } if plan.cured.contains(&i) => fixed.push(line),
             Step::Edit { .. } => unsafe_ones.push(line),
             Step::ByHand(why) => by_hand.push(format!("{line}: {why}")),
-            Step::Command(Command { head, each, tail }) => {
+            Step::Command {
+                disposition: Disposition::Unsafe,
+                ..
+            } if !all_steps => unsafe_ones.push(line),
+            Step::Command {
+                command: Command { head, each, tail },
+                ..
+            } => {
                 let key = (cure.artifact.to_string(), head.clone(), tail.clone());
                 commands.entry(key.clone()).or_default().insert(each.clone());
                 if !cure.remains.is_empty() {
@@ -366,7 +376,7 @@ fn told(all: &[Cure], cured: &BTreeSet<usize>, others: &[String], done: &str) ->
             }
         }
     }
-    fixed.extend(others.iter().cloned());
+    fixed.extend(plan.others.iter().cloned());
     let mut out = String::new();
     section(&mut out, done, &fixed);
     section(&mut out, "With --unsafe-fixes", &unsafe_ones);

@@ -216,14 +216,17 @@ fn real_clients_find_what_an_audit_finds() {
         ("p/uv.lock", &lock),
         ("p/pyproject.toml", project),
     ]);
-    let expected: Found = [
+    let certain: Found = [
         ("evil-thing", "MAL-2099-2"),
         ("litellm", "MAL-2026-2144"),
         ("some-thing", "PYSEC-2099-1"),
     ]
     .map(|(n, i)| (n.to_owned(), i.to_owned()))
     .into();
-    assert_eq!(wellhead(&project, "p/requirements.txt"), expected);
+    // The incident list may know more of litellm by the time.
+    let expected = wellhead(&project, "p/requirements.txt");
+    assert!(expected.is_superset(&certain), "{expected:?}");
+    assert!(expected.iter().all(|(name, _)| name != "fine"));
     let server = Server::start(&project);
     let folder = project.path().join("p");
     assert_eq!(pip_audit(&clients, &server, &folder, &expected), expected);

@@ -17,7 +17,7 @@ use crate::{
 };
 use choice::{Choice, Known, choose, raise};
 use std::collections::{BTreeMap, BTreeSet};
-use wellhead_core::{ArtifactPath, Bucket, Budget, Component, Disposition, Edit, Source, Span};
+use wellhead_core::{ArtifactPath, Bucket, Budget, Component, Disposition, Ecosystem, Edit, Source, Span};
 
 pub use edit::{ApplyError, apply};
 
@@ -32,7 +32,12 @@ pub enum Step {
         disposition: Disposition,
     },
     /// By another tool.
-    Command(Command),
+    Command {
+        /// What to run.
+        command: Command,
+        /// Safe where every range that the project declares for the package admits the new version.
+        disposition: Disposition,
+    },
     /// By a person, and why.
     ByHand(String),
 }
@@ -180,12 +185,23 @@ fn step(
     }
     let text = texts(path).filter(|_| path.nesting() == 0);
     if let Some(command) = command::command(path, manifest, &component.name, to, text.as_deref()) {
-        return Step::Command(command);
+        let disposition = choice.disposition;
+        return Step::Command { command, disposition };
     }
-    let editable = matches!(
-        manifest.kind,
-        ManifestKind::Requirements | ManifestKind::Constraints | ManifestKind::Pyproject
+    // What people write; channels of conda have versions of their own.
+    let written = matches!(
+        manifest.kind.name(),
+        "requirements"
+            | "constraints"
+            | "pyproject"
+            | "pipfile"
+            | "script"
+            | "setup-cfg"
+            | "hatch"
+            | "pixi"
+            | "conda-environment"
     );
+    let editable = written && component.ecosystem == Ecosystem::PyPI;
     let Some(text) = text.filter(|_| editable) else {
         return Step::ByHand(format!("write {to} where the version stands"));
     };

@@ -104,7 +104,10 @@ fn cured(files: &[(&str, &str)]) -> (Vec<Cure>, BTreeMap<String, String>) {
 fn told(cure: &Cure) -> String {
     let step = match &cure.step {
         Step::Edit { disposition, .. } => disposition.name().to_owned(),
-        Step::Command(Command { head, each, tail }) => format!("run {head} {each} {tail}"),
+        Step::Command {
+            command: Command { head, each, tail },
+            ..
+        } => format!("run {head} {each} {tail}"),
         Step::ByHand(why) => format!("by hand: {why}"),
     };
     let to = cure.to.as_deref().unwrap_or("-");
