@@ -74,9 +74,16 @@ fn option(entry: &Entry, at: At<'_>, out: &mut Manifest) {
     let settings = &mut out.indexes;
     match entry.key.as_str() {
         "channels" | "channel" => channels(node, at, settings),
-        "default_channels" => settings.default_channels.extend(texts(node).map(escape)),
-        "channel_alias" => settings.channel_alias = node.as_str().map(escape),
+        "default_channels" => {
+            settings.default_channels.extend(texts(node).map(escape));
+            plain(node, at, settings);
+        }
+        "channel_alias" => {
+            settings.channel_alias = node.as_str().map(escape);
+            plain(node, at, settings);
+        }
         "custom_channels" => {
+            plain(node, at, settings);
             let own = node.entries().iter();
             let pairs = own.filter_map(|e| Some((escape(&e.key), escape(e.node.as_str()?))));
             settings.custom_channels.extend(pairs);
@@ -99,6 +106,20 @@ fn option(entry: &Entry, at: At<'_>, out: &mut Manifest) {
             declared: at(entry.key_span.start..node.span.end, "no certificate is checked"),
         }),
         _ => {}
+    }
+}
+
+/// Notes the addresses of an option that are plain HTTP.
+fn plain(node: &Node, at: At<'_>, settings: &mut IndexSettings) {
+    let own = node.entries().iter().map(|e| &e.node);
+    for node in std::iter::once(node).chain(node.items()).chain(own) {
+        let address = Address::new(node.as_str().unwrap_or_default());
+        if address.scheme == "http" && !address.is_local() {
+            settings.insecure.push(TrustedHost {
+                host: address.shown,
+                declared: at(node.span.clone(), "plain HTTP"),
+            });
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 pub(crate) mod conda;
 mod derive;
 mod home;
+mod lesser;
 mod pip_config;
 pub(crate) mod pixi;
 mod url;
@@ -11,6 +12,7 @@ pub(crate) mod uv;
 pub use conda::{channel, read_conda_config};
 pub use derive::{Contest, DecidedBy, Derivation, Exposure, Passing, Rivalry, SourceCandidate};
 pub use home::{Place, glob};
+pub use lesser::{read_pdm_config, read_poetry_config};
 pub use pip_config::read_pip_config;
 pub use url::{Address, Masked, mask};
 pub use uv::read_uv_config;
@@ -136,6 +138,8 @@ pub struct IndexSettings {
     pub inherited: Vec<IndexEntry>,
     /// Hosts whose certificates are not checked.
     pub trusted_hosts: Vec<TrustedHost>,
+    /// Addresses that stand for others, as those of channels, and that are plain HTTP.
+    pub insecure: Vec<TrustedHost>,
     /// No index is asked at all.
     pub no_index: bool,
     /// Every package must have a hash.

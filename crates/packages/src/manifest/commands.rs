@@ -412,7 +412,7 @@ impl Reader<'_> {
                 "PIP_REQUIRE_HASHES" | "UV_REQUIRE_HASHES" => {
                     out.indexes.require_hashes |= !matches!(text, "0" | "false" | "no" | "off");
                 }
-                "PIP_NO_INDEX" | "UV_NO_INDEX" => {
+                "PIP_NO_INDEX" => {
                     out.indexes.no_index |= !matches!(text, "0" | "false" | "no" | "off");
                 }
                 _ => {}

@@ -22,6 +22,8 @@ pub fn identify_manifest(path: &str, text: &str) -> Option<ManifestKind> {
         "setup.cfg" => return setuptools::is_cfg(text).then_some(ManifestKind::SetupCfg),
         "setup.py" if setuptools::is_py(text) => return Some(ManifestKind::SetupPy),
         "uv.toml" => return Some(ManifestKind::UvConfig),
+        "poetry.toml" => return Some(ManifestKind::PoetryConfig),
+        "pdm.toml" | ".pdm.toml" => return Some(ManifestKind::PdmConfig),
         ".condarc" | "condarc" | ".mambarc" | "mambarc" => return Some(ManifestKind::CondaConfig),
         _ => {}
     }

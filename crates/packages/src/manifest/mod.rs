@@ -66,6 +66,10 @@ pub enum ManifestKind {
     PipConfig,
     /// `uv.toml`: no packages, only where they come from.
     UvConfig,
+    /// `poetry.toml`: likewise, for Poetry.
+    PoetryConfig,
+    /// `pdm.toml`: likewise, for PDM.
+    PdmConfig,
     /// `.condarc`, `.mambarc`: likewise, for conda.
     CondaConfig,
     /// Commands that install, in a recipe or a script.
@@ -115,6 +119,8 @@ impl ManifestKind {
             Self::PipConfig => "pip-config",
             Self::UvConfig => "uv-config",
             Self::CondaConfig => "conda-config",
+            Self::PoetryConfig => "poetry-config",
+            Self::PdmConfig => "pdm-config",
             Self::Commands => "commands",
             Self::Installed => "installed",
             Self::CycloneDx => "cyclonedx",
@@ -318,6 +324,8 @@ pub fn read_manifest(
         ManifestKind::PipConfig => crate::index::read_pip_config(artifact, text, budget),
         ManifestKind::UvConfig => crate::index::read_uv_config(artifact, text, budget),
         ManifestKind::CondaConfig => crate::index::read_conda_config(artifact, text, budget),
+        ManifestKind::PoetryConfig => crate::index::read_poetry_config(artifact, text, budget),
+        ManifestKind::PdmConfig => crate::index::read_pdm_config(artifact, text, budget),
         // Words of a command are not to be had from a text alone: see `read_installs`.
         ManifestKind::Commands => Manifest::new(kind),
         // What is installed is read from many files: see `read_metadata`.

@@ -1,13 +1,13 @@
 //! `pixi.toml`, and the same tables below `[tool.pixi]` of a `pyproject.toml`.
 
 use super::{
-    Manifest, ManifestKind, Scope, conda_lock,
+    Manifest, ManifestKind, Scope,
     document::{Document, paid, problem},
     matchspec::{Versions, channel, set_versions, versions},
     parts::{apply_source, bare, bare_conda, set_specifiers},
     requirement::specifiers,
 };
-use crate::index::{Address, IndexEntry, IndexRole, Manager, Strategy};
+use crate::index::{Address, pixi::pixi_settings};
 use wellhead_core::{ArtifactPath, Budget, Source, code};
 use wellhead_formats::text::{Entry, Node, Value};
 
@@ -31,14 +31,15 @@ pub(super) fn read_tables(
         out,
         budget,
     };
-    for key in ["workspace", "project"] {
-        reader.channels(root.path(&[key, "channels"]));
-    }
+    pixi_settings(
+        root,
+        &|range, label| document.at(range, label),
+        &mut reader.out.indexes,
+    );
     reader.out.begin(Scope::Pixi);
     reader.tables(root);
     reader.out.begin(Scope::PixiFeature);
     for feature in root.get("feature").map(Node::entries).unwrap_or_default() {
-        reader.channels(feature.node.get("channels"));
         reader.tables(&feature.node);
     }
     // A package that pixi builds: what it runs with is installed, too.
@@ -156,54 +157,8 @@ impl Reader<'_, '_> {
         self.out.components.push(component);
     }
 
-    fn channels(&mut self, list: Option<&Node>) {
-        for (i, node) in list.map(Node::items).unwrap_or_default().iter().enumerate() {
-            let of = node.get("channel").unwrap_or(node);
-            let Some(name) = of.as_str() else { continue };
-            let declared = self.document.at(of.span.clone(), "named here");
-            let mut entry = conda_lock::entry(i, name, declared);
-            entry.manager = Manager::Pixi;
-            self.out.indexes.entries.push(entry);
-        }
-    }
-
     fn options(&mut self, options: Option<&Node>) {
         let Some(options) = options else { return };
-        let mut entry = |role, node: &Node| {
-            let url = node.as_str().or_else(|| {
-                let table = node.get("url").or_else(|| node.get("path"))?;
-                table.as_str()
-            });
-            let Some(url) = url else { return };
-            let declared = self.document.at(node.span.clone(), "named here");
-            self.out.indexes.entries.push(IndexEntry {
-                manager: Manager::Pixi,
-                role,
-                name: None,
-                address: Address::new(url),
-                declared,
-            });
-        };
-        for (key, role) in [
-            ("index-url", IndexRole::Default),
-            ("extra-index-urls", IndexRole::Extra),
-            ("find-links", IndexRole::FindLinks),
-        ] {
-            let Some(value) = options.get(key) else { continue };
-            match &value.value {
-                Value::Array(items) => items.iter().for_each(|item| entry(role, item)),
-                _ => entry(role, value),
-            }
-        }
-        if let Some(node) = options.get("index-strategy") {
-            let strategy = match node.as_str() {
-                Some("unsafe-best-match") => Strategy::UnsafeBestMatch,
-                Some("unsafe-first-match") => Strategy::UnsafeFirstMatch,
-                _ => Strategy::FirstIndex,
-            };
-            let at = self.document.at(node.span.clone(), "");
-            self.out.indexes.strategy = Some((strategy, at));
-        }
         // Overrides replace what packages ask for.
         for overridden in options
             .get("dependency-overrides")
@@ -284,12 +239,12 @@ flash-attn = "==2.5.0"
         35: pypi/flash-attn 2.5.0 (==2.5.0) exact ; linux-64 direct
         13: problem: `broken` wants no version of conda
         19: problem: `banana` wants no version of PEP 440
-        3: index Pixi Default https://conda.anaconda.org/conda-forge
-        3: index Pixi Extra https://conda.example/team
-        22: index Pixi Default https://index.example/simple
+        31: index Conda Extra https://conda.anaconda.org/nvidia
+        3: index Conda Extra https://conda.anaconda.org/conda-forge
+        3: index Conda Extra https://conda.example/team
         23: index Pixi Extra https://extra.example/simple
+        22: index Pixi Default https://index.example/simple
         24: index Pixi FindLinks ./wheels
-        31: index Pixi Default https://conda.anaconda.org/nvidia
         "#);
         assert!(!format!("{m:?}").contains("hunter2"));
     }

@@ -11,7 +11,7 @@ use super::{
     requirements::from_requirement,
 };
 use crate::{
-    index::{Address, IndexEntry, IndexRole, Manager, SourceFilter, pixi::pixi_settings, uv::uv_settings},
+    index::{Address, IndexEntry, IndexRole, Manager, SourceFilter, uv::uv_settings},
     name::normalise,
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -399,9 +399,6 @@ impl<'a> Reader<'a, '_> {
         let at = |range, label: &str| document.at(range, label);
         if let Some(uv) = self.get(&["tool", "uv"]) {
             uv_settings(uv, &at, &mut self.out);
-        }
-        if let Some(pixi) = self.get(&["tool", "pixi"]) {
-            pixi_settings(pixi, &at, &mut self.out.indexes);
         }
         for item in self
             .get(&["tool", "poetry", "source"])

@@ -7,5 +7,10 @@
     reason = "a test that cannot go on fails loudly"
 )]
 
+#[allow(
+    clippy::disallowed_methods,
+    reason = "real clients are run, on files that the test writes"
+)]
+mod clients;
 mod reference;
 mod shared;

@@ -56,15 +56,35 @@ pub(crate) fn check(manifest: &Manifest, sink: &mut Sink) {
         if Address::new(&format!("https://{}", host.host)).is_local() {
             continue;
         }
-        let message = format!(
-            "anyone on the network can pass for {}: its certificate is not checked",
-            code(&host.host)
-        );
+        let message = if host.host == "*" {
+            "anyone on the network can replace every package: no certificate is checked".to_owned()
+        } else {
+            format!(
+                "anyone on the network can pass for {}: its certificate is not checked",
+                code(&host.host)
+            )
+        };
         sink.push(
             Finding::new(&INSECURE_INDEX, message, labelled(&host.declared, "certificate not checked"))
                 .subject(format!("trusted {}", host.host))
                 .help("give the host a valid certificate, or name its authority with `--cert`, and drop the exception")
                 .property("host", host.host.as_str()),
+        );
+    }
+    for channel in &manifest.indexes.insecure {
+        let message = format!(
+            "anyone on the network can replace every package that comes from {}",
+            code(&channel.host)
+        );
+        sink.push(
+            Finding::new(
+                &INSECURE_INDEX,
+                message,
+                labelled(&channel.declared, "plain HTTP"),
+            )
+            .subject(channel.host.clone())
+            .help("use the `https://` address of the channels")
+            .property("index", channel.host.as_str()),
         );
     }
     for c in &manifest.components {
@@ -109,6 +129,74 @@ mod tests {
         ] {
             let got = manifest_messages(check, &manifest("requirements.txt", text));
             assert_eq!(got.lines().count(), count, "{text}: {got}");
+        }
+    }
+
+    #[test]
+    fn configurations_that_turn_the_check_off() {
+        for (name, text, count) in [
+            ("pip.conf", "[install]\ntrusted-host = pypi.acme.example\n", 1),
+            ("pip.conf", "[download]\ntrusted-host = pypi.acme.example\n", 1),
+            (
+                "pip.conf",
+                "[global]\nindex-url = http://pypi.acme.example/simple\n",
+                1,
+            ),
+            ("uv.toml", "allow-insecure-host = ['pypi.acme.example']\n", 1),
+            (
+                "uv.toml",
+                "[pip]\nallow-insecure-host = ['pypi.acme.example']\n",
+                1,
+            ),
+            (
+                "uv.toml",
+                "[[index]]\nurl = 'http://pypi.acme.example/simple'\n",
+                1,
+            ),
+            (
+                "uv.toml",
+                "[[index]]\nurl = 'https://pypi.acme.example/simple'\n",
+                0,
+            ),
+            (".condarc", "ssl_verify: false\n", 1),
+            (".condarc", "ssl_verify: /etc/ssl/acme.pem\n", 0),
+            (".condarc", "ssl_verify: true\n", 0),
+            (
+                ".condarc",
+                "channels: [http://conda.acme.example/main, conda-forge]\n",
+                1,
+            ),
+            (".condarc", "channel_alias: http://conda.acme.example\n", 1),
+            (
+                ".condarc",
+                "custom_channels: {lab: 'http://lab.example'}\ndefault_channels: ['http://m.example/main']\n",
+                2,
+            ),
+            (".condarc", "channel_alias: http://localhost:8080\n", 0),
+            (
+                "pyproject.toml",
+                "[tool.uv]\nallow-insecure-host = ['pypi.acme.example']\n",
+                1,
+            ),
+            (
+                "pyproject.toml",
+                "[[tool.pdm.source]]\nname='i'\nurl='https://pypi.acme.example/simple'\nverify_ssl=false\n",
+                1,
+            ),
+            ("poetry.toml", "[certificates.acme]\ncert = false\n", 1),
+            (
+                "pdm.toml",
+                "[pypi]\nurl = 'https://pypi.acme.example/simple'\nverify_ssl = false\n",
+                1,
+            ),
+            (
+                "Pipfile",
+                "[[source]]\nname='i'\nurl='https://pypi.acme.example/simple'\nverify_ssl=false\n",
+                1,
+            ),
+        ] {
+            let got = manifest_messages(check, &manifest(name, text));
+            assert_eq!(got.lines().count(), count, "{name} {text}: {got}");
         }
     }
 }

@@ -28,7 +28,7 @@ pub(super) fn pools<'a>(project: &'a Project, out: &mut Vec<Pool<'a>>) {
                     out.push(pool);
                 }
             }
-            kind if conda && !kind.is_lock() => {
+            kind if conda && !kind.is_lock() && !kind.is_record() => {
                 out.push(pool(project, path, settings, Some(manifest)));
             }
             _ => {}

@@ -13,6 +13,10 @@ pub(super) fn derivations(project: &Project, out: &mut Vec<Derivation>) {
         let manager = match manifest.kind {
             ManifestKind::UvLock => Manager::Uv,
             ManifestKind::PoetryLock => Manager::Poetry,
+            ManifestKind::PdmLock => Manager::Pdm,
+            ManifestKind::PipfileLock => Manager::Pipenv,
+            ManifestKind::CondaLock | ManifestKind::CondaExplicit => Manager::Conda,
+            ManifestKind::PixiLock => Manager::Pixi,
             _ => Manager::Pip,
         };
         let mut shared: BTreeMap<String, Arc<[super::SourceCandidate]>> = BTreeMap::new();

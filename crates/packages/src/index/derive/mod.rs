@@ -226,6 +226,8 @@ pub(crate) struct Pool<'a> {
     pub(crate) locked: bool,
     /// The manager refuses what no hash proves.
     pub(crate) hash_mode: bool,
+    /// All members have exact versions, so a source is passed over only where that version is not there at all.
+    pub(crate) exact: bool,
     /// Whether the configuration counts although the project names no package for it.
     pub(crate) alone: bool,
     pub(crate) members: Vec<Member<'a>>,
@@ -249,6 +251,7 @@ impl<'a> Pool<'a> {
             blame: None,
             locked: false,
             hash_mode: false,
+            exact: false,
             alone: false,
             members: Vec::new(),
         }
@@ -262,6 +265,34 @@ impl<'a> Pool<'a> {
             })
             .collect();
         self
+    }
+
+    /// Takes the members with exact versions into a pool of their own, in which the order of `sources` decides: between
+    /// equal versions these managers keep to the order of their sources, whatever build another one has.
+    pub(crate) fn split_exact(&mut self) -> Option<Self> {
+        let members = std::mem::take(&mut self.members);
+        let (exact, open) = members
+            .into_iter()
+            .partition(|m: &Member<'_>| m.component.bucket == Bucket::Exact);
+        self.members = open;
+        let mut out = Pool::new(self.manager, &self.scope, self.sources.clone());
+        out.members = exact;
+        out.exact = true;
+        out.passing = Passing::NoVersionFits;
+        out.command.clone_from(&self.command);
+        out.blame.clone_from(&self.blame);
+        out.locked = self.locked;
+        out.hash_mode = self.hash_mode;
+        for (rank, source) in out.sources.iter_mut().enumerate() {
+            source.rank = rank;
+        }
+        (!out.members.is_empty()).then_some(out)
+    }
+
+    fn contests(&self) -> Vec<Contest> {
+        let mut contests = rivals::contests(&self.sources, self.passing);
+        contests.retain(|t| !(self.exact && t.only_without_fit));
+        contests
     }
 
     fn strategy(&self) -> DecidedBy {
@@ -337,7 +368,7 @@ impl<'a> Pool<'a> {
 
     fn derivations(&self, out: &mut Vec<Derivation>) {
         let shared: Arc<[SourceCandidate]> = self.sources.as_slice().into();
-        let contests = rivals::contests(&self.sources, self.passing);
+        let contests = self.contests();
         let mut whys: Vec<(DecidedBy, Arc<str>)> = Vec::new();
         for member in &self.members {
             let c = member.component;
@@ -384,7 +415,7 @@ impl<'a> Pool<'a> {
         if settled || (self.members.is_empty() && !self.alone) {
             return;
         }
-        let mut contests = rivals::contests(&self.sources, self.passing);
+        let mut contests = self.contests();
         if self.blame.is_some() {
             // It is the setting that makes it so, and changing it mends all of them.
             let worst = contests.iter().min_by_key(|t| (t.only_without_fit, t.rivalry));
@@ -426,10 +457,11 @@ impl<'a> Pool<'a> {
         let names: BTreeSet<&str> = open.iter().map(|c| c.name.as_str()).collect();
         let exact = open.iter().filter(|c| c.bucket == Bucket::Exact).count();
         let decided_by = self.strategy();
-        if let Some(same) = found
-            .iter_mut()
-            .find(|e| e.declared == declared && e.manager == self.manager)
-        {
+        if let Some(same) = found.iter_mut().find(|e| {
+            e.declared == declared
+                && e.manager == self.manager
+                && e.only_without_fit == contest.only_without_fit
+        }) {
             let mut all: BTreeSet<String> = same.packages.drain(..).collect();
             all.extend(names.into_iter().map(str::to_owned));
             same.packages = all.into_iter().collect();

@@ -6,17 +6,26 @@ use super::{Manager, Passing, Pool, SourceCandidate, pip};
 use crate::{
     index::{IndexSettings, SourceFilter},
     manifest::ManifestKind,
-    project::Project,
+    project::{Project, folder},
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use wellhead_core::Component;
 
 pub(super) fn pools<'a>(project: &'a Project, out: &mut Vec<Pool<'a>>) {
     for (path, manifest) in &project.files {
-        if manifest.kind != ManifestKind::Pyproject || !pip::has(&manifest.indexes, Manager::Pdm) {
+        if manifest.kind != ManifestKind::Pyproject {
             continue;
         }
-        let all = order(&manifest.indexes);
+        // The configuration beside the project: its sources are asked after those of the project.
+        let beside = project
+            .files
+            .iter()
+            .find(|(p, m)| m.kind == ManifestKind::PdmConfig && folder(p) == folder(path));
+        let beside = beside.map(|(_, m)| &m.indexes);
+        if !pip::has(&manifest.indexes, Manager::Pdm) && beside.is_none_or(|s| !pip::has(s, Manager::Pdm)) {
+            continue;
+        }
+        let all = order(&manifest.indexes, beside);
         let mut groups: BTreeMap<Vec<usize>, Vec<&Component>> = BTreeMap::new();
         for component in &manifest.components {
             let places = places(&component.name, &all, &manifest.indexes.filters);
@@ -32,11 +41,25 @@ pub(super) fn pools<'a>(project: &'a Project, out: &mut Vec<Pool<'a>>) {
     }
 }
 
-fn order(settings: &IndexSettings) -> Vec<SourceCandidate> {
-    let entries = || settings.entries.iter().filter(|e| e.manager == Manager::Pdm);
-    let mut out: Vec<SourceCandidate> = entries().map(|e| SourceCandidate::of(e, 0)).collect();
-    if !entries().any(|e| e.name.as_deref() == Some("pypi")) {
-        out.insert(0, SourceCandidate::public(0));
+fn order(settings: &IndexSettings, beside: Option<&IndexSettings>) -> Vec<SourceCandidate> {
+    let of = |s: &IndexSettings| -> Vec<SourceCandidate> {
+        let entries = s.entries.iter().filter(|e| e.manager == Manager::Pdm);
+        entries.map(|e| SourceCandidate::of(e, 0)).collect()
+    };
+    let mut out = of(settings);
+    let weaker = beside.map(of).unwrap_or_default();
+    let pypi = |s: &SourceCandidate| s.name.as_deref() == Some("pypi");
+    let named: BTreeSet<Option<String>> = out.iter().map(|s| s.name.clone()).collect();
+    // What the project names itself it keeps; the address of the default is the configuration's to say.
+    let default = weaker.iter().find(|s| pypi(s)).cloned();
+    out.extend(
+        weaker
+            .iter()
+            .filter(|s| !pypi(s) && !named.contains(&s.name))
+            .cloned(),
+    );
+    if !out.iter().any(pypi) {
+        out.insert(0, default.unwrap_or_else(|| SourceCandidate::public(0)));
     }
     if settings.respect_source_order {
         for (rank, source) in out.iter_mut().enumerate() {

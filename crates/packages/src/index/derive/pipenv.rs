@@ -7,7 +7,7 @@ use crate::project::Project;
 pub(super) fn pools<'a>(project: &'a Project, out: &mut Vec<Pool<'a>>) {
     for (path, manifest) in &project.files {
         let settings = &manifest.indexes;
-        if manifest.kind.is_lock() || !pip::has(settings, Manager::Pipenv) {
+        if manifest.kind.is_lock() || manifest.kind.is_record() || !pip::has(settings, Manager::Pipenv) {
             continue;
         }
         let entries = || settings.entries.iter().filter(|e| e.manager == Manager::Pipenv);

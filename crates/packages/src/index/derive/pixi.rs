@@ -11,7 +11,7 @@ use wellhead_core::{Component, Ecosystem};
 pub(super) fn pools<'a>(project: &'a Project, out: &mut Vec<Pool<'a>>) {
     for (path, manifest) in &project.files {
         let settings = &manifest.indexes;
-        if manifest.kind.is_lock() || !pip::has(settings, Manager::Pixi) {
+        if manifest.kind.is_lock() || manifest.kind.is_record() || !pip::has(settings, Manager::Pixi) {
             continue;
         }
         let entries: Vec<&IndexEntry> = settings
@@ -30,6 +30,6 @@ pub(super) fn pools<'a>(project: &'a Project, out: &mut Vec<Pool<'a>>) {
         }
         pool.locked = project.locked(path);
         let python = |c: &&Component| c.ecosystem == Ecosystem::PyPI;
-        out.push(pool.with(manifest.components.iter().filter(python)));
+        uv::push(pool.with(manifest.components.iter().filter(python)), out);
     }
 }

@@ -12,7 +12,10 @@ use wellhead_core::ArtifactPath;
 pub(super) fn pools<'a>(project: &'a Project, out: &mut Vec<Pool<'a>>) {
     for (path, manifest) in &project.files {
         if manifest.kind == ManifestKind::Pyproject && super::pip::has(&manifest.indexes, Manager::Poetry) {
-            out.push(pool(project, path, manifest));
+            let mut pool = pool(project, path, manifest);
+            // The sources stand in the order of their priorities, and between equal versions that order decides.
+            let exact = pool.split_exact();
+            out.extend([pool].into_iter().chain(exact));
         }
     }
 }

@@ -51,7 +51,7 @@ fn pyproject<'a>(project: &'a Project, path: &ArtifactPath, manifest: &'a Manife
         pool.command = command.map(Into::into);
         pool.locked = project.locked(path) && command.is_none();
         pool.members = members(manifest.components.iter(), &manifest.indexes, &[settings]);
-        out.push(pool);
+        push(pool, out);
     }
 }
 
@@ -76,7 +76,7 @@ fn alone<'a>(project: &'a Project, path: &ArtifactPath, manifest: &'a Manifest, 
         let mut pool = pool(path, settings, &project.settings, &[]).with(components.iter().copied());
         pool.command = command.map(Into::into);
         pool.alone = true;
-        out.push(pool);
+        push(pool, out);
     }
 }
 
@@ -99,7 +99,21 @@ fn command<'a>(project: &'a Project, path: &ArtifactPath, manifest: &'a Manifest
         .components
         .iter()
         .chain(included.flat_map(|m| &m.components));
-    out.push(pool.with(components));
+    push(pool.with(components), out);
+}
+
+/// Where all indexes are one pool, equal versions are still taken in their order.
+pub(super) fn push<'a>(mut pool: Pool<'a>, out: &mut Vec<Pool<'a>>) {
+    let links = |s: &SourceCandidate| s.role == IndexRole::FindLinks;
+    let one = pool.sources.iter().all(|s| s.rank == 0) && !pool.sources.iter().any(links);
+    if one {
+        let count = pool.members.len();
+        let exact = pool.split_exact();
+        // What was asked for in the pool is not the configuration alone.
+        pool.alone &= count == 0;
+        out.extend(exact);
+    }
+    out.push(pool);
 }
 
 /// The packages, with the indexes that they name: in the file's own `tool.uv.sources` and those that the settings hold.

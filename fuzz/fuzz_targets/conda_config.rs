@@ -1,0 +1,10 @@
+//! A `.condarc`: no panic.
+#![no_main]
+use wellhead_core::{ArtifactPath, Budget};
+use wellhead_packages::{ManifestKind, read_manifest};
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let path = ArtifactPath::file(".condarc");
+    let _ = read_manifest(ManifestKind::CondaConfig, &path, text, &mut Budget::default());
+});
