@@ -391,7 +391,7 @@ fn what_is_damaged_or_refused_replaces_nothing() {
         assert!(before == after, "{says}");
     }
     // What passes is waited for.
-    let mut late = good.clone();
+    let mut late = good;
     late.failures = 1;
     server.set("all.zip", late);
     assert_eq!(update(&project, &server, &[]).code, 0);
