@@ -16,7 +16,7 @@ use wellhead_core::{
     Measure, Need, Sink,
 };
 use wellhead_formats::read_text;
-use wellhead_packages::{Dependency, Manifest, Project, incident, read_manifest};
+use wellhead_packages::{Dependency, Manifest, ManifestKind, Project, incident, read_manifest};
 use wellhead_rules::Subject;
 use wellhead_sources::Entry;
 use wellhead_trust::{Attestations, Attested, attested_file};
@@ -60,6 +60,7 @@ pub(crate) fn judge(
             Fact::Imports(..) | Fact::Loads(..) | Fact::ModelsLock(..) => {}
         }
     }
+    stage.commanded(&mut project.files, files);
     stage.include(&mut project.files, files);
     options.observer.joined(&project);
     stage.manifests(&project);
@@ -187,6 +188,81 @@ impl Stage<'_, '_> {
             .not_assessed(Measure::Updates, missing.len() as u64);
         self.result.not_assessed.extend(missing);
         wellhead_packages::check_includes(manifests);
+    }
+
+    /// Reads the files that commands install from and that no name gave away. Where a command runs is seldom where it
+    /// is written, so a file of that name anywhere will do.
+    fn commanded(&mut self, manifests: &mut BTreeMap<ArtifactPath, Manifest>, files: &[(String, Entry)]) {
+        let wanted: Vec<(ArtifactPath, String, ManifestKind)> = manifests
+            .iter()
+            .filter(|(path, m)| m.kind == ManifestKind::Commands && path.nesting() == 1)
+            .flat_map(|(path, m)| {
+                m.includes
+                    .iter()
+                    .map(move |i| (path.clone(), i.path.clone(), i.kind))
+            })
+            .collect();
+        if wanted.is_empty() {
+            return;
+        }
+        let entries: BTreeMap<&str, &Entry> =
+            files.iter().map(|(path, entry)| (path.as_str(), entry)).collect();
+        // Of several files of one name nobody can tell which is meant, unless they were read by their name anyhow.
+        let mut by_name: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for path in entries.keys() {
+            let name = path.rsplit('/').next().unwrap_or(path);
+            by_name.entry(name).or_default().push(path);
+        }
+        let mut missing = BTreeSet::new();
+        for (path, written, kind) in wanted {
+            let shown = wellhead_core::code(&written);
+            let name = written.rsplit(['/', '\\']).next().unwrap_or_default();
+            let near = [join(path.top(), &written), join("", &written)]
+                .into_iter()
+                .flatten();
+            let found = near
+                .filter_map(|p| entries.get_key_value(p.as_str()).map(|(p, _)| *p))
+                .next()
+                .or_else(|| match by_name.get(name).map(Vec::as_slice) {
+                    Some([one]) => Some(*one),
+                    Some(several) => several
+                        .iter()
+                        .copied()
+                        .find(|p| manifests.contains_key(&ArtifactPath::file(*p))),
+                    None => None,
+                });
+            let Some(target) = found else {
+                if !written.contains("://") {
+                    missing.insert(format!("{} installs from {shown}, which is not here", path.top()));
+                }
+                continue;
+            };
+            let artifact = ArtifactPath::file(target);
+            if manifests.contains_key(&artifact) {
+                continue;
+            }
+            let limits = self.options.limits.clone();
+            let mut budget = Budget::new(limits, Arc::clone(&self.options.cancelled));
+            let blob = entries.get(target).and_then(|entry| entry.open().ok());
+            match blob.and_then(|blob| read_text(&blob, &mut budget).ok()) {
+                Some((text, outcome)) => {
+                    let manifest = read_manifest(kind, &artifact, &text.text, &mut budget);
+                    if let Some(why) = outcome.and(manifest.outcome.clone()).why() {
+                        missing.insert(format!("{artifact} was not wholly read: {why}"));
+                    }
+                    manifests.insert(artifact, manifest);
+                }
+                None => {
+                    missing.insert(format!(
+                        "{} installs from {shown}, which could not be read",
+                        path.top()
+                    ));
+                }
+            }
+        }
+        self.scoreboard
+            .not_assessed(Measure::Updates, missing.len() as u64);
+        self.result.not_assessed.extend(missing);
     }
 
     /// Judges every model repository of the target; what lies in one is not one of its own.

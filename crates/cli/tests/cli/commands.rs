@@ -120,5 +120,31 @@ fn scripts_makefiles_notebooks_and_programs_are_read() {
     train.ipynb:1 pkg:conda/pytorch@2.2.0
     train.ipynb:1 pkg:pypi/keras@2.0.0
     train.ipynb:1 pkg:pypi/scipy@1.10.0
+    train.ipynb:1 pkg:pypi/peft@0.9.0
     "#);
+}
+
+#[test]
+fn files_that_commands_name_are_read_wherever_they_lie() {
+    let project = Project::new(&[
+        (
+            "docker/Dockerfile",
+            "FROM python:3.11\nCOPY deps/gpu.list /tmp/\nRUN pip install -r /tmp/gpu.list -r /tmp/gone.list\n",
+        ),
+        ("deps/gpu.list", "torch==2.2.0\n-r more.list\n"),
+        ("deps/more.list", "numpy==1.26.0\n"),
+    ]);
+    let report = project.json(&[]);
+    assert_eq!(
+        rows(&report),
+        [
+            "deps/gpu.list:1 pkg:pypi/torch@2.2.0",
+            "deps/more.list:1 pkg:pypi/numpy@1.26.0"
+        ]
+    );
+    let said = report["not_assessed"].to_string();
+    assert!(
+        said.contains("installs from `/tmp/gone.list`, which is not here"),
+        "{said}"
+    );
 }
