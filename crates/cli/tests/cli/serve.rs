@@ -291,7 +291,7 @@ fn what_cannot_be_served_is_told() {
     insta::assert_snapshot!(ran.err, @r#"
     error: there are no advisories to serve: `[PROJECT]/.git/data/advisories/pypi.db`
 
-    hint: make it anew: `wellhead db import PyPI/all.zip`, the zip that OSV publishes per ecosystem
+    hint: make it anew: `wellhead db update`, or `wellhead db import PyPI/all.zip`, the zip that OSV publishes per ecosystem
     "#);
     let project = imported(&[]);
     let ran = project.run(&["serve-osv", "--listen", "0.0.0.0:0"]);
