@@ -40,6 +40,22 @@ const TEXTS: &[(&str, &str)] = &[
     ),
 ];
 
+/// Tables about advisories, by the target that reads them.
+const TABLES: &[(&str, &str)] = &[
+    (
+        "exploited",
+        r#"{"catalogVersion":"2026.01.01","vulnerabilities":[{"cveID":"CVE-2025-32434","dueDate":"2026-02-01"}]}"#,
+    ),
+    (
+        "epss",
+        "#model_version:v2025.03.14,score_date:2026-01-03T00:00:00+0000\ncve,epss,percentile\nCVE-2025-32434,0.5,0.9\n",
+    ),
+    (
+        "changes",
+        "2026-01-02T00:00:00.5Z,PYSEC-2026-2\n2026-01-01T00:00:00Z,GHSA-aaaa-bbbb-cccc\n",
+    ),
+];
+
 /// Which targets read a file of that name.
 fn targets_of(path: &str) -> Vec<&'static str> {
     let name = path.rsplit('/').next().unwrap_or(path);
@@ -108,6 +124,9 @@ pub fn write(root: &Path, corpus: &Path) -> Result<usize> {
     let records = records.map(|(_, text)| ("seed", text.as_bytes()));
     let (database, _) = wellhead_packages::advisory::build("2026-11-03", records, &mut Budget::default())?;
     seeds.insert("advisory_db/seed".to_owned(), database);
+    for (target, text) in TABLES {
+        seeds.insert(format!("{target}/seed"), text.as_bytes().to_vec());
+    }
     let mut add = |path: &str, content: &[u8]| {
         for target in targets_of(path) {
             seeds.insert(format!("{target}/{}", name_of(content)), content.to_vec());
