@@ -4,7 +4,7 @@ use crate::{image::Kept, lock::FileLoads, reach::ModuleImports};
 use std::collections::BTreeSet;
 use wellhead_core::{ArtifactPath, Location};
 use wellhead_packages::{Manifest, image::ImageDocument};
-use wellhead_pycode::{Capability, Module};
+use wellhead_pycode::{Capability, Module, Value};
 use wellhead_rules::Taken;
 use wellhead_trust::{Attestations, models_lock::ModelsLock};
 
@@ -21,6 +21,10 @@ pub(crate) enum Fact {
     ModelsLock(ArtifactPath, Box<Result<ModelsLock, Box<Location>>>),
     /// A file that declares dependencies.
     Manifest(ArtifactPath, Box<Manifest>),
+    /// The constants of a Python module, for those that import them.
+    Constants(ArtifactPath, Vec<(String, Value)>),
+    /// A Python module that loads what only another module knows.
+    Awaiting(ArtifactPath, Box<Module>),
     /// What a file takes from elsewhere; kept only where a policy asks.
     Taken(Vec<Taken>),
     /// Attestations of the file beside them.

@@ -7,6 +7,7 @@
 mod artifact;
 mod commands;
 mod config;
+mod constants;
 mod declared;
 mod diff;
 mod digest;
@@ -26,6 +27,7 @@ mod scoreboard;
 mod selection;
 mod source_policy;
 mod subjects;
+mod torch_version;
 mod twin;
 
 pub use config::{ADVISORIES_KEYS, Config, ConfigError, IGNORE_KEYS, Ignore, KEYS, did_you_mean};

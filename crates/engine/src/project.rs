@@ -56,6 +56,7 @@ pub(crate) fn judge(
             // Layers are joined before.
             Fact::Layer(..) | Fact::Image(..) | Fact::Elsewhere(..) => {}
             Fact::Taken(more) => taken.extend(more),
+            Fact::Constants(..) | Fact::Awaiting(..) => {}
             Fact::Module(..) => {}
             Fact::Imports(..) | Fact::Loads(..) | Fact::ModelsLock(..) => {}
         }

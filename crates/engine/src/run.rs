@@ -1,5 +1,6 @@
 //! From listings to a report.
 
+use crate::torch_version;
 use crate::{
     Config, Selection,
     artifact::{FileResult, analyse},
@@ -8,9 +9,11 @@ use crate::{
     scoreboard::Scoreboard,
 };
 use rayon::prelude::*;
+use std::collections::BTreeSet;
 use std::sync::{Arc, atomic::AtomicBool};
 use wellhead_core::{
-    Budget, Confidence, Coverage, Depth, Finding, Limits, Report, Rule, Severity, Stats, Verdict, assess,
+    Budget, Confidence, Coverage, Depth, Finding, Limits, Location, Report, Rule, Severity, Span, Stats,
+    Verdict, assess,
 };
 use wellhead_packages::Database;
 use wellhead_sources::{Content, Entry};
@@ -181,6 +184,7 @@ pub(crate) fn assemble(
         scoreboard.merge(result.scoreboard);
         facts.extend(result.facts);
     }
+    crate::constants::judge(&mut findings, &mut facts, options);
     own_source::judge(&mut findings, &facts);
     let loads = crate::lock::ProjectLoading::of(&facts, files);
     let imported = crate::reach::Imported::of(&facts);
@@ -191,6 +195,8 @@ pub(crate) fn assemble(
     project.not_assessed.extend(notes);
     project.not_assessed.extend(elsewhere);
     findings.extend(project.findings);
+    torch_version::judge(&mut findings, &project.components);
+    once(&mut findings);
     coverage.extend(project.coverage);
     imported.tell(&mut findings);
     loads.judge(&mut findings, options, &mut scoreboard);
@@ -235,6 +241,28 @@ pub(crate) fn assemble(
         not_assessed: project.not_assessed,
         stats,
     }
+}
+
+/// A password in the address of an index is told by the rule that knows indexes, where both see it.
+fn once(findings: &mut Vec<Finding>) {
+    let place = |f: &Finding| match f.primary() {
+        Some(Location {
+            artifact,
+            span: Span::Text { start, .. },
+            ..
+        }) => Some((artifact.top().to_owned(), start.line)),
+        _ => None,
+    };
+    let told: BTreeSet<_> = findings
+        .iter()
+        .filter(|f| f.rule == "index-credentials")
+        .filter_map(place)
+        .collect();
+    findings.retain(|f| {
+        let is_address =
+            f.rule == "leaked-token" && f.subject.starts_with("a password or token in an address");
+        !is_address || !place(f).is_some_and(|p| told.contains(&p))
+    });
 }
 
 /// Digests of files of the target, each computed once and only where an ignore asks for it.

@@ -92,6 +92,7 @@ pub(crate) fn judge(input: &Input<'_>, judge: &mut Judge<'_, '_>, budget: &mut B
     if let Some(module) = python(input, budget) {
         judge.subject(Subject::Python(&module), true);
         judge.take(|| wellhead_rules::taken_by_module(input.path, &module));
+        crate::constants::keep(input.path, &module, &mut judge.result.facts);
         bundled(input, &module, judge, budget);
         crate::commands::of_module(input, &module, judge);
         outcome = outcome.and(module.outcome.clone());

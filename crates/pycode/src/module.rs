@@ -28,6 +28,9 @@ pub struct Module {
     pub uses: Vec<Use>,
     /// Which of its functions runs which.
     pub flow: Flow,
+    /// What its own names, and those of its classes (`Config.MODEL`), are in every run, sorted; for other modules that
+    /// import them.
+    pub constants: Vec<(String, Value)>,
     /// Where it is not Python.
     pub issues: Vec<Issue>,
 }
@@ -323,8 +326,35 @@ impl Module {
             commands: Vec::new(),
             uses: Vec::new(),
             flow: Flow::default(),
+            constants: Vec::new(),
             issues: Vec::new(),
         }
+    }
+
+    /// Puts values in the place of names that only another module knows; says whether any was known.
+    pub fn resolve(&mut self, constant: &dyn Fn(&str) -> Option<Value>) -> bool {
+        let mut changed = false;
+        for call in &mut self.calls {
+            let keywords = call.keywords.iter_mut().map(|k| &mut k.argument);
+            for argument in call.positional.iter_mut().chain(keywords) {
+                let known = |value: &Value| match value {
+                    Value::Path(path) => constant(path),
+                    _ => None,
+                };
+                if argument.value.alternatives().iter().all(|v| known(v).is_none()) {
+                    continue;
+                }
+                changed = true;
+                let values: Vec<Value> = argument
+                    .value
+                    .alternatives()
+                    .iter()
+                    .map(|v| known(v).unwrap_or_else(|| v.clone()))
+                    .collect();
+                argument.value = Value::one_of(values);
+            }
+        }
+        changed
     }
 
     /// When something that stands at `place` happens, where `stages` are those of [`Flow::stages`].

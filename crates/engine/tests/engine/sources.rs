@@ -225,3 +225,37 @@ fn the_rival_and_the_policy_are_shown() {
         "critical anyone who publishes `acme-core` on the public index can supply this internal package @ requirements.txt:2 + wellhead.toml:2"
     );
 }
+
+#[test]
+fn constants_of_other_modules_are_known_to_calls() {
+    let train = "from transformers import AutoModel\nfrom acme import config\nfrom .settings import Hub\nAutoModel.from_pretrained(config.MODEL, revision=config.REVISION)\nAutoModel.from_pretrained(Hub.NAME, trust_remote_code=Hub.TRUST)\n";
+    let of = |config: &str, settings: &str| {
+        let files = [
+            ("acme/train.py", train.as_bytes()),
+            ("acme/config.py", config.as_bytes()),
+            ("acme/settings.py", settings.as_bytes()),
+        ];
+        let report = crate::audit(&files, &Options::default());
+        let rows: Vec<String> = report
+            .reported()
+            .map(|f| {
+                format!(
+                    "{} {} {}",
+                    f.rule,
+                    f.severity,
+                    f.locations.first().map(place).unwrap_or_default()
+                )
+            })
+            .collect();
+        rows.join(", ")
+    };
+    let pinned = format!("MODEL = \"acme/bert\"\nREVISION = \"{COMMIT}\"\n");
+    let trusting = "class Hub:\n    NAME = \"evil/bert\"\n    TRUST = True\n";
+    let local = "class Hub:\n    NAME = \"./bert\"\n    TRUST = False\n";
+    assert_eq!(of(&pinned, local), "");
+    assert_eq!(
+        of("MODEL = \"acme/bert\"\nREVISION = \"main\"\n", trusting),
+        "trust-remote-code high acme/train.py:5, unpinned-revision medium acme/train.py:4, unpinned-revision medium acme/train.py:5"
+    );
+    assert_eq!(of("", ""), "");
+}

@@ -3,7 +3,7 @@
 use super::{
     Source, bytes,
     fold::Folder,
-    scope::{Kind, Scopes, import_base, join},
+    scope::{Bound, Kind, Scopes, import_base, join},
 };
 use crate::flow::{Flow, FlowScope, ScopeKind};
 use crate::{
@@ -67,6 +67,7 @@ pub(super) fn collect(
     for stmt in &tree.body {
         collector.visit_stmt(stmt);
     }
+    collector.module.constants = constants(scopes, &mut collector.folder);
     let exhausted = collector.folder.exhausted();
     collector.settle_times();
     module.calls.sort_by_key(|c| (c.range.start, c.range.end));
@@ -75,6 +76,49 @@ pub(super) fn collect(
         .sort_by_key(|u| (u.range.start, u.range.end, u.capability));
     module.uses.dedup();
     exhausted.map_or(Ok(()), Err)
+}
+
+/// The most names of a module that are kept for others.
+const MOST_CONSTANTS: usize = 256;
+
+/// The names of the module and of its classes that are the same in every run.
+fn constants(scopes: &Scopes<'_>, folder: &mut Folder<'_, '_, '_>) -> Vec<(String, Value)> {
+    let plain = |value: &Value| {
+        value
+            .alternatives()
+            .iter()
+            .all(|v| matches!(v, Value::Text(_) | Value::Bool(_) | Value::None | Value::Int(_)))
+    };
+    let mut names: Vec<(usize, &str, &str)> = Vec::new();
+    for (at, scope) in scopes.all.iter().enumerate() {
+        if scope.kind == Kind::Function {
+            continue;
+        }
+        // What a function's own class sets is nobody else's.
+        let own = scope.bound.iter().filter(|(name, bounds)| {
+            !name.contains('.') && bounds.iter().all(|b| matches!(b, Bound::Value(..)))
+        });
+        names.extend(own.map(|(name, _)| (at, scope.name.as_str(), name.as_str())));
+        if names.len() > MOST_CONSTANTS.saturating_mul(16) {
+            break;
+        }
+    }
+    names.sort_unstable();
+    names.truncate(MOST_CONSTANTS);
+    let mut out: Vec<(String, Value)> = names
+        .into_iter()
+        .map(|(at, class, name)| {
+            let whole = if class.is_empty() {
+                name.to_owned()
+            } else {
+                format!("{class}.{name}")
+            };
+            (whole, folder.named(at, name))
+        })
+        .filter(|(_, value)| plain(value))
+        .collect();
+    out.sort_by(|a, b| a.0.cmp(&b.0));
+    out
 }
 
 /// The times of what was collected, index by index.

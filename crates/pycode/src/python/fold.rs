@@ -176,6 +176,11 @@ impl<'a, 's, 'b> Folder<'a, 's, 'b> {
         self.fold(expr, scope, 0)
     }
 
+    /// What a name of a scope may be.
+    pub(super) fn named(&mut self, scope: usize, name: &str) -> Value {
+        self.binding(scope, name, 0)
+    }
+
     /// The dotted names that an expression may stand for, at least one.
     pub(super) fn paths(&mut self, expr: &Expr, scope: usize) -> Vec<String> {
         let value = self.value(expr, scope);

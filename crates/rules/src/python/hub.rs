@@ -116,6 +116,19 @@ pub(crate) fn fetch(call: &Call) -> Option<Fetch<'_>> {
     })
 }
 
+/// Whether a call loads from a hub and a name that another module knows decides what, or at which revision.
+pub fn awaits(call: &Call) -> bool {
+    let loads = call.is_method("from_pretrained")
+        || FUNCTIONS.iter().any(|(name, ..)| call.may_be(name))
+        || call.keyword("trust_remote_code").is_some();
+    let keywords = call.keywords.iter().map(|k| &k.argument);
+    loads
+        && call.positional.iter().chain(keywords).any(|argument| {
+            let values = argument.value.alternatives();
+            values.iter().any(|v| matches!(v, Value::Path(_)))
+        })
+}
+
 fn named<'a>(call: &'a Call, position: usize, keywords: &[&str]) -> Option<&'a Argument> {
     call.positional
         .get(position)

@@ -11,6 +11,7 @@ mod unpinned_revision;
 mod unsafe_deserialization;
 mod unsafe_torch_load;
 
+pub use hub::awaits;
 pub(crate) use hub::{Kind, fetch};
 pub(crate) use hub_commands::{all_fetches, file_address};
 

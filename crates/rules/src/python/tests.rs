@@ -196,6 +196,11 @@ fn remote_code() {
             "trust-remote-code high",
         ),
         (
+            "def f(trust_remote_code=True):\n    AutoModel.from_pretrained(p, trust_remote_code=trust_remote_code)"
+                .to_owned(),
+            "trust-remote-code medium",
+        ),
+        (
             "AutoModel.from_pretrained(p, trust_remote_code=False)".to_owned(),
             "",
         ),
@@ -232,7 +237,7 @@ fn checkpoints() {
         ),
         (
             "import torch\nW = flag and False\ntorch.load('m', weights_only=W)",
-            "unsafe-torch-load high",
+            "unsafe-torch-load medium",
         ),
         (
             "import os\nos.environ['TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD'] = '1'",

@@ -149,6 +149,11 @@ fn judge(module: &Module, call: &Call, argument: &Argument, sink: &mut Sink) {
                 "if it is needed, read the code and pin the commit: `revision=\"<40 hexadecimal digits>\"`",
             );
     }
+    if argument.value.is_uncertain() {
+        // Whoever calls this decides; a default of a wrapper is not yet a load.
+        finding.severity = finding.severity.min(Severity::Medium);
+        finding.confidence = finding.confidence.min(Confidence::Medium);
+    }
     if fetch.is_none() {
         // A function or class of the project, or of a library that is not known: it probably hands it on.
         finding = finding.confidence(Confidence::Medium);

@@ -88,13 +88,15 @@ fn judge(module: &Module, call: &Call, sink: &mut Sink) {
                     "switches the restriction off",
                 )
                 .and(&module.text, call.callee_range.clone(), "loaded here");
-            let confidence = if certain {
-                Confidence::High
+            // Where it is one of several values somebody else decides, as in code that hands an argument on.
+            let (severity, confidence) = if certain {
+                (Severity::High, Confidence::High)
             } else {
-                Confidence::Medium
+                (Severity::Medium, Confidence::Medium)
             };
             sink.push(
                 Finding::new(&UNSAFE_TORCH_LOAD, message, place)
+                    .severity(severity)
                     .confidence(confidence)
                     .help(safe),
             );
@@ -112,6 +114,8 @@ fn judge(module: &Module, call: &Call, sink: &mut Sink) {
                 )
                 .severity(Severity::Medium)
                 .confidence(Confidence::Medium)
+                // The engine looks which torch the project has.
+                .property("default_of_torch", true)
                 .note("torch 2.6 and newer load weights only unless told otherwise")
                 .help("say it, so that no version of torch decides: `weights_only=True`"),
             );
