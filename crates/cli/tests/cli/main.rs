@@ -6,6 +6,7 @@
 
 mod advisories;
 mod commands;
+mod credentials;
 mod disarm;
 mod documents;
 mod environments;

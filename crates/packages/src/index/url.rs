@@ -83,16 +83,20 @@ pub fn mask(text: &str) -> Masked<'_> {
                 c.is_whitespace() || matches!(c, '/' | '?' | '#' | '"' | '\'' | ',' | '>' | '<' | '`')
             })
             .unwrap_or(rest.len());
-        let Some(user) = rest
+        let user = rest
             .get(..end)
             .and_then(|a| a.rfind('@'))
-            .and_then(|i| rest.get(..i))
-        else {
-            continue;
-        };
-        if let Some((from, to)) = secret_part(user) {
+            .and_then(|i| rest.get(..i));
+        if let Some((from, to)) = user.and_then(secret_part) {
             secrets.push(start.saturating_add(from)..start.saturating_add(to));
         }
+        let after = start.saturating_add(end);
+        let in_path = tokens_of_path(text.get(after..).unwrap_or_default());
+        secrets.extend(
+            in_path
+                .into_iter()
+                .map(|r| after.saturating_add(r.start)..after.saturating_add(r.end)),
+        );
     }
     if secrets.is_empty() {
         return Masked {
@@ -114,9 +118,72 @@ pub fn mask(text: &str) -> Masked<'_> {
     }
 }
 
+/// The longest path that is looked through.
+const LONGEST_PATH: usize = 2_000;
+
+/// Parameters of an address whose value is a secret.
+const PARAMETERS: &[&str] = &[
+    "token",
+    "access_token",
+    "auth_token",
+    "api_key",
+    "apikey",
+    "private_token",
+    "sig",
+];
+
+/// Secrets behind the host of an address: conda's `/t/<token>/`, and parameters such as `?token=`.
+fn tokens_of_path(text: &str) -> Vec<Range<usize>> {
+    let ends =
+        |b: &u8| b.is_ascii_whitespace() || matches!(b, b'"' | b'\'' | b',' | b'>' | b'`' | b')' | b']');
+    let bytes = text.as_bytes();
+    let length = bytes.iter().take(LONGEST_PATH).take_while(|b| !ends(b)).count();
+    let Some(path) = text.get(..length) else {
+        return Vec::new();
+    };
+    let mut out = Vec::new();
+    let part = |from: usize, stops: &[char]| {
+        let rest = path.get(from..).unwrap_or_default();
+        let end = rest.find(stops).unwrap_or(rest.len());
+        (
+            from..from.saturating_add(end),
+            rest.get(..end).unwrap_or_default(),
+        )
+    };
+    if let Some(at) = path.find("/t/") {
+        let (range, value) = part(at.saturating_add(3), &['/', '?', '#']);
+        let digits = value.bytes().any(|b| b.is_ascii_digit());
+        if value.len() >= 8
+            && (digits || value.contains('-'))
+            && !is_reference(value)
+            && !value.contains(['.', '{', '$'])
+        {
+            out.push(range);
+        }
+    }
+    let query = path.find('?').map_or(path.len(), |i| i.saturating_add(1));
+    let mut from = query;
+    for pair in path.get(query..).unwrap_or_default().split('&') {
+        let (name, _) = pair.split_once('=').unwrap_or((pair, ""));
+        let (range, value) = part(
+            from.saturating_add(name.len()).saturating_add(1),
+            &['&', '#', ';'],
+        );
+        if PARAMETERS.contains(&name.to_ascii_lowercase().as_str())
+            && value.len() >= 6
+            && !is_reference(value)
+            && !value.contains(['{', '$', '<'])
+        {
+            out.push(range);
+        }
+        from = from.saturating_add(pair.len()).saturating_add(1);
+    }
+    out
+}
+
 /// The part of `user:password` that is a secret.
 fn secret_part(user: &str) -> Option<(usize, usize)> {
-    match user.split_once(':') {
+    match split_user(user) {
         Some((name, password)) => {
             let from = name.len().saturating_add(1);
             if password.is_empty() {
@@ -126,6 +193,20 @@ fn secret_part(user: &str) -> Option<(usize, usize)> {
         }
         None => looks_like_token(user).then_some((0, user.len())),
     }
+}
+
+/// User and password; a colon inside of `${NAME:-default}` parts nothing.
+fn split_user(user: &str) -> Option<(&str, &str)> {
+    let mut depth = 0_u32;
+    for (at, c) in user.char_indices() {
+        match c {
+            '{' => depth = depth.saturating_add(1),
+            '}' => depth = depth.saturating_sub(1),
+            ':' if depth == 0 => return Some((user.get(..at)?, user.get(at.saturating_add(1)..)?)),
+            _ => {}
+        }
+    }
+    None
 }
 
 /// Whether the text only names where the secret lies: a variable, a template, a placeholder, or what was blotted out.
@@ -187,8 +268,22 @@ mod tests {
             ("https://user:${TOKEN}@h.example", None),
             ("https://$USER:$PASS@h.example", None),
             ("https://oauth2accesstoken@h.example", None),
+            ("https://${ACME_TOKEN_2026:-}@h.example", None),
+            ("https://${ACME_USER:-me}:${ACME_PASS:-}@h.example", None),
             ("git+ssh://git@github.com/x.git@v1", None),
             ("https://h.example/a@b:c@d", None),
+            (
+                "https://conda.example/t/ab-12345678-cd/acme",
+                Some("https://conda.example/t/**************/acme"),
+            ),
+            ("https://conda.example/t/${TOKEN}/acme", None),
+            ("https://conda.example/t/<TOKEN>/acme", None),
+            ("https://h.example/t/short/acme", None),
+            (
+                "https://h.example/simple?x=1&token=abc123def#f",
+                Some("https://h.example/simple?x=1&token=*********#f"),
+            ),
+            ("https://h.example/simple?token=$TOKEN", None),
         ] {
             let m = mask(text);
             assert_eq!(m.text, masked.unwrap_or(text));

@@ -1,4 +1,5 @@
 use super::{
+    indexes::{addresses, joined, stored},
     redact::{moved, without},
     shapes::{MOST, Secret, find},
 };
@@ -11,6 +12,7 @@ use wellhead_core::{
     Rule, RuleStatus, Scenario, Severity, Sink, Span, TextPosition, ThreatProfile, escape,
 };
 use wellhead_formats::document::TextFile;
+use wellhead_packages::identify_manifest;
 
 /// A token that everybody can read who can read the file.
 pub(crate) static LEAKED_TOKEN: Rule = Rule {
@@ -53,7 +55,14 @@ pub(super) fn check(file: &TextFile, sink: &mut Sink) {
     let name = sink.artifact().name().to_ascii_lowercase();
     let bare = !SOURCE.iter().any(|ending| name.ends_with(ending));
     let text: &str = &file.text;
-    let secrets = find(text, bare, MOST);
+    let mut secrets = find(text, bare, MOST);
+    secrets.extend(stored(sink.artifact().leaf(), text));
+    // Of the addresses in a manifest the rule for indexes speaks.
+    if text.contains("://") && identify_manifest(sink.artifact().leaf(), text).is_none() {
+        secrets.extend(addresses(text, !bare));
+    }
+    let mut secrets = joined(secrets);
+    secrets.truncate(MOST);
     // The same token twice is one token to revoke.
     let mut told: BTreeMap<&str, usize> = BTreeMap::new();
     for secret in &secrets {

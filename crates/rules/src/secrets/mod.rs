@@ -1,5 +1,6 @@
 //! Tokens and keys that lie where they can be read.
 
+mod indexes;
 mod leaked_token;
 mod redact;
 mod shapes;

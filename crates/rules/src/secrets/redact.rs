@@ -1,6 +1,9 @@
 //! Secrets never leave the program: not in an excerpt, not in a message, not in a note.
 
-use super::shapes::find;
+use super::{
+    indexes::{in_addresses, stored},
+    shapes::find,
+};
 use std::{borrow::Cow, ops::Range};
 use wellhead_core::Finding;
 
@@ -12,7 +15,7 @@ pub fn redact(text: &str) -> Cow<'_, str> {
     let mut out = Cow::Borrowed(text);
     // What was hidden may have been what kept its neighbour from standing alone.
     for _ in 0..4 {
-        let hidden = hidden(&out);
+        let hidden = hidden("", &out);
         if hidden.is_empty() {
             break;
         }
@@ -21,11 +24,21 @@ pub fn redact(text: &str) -> Cow<'_, str> {
     out
 }
 
-fn hidden(text: &str) -> Vec<Range<usize>> {
-    find(text, true, usize::MAX)
-        .into_iter()
-        .map(|s| s.hidden)
-        .collect()
+/// What is to be hidden in a text, or a line, of a file of that name.
+fn hidden(name: &str, text: &str) -> Vec<Range<usize>> {
+    let found = find(text, true, usize::MAX).into_iter().chain(stored(name, text));
+    let mut all: Vec<Range<usize>> = found.map(|s| s.hidden).collect();
+    if text.contains("://") {
+        all.extend(in_addresses(text));
+    }
+    all.sort_by_key(|r| (r.start, std::cmp::Reverse(r.end)));
+    let mut out: Vec<Range<usize>> = Vec::with_capacity(all.len());
+    for range in all {
+        if out.last().is_none_or(|last| range.start >= last.end) {
+            out.push(range);
+        }
+    }
+    out
 }
 
 /// The text with ranges replaced; they ascend and do not overlap.
@@ -66,13 +79,19 @@ pub fn redact_finding(finding: &mut Finding) {
     for text in texts {
         hide(text);
     }
+    finding
+        .properties
+        .values_mut()
+        .for_each(|value| hide_in(value, 4));
+    hide(&mut finding.subject);
     for location in &mut finding.locations {
+        let name = location.artifact.leaf().to_owned();
         hide(&mut location.label);
         let Some(excerpt) = location.excerpt.as_mut() else {
             continue;
         };
         for line in &mut excerpt.lines {
-            let hidden = hidden(&line.text);
+            let hidden = hidden(&name, &line.text);
             if hidden.is_empty() {
                 continue;
             }
@@ -85,6 +104,24 @@ pub fn redact_finding(finding: &mut Finding) {
         for mark in &mut excerpt.marks {
             hide(&mut mark.label);
         }
+    }
+}
+
+/// Hides secrets in the texts of a property, as deep as properties go.
+fn hide_in(value: &mut serde_json::Value, depth: u8) {
+    match value {
+        serde_json::Value::String(text) => hide(text),
+        serde_json::Value::Array(items) if depth > 0 => {
+            items
+                .iter_mut()
+                .for_each(|item| hide_in(item, depth.saturating_sub(1)));
+        }
+        serde_json::Value::Object(entries) if depth > 0 => {
+            entries
+                .values_mut()
+                .for_each(|item| hide_in(item, depth.saturating_sub(1)));
+        }
+        _ => {}
     }
 }
 

@@ -140,7 +140,45 @@ static NAMES: &[&str] = &[
     "CLEARML_API_SECRET_KEY",
     "LITELLM_MASTER_KEY",
     "AZURE_STORAGE_KEY",
+    "TWINE_PASSWORD",
+    "UV_PUBLISH_PASSWORD",
+    "UV_PUBLISH_TOKEN",
+    "PDM_PUBLISH_PASSWORD",
+    "HATCH_INDEX_AUTH",
+    "FLIT_PASSWORD",
+    "ANACONDA_API_TOKEN",
+    "ANACONDA_API_KEY",
+    "PYPI_PASSWORD",
+    "PYPI_TOKEN",
+    "PIP_INDEX_PASSWORD",
+    "ARTIFACTORY_PASSWORD",
+    "ARTIFACTORY_API_KEY",
+    "NEXUS_PASSWORD",
+    "CODEARTIFACT_AUTH_TOKEN",
+    "GEMFURY_TOKEN",
+    "DOCKER_PASSWORD",
+    "UV_INDEX_",
+    "POETRY_HTTP_BASIC_",
+    "POETRY_PYPI_TOKEN_",
 ];
+
+/// Names that go on with that of an index, and how they end; the others of them hold no secret.
+static FAMILIES: &[(&str, &str)] = &[
+    ("UV_INDEX_", "_PASSWORD"),
+    ("POETRY_HTTP_BASIC_", "_PASSWORD"),
+    ("POETRY_PYPI_TOKEN_", ""),
+];
+
+/// The whole name that begins with a listed one.
+fn whole_name<'t>(text: &'t str, start: usize, name: &'static str) -> Option<&'t str> {
+    let rest = text.get(start..)?;
+    let Some((_, end)) = FAMILIES.iter().find(|(family, _)| *family == name) else {
+        return rest.get(..name.len());
+    };
+    let length = rest.bytes().take(120).take_while(|b| is_word(*b)).count();
+    rest.get(..length)
+        .filter(|whole| whole.len() > name.len() && whole.ends_with(end))
+}
 
 const PEM: &str = "-----BEGIN ";
 
@@ -176,7 +214,7 @@ pub(super) fn find(text: &str, bare: bool, most: usize) -> Vec<Secret> {
         let secret = if let Some(shape) = SHAPES.get(index) {
             token(text, hit.start(), shape)
         } else if let Some(name) = NAMES.get(index.saturating_sub(SHAPES.len())) {
-            setting(text, hit.start(), name, bare)
+            whole_name(text, hit.start(), name).and_then(|name| setting(text, hit.start(), name, bare))
         } else {
             private_key(text, hit.start())
         };
@@ -308,7 +346,7 @@ fn setting(text: &str, start: usize, name: &str, bare: bool) -> Option<Secret> {
     {
         return None;
     }
-    is_secret_value(value).then(|| Secret {
+    is_secret_value(name, value).then(|| Secret {
         kind: &SETTING,
         hidden: from..end,
         range: start..end,
@@ -329,7 +367,7 @@ fn is_env_instruction(text: &str, start: usize) -> bool {
 }
 
 /// Whether the value of a setting is the secret itself and not the way to it.
-fn is_secret_value(value: &str) -> bool {
+fn is_secret_value(name: &str, value: &str) -> bool {
     let refers = value.contains(['$', '<', '>', '{', '}', '(', ' ', '*', '|'])
         || value.starts_with(['%', '@', '/', '.']);
     let lower = value.to_ascii_lowercase();
@@ -338,7 +376,9 @@ fn is_secret_value(value: &str) -> bool {
     let calls = ["os.", "env.", "secrets.", "config."]
         .iter()
         .any(|p| lower.starts_with(p));
-    value.len() >= 8 && !refers && !is_word && !is_path && !calls && !is_placeholder_text(&lower)
+    // People make shorter passwords than machines make tokens.
+    let shortest = if name.ends_with("PASSWORD") { 6 } else { 8 };
+    value.len() >= shortest && !refers && !is_word && !is_path && !calls && !is_placeholder_text(&lower)
 }
 
 /// `-----BEGIN RSA PRIVATE KEY-----` with a body; a header alone is code that looks for keys.
@@ -405,7 +445,7 @@ fn is_placeholder(value: &str) -> bool {
     different < 8.min(bytes.len() / 2) || is_regular || is_placeholder_text(&value.to_ascii_lowercase())
 }
 
-fn is_placeholder_text(lower: &str) -> bool {
+pub(super) fn is_placeholder_text(lower: &str) -> bool {
     const WORDS: &[&str] = &[
         "example",
         "placeholder",
