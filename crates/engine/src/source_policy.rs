@@ -381,7 +381,7 @@ fn asks(kind: ManifestKind) -> bool {
 }
 
 fn of_entry(entry: &IndexEntry) -> Use {
-    let is_channel = is_conda(entry.manager);
+    let is_channel = is_conda(entry.manager) || (entry.manager == Manager::Pixi && is_channel(entry));
     let shown = match &entry.name {
         Some(name) if is_channel => name.clone(),
         _ => entry.address.shown.clone(),
@@ -398,6 +398,15 @@ fn of_entry(entry: &IndexEntry) -> Use {
         package: None,
         location: entry.declared.clone(),
     }
+}
+
+/// pixi names channels and indexes alike: a channel has a name, or lies on a host of channels, or is at least no page
+/// of the simple interface.
+fn is_channel(entry: &IndexEntry) -> bool {
+    let shown = &entry.address.shown;
+    let known = Place::of_channel(shown).parts.len() < Place::of_address(shown).parts.len();
+    let simple = shown.trim_end_matches('/').ends_with("/simple") || entry.address.is_public_index();
+    known || entry.name.is_some() || (!simple && entry.role == IndexRole::Extra)
 }
 
 fn is_conda(manager: Manager) -> bool {
