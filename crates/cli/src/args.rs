@@ -154,6 +154,9 @@ pub(crate) struct Audit {
     /// A lock that an environment is compared with, audited as well (repeatable)
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Selection")]
     pub(crate) lock: Vec<PathBuf>,
+    /// Compare the records of what is installed with those in the wheels of a folder or of an index
+    #[arg(long, value_name = "FOLDER|URL", value_hint = ValueHint::AnyPath, help_heading = "Selection")]
+    pub(crate) wheels: Option<String>,
     /// Also look at what ignore files exclude
     #[arg(long, help_heading = "Selection")]
     pub(crate) no_ignore: bool,

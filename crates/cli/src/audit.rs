@@ -52,6 +52,10 @@ pub(crate) fn run(args: &Audit, global: &Global, environment: &Environment) -> R
         today: environment.today.clone(),
         database: database.as_ref(),
         database_trouble,
+        wheels: args
+            .wheels
+            .as_ref()
+            .map(|place| wellhead_sources::Wheels::parse(place, &network)),
         cancelled: Arc::clone(&cancelled),
         observer: &watcher,
     };

@@ -16,7 +16,7 @@ use wellhead_core::{
     Verdict, assess,
 };
 use wellhead_packages::Database;
-use wellhead_sources::{Content, Entry};
+use wellhead_sources::{Content, Entry, Wheels};
 
 /// What one target holds.
 #[derive(Clone, Debug)]
@@ -70,6 +70,8 @@ pub struct Options<'a> {
     pub database: Option<&'a Database>,
     /// Why there are none, where there should be: "the advisory database is damaged: …".
     pub database_trouble: Option<String>,
+    /// Where the wheels of what is installed can be had, if they are to be compared.
+    pub wheels: Option<Wheels>,
     /// Ends the run early.
     pub cancelled: Arc<AtomicBool>,
     /// Who watches.
@@ -95,6 +97,7 @@ impl Default for Options<'_> {
             min_confidence: None,
             today: "1970-01-01".to_owned(),
             database: None,
+            wheels: None,
             database_trouble: None,
             cancelled: Arc::default(),
             observer: &Unobserved,

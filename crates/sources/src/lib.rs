@@ -17,6 +17,7 @@ mod lock;
 mod memory;
 mod remote;
 mod target;
+mod wheels;
 
 pub use edit::{RewriteError, Stamp, rewrite, stamp};
 pub use environment::{Prefix, Surroundings};
@@ -26,6 +27,7 @@ pub use lock::{FileLock, LockError, lock};
 pub use memory::from_memory;
 pub use remote::{Downloaded, FetchError, Found, HubPlace, Network, NetworkOptions, Remote, Secret, Traffic};
 pub use target::{Target, TargetError};
+pub use wheels::Wheels;
 
 use std::{path::PathBuf, sync::Arc};
 use wellhead_core::Blob;

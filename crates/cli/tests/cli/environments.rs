@@ -2,10 +2,16 @@
 
 use crate::{Project, Ran};
 use std::{
+    collections::BTreeMap,
     fs,
+    io::{BufRead as _, BufReader, Write as _},
+    net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    sync::OnceLock,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 /// An environment with the packages of `scripts/environment.txt`; `None` where it cannot be made.
@@ -30,23 +36,23 @@ fn make() -> Option<PathBuf> {
         done.is_ok_and(|done| done.status.success())
     };
     let python = std::env::var_os("WELLHEAD_PYTHON").unwrap_or_else(|| "python3".into());
+    let pip = |verb: &str, more: &[&str]| {
+        let pins = pins.to_str().unwrap_or_default();
+        let args = [
+            "-m",
+            "pip",
+            verb,
+            "--quiet",
+            "--disable-pip-version-check",
+            "--no-deps",
+        ];
+        let from = ["--only-binary", ":all:", "--require-hashes", "-r", pins];
+        run(&making.join("bin/python"), &[&args[..], &from[..], more].concat())
+    };
+    let wheels = making.join("wheels");
     let made = run(Path::new(&python), &["-m", "venv", making.to_str()?])
-        && run(
-            &making.join("bin/python"),
-            &[
-                "-m",
-                "pip",
-                "install",
-                "--quiet",
-                "--disable-pip-version-check",
-                "--no-deps",
-                "--only-binary",
-                ":all:",
-                "--require-hashes",
-                "-r",
-                pins.to_str()?,
-            ],
-        );
+        && pip("download", &["-d", wheels.to_str()?])
+        && pip("install", &["--no-index", "--find-links", wheels.to_str()?]);
     // The copies are small without what every environment has.
     let made = made
         && run(
@@ -83,6 +89,7 @@ impl Environment {
             .status();
         assert!(done.unwrap().success());
         fs::remove_file(project.path().join("venv/pins.txt")).unwrap();
+        fs::rename(project.path().join("venv/wheels"), project.path().join("wheels")).unwrap();
         let library = fs::read_dir(project.path().join("venv/lib"))
             .unwrap()
             .next()
@@ -520,6 +527,120 @@ fn a_lock_of_the_same_run_is_compared_with_what_is_installed() {
         ran.out
     );
     assert!(ran.err.contains("`wellhead audit env:"), "{}", ran.err);
+}
+
+/// Serves the wheels as a simple index, with ranges; says which bytes were sent.
+fn index(env: &Environment) -> (String, Arc<AtomicU64>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let mut files: BTreeMap<String, Vec<u8>> = BTreeMap::new();
+    for entry in fs::read_dir(env.project.path().join("wheels")).unwrap().flatten() {
+        let name = entry.file_name().into_string().unwrap();
+        let bytes = fs::read(entry.path()).unwrap();
+        let digest = wellhead_core::Digest::sha256(&bytes).hex;
+        let project = name.split('-').next().unwrap().replace('_', "-");
+        let page = format!("<a href=\"../../files/{name}#sha256={digest}\">{name}</a>");
+        files.insert(format!("/simple/{project}/"), page.into_bytes());
+        files.insert(format!("/files/{name}"), bytes);
+    }
+    let sent = Arc::new(AtomicU64::new(0));
+    let counter = Arc::clone(&sent);
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let _ = serve(stream, &files, &counter);
+        }
+    });
+    (url, sent)
+}
+
+fn serve(mut stream: TcpStream, files: &BTreeMap<String, Vec<u8>>, sent: &AtomicU64) -> std::io::Result<()> {
+    let mut head = String::new();
+    let mut reader = BufReader::new(stream.try_clone()?);
+    while !head.ends_with("\r\n\r\n") {
+        if reader.read_line(&mut head)? == 0 {
+            return Ok(());
+        }
+    }
+    let path = head.split(' ').nth(1).unwrap_or_default();
+    let Some(bytes) = files.get(path) else {
+        return stream.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    };
+    let lower = head.to_lowercase();
+    let range = lower
+        .split("range: bytes=")
+        .nth(1)
+        .and_then(|r| r.split("\r\n").next());
+    let range = range.and_then(|r| {
+        let (from, to) = r.split_once('-')?;
+        let to = to.parse().unwrap_or(usize::MAX).min(bytes.len() - 1);
+        Some((from.parse::<usize>().ok()?, to))
+    });
+    let (from, to) = range.unwrap_or((0, bytes.len() - 1));
+    let part = &bytes[from..=to];
+    sent.fetch_add(part.len() as u64, Ordering::Relaxed);
+    write!(
+        stream,
+        "HTTP/1.1 206 Partial Content\r\nContent-Length: {}\r\nContent-Range: bytes {from}-{to}/{}\r\nConnection: close\r\n\r\n",
+        part.len(),
+        bytes.len()
+    )?;
+    stream.write_all(part)
+}
+
+#[test]
+fn a_record_that_was_rewritten_is_found_in_the_wheel() {
+    let Some(env) = Environment::new() else { return };
+    let (url, sent) = index(&env);
+    let simple = format!("{url}/simple");
+    for place in ["wheels", &simple] {
+        assert_eq!(
+            env.found_by(&["audit", "env:venv", "--wheels", place]),
+            [""; 0],
+            "{place}"
+        );
+    }
+    let had = sent.load(Ordering::Relaxed);
+    assert!(had > 0);
+    // The file and its row are changed together, so that they fit.
+    let text = fs::read_to_string(env.at("six.py")).unwrap() + "# one more line\n";
+    fs::write(env.at("six.py"), &text).unwrap();
+    let record = env.info("six").join("RECORD");
+    let rows = fs::read_to_string(&record).unwrap();
+    let row = rows.lines().find(|l| l.starts_with("six.py,")).unwrap();
+    let digest = wellhead_core::Digest::sha256(text.as_bytes()).hex;
+    fs::write(
+        &record,
+        rows.replace(row, &format!("six.py,sha256={digest},{}", text.len())),
+    )
+    .unwrap();
+    assert_eq!(env.found(), [""; 0]);
+    for place in ["wheels", &simple] {
+        assert_eq!(
+            env.found_by(&["audit", "env:venv", "--wheels", place]),
+            ["error record-not-of-wheel RECORD"],
+            "{place}"
+        );
+    }
+    // Offline nothing is asked, and that is said.
+    let before = sent.load(Ordering::Relaxed);
+    let ran = env
+        .project
+        .run(&["audit", "env:venv", "--wheels", &simple, "--offline", "-v"]);
+    assert!(ran.out.contains("could not be compared"), "{}", ran.out);
+    assert_eq!(sent.load(Ordering::Relaxed), before);
+    // A wheel that the lock does not admit proves nothing.
+    let lock = format!("six==1.17.0 --hash=sha256:{}\n", "0".repeat(64));
+    env.project.write("requirements.txt", lock.as_bytes());
+    let ran = env.project.run(&[
+        "audit",
+        "env:venv",
+        "--lock",
+        "requirements.txt",
+        "--wheels",
+        "wheels",
+        "-v",
+    ]);
+    assert!(ran.out.contains("is not the wheel that is locked"), "{}", ran.out);
 }
 
 /// A prefix of conda that holds the packages, with records of the digests that they have now.

@@ -447,6 +447,7 @@ fn facts(info: &InfoFolder, place: wellhead_core::ArtifactPath) -> Distribution 
         direct_url: None,
         unmet: Vec::new(),
         twins: Vec::new(),
+        wheel: None,
         over_conda: None,
     }
 }

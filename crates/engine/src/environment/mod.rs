@@ -11,6 +11,7 @@ mod drift;
 mod hooks;
 mod unowned;
 mod verify;
+mod wheels;
 
 use crate::{artifact::FileResult, facts::Fact, run::Options, scoreboard::Scoreboard};
 use std::{
@@ -44,6 +45,7 @@ pub(crate) fn audit(
     gather.commands();
     gather.unowned();
     gather.drift(others);
+    gather.wheels(others);
     let mut results = gather.content();
     results.push(gather.judge());
     results

@@ -102,6 +102,10 @@ static WITHOUT_EXAMPLE: &[(&str, &str)] = &[
         "it takes variables of the calling shell; the tests of the program set them",
     ),
     (
+        "record-not-of-wheel",
+        "it takes wheels; the tests of the program download some",
+    ),
+    (
         "foreign-shebang",
         "it takes an environment on disk; the tests of the program copy one",
     ),

@@ -12,6 +12,7 @@ mod folder;
 mod pth;
 mod record;
 mod venv;
+mod wheel;
 
 pub use applies::MarkerValues;
 pub use conda::{CondaFile, CondaPackage, read_conda_meta};
@@ -20,6 +21,8 @@ pub use folder::{InfoFolder, info_folder};
 pub use pth::{EntryPoint, PthLine, PthUse, innocent, read_pth, read_start};
 pub use record::{Claim, Placement, Record, RecordProblem, Row, read_record, resolve};
 pub use venv::{VenvConfig, read_path_file, read_venv_config};
+
+pub use wheel::{RecordDrift, compare_records, index_links, is_wheel_of, wheel_record, wheel_tags};
 
 use crate::manifest::{Manifest, ManifestKind, Problem};
 use wellhead_core::Component;

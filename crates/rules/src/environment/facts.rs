@@ -94,6 +94,8 @@ pub struct Distribution {
     pub unmet: Vec<Unmet>,
     /// Other places where the same distribution is installed.
     pub twins: Vec<(ArtifactPath, Option<String>)>,
+    /// How its record differs from that of its wheel, where that was asked for.
+    pub wheel: Option<WheelDrift>,
     /// The package of conda that lies under it.
     pub over_conda: Option<(ArtifactPath, String)>,
 }
@@ -107,6 +109,19 @@ impl Distribution {
             .map_or_else(String::new, |v| format!("@{v}"));
         wellhead_core::escape(&format!("pkg:pypi/{}{version}", self.name))
     }
+}
+
+/// How the record of a distribution differs from that in its wheel.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WheelDrift {
+    /// The file name of the wheel.
+    pub wheel: String,
+    /// Files with another digest.
+    pub changed: Vec<String>,
+    /// Files of the wheel that the record does not name.
+    pub removed: Vec<String>,
+    /// Files that the wheel does not have.
+    pub added: Vec<String>,
 }
 
 /// What can be said of the files of a distribution.

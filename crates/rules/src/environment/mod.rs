@@ -9,6 +9,7 @@ mod missing_installed_file;
 mod modified_installed_file;
 mod pip_over_conda;
 mod record_escapes;
+mod record_not_of_wheel;
 mod shadowed_command;
 mod shared_interpreter;
 mod startup_hook;
@@ -23,7 +24,7 @@ use wellhead_core::code;
 
 pub use facts::{
     Changed, Command, CommandKind, Contested, Distribution, Effects, Environment, FileUse, Hook, HookKind,
-    Kind, LockDrift, Owner, RecordState, Unmet, Unowned, UnownedKind,
+    Kind, LockDrift, Owner, RecordState, Unmet, Unowned, UnownedKind, WheelDrift,
 };
 
 pub(crate) static RULES: &[Registered] = &[
@@ -58,6 +59,10 @@ pub(crate) static RULES: &[Registered] = &[
     Registered {
         rule: &record_escapes::RECORD_ESCAPES,
         check: Check::Environment(record_escapes::check),
+    },
+    Registered {
+        rule: &record_not_of_wheel::RECORD_NOT_OF_WHEEL,
+        check: Check::Environment(record_not_of_wheel::check),
     },
     Registered {
         rule: &shadowed_command::SHADOWED_COMMAND,
