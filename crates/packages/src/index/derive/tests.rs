@@ -142,3 +142,105 @@ fn wheels_of_a_well_known_project_are_another_matter() {
         "pip PublicAndProject numpy"
     );
 }
+
+/// `manager package: rivalry; why`, one line a package.
+fn derived(files: &[(&str, &str)]) -> String {
+    let rows: Vec<String> = project(files)
+        .derivations()
+        .iter()
+        .map(|d| {
+            let exposed = match d.exposed {
+                Some(c) if c.only_without_fit => format!("{:?} where nothing fits; ", c.rivalry),
+                Some(c) => format!("{:?}; ", c.rivalry),
+                None => String::new(),
+            };
+            format!("{} {}: {exposed}{}", d.manager.name(), d.package, d.why)
+        })
+        .collect();
+    rows.join("\n")
+}
+
+#[test]
+fn channels_shield_as_far_as_their_priority_says() {
+    let environment = "channels: [https://conda.acme.example/main, conda-forge, nodefaults]\ndependencies: [acme-core=1.0]\n";
+    let public_first =
+        "channels: [conda-forge, https://conda.acme.example/main]\ndependencies: [acme-core]\n";
+    let named = "channels: [conda-forge, https://conda.acme.example/main]\ndependencies: ['https://conda.acme.example/main::acme-core']\n";
+    let common = "channels: [pytorch, nvidia, conda-forge, defaults]\ndependencies: [pytorch]\n";
+    let with = |text: &str, config: &str| derived(&[("environment.yml", text), (".condarc", config)]);
+    insta::assert_snapshot!([
+        with(environment, "{}"),
+        with(environment, "channel_priority: strict"),
+        with(environment, "channel_priority: disabled"),
+        with(public_first, "channel_priority: strict"),
+        with(named, "channel_priority: disabled"),
+        with(common, "{}"),
+        with("channels: [team]\ndependencies: [x]\n", "channel_alias: https://conda.acme.example"),
+    ]
+    .join("\n"), @"
+    conda acme-core: PublicAndPrivate where nothing fits; asked: `https://conda.acme.example/main`, then `https://conda.anaconda.org/conda-forge`; the first with a version that fits wins; no hash says which file is meant
+    conda acme-core: asked: `https://conda.acme.example/main`, then `https://conda.anaconda.org/conda-forge`; the first that knows the name is the only one; no hash says which file is meant
+    conda acme-core: PublicAndPrivate; asked: `https://conda.acme.example/main` and `https://conda.anaconda.org/conda-forge`; the best version of all wins; no hash says which file is meant
+    conda acme-core: PublicAndPrivate; asked: `https://conda.anaconda.org/conda-forge`, then `https://conda.acme.example/main`; the first that knows the name is the only one; no hash says which file is meant
+    conda acme-core: asked: `https://conda.acme.example/main`; the package names its source
+    conda pytorch: asked: `https://conda.anaconda.org/pytorch`, then `https://conda.anaconda.org/nvidia`, then `https://conda.anaconda.org/conda-forge`, then `https://repo.anaconda.com/pkgs/main`; the first with a version that fits wins; no hash says which file is meant
+    conda x: asked: `https://conda.acme.example/team`; no other source is asked
+    ");
+}
+
+#[test]
+fn pixi_is_strict_and_takes_wheels_as_uv_does() {
+    let file = |more: &str| {
+        format!(
+            "[workspace]\nchannels = ['https://conda.acme.example/main', 'conda-forge']\n{more}\n[dependencies]\nacme-core = '*'\n[pypi-dependencies]\nacme-util = '*'\n[pypi-options]\nextra-index-urls = ['https://pypi.acme.example/simple']\n"
+        )
+    };
+    let unsafe_ = file("channel-priority = 'disabled'") + "index-strategy = 'unsafe-best-match'\n";
+    insta::assert_snapshot!(
+        [derived(&[("pixi.toml", &file(""))]), derived(&[("pixi.toml", &unsafe_)])].join("\n"),
+        @"
+    pixi acme-core: asked: `https://conda.acme.example/main`, then `https://conda.anaconda.org/conda-forge`; the first that knows the name is the only one; no hash says which file is meant
+    pixi acme-util: asked: `https://pypi.acme.example/simple`, then `https://pypi.org/simple`; the first that knows the name is the only one; no hash says which file is meant
+    pixi acme-core: PublicAndPrivate; asked: `https://conda.acme.example/main` and `https://conda.anaconda.org/conda-forge`; the best version of all wins; no hash says which file is meant
+    pixi acme-util: PublicAndPrivate; asked: `https://pypi.acme.example/simple` and `https://pypi.org/simple`; the best version of all wins; no hash says which file is meant
+    "
+    );
+}
+
+#[test]
+fn a_proof_needs_every_source_that_decides_to_be_trusted() {
+    let trusted = |s: &super::SourceCandidate| s.address.host == "pypi.acme.example";
+    for (file, text, others) in [
+        (
+            "requirements.txt",
+            "--index-url https://pypi.acme.example/simple\na\n",
+            Some(0),
+        ),
+        (
+            "requirements.txt",
+            "--extra-index-url https://pypi.acme.example/simple\na\n",
+            Some(1),
+        ),
+        (
+            "requirements.txt",
+            "--extra-index-url https://pypi.acme.example/simple\na==1 --hash=sha256:ab\n",
+            Some(0),
+        ),
+        ("requirements.txt", "a\n", None),
+        (
+            "pyproject.toml",
+            "[project]\nname='x'\ndependencies=['a']\n[[tool.uv.index]]\nurl='https://pypi.acme.example/simple'\n",
+            Some(0),
+        ),
+        (
+            "pyproject.toml",
+            "[project]\nname='x'\ndependencies=['a']\n[tool.uv]\nindex-strategy='unsafe-first-match'\n[[tool.uv.index]]\nurl='https://pypi.acme.example/simple'\n",
+            Some(1),
+        ),
+    ] {
+        let project = project(&[(file, text)]);
+        let derivations = project.derivations();
+        let rivals = derivations[0].rivals(&trusted).map(Iterator::count);
+        assert_eq!(rivals, others, "{text}");
+    }
+}
