@@ -512,7 +512,7 @@ mod tests {
         POST /v1/query {"package": {"name": "evil", "ecosystem": "PyPI"}, "version": "0.1"}
             200 {"vulns":["MAL-2024-9"]}
         POST /v1/query {"package": {"name": "litellm", "ecosystem": "PyPI"}, "version": "1.82.8"}
-            200 {"vulns":["MAL-2026-2144"]}
+            200 {"vulns":["CVE-2026-42208","MAL-2026-2144"]}
         POST /v1/query {"commit": "6879efc2c1596d11a6a6ad296f80063b558d5e0f"}
             200 {"reason":"commits are not known here: the database holds versions of packages","vulns":[]}
         POST /v1/query {"commit": "68", "version": "1"}

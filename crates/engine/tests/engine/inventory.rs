@@ -16,7 +16,11 @@ const FILES: &[&str] = &[
     "pix/pixi.lock",
 ];
 
-#[expect(clippy::disallowed_methods, reason = "a test reads the data it is given")]
+#[expect(
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "a test reads the data it is given, and says when it is not there"
+)]
 fn corpus() -> Option<Vec<(&'static str, String)>> {
     let root = std::env::var("WELLHEAD_SHARED").map_or_else(
         |_| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared"),
