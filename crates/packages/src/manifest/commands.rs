@@ -694,7 +694,7 @@ mod tests {
         assert!(!format!("{:?}", read(text)).contains("x:tok"));
         insta::assert_snapshot!(rows.join("\n"), @r#"
         ["torch 2.2.0", "mlflow -"] ["Extra https://pypi.acme.example/simple", "FindLinks https://links.acme.example/"] own=2 hosts=1 includes=0 secrets=2 None
-        [] ["Extra https://pypi.acme.example/simple", "FindLinks https://links.acme.example/"] own=0 hosts=0 includes=1 secrets=0 None
+        [] ["Extra https://pypi.acme.example/simple", "FindLinks https://links.acme.example/"] own=0 hosts=0 includes=2 secrets=0 None
         ["peft -"] ["Extra https://pypi.acme.example/simple", "FindLinks https://links.acme.example/"] own=0 hosts=0 includes=0 secrets=0 Some(UnsafeBestMatch)
         ["pip -"] ["Default http://b.example/simple", "Extra https://pypi.acme.example/simple", "FindLinks https://links.acme.example/"] own=1 hosts=0 includes=0 secrets=0 None
         ["$PACKAGES -", "./dist/*.whl -", "x -"] ["Extra https://pypi.acme.example/simple", "FindLinks https://links.acme.example/"] own=0 hosts=0 includes=0 secrets=0 None
