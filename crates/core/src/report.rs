@@ -50,7 +50,7 @@ pub struct Stats {
     pub files: u64,
     /// Files that hold models.
     pub models: u64,
-    /// Components declared.
+    /// Packages that the files declare, each version once ([`Counts::packages`](crate::Counts)).
     pub packages: u64,
     /// Bytes that were read.
     pub bytes: u64,

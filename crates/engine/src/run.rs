@@ -203,7 +203,6 @@ pub(crate) fn assemble(
     coverage.extend(project.coverage);
     imported.tell(&mut findings);
     loads.judge(&mut findings, options, &mut scoreboard);
-    stats.packages = project.components.len() as u64;
 
     findings.retain(|f| {
         options.min_severity.is_none_or(|least| f.severity >= least)
@@ -231,7 +230,7 @@ pub(crate) fn assemble(
         .collect();
     let risk = assess(&findings, &wellhead_rules::rules(), &assessed);
     let verdict = policy::verdict(&findings, fail_on);
-    Report {
+    let mut report = Report {
         tool_version: env!("CARGO_PKG_VERSION").to_owned(),
         targets,
         coverage,
@@ -243,7 +242,9 @@ pub(crate) fn assemble(
         databases: project.databases,
         not_assessed: project.not_assessed,
         stats,
-    }
+    };
+    report.stats.packages = report.inventory_counts().packages;
+    report
 }
 
 /// A password in the address of an index is told by the rule that knows indexes, where both see it.

@@ -1,7 +1,7 @@
 //! What stands where: errors before warnings before notes, findings of one rule together, packages in tables.
 
 use crate::packages;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use wellhead_core::{Finding, Report, Severity, Verdict};
 
 /// What a finding does to the run.
@@ -50,6 +50,8 @@ pub(crate) enum Block<'a> {
         class: Class,
         /// In the report's order.
         findings: Vec<&'a Finding>,
+        /// Other files that declare the same packages, with the same advisories: a lock and its exports.
+        also: Vec<String>,
     },
 }
 
@@ -69,7 +71,7 @@ pub(crate) fn blocks(report: &Report) -> Vec<Block<'_>> {
     }
     // A table of one row says less than a snippet.
     tables.retain(|_, rows| rows.len() > 1);
-    let in_tables: std::collections::BTreeSet<usize> = tables.values().flatten().map(|(i, _)| *i).collect();
+    let in_tables: BTreeSet<usize> = tables.values().flatten().map(|(i, _)| *i).collect();
 
     let mut rest: BTreeMap<(Class, &str), (usize, Vec<&Finding>)> = BTreeMap::new();
     for (i, finding) in report
@@ -85,16 +87,71 @@ pub(crate) fn blocks(report: &Report) -> Vec<Block<'_>> {
     for ((class, _), (first, findings)) in rest {
         blocks.push(((class, false, first), Block::Snippets { class, findings }));
     }
-    for rows in tables.into_values() {
-        let class = rows
-            .iter()
-            .map(|(_, f)| Class::of(f, fail_on))
-            .min()
-            .unwrap_or(Class::Warning);
-        let first = rows.first().map_or(0, |(i, _)| *i);
-        let findings = rows.into_iter().map(|(_, f)| f).collect();
-        blocks.push(((class, true, first), Block::Packages { class, findings }));
+    for Table {
+        first,
+        class,
+        findings,
+        also,
+    } in alike(tables, fail_on)
+    {
+        blocks.push((
+            (class, true, first),
+            Block::Packages {
+                class,
+                findings,
+                also,
+            },
+        ));
     }
     blocks.sort_by_key(|(key, _)| *key);
     blocks.into_iter().map(|(_, block)| block).collect()
+}
+
+/// The packages of one file, and the files that say the same.
+struct Table<'a> {
+    first: usize,
+    class: Class,
+    findings: Vec<&'a Finding>,
+    also: Vec<String>,
+}
+
+type Rows<'a> = Vec<(usize, &'a Finding)>;
+/// A rule, and the package, version and advisory of each of its findings in one file.
+type Said<'a> = (&'a str, BTreeSet<[&'a str; 3]>);
+
+/// One table for files with the same rows. The file that knows what needs the packages is the one that is shown.
+fn alike<'a>(tables: BTreeMap<(&'a str, String), Rows<'a>>, fail_on: Option<Severity>) -> Vec<Table<'a>> {
+    let mut same: BTreeMap<Said<'_>, Vec<(String, Rows<'_>)>> = BTreeMap::new();
+    for ((rule, artifact), rows) in tables {
+        let said = rows
+            .iter()
+            .map(|(_, f)| {
+                ["package", "version", "advisory"].map(|key| packages::text(f, key).unwrap_or_default())
+            })
+            .collect();
+        same.entry((rule, said)).or_default().push((artifact, rows));
+    }
+    same.into_values()
+        .filter_map(|mut files| {
+            let all = || files.iter().flat_map(|(_, rows)| rows);
+            let class = all().map(|(_, f)| Class::of(f, fail_on)).min()?;
+            let first = all().map(|(i, _)| *i).min()?;
+            let needed = |rows: &Rows<'_>| {
+                rows.iter()
+                    .filter(|(_, f)| f.properties.contains_key("via") || f.properties.contains_key("direct"))
+                    .count()
+            };
+            files.sort_by_key(|(_, rows)| std::cmp::Reverse(needed(rows)));
+            let mut files = files.into_iter();
+            let (_, rows) = files.next()?;
+            let findings = rows.into_iter().map(|(_, f)| f).collect();
+            let also = files.map(|(artifact, _)| artifact).collect();
+            Some(Table {
+                first,
+                class,
+                findings,
+                also,
+            })
+        })
+        .collect()
 }

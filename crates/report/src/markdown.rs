@@ -145,9 +145,15 @@ fn rows(report: &Report, rules: &[&'static Rule]) -> Vec<[String; 4]> {
             Block::Packages {
                 class: of_block,
                 findings,
+                also,
             } => {
                 let at = findings.first().and_then(|f| f.primary());
                 let at = at.map(|l| clean(&l.artifact.to_string())).unwrap_or_default();
+                let files: Vec<String> = std::iter::once(&at)
+                    .chain(&also)
+                    .map(|a| code(&clean(a)))
+                    .collect();
+                let at = files.join(", ");
                 for row in packages::rows(&findings) {
                     let fixed = match row.fixed() {
                         (Some(version), false) => format!("fixed in {}", code(&version)),
@@ -163,7 +169,7 @@ fn rows(report: &Report, rules: &[&'static Rule]) -> Vec<[String; 4]> {
                     out.push([
                         class.name().to_owned(),
                         rule(row.worst(), rules),
-                        code(&at),
+                        at.clone(),
                         format!(
                             "{} {}: {}, {}, {fixed}",
                             code(&clean(row.name)),

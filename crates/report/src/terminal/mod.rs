@@ -147,8 +147,12 @@ pub fn render(report: &Report, rules: &[&'static Rule], options: &TerminalOption
     for block in blocks::blocks(report) {
         match block {
             Block::Snippets { class, findings } => snippets(&context, class, &findings, &mut out),
-            Block::Packages { class, findings } => {
-                out.push_str(&packages::table(&context, class, &findings));
+            Block::Packages {
+                class,
+                findings,
+                also,
+            } => {
+                out.push_str(&packages::table(&context, class, &findings, &also));
                 out.push_str("\n\n");
             }
         }

@@ -5,7 +5,7 @@ use super::{Context, ERROR, NOTE, WARNING};
 use crate::{
     blocks::Class,
     packages::{self, Row, advisory, fix, needed_by},
-    text::{clean, cut, pad, thousands, width},
+    text::{clean, cut, pad, thousands, width, wrap},
 };
 use anstyle::Style;
 use wellhead_core::{Finding, Severity};
@@ -14,7 +14,7 @@ use wellhead_core::{Finding, Severity};
 const MAX_PACKAGES: usize = 40;
 
 /// The table, without a final line break.
-pub(super) fn table(context: &Context<'_>, class: Class, findings: &[&Finding]) -> String {
+pub(super) fn table(context: &Context<'_>, class: Class, findings: &[&Finding], also: &[String]) -> String {
     let rows = packages::rows(findings);
     let Some(first) = findings.first() else {
         return String::new();
@@ -25,6 +25,13 @@ pub(super) fn table(context: &Context<'_>, class: Class, findings: &[&Finding]) 
         .map(|l| clean(&l.artifact.to_string()))
         .unwrap_or_default();
     out.push_str(&format!("\n  {artifact}\n"));
+    if !also.is_empty() {
+        let also: Vec<String> = also.iter().map(|a| clean(a)).collect();
+        let text = format!("and the same in {}", also.join(", "));
+        for line in wrap(&text, context.width.saturating_sub(2)) {
+            out.push_str(&format!("  {line}\n"));
+        }
+    }
 
     let verbose = context.is_verbose();
     let shown = if verbose {

@@ -115,6 +115,48 @@ error[vulnerable-package]: 3 packages have 5 known vulnerabilities
 }
 
 #[test]
+fn files_that_say_the_same_share_a_table() {
+    let elsewhere = |path: &str| {
+        let artifact = wellhead_core::ArtifactPath::file(path);
+        let moved = |mut finding: Finding| {
+            finding
+                .locations
+                .iter_mut()
+                .for_each(|l| l.artifact = artifact.clone());
+            finding.properties.remove("via");
+            finding.properties.remove("direct");
+            finding
+        };
+        samples::packages().into_iter().map(moved).collect::<Vec<_>>()
+    };
+    let exports = ["pylock.toml", "requirements.txt"].map(elsewhere);
+    let other = elsewhere("other/requirements.txt").into_iter().take(3);
+    let all = exports
+        .into_iter()
+        .flatten()
+        .chain(samples::packages())
+        .chain(other);
+    assert_snapshot!(blocks(all.collect()), @r#"
+    error[vulnerable-package]: 3 packages have 5 known vulnerabilities
+      uv.lock
+      and the same in pylock.toml, requirements.txt
+        package     version  worst     advisories           fixed in  needed by
+        torch       2.5.1    critical  CVE-2025-32434 +2    2.8.0     train-kit ← a…
+        pillow      10.1     high      GHSA-3f63-hfp8-52jq  10.2      direct
+        漢字-tools  1.0      low       PYSEC-2026-1         no fix
+      note: confidence high · ML06:2023 keep dependencies updated · CWE-1395
+      help: upgrade to the versions under "fixed in"; `-v` lists all 5
+
+    error[vulnerable-package]: 1 package has 3 known vulnerabilities
+      other/requirements.txt
+        package  version  worst     advisories         fixed in  needed by
+        torch    2.5.1    critical  CVE-2025-32434 +2  2.8.0
+      note: confidence high · ML06:2023 keep dependencies updated · CWE-1395
+      help: upgrade to the versions under "fixed in"; `-v` lists all 3
+    "#);
+}
+
+#[test]
 fn one_package_finding_is_a_snippet() {
     let torch = samples::packages().swap_remove(0);
     assert_snapshot!(blocks(vec![torch]), @r#"
