@@ -3,6 +3,7 @@
 use crate::{Project, Ran};
 use std::{
     collections::BTreeMap,
+    ffi::OsStr,
     fs,
     io::{BufRead as _, BufReader, Write as _},
     net::{TcpListener, TcpStream},
@@ -22,54 +23,90 @@ fn original() -> Option<&'static Path> {
 
 fn make() -> Option<PathBuf> {
     let pins = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/environment.txt");
-    let target = Path::new(env!("CARGO_BIN_EXE_wellhead")).parent()?.parent()?;
-    let folder = target.join("test-data/environment");
-    let wanted = fs::read(&pins).ok()?;
-    if fs::read(folder.join("pins.txt")).is_ok_and(|had| had == wanted) {
-        return Some(folder);
-    }
-    // Made beside its place and moved there, so that a test that runs at the same time sees all of it or nothing.
-    let making = target.join(format!("test-data/environment-{}", std::process::id()));
-    fs::create_dir_all(&making).ok()?;
-    let run = |program: &Path, args: &[&str]| {
-        let done = Command::new(program).args(args).stdin(Stdio::null()).output();
-        done.is_ok_and(|done| done.status.success())
-    };
     let python = std::env::var_os("WELLHEAD_PYTHON").unwrap_or_else(|| "python3".into());
-    let pip = |verb: &str, more: &[&str]| {
-        let pins = pins.to_str().unwrap_or_default();
-        let args = [
-            "-m",
-            "pip",
-            verb,
-            "--quiet",
-            "--disable-pip-version-check",
-            "--no-deps",
-        ];
-        let from = ["--only-binary", ":all:", "--require-hashes", "-r", pins];
-        run(&making.join("bin/python"), &[&args[..], &from[..], more].concat())
-    };
-    let wheels = making.join("wheels");
-    let made = run(Path::new(&python), &["-m", "venv", making.to_str()?])
-        && pip("download", &["-d", wheels.to_str()?])
-        && pip("install", &["--no-index", "--find-links", wheels.to_str()?]);
-    // The copies are small without what every environment has.
-    let made = made
-        && run(
-            &making.join("bin/python"),
-            &["-m", "pip", "uninstall", "--quiet", "--yes", "setuptools", "pip"],
-        );
-    if made {
-        fs::write(making.join("pins.txt"), &wanted).ok()?;
-        let _ = fs::remove_dir_all(&folder);
-        let _ = fs::rename(&making, &folder);
+    let about = ["-c", "import sys; print(sys.version, sys.base_prefix)"];
+    let asked = Command::new(&python).args(about).stdin(Stdio::null()).output();
+    let mut of = asked.map(|asked| asked.stdout).unwrap_or_default();
+    of.extend(fs::read(&pins).ok()?);
+    let of = wellhead_core::Digest::sha256(&of).hex;
+    let data = Path::new(env!("CARGO_BIN_EXE_wellhead"))
+        .parent()?
+        .parent()?
+        .join("test-data");
+    // Named by what it is made of, so that one that was finished is never changed or removed while a test copies it.
+    let finished = data.join(format!("environment-{}", of.get(..16)?));
+    fs::create_dir_all(&data).ok()?;
+    // Each test may be a process of its own: the first one makes it, the others wait.
+    let lock = fs::File::create(data.join("environment.lock")).ok()?;
+    lock.lock().ok()?;
+    if finished.is_dir() {
+        return Some(finished);
     }
+    let making = data.join("environment-unfinished");
     let _ = fs::remove_dir_all(&making);
-    if !folder.join("pins.txt").is_file() {
-        eprintln!("skipped: no environment could be made, so its tests skip");
-        return None;
-    }
-    Some(folder)
+    let why = match fill(&making, &pins, &python) {
+        Ok(()) => match fs::rename(&making, &finished) {
+            Ok(()) => return Some(finished),
+            Err(e) => e.to_string(),
+        },
+        Err(why) => why,
+    };
+    let _ = fs::remove_dir_all(&making);
+    eprintln!("skipped: no environment could be made, so its tests skip: {why}");
+    None
+}
+
+/// Makes the environment in a new folder.
+fn fill(folder: &Path, pins: &Path, python: &OsStr) -> Result<(), String> {
+    let run = |program: &Path, args: &[&str]| {
+        let mut command = Command::new(program);
+        command.args(args).stdin(Stdio::null());
+        // What the machine sets for Python and pip must not decide what is made.
+        for (name, _) in std::env::vars_os() {
+            let shown = name.to_string_lossy();
+            let moves = [
+                "PIP_TARGET",
+                "PIP_PREFIX",
+                "PIP_ROOT",
+                "PIP_USER",
+                "PIP_NO_COMPILE",
+            ];
+            if shown.starts_with("PYTHON") || moves.contains(&&*shown) {
+                command.env_remove(&name);
+            }
+        }
+        let done = command.output();
+        let done = done.map_err(|e| e.to_string())?;
+        if done.status.success() {
+            return Ok(());
+        }
+        let told = String::from_utf8_lossy(&done.stderr);
+        Err(told
+            .lines()
+            .last()
+            .unwrap_or("it failed without a word")
+            .to_owned())
+    };
+    let text = |path: &Path| path.to_string_lossy().into_owned();
+    let (own, wheels, pins) = (folder.join("bin/python"), folder.join("wheels"), text(pins));
+    let pip = |verb: &[&str], more: &[&str]| {
+        let quiet = ["--quiet", "--disable-pip-version-check"];
+        run(&own, &[&["-m", "pip"], verb, &quiet, more].concat())
+    };
+    let from = [
+        "--no-deps",
+        "--only-binary",
+        ":all:",
+        "--require-hashes",
+        "-r",
+        &pins,
+    ];
+    run(Path::new(python), &["-m", "venv", &text(folder)])?;
+    pip(&["download"], &[&from[..], &["-d", &text(&wheels)]].concat())?;
+    let offline = ["--no-index", "--find-links", &text(&wheels)];
+    pip(&["install"], &[&from[..], &offline].concat())?;
+    // The copies are small without what every environment has.
+    pip(&["uninstall", "--yes"], &["setuptools", "pip"])
 }
 
 /// A copy of it.
@@ -88,7 +125,6 @@ impl Environment {
             .arg(project.path().join("venv"))
             .status();
         assert!(done.unwrap().success());
-        fs::remove_file(project.path().join("venv/pins.txt")).unwrap();
         fs::rename(project.path().join("venv/wheels"), project.path().join("wheels")).unwrap();
         let library = fs::read_dir(project.path().join("venv/lib"))
             .unwrap()
