@@ -88,8 +88,11 @@ pub(crate) fn is_project(address: &Address) -> bool {
     PROJECTS.iter().any(|p| rest.starts_with(p))
 }
 
+/// The host of the files of the public index.
+pub(crate) const PYPI_FILES: &str = "files.pythonhosted.org";
+
 /// Hosts of the public index itself: the index, its old name, and the files.
-pub(crate) const PYPI_HOSTS: &[&str] = &["pypi.org", "pypi.python.org", "files.pythonhosted.org"];
+pub(crate) const PYPI_HOSTS: &[&str] = &["pypi.org", "pypi.python.org", PYPI_FILES];
 
 /// Hosts whose channels are known by their names alone.
 pub(crate) const CHANNEL_HOSTS: &[&str] = &["conda.anaconda.org", "repo.anaconda.com", "anaconda.org"];

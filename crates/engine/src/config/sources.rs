@@ -65,7 +65,7 @@ impl SourceKind {
 pub const SOURCES_KEYS: &[(&str, &str)] = &[
     (
         "indexes",
-        "package indexes that may be asked: `https://pypi.org/simple`",
+        "package indexes that may be asked: `pypi`, or an address",
     ),
     (
         "channels",
@@ -139,8 +139,7 @@ impl Sources {
 impl Reader<'_> {
     pub(super) fn sources(&self, node: &Node, config: &mut Config) -> Result<(), ConfigError> {
         if !matches!(node.value, Value::Table(_)) {
-            let hint =
-                Some("write it as `[sources]` with `indexes = [\"https://pypi.org/simple\"]`".to_owned());
+            let hint = Some("write it as `[sources]` with `indexes = [\"pypi\"]`".to_owned());
             return Err(self.error(node.span.clone(), "`sources` is a table".to_owned(), hint));
         }
         let mut out = Sources::default();
@@ -206,10 +205,8 @@ mod tests {
 
     #[test]
     fn lists_are_read_and_what_is_not_named_is_not_restricted() {
-        let config = parse(
-            "[sources]\nindexes = [\"https://pypi.org/simple\"]\nhubs = []\ngit = \"github.com/acme\"\n",
-        )
-        .unwrap();
+        let config =
+            parse("[sources]\nindexes = [\"pypi\"]\nhubs = []\ngit = \"github.com/acme\"\n").unwrap();
         let sources = config.sources.unwrap();
         let rows: Vec<String> = sources
             .lists
@@ -219,10 +216,7 @@ mod tests {
                 format!("{} {}", l.kind.key(), entries.join(" "))
             })
             .collect();
-        assert_eq!(
-            rows,
-            ["indexes https://pypi.org/simple", "hubs ", "git github.com/acme"]
-        );
+        assert_eq!(rows, ["indexes pypi", "hubs ", "git github.com/acme"]);
         assert!(sources.list(super::SourceKind::Channel).is_none());
     }
 

@@ -1,6 +1,7 @@
 //! Whether findings say where a package is imported.
 
 use wellhead_engine::Options;
+use wellhead_packages::index::PUBLIC_INDEX;
 
 /// `reachability at: note` of the first finding about `torch`'s known flaw.
 fn told(files: &[(&str, &str)]) -> String {
@@ -86,9 +87,10 @@ fn a_finding_says_whether_and_where_its_package_is_imported() {
 fn what_comes_with_an_imported_package_is_reached_through_it() {
     let lock = "version = 1\nrequires-python = \">=3.10\"\n\n\
         [[package]]\nname = \"app\"\nversion = \"0\"\nsource = { virtual = \".\" }\ndependencies = [{ name = \"scikit-learn\" }]\n\n\
-        [[package]]\nname = \"scikit-learn\"\nversion = \"1.5.2\"\nsource = { registry = \"https://pypi.org/simple\" }\n\
+        [[package]]\nname = \"scikit-learn\"\nversion = \"1.5.2\"\nsource = { registry = \"{public}\" }\n\
         dependencies = [{ name = \"torch\" }]\n\n\
-        [[package]]\nname = \"torch\"\nversion = \"2.5.1\"\nsource = { registry = \"https://pypi.org/simple\" }\n";
+        [[package]]\nname = \"torch\"\nversion = \"2.5.1\"\nsource = { registry = \"{public}\" }\n"
+        .replace("{public}", PUBLIC_INDEX);
     let files: &[(&str, &[u8])] = &[
         ("uv.lock", lock.as_bytes()),
         ("a.py", b"from sklearn import svm\n"),

@@ -2,6 +2,7 @@
 
 use wellhead_core::{Location, Report, Span};
 use wellhead_engine::{Config, Options};
+use wellhead_packages::index::PUBLIC_INDEX;
 
 fn audit(policy: &str, files: &[(&str, &str)]) -> Report {
     let config = Config::parse("wellhead.toml", policy, &wellhead_rules::rules()).unwrap();
@@ -47,7 +48,7 @@ const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 
 #[test]
 fn everything_outside_of_its_list_is_told_at_its_place_and_at_the_list() {
-    let policy = "[sources]\nindexes = [\"https://pypi.org/simple\"]\nhubs = [\"hf://acme/*\"]\ngit = [\"github.com/acme\"]\nregistries = [\"docker.io/library\"]\nactions = [\"actions/*\"]\n";
+    let policy = "[sources]\nindexes = [\"pypi\"]\nhubs = [\"hf://acme/*\"]\ngit = [\"github.com/acme\"]\nregistries = [\"docker.io/library\"]\nactions = [\"actions/*\"]\n";
     let workflow = format!(
         "jobs:\n  a:\n    runs-on: x\n    container: ghcr.io/o/i:1\n    steps:\n      - uses: actions/checkout@{COMMIT}\n      - uses: evil/act@{COMMIT}\n      - run: hf download evil/bert --revision {COMMIT}\n"
     );
@@ -96,7 +97,9 @@ fn what_is_on_the_lists_is_silent() {
         &[
             (
                 "requirements.txt",
-                "--extra-index-url https://download.pytorch.org/whl/cu121\ntorch==2.9.0\nnumpy==2.1.0\nx @ git+ssh://git@github.com/acme/x.git@v1\ny @ https://files.pythonhosted.org/packages/y-1.0.tar.gz\n./local\n",
+                &format!(
+                    "--extra-index-url https://download.pytorch.org/whl/cu121\ntorch==2.9.0\nnumpy==2.1.0\nx @ git+ssh://git@github.com/acme/x.git@v1\ny @ {PUBLIC_INDEX}/y-1.0.tar.gz\n./local\n"
+                ),
             ),
             ("Dockerfile", "FROM python:3.12 AS a\nFROM a\n"),
             (
@@ -121,7 +124,9 @@ fn a_kind_without_a_list_is_not_restricted_and_an_empty_list_allows_nothing() {
     assert_eq!(told(&audit("[sources]\nhubs = []\n", &files)), "");
     assert_eq!(
         told(&audit("[sources]\nindexes = []\n", &files)),
-        "high `numpy` is taken from `https://pypi.org/simple`, which the policy does not allow @ requirements.txt:2 + wellhead.toml:2\nhigh an index is used that the policy does not allow: `https://wheels.any.example/simple` @ requirements.txt:1 + wellhead.toml:2"
+        format!(
+            "high `numpy` is taken from `{PUBLIC_INDEX}`, which the policy does not allow @ requirements.txt:2 + wellhead.toml:2\nhigh an index is used that the policy does not allow: `https://wheels.any.example/simple` @ requirements.txt:1 + wellhead.toml:2"
+        )
     );
 }
 
@@ -133,13 +138,10 @@ fn a_lock_of_many_packages_says_a_source_once() {
             "\n[[package]]\nname = \"{name}\"\nversion = \"1.0\"\nsource = {{ registry = \"https://pypi.evil.example/simple\" }}\n"
         ));
     }
-    let report = audit(
-        "[sources]\nindexes = [\"https://pypi.org/simple\"]\n",
-        &[("uv.lock", &lock)],
-    );
+    let report = audit("[sources]\nindexes = [\"pypi\"]\n", &[("uv.lock", &lock)]);
     assert_eq!(
         told(&report),
-        "high `a` and 2 more packages are taken from `https://pypi.evil.example/simple`, which the policy does not allow @ uv.lock:4 + wellhead.toml:2\nlow nothing comes from `https://pypi.org/simple`, which the policy allows @ wellhead.toml:2"
+        "high `a` and 2 more packages are taken from `https://pypi.evil.example/simple`, which the policy does not allow @ uv.lock:4 + wellhead.toml:2\nlow nothing comes from `pypi`, which the policy allows @ wellhead.toml:2"
     );
 }
 
@@ -193,7 +195,7 @@ fn an_internal_package_is_proved_or_somebody_else_could_supply_it() {
         (
             "a lock that names the public one",
             "uv.lock",
-            "version = 1\n[[package]]\nname = \"acme-core\"\nversion = \"1.0\"\nsource = { registry = \"https://pypi.org/simple\" }\n".into(),
+            format!("version = 1\n[[package]]\nname = \"acme-core\"\nversion = \"1.0\"\nsource = {{ registry = \"{PUBLIC_INDEX}\" }}\n"),
             "critical",
         ),
         ("a command", "Dockerfile", "FROM scratch\nRUN pip install --extra-index-url https://pypi.acme.example/simple acme-core==1.0\n".into(), "critical"),

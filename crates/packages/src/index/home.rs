@@ -206,30 +206,18 @@ mod tests {
             Place::of_hub,
             Place::of_image,
         );
+        let slash = format!("{}/", well_known::PYPI);
+        let plain = well_known::PYPI.replace("https:", "http:");
+        let file = format!("https://{}/packages/a.whl", well_known::PYPI_FILES);
         for (read, pattern, place, covers) in [
-            (
-                address,
-                "https://pypi.org/simple",
-                "https://pypi.org/simple/",
-                true,
-            ),
-            (address, "pypi", "https://pypi.org/simple", true),
-            (
-                address,
-                "https://pypi.org/simple",
-                "https://files.pythonhosted.org/packages/a.whl",
-                true,
-            ),
-            (
-                address,
-                "https://pypi.org/simple",
-                "http://pypi.org/simple",
-                false,
-            ),
+            (address, well_known::PYPI, slash.as_str(), true),
+            (address, "pypi", well_known::PYPI, true),
+            (address, well_known::PYPI, file.as_str(), true),
+            (address, well_known::PYPI, plain.as_str(), false),
             (
                 address,
                 "pypi.acme.example",
-                "https://pypi.acme.example/root/simple",
+                "https://pypi.acme.example/team/simple",
                 true,
             ),
             (

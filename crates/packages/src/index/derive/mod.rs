@@ -4,7 +4,7 @@
 //! version wins; a source of a later rank is asked only when those before it had nothing ([`Passing`]). Who could change
 //! what installs is then one question to all managers: is there a source in other hands at the same rank or an earlier
 //! one? What each manager does is written in a file of its own, and proved against the real clients in
-//! `crates/cli/tests/cli/clients.rs`.
+//! `crates/packages/tests/it/clients`.
 
 mod conda;
 mod locks;

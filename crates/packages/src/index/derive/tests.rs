@@ -197,12 +197,14 @@ fn pixi_is_strict_and_takes_wheels_as_uv_does() {
     };
     let unsafe_ = file("channel-priority = 'disabled'") + "index-strategy = 'unsafe-best-match'\n";
     insta::assert_snapshot!(
-        [derived(&[("pixi.toml", &file(""))]), derived(&[("pixi.toml", &unsafe_)])].join("\n"),
+        [derived(&[("pixi.toml", &file(""))]), derived(&[("pixi.toml", &unsafe_)])]
+            .join("\n")
+            .replace(well_known::PYPI, "{public}"),
         @"
     pixi acme-core: asked: `https://conda.acme.example/main`, then `https://conda.anaconda.org/conda-forge`; the first that knows the name is the only one; no hash says which file is meant
-    pixi acme-util: asked: `https://pypi.acme.example/simple`, then `https://pypi.org/simple`; the first that knows the name is the only one; no hash says which file is meant
+    pixi acme-util: asked: `https://pypi.acme.example/simple`, then `{public}`; the first that knows the name is the only one; no hash says which file is meant
     pixi acme-core: PublicAndPrivate; asked: `https://conda.acme.example/main` and `https://conda.anaconda.org/conda-forge`; the best version of all wins; no hash says which file is meant
-    pixi acme-util: PublicAndPrivate; asked: `https://pypi.acme.example/simple` and `https://pypi.org/simple`; the best version of all wins; no hash says which file is meant
+    pixi acme-util: PublicAndPrivate; asked: `https://pypi.acme.example/simple` and `{public}`; the best version of all wins; no hash says which file is meant
     "
     );
 }

@@ -17,7 +17,7 @@ use std::{
 use wellhead_core::{ArtifactPath, Budget};
 use wellhead_packages::{
     Derivation, Project, identify_manifest,
-    index::{DecidedBy, Manager},
+    index::{Address, DecidedBy, Manager, PUBLIC_INDEX},
     manifest::{Spoken, read_installs},
     read_manifest,
 };
@@ -25,7 +25,7 @@ use wellhead_packages::{
 /// What the addresses of a case are in the model.
 const MODEL: &[(&str, &str)] = &[
     ("{i}", "https://pypi.acme.example/simple"),
-    ("{p}", "https://pypi.org/simple"),
+    ("{p}", PUBLIC_INDEX),
     ("{closed}", "https://closed.acme.example/simple"),
     ("{links}", "https://links.acme.example/"),
     ("{files}", "https://pypi.acme.example/files"),
@@ -322,7 +322,7 @@ fn predicted(case: &Case) -> (Taken, bool, String) {
     };
     let is = |host: &str| d.sources.iter().any(|s| s.address.host == host);
     let (public, internal) = (
-        is("pypi.org"),
+        is(&Address::new(PUBLIC_INDEX).host),
         is("pypi.acme.example") || is("links.acme.example"),
     );
     let conditional = d.exposed.is_some_and(|c| c.only_without_fit);
