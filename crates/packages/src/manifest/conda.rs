@@ -66,7 +66,12 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn channels(&mut self, root: &Node) {
-        let listed = root.get("channels").map(Node::items).unwrap_or_default();
+        let listed = root.get("channels");
+        if listed.is_some_and(|l| !matches!(l.value, Value::Array(_) | Value::Null)) {
+            let at = self.document.at(listed.unwrap_or(root).span.clone(), "");
+            problem(&mut self.out, at, "`channels` is no list");
+        }
+        let listed = listed.map(Node::items).unwrap_or_default();
         for (i, node) in listed.iter().enumerate() {
             let Some(name) = node.as_text() else {
                 let at = self.document.at(node.span.clone(), "");

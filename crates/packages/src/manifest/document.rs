@@ -2,8 +2,12 @@
 
 use super::{Manifest, ManifestKind, Problem};
 use crate::index::{Masked, mask};
-use std::{borrow::Cow, ops::Range};
-use wellhead_core::{ArtifactPath, Budget, Lines, Location, Outcome, escape};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+};
+use wellhead_core::{ArtifactPath, Budget, Lines, Location, Outcome, code, escape};
 use wellhead_formats::text::{Entry, Node, json, toml, yaml};
 
 /// The syntaxes of structured files.
@@ -81,6 +85,7 @@ impl<'a> Document<'a> {
                     let at = document.at(secret.clone(), "a password in plain text");
                     manifest.indexes.credentials.push(at);
                 }
+                document.doubled(&mut manifest, budget);
                 Ok((document, manifest))
             }
             Err(e) => {
@@ -92,6 +97,37 @@ impl<'a> Document<'a> {
                 }
                 Err(Box::new(manifest))
             }
+        }
+    }
+
+    /// Says of keys that stand twice in one table: some loaders refuse that, others take the first or the last. TOML does
+    /// not parse with them.
+    fn doubled(&self, out: &mut Manifest, budget: &mut Budget) {
+        let mut doubled: BTreeMap<usize, &Entry> = BTreeMap::new();
+        let mut nodes = 0_u64;
+        self.root.walk(&mut |node| {
+            let mut seen = BTreeSet::new();
+            nodes = nodes.saturating_add(1);
+            for entry in node.entries() {
+                // What a merge key brings in stands elsewhere, and the table's own entry counts.
+                let own = node.span.start <= entry.key_span.start && entry.key_span.end <= node.span.end;
+                if own && !seen.insert(entry.key.as_str()) {
+                    doubled.insert(entry.key_span.start, entry);
+                }
+            }
+        });
+        if budget.steps(nodes).is_err() {
+            return;
+        }
+        for entry in doubled.values() {
+            if !paid(out, budget, || self.entry(entry, "")) {
+                return;
+            }
+            let message = format!(
+                "the key {} stands there twice, and loaders take one or the other",
+                code(&entry.key)
+            );
+            problem(out, self.entry(entry, "the second time"), message);
         }
     }
 

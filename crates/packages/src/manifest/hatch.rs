@@ -4,6 +4,7 @@ use super::{
     Manifest, ManifestKind, Scope,
     document::{Document, paid, problem},
     parts::spoken,
+    shape,
 };
 use wellhead_core::{ArtifactPath, Budget};
 use wellhead_formats::text::Node;
@@ -24,7 +25,11 @@ pub(super) fn read_tables(
     budget: &mut Budget,
 ) -> Manifest {
     let mut lists: Vec<(Option<&Node>, bool)> = Vec::new();
+    shape::tables(document, root, &[&["envs"], &["build"]], &mut out);
     for environment in root.get("envs").map(Node::entries).unwrap_or_default() {
+        if !shape::is_table(document, &environment.node, &environment.key, &mut out) {
+            continue;
+        }
         for key in ["dependencies", "extra-dependencies"] {
             lists.push((environment.node.get(key), true));
         }
@@ -38,6 +43,9 @@ pub(super) fn read_tables(
     }
     for (list, direct) in lists {
         out.begin(if direct { Scope::Separate } else { Scope::Build });
+        if list.is_some_and(|list| !shape::is_list(document, list, &mut out)) {
+            continue;
+        }
         for item in list.map(Node::items).unwrap_or_default() {
             let at = document.at(item.span.clone(), "");
             if !paid(&mut out, budget, || at.clone()) {

@@ -36,7 +36,12 @@ pub fn identify_manifest(path: &str, text: &str) -> Option<ManifestKind> {
     let stem = name
         .strip_suffix(".txt")
         .or_else(|| name.strip_suffix(".in"))
-        .or_else(|| name.strip_suffix(".pip"))?;
+        .or_else(|| name.strip_suffix(".pip"))
+        // Rye writes `requirements.lock` and `requirements-dev.lock`.
+        .or_else(|| {
+            name.strip_suffix(".lock")
+                .filter(|s| s.starts_with("requirements"))
+        })?;
     let words = |word: &str| stem.split(['-', '_', '.', ' ']).any(|w| w == word);
     if words("constraints") || words("constraint") {
         return Some(ManifestKind::Constraints);
@@ -57,9 +62,7 @@ fn by_extension(name: &str, text: &str) -> Option<ManifestKind> {
         // `uv lock --script train.py` writes `train.py.lock`.
         "lock" if stem.ends_with(".py") => Some(ManifestKind::UvLock),
         "txt" | "lock" | "conda" if conda_explicit::is_one(text) => Some(ManifestKind::CondaExplicit),
-        "yml" | "yaml" if stem.ends_with("conda-lock") && has_key(text, "package") => {
-            Some(ManifestKind::CondaLock)
-        }
+        "yml" | "yaml" if stem.ends_with("conda-lock") => Some(ManifestKind::CondaLock),
         "yml" | "yaml" if is_environment(stem, text) => Some(ManifestKind::CondaEnvironment),
         _ => None,
     }
@@ -114,6 +117,8 @@ mod tests {
             ("a/requirements-dev.txt", Some(K::Requirements)),
             ("dev_requirements.txt", Some(K::Requirements)),
             ("requirements.in", Some(K::Requirements)),
+            ("requirements.lock", Some(K::Requirements)),
+            ("requirements-dev.lock", Some(K::Requirements)),
             ("requirements/base.txt", Some(K::Requirements)),
             ("Requirements.TXT", Some(K::Requirements)),
             ("constraints.txt", Some(K::Constraints)),

@@ -82,14 +82,23 @@ fn read(
         .map(Node::entries)
         .unwrap_or_default();
     let old: BTreeMap<&str, &Node> = old.iter().map(|e| (e.key.as_str(), &e.node)).collect();
-    match root.get(key).map(|n| &n.value) {
+    // Until version 0.4 uv had another word for it.
+    let listed = root.get(key).or_else(|| {
+        (kind == ManifestKind::UvLock)
+            .then(|| root.get("distribution"))
+            .flatten()
+    });
+    match listed.map(|n| &n.value) {
         None | Some(Value::Array(_)) => {}
         Some(_) => {
             let at = document.at(root.span.clone(), "");
             problem(&mut manifest, at, format!("`{key}` is no list of packages"));
         }
     }
-    for table in root.get(key).map(Node::items).unwrap_or_default() {
+    if let Some(missing) = always(kind).iter().find(|key| root.get(key).is_none()) {
+        cut_off(&document, missing, &mut manifest);
+    }
+    for table in listed.map(Node::items).unwrap_or_default() {
         if !paid(&mut manifest, budget, || document.at(table.span.clone(), "")) {
             break;
         }
@@ -100,6 +109,27 @@ fn read(
         }
     }
     finish(packages, manifest)
+}
+
+/// What every lock of a kind has, also one without a package. Poetry writes it last, and where it is missing the end of
+/// the file is.
+fn always(kind: ManifestKind) -> &'static [&'static str] {
+    match kind {
+        ManifestKind::UvLock => &["version"],
+        ManifestKind::Pylock => &["lock-version", "packages"],
+        _ => &["metadata"],
+    }
+}
+
+/// Says that a lock lacks what every one of its kind has.
+pub(super) fn cut_off(document: &Document<'_>, missing: &str, out: &mut Manifest) {
+    let end = document.text().trim_end().len();
+    let at = document.at(end..end, "the end of the file");
+    problem(
+        out,
+        at,
+        format!("there is no `{missing}`, so this is no whole lock and packages may be missing"),
+    );
 }
 
 /// Joins the packages to their parents and takes out the project itself.
@@ -238,9 +268,15 @@ fn uv_package(table: &Node, _: &BTreeMap<&str, &Node>, at: Location) -> Option<L
         path: escape(path),
         editable,
     };
+    // Before the tables, one text said both kind and address: `registry+https://…`.
+    let old = source
+        .and_then(Node::as_str)
+        .and_then(|s| s.split_once('+'))
+        .unwrap_or_default();
+    let text = |key: &str| text(key).or_else(|| (old.0 == key).then_some(old.1));
     let found = if let Some(git) = text("git") {
         git_source(git)
-    } else if let Some(url) = text("url") {
+    } else if let Some(url) = text("url").or_else(|| text("direct")) {
         Source::Url {
             url: Address::new(url).shown,
         }

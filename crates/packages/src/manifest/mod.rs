@@ -28,6 +28,7 @@ mod requirement;
 mod requirements;
 mod script;
 mod setuptools;
+mod shape;
 mod source;
 
 pub use bom::{identify_bom, read_bom};

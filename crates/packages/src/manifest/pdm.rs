@@ -6,7 +6,7 @@
 use super::{
     Manifest, ManifestKind,
     document::{Document, paid, problem, shown},
-    lock::{Locked, finish, locked},
+    lock::{Locked, cut_off, finish, locked},
     parts::apply_source,
     requirement::Requirement,
 };
@@ -28,6 +28,9 @@ pub(super) fn read(artifact: &ArtifactPath, text: &str, budget: &mut Budget) -> 
     {
         let at = document.at(root.span.clone(), "");
         problem(&mut manifest, at, "`package` is no list of packages");
+    }
+    if root.get("metadata").is_none() {
+        cut_off(&document, "metadata", &mut manifest);
     }
     // Before version 4 the files stood in a table of their own, by `name version`.
     let old = root

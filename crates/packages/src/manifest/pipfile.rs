@@ -5,6 +5,7 @@
 use super::{
     Manifest, ManifestKind,
     document::{Document, Syntax, paid, problem, shown},
+    lock::cut_off,
     parts::{apply_source, bare, set_specifiers, unauditable},
     requirement::specifiers,
 };
@@ -77,6 +78,9 @@ pub(super) fn read_lock(artifact: &ArtifactPath, text: &str, budget: &mut Budget
     if !matches!(root.value, Value::Table(_)) {
         let at = document.at(root.span.clone(), "");
         problem(&mut manifest, at, "no table of packages");
+    }
+    if matches!(&root.value, Value::Table(entries) if entries.iter().all(|e| e.key != "_meta")) {
+        cut_off(&document, "_meta", &mut manifest);
     }
     sources(&document, root.path(&["_meta", "sources"]), false, &mut manifest);
     for category in root.entries().iter().filter(|e| e.key != "_meta") {

@@ -6,6 +6,7 @@ use super::{
     matchspec::{Versions, channel, set_versions, versions},
     parts::{apply_source, bare, bare_conda, set_specifiers},
     requirement::specifiers,
+    shape,
 };
 use crate::index::{Address, pixi::pixi_settings};
 use wellhead_core::{ArtifactPath, Budget, Source, code};
@@ -39,6 +40,7 @@ pub(super) fn read_tables(
     reader.out.begin(Scope::Pixi);
     reader.tables(root);
     reader.out.begin(Scope::PixiFeature);
+    shape::tables(document, root, &[&["feature"]], &mut reader.out);
     for feature in root.get("feature").map(Node::entries).unwrap_or_default() {
         reader.tables(&feature.node);
     }
@@ -49,6 +51,24 @@ pub(super) fn read_tables(
     reader.out
 }
 
+/// Tables of packages that come from channels.
+const CONDA: &[&str] = &[
+    "dependencies",
+    "host-dependencies",
+    "build-dependencies",
+    "run-dependencies",
+];
+
+/// What must be a table where it is there.
+const PARTS: &[&[&str]] = &[
+    &["dependencies"],
+    &["host-dependencies"],
+    &["build-dependencies"],
+    &["run-dependencies"],
+    &["pypi-dependencies"],
+    &["target"],
+];
+
 struct Reader<'a, 'b> {
     document: &'a Document<'a>,
     out: Manifest,
@@ -58,10 +78,18 @@ struct Reader<'a, 'b> {
 impl Reader<'_, '_> {
     /// The tables of a project, a feature or a platform.
     fn tables(&mut self, root: &Node) {
+        if !shape::is_table(self.document, root, "what is declared here", &mut self.out) {
+            return;
+        }
+        shape::tables(self.document, root, PARTS, &mut self.out);
         self.packages(root);
         self.options(root.get("pypi-options"));
         for target in root.get("target").map(Node::entries).unwrap_or_default() {
+            if !shape::is_table(self.document, &target.node, &target.key, &mut self.out) {
+                continue;
+            }
             let before = self.out.components.len();
+            shape::tables(self.document, &target.node, PARTS, &mut self.out);
             self.packages(&target.node);
             for component in self.out.components.iter_mut().skip(before) {
                 component.marker = Some(wellhead_core::escape(&target.key));
@@ -70,12 +98,7 @@ impl Reader<'_, '_> {
     }
 
     fn packages(&mut self, root: &Node) {
-        for key in [
-            "dependencies",
-            "host-dependencies",
-            "build-dependencies",
-            "run-dependencies",
-        ] {
+        for key in CONDA {
             for entry in root.get(key).map(Node::entries).unwrap_or_default() {
                 if !paid(&mut self.out, self.budget, || self.document.entry(entry, "")) {
                     return;

@@ -9,6 +9,7 @@ use super::{
     poetry::{Constraint, constraint},
     requirement::{Requirement, specifiers},
     requirements::from_requirement,
+    shape,
 };
 use crate::{
     index::{Address, IndexEntry, IndexRole, Manager, SourceFilter, uv::uv_settings},
@@ -29,6 +30,7 @@ pub fn read_pyproject(artifact: &ArtifactPath, text: &str, budget: &mut Budget) 
         out: manifest,
         budget,
     };
+    shape::tables(&document, &document.root, shape::PYPROJECT, &mut reader.out);
     reader.project();
     if let Err(e) = reader.budget.steps(text.len() as u64) {
         reader.out.outcome = Outcome::Partly { why: e.to_string() };
@@ -142,6 +144,15 @@ impl<'a> Reader<'a, '_> {
         self.list(self.get(&["tool", "uv", "dev-dependencies"]));
         // These install nothing by themselves.
         let before = self.out.components.len();
+        self.out.begin(Scope::Build);
+        for package in self.entries(&["tool", "uv", "extra-build-dependencies"]) {
+            for item in package.node.items() {
+                // `{requirement = "torch", match-runtime = true}` is the long way to say it.
+                if !self.list_item(item.get("requirement").unwrap_or(item)) {
+                    return;
+                }
+            }
+        }
         for (key, scope) in [
             ("constraint-dependencies", Scope::Constraint),
             ("build-constraint-dependencies", Scope::Build),
@@ -243,34 +254,44 @@ impl<'a> Reader<'a, '_> {
     }
 
     fn list(&mut self, list: Option<&Node>) {
+        if list.is_some_and(|list| !shape::is_list(self.document, list, &mut self.out)) {
+            return;
+        }
         for item in list.map(Node::items).unwrap_or_default() {
-            let at = self.document.at(item.span.clone(), "");
-            if !paid(&mut self.out, self.budget, || at.clone()) {
+            if !self.list_item(item) {
                 return;
             }
-            match &item.value {
-                // PDM's groups may hold what only a command line can say.
-                Value::String(text) if text.trim_start().starts_with("-e ") => match spoken(text, at.clone())
-                {
-                    Ok(component) => self.out.components.push(component),
-                    Err(message) => problem(&mut self.out, at, message),
-                },
-                Value::String(text) => match Requirement::parse(text) {
-                    Ok(r) => {
-                        let mut component = from_requirement(&r, at);
-                        component.direct = Some(true);
-                        self.out.components.push(component);
-                    }
-                    Err(why) => {
-                        let message = format!("{} is no requirement: {why}", code(text));
-                        problem(&mut self.out, at, message);
-                    }
-                },
-                // `{include-group = "test"}`: the group is read where it stands.
-                Value::Table(_) if item.get("include-group").is_some() => {}
-                _ => problem(&mut self.out, at, "neither a requirement nor an `include-group`"),
-            }
         }
+    }
+
+    /// Reads one entry of a list; `false` where the budget is at its end.
+    fn list_item(&mut self, item: &Node) -> bool {
+        let at = self.document.at(item.span.clone(), "");
+        if !paid(&mut self.out, self.budget, || at.clone()) {
+            return false;
+        }
+        match &item.value {
+            // PDM's groups may hold what only a command line can say.
+            Value::String(text) if text.trim_start().starts_with("-e ") => match spoken(text, at.clone()) {
+                Ok(component) => self.out.components.push(component),
+                Err(message) => problem(&mut self.out, at, message),
+            },
+            Value::String(text) => match Requirement::parse(text) {
+                Ok(r) => {
+                    let mut component = from_requirement(&r, at);
+                    component.direct = Some(true);
+                    self.out.components.push(component);
+                }
+                Err(why) => {
+                    let message = format!("{} is no requirement: {why}", code(text));
+                    problem(&mut self.out, at, message);
+                }
+            },
+            // `{include-group = "test"}`: the group is read where it stands.
+            Value::Table(_) if item.get("include-group").is_some() => {}
+            _ => problem(&mut self.out, at, "neither a requirement nor an `include-group`"),
+        }
+        true
     }
 
     fn poetry(&mut self) {
@@ -282,7 +303,12 @@ impl<'a> Reader<'a, '_> {
             ),
         ];
         for group in self.entries(&["tool", "poetry", "group"]) {
+            if !shape::is_table(self.document, &group.node, &group.key, &mut self.out) {
+                continue;
+            }
             let table = group.node.get("dependencies");
+            let listed = |t: &&Node| shape::is_table(self.document, t, "dependencies", &mut self.out);
+            let table = table.filter(listed);
             tables.push((Scope::Optional, table.map(Node::entries).unwrap_or_default()));
         }
         for (scope, entries) in tables {
