@@ -53,7 +53,11 @@ pub(crate) fn run(args: &ServeOsv, global: &Global, environment: &Environment) -
     let stop = Stop::default();
     let ender = stop.clone();
     audit::at_interrupt(move || ender.now());
-    wellhead_server::serve(listener, Arc::new(osv), ServerLimits::default(), &stop)
+    let limits = ServerLimits {
+        any_host: args.allow_remote,
+        ..ServerLimits::default()
+    };
+    wellhead_server::serve(listener, Arc::new(osv), limits, &stop)
         .map_err(|e| Failure::new(format!("the server failed: {e}")))?;
     Ok(Exit::Passed)
 }

@@ -34,7 +34,7 @@ impl Answer {
         // The numbers of gRPC, which OSV's interface is made of.
         let code = match status {
             404 => 5,
-            400 | 405 | 411 | 413 => 3,
+            400 | 405 | 411 | 413 | 421 => 3,
             408 => 4,
             503 => 14,
             _ => 13,

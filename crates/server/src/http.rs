@@ -2,6 +2,7 @@
 
 use crate::{
     answer::{Answer, Question, Service},
+    host,
     patience::Patient,
 };
 use http_body_util::{BodyExt as _, Full, Limited};
@@ -36,6 +37,9 @@ pub struct ServerLimits {
     pub reading: Duration,
     /// How long answers that are under way get when the server ends.
     pub ending: Duration,
+    /// Whether clients may call the server by any name. A page in a browser on this machine can have a name of its own
+    /// resolve to this machine and then reads what is answered to it, so only the machine's own names are answered else.
+    pub any_host: bool,
 }
 
 impl Default for ServerLimits {
@@ -47,6 +51,7 @@ impl Default for ServerLimits {
             question: Duration::from_secs(15),
             reading: Duration::from_secs(15),
             ending: Duration::from_secs(5),
+            any_host: false,
         }
     }
 }
@@ -161,6 +166,10 @@ async fn answered<S: Service>(
     limits: Arc<ServerLimits>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let (head, body) = request.into_parts();
+    if !limits.any_host && !host::is_own(&head) {
+        let refusal = Answer::refusal(421, "the server answers only to the names of this machine");
+        return Ok(response(&refusal, true));
+    }
     if body.size_hint().lower() > limits.body as u64 {
         return Ok(response(&too_large(&limits), true));
     }

@@ -22,6 +22,7 @@
 )]
 
 mod answer;
+mod host;
 mod http;
 mod listen;
 pub mod osv;

@@ -56,13 +56,11 @@ struct Batch {
     queries: Vec<Query>,
 }
 
-/// What is asked of the database.
+/// What is asked of the database: one package, by its normal name, in one version or in all.
 #[derive(Debug, PartialEq, Eq)]
-enum Wanted {
-    /// One package, by its normal name, in one version or in all.
-    Package { name: String, version: Option<String> },
-    /// Nothing that the database could know, and why.
-    Nothing { why: &'static str },
+struct Wanted {
+    name: String,
+    version: Option<String>,
 }
 
 impl Osv {
@@ -78,23 +76,17 @@ impl Osv {
 
     fn query(&self, body: &[u8], budget: &mut Budget) -> Result<Answer, Answer> {
         let query: Query = parse(body)?;
-        match wanted(&query).map_err(|why| Answer::refusal(400, &format!("Invalid query: {why}")))? {
-            Wanted::Nothing { why } => {
-                let body = serde_json::json!({"vulns": [], "reason": why});
-                Ok(Answer::ok(body.to_string()))
-            }
-            Wanted::Package { name, version } => {
-                let mut records = Vec::new();
-                for id in self.ids(&name, version.as_deref(), budget)? {
-                    records.extend(self.record(&id, budget)?);
-                }
-                Ok(Answer::ok(if records.is_empty() {
-                    "{}".to_owned()
-                } else {
-                    format!("{{\"vulns\":[{}]}}", records.join(","))
-                }))
-            }
+        let Wanted { name, version } =
+            wanted(&query).map_err(|why| Answer::refusal(400, &format!("Invalid query: {why}")))?;
+        let mut records = Vec::new();
+        for id in self.ids(&name, version.as_deref(), budget)? {
+            records.push(self.known(&id, budget)?);
         }
+        Ok(Answer::ok(if records.is_empty() {
+            "{}".to_owned()
+        } else {
+            format!("{{\"vulns\":[{}]}}", records.join(","))
+        }))
     }
 
     fn batch(&self, body: &[u8], budget: &mut Budget) -> Result<Answer, Answer> {
@@ -105,34 +97,40 @@ impl Osv {
         }
         let mut results: Vec<Value> = Vec::new();
         for (i, query) in batch.queries.iter().enumerate() {
-            let wanted =
+            let Wanted { name, version } =
                 wanted(query).map_err(|why| Answer::refusal(400, &format!("Invalid query {i}: {why}")))?;
-            results.push(match wanted {
-                Wanted::Nothing { why } => serde_json::json!({"reason": why}),
-                Wanted::Package { name, version } => {
-                    let mut short = Vec::new();
-                    for id in self.ids(&name, version.as_deref(), budget)? {
-                        let modified = self.modified(&id, budget)?;
-                        short.push(serde_json::json!({"id": id, "modified": modified}));
-                    }
-                    if short.is_empty() {
-                        serde_json::json!({})
-                    } else {
-                        serde_json::json!({ "vulns": short })
-                    }
-                }
+            let mut short = Vec::new();
+            for id in self.ids(&name, version.as_deref(), budget)? {
+                let modified = self.modified(&id, budget)?;
+                short.push(serde_json::json!({"id": id, "modified": modified}));
+            }
+            results.push(if short.is_empty() {
+                serde_json::json!({})
+            } else {
+                serde_json::json!({ "vulns": short })
             });
         }
         Ok(Answer::ok(serde_json::json!({ "results": results }).to_string()))
     }
 
-    fn modified(&self, id: &str, budget: &mut Budget) -> Result<Option<String>, Answer> {
+    fn modified(&self, id: &str, budget: &mut Budget) -> Result<String, Answer> {
         #[derive(Deserialize)]
         struct Modified {
             modified: String,
         }
-        let record = self.record(id, budget)?;
-        Ok(record.and_then(|r| Some(serde_json::from_str::<Modified>(&r).ok()?.modified)))
+        let record: Modified = serde_json::from_str(&self.known(id, budget)?)
+            .map_err(|e| Answer::refusal(500, &format!("the record {id} is damaged: {e}")))?;
+        Ok(record.modified)
+    }
+
+    /// A record that applies. Were one that is not there left out, the answer would be "clean".
+    fn known(&self, id: &str, budget: &mut Budget) -> Result<String, Answer> {
+        self.record(id, budget)?.ok_or_else(|| {
+            Answer::refusal(
+                500,
+                &format!("{id} applies and its record is not there: import the advisories again"),
+            )
+        })
     }
 
     fn vulnerability(&self, id: &str, budget: &mut Budget) -> Result<Answer, Answer> {
@@ -252,9 +250,7 @@ fn wanted(query: &Query) -> Result<Wanted, String> {
         if version.is_some() {
             return refuse("`commit` and `version` exclude each other");
         }
-        return Ok(Wanted::Nothing {
-            why: "commits are not known here: the database holds versions of packages",
-        });
+        return refuse("commits are not known here: the database holds versions of packages");
     }
     let (name, ecosystem) = match (purl, name) {
         (Some(_), Some(_)) => return refuse("`name` and `purl` exclude each other"),
@@ -288,7 +284,7 @@ fn wanted(query: &Query) -> Result<Wanted, String> {
     if name.len() > MAX_TEXT || version.as_ref().is_some_and(|v| v.len() > MAX_TEXT) {
         return refuse("no package has so long a name or version");
     }
-    Ok(Wanted::Package {
+    Ok(Wanted {
         name: normalise(&name),
         version,
     })
@@ -481,8 +477,7 @@ mod tests {
                 "POST",
                 "/v1/querybatch",
                 r#"{"queries": [{"package": {"name": "some-thing", "ecosystem": "PyPI"}, "version": "1.0"},
-                               {"package": {"name": "none", "ecosystem": "PyPI"}, "version": "1.0"},
-                               {"commit": "68"}]}"#,
+                               {"package": {"name": "none", "ecosystem": "PyPI"}, "version": "1.0"}]}"#,
             ),
             ("POST", "/v1/querybatch", r#"{"queries": [{"commit": "68"}, {}]}"#),
             ("POST", "/v1/querybatch", r#"{"queries": {}}"#),
@@ -514,7 +509,7 @@ mod tests {
         POST /v1/query {"package": {"name": "litellm", "ecosystem": "PyPI"}, "version": "1.82.8"}
             200 {"vulns":["CVE-2026-42208","MAL-2026-2144"]}
         POST /v1/query {"commit": "6879efc2c1596d11a6a6ad296f80063b558d5e0f"}
-            200 {"reason":"commits are not known here: the database holds versions of packages","vulns":[]}
+            400 {"code":3,"message":"Invalid query: commits are not known here: the database holds versions of packages"}
         POST /v1/query {"commit": "68", "version": "1"}
             400 {"code":3,"message":"Invalid query: `commit` and `version` exclude each other"}
         POST /v1/query {"package": {"purl": "pkg:pypi/a@1"}, "version": "1"}
@@ -547,13 +542,30 @@ mod tests {
             404 {"code":5,"message":"Not Found"}
         POST /v1/querybatch {"queries": []}
             200 {"results":[]}
-        POST /v1/querybatch {"queries": [{"package": {"name": "some-thing", "ecosystem": "PyPI"}, "version": "1.0"}, {"package": {"name": "none", "ecosystem": "PyPI"}, "version": "1.0"}, {"commit": "68"}]}
-            200 {"results":[{"vulns":[{"id":"PYSEC-2024-1","modified":"2024-02-01T00:00:00Z"}]},{},{"reason":"commits are not known here: the database holds versions of packages"}]}
+        POST /v1/querybatch {"queries": [{"package": {"name": "some-thing", "ecosystem": "PyPI"}, "version": "1.0"}, {"package": {"name": "none", "ecosystem": "PyPI"}, "version": "1.0"}]}
+            200 {"results":[{"vulns":[{"id":"PYSEC-2024-1","modified":"2024-02-01T00:00:00Z"}]},{}]}
         POST /v1/querybatch {"queries": [{"commit": "68"}, {}]}
-            400 {"code":3,"message":"Invalid query 1: no package is named"}
+            400 {"code":3,"message":"Invalid query 0: commits are not known here: the database holds versions of packages"}
         POST /v1/querybatch {"queries": {}}
             400 {"code":3,"message":"Invalid query: invalid type: map, expected a sequence at line 1 column 12"}
         "#);
+    }
+
+    /// An advisory that is left out of an answer reads as "clean".
+    #[test]
+    fn a_record_that_is_missing_is_never_left_out() {
+        let mut budget = Budget::default();
+        let (bytes, _) = build("2024-02-02", RECORDS, &mut budget).unwrap();
+        let database = Database::open(&Blob::from_bytes(bytes), &mut budget).unwrap();
+        let digest = database.info().digest;
+        let records = build_records(&digest, [RECORDS[1].1], &mut budget).unwrap();
+        let records = Records::open(&Blob::from_bytes(records), &digest, &mut budget).unwrap();
+        let osv = Osv::new(database, records);
+        let query = r#"{"package": {"name": "some-thing", "ecosystem": "PyPI"}, "version": "1.0"}"#;
+        let says = r#"500 {"code":13,"message":"PYSEC-2024-1 applies and its record is not there: import the advisories again"}"#;
+        assert_eq!(asked(&osv, "POST", "/v1/query", query), says);
+        let batch = format!(r#"{{"queries": [{query}]}}"#);
+        assert_eq!(asked(&osv, "POST", "/v1/querybatch", &batch), says);
     }
 
     #[test]

@@ -61,7 +61,7 @@ impl Server {
         let mut stream = TcpStream::connect(self.url.trim_start_matches("http://")).unwrap();
         write!(
             stream,
-            "GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+            "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
         )
         .unwrap();
         let mut out = String::new();

@@ -51,6 +51,7 @@ impl Server {
             question: Duration::from_millis(300),
             reading: Duration::from_millis(300),
             ending: Duration::from_secs(20),
+            any_host: false,
         };
         let thread = std::thread::spawn(move || {
             let echo = Echo {
@@ -83,7 +84,7 @@ impl Server {
 
     /// The server still answers.
     fn lives(&self) -> bool {
-        let answer = self.ask(b"GET /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+        let answer = self.ask(b"GET /x HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
         answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("GET 0")
     }
 }
@@ -119,8 +120,8 @@ fn status(answer: &str) -> &str {
 #[test]
 fn one_connection_carries_many_questions() {
     let server = Server::start(4);
-    let one = "POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc";
-    let two = "POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n2\r\nab\r\n0\r\n\r\n";
+    let one = "POST /x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n\r\nabc";
+    let two = "POST /x HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n2\r\nab\r\n0\r\n\r\n";
     let answer = server.ask(format!("{one}{two}").as_bytes());
     assert!(
         answer.contains("POST 3") && answer.ends_with("POST 2"),
@@ -132,13 +133,14 @@ fn one_connection_carries_many_questions() {
 #[test]
 fn a_question_that_is_too_large_is_refused() {
     let server = Server::start(4);
-    let declared = server.ask(b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999999\r\n\r\nabc");
+    let declared =
+        server.ask(b"POST /x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999\r\n\r\nabc");
     assert_eq!(status(&declared), "HTTP/1.1 413 Payload Too Large");
     assert!(
         declared.ends_with(r#"{"code":3,"message":"the request is larger than 1048576 bytes"}"#),
         "{declared}"
     );
-    let mut chunked = b"POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
+    let mut chunked = b"POST /x HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
     for _ in 0..40 {
         chunked.extend_from_slice(b"10000\r\n");
         chunked.extend(std::iter::repeat_n(b'x', 0x10000));
@@ -150,11 +152,34 @@ fn a_question_that_is_too_large_is_refused() {
         undeclared.is_empty() || undeclared.starts_with("HTTP/1.1 413 "),
         "{undeclared}"
     );
-    let mut head = b"GET /x HTTP/1.1\r\nHost: a\r\nX: ".to_vec();
+    let mut head = b"GET /x HTTP/1.1\r\nHost: localhost\r\nX: ".to_vec();
     head.extend(std::iter::repeat_n(b'x', 1 << 20));
     let head = server.ask(&head);
     assert!(head.is_empty() || head.starts_with("HTTP/1.1 431 "), "{head}");
     assert!(server.lives());
+}
+
+#[test]
+fn only_the_names_of_this_machine_are_answered() {
+    let server = Server::start(4);
+    for (line, headers, fine) in [
+        ("/x", "Host: 127.0.0.1:1\r\n", true),
+        ("/x", "Host: [::1]\r\n", true),
+        ("/x", "", true),
+        ("/x", "Host: evil.example\r\n", false),
+        ("/x", "Host: localhost\r\nHost: evil.example\r\n", false),
+        ("http://evil.example/x", "Host: localhost\r\n", false),
+        ("http://localhost/x", "Host: evil.example\r\n", false),
+    ] {
+        let answer =
+            server.ask(format!("GET {line} HTTP/1.1\r\n{headers}Connection: close\r\n\r\n").as_bytes());
+        let expected = if fine {
+            "HTTP/1.1 200 OK"
+        } else {
+            "HTTP/1.1 421 Misdirected Request"
+        };
+        assert_eq!(status(&answer), expected, "{line} {headers}: {answer}");
+    }
 }
 
 #[test]
@@ -164,9 +189,9 @@ fn what_is_no_http_is_refused() {
         &b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"[..],
         b"SSH-2.0-x\r\n\r\n",
         b"GET\r\n\r\n",
-        b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n",
-        b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
-        b"POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"POST /x HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n",
+        b"POST /x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+        b"POST /x HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
         b"\0\0\0\0",
     ] {
         let answer = server.ask(garbage);
@@ -185,11 +210,11 @@ fn a_client_that_does_not_finish_is_let_go() {
     for unfinished in [
         &b""[..],
         b"GET /x HT",
-        b"GET /x HTTP/1.1\r\nHost: a\r\n",
-        b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nabc",
-        b"POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab",
+        b"GET /x HTTP/1.1\r\nHost: localhost\r\n",
+        b"POST /x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nabc",
+        b"POST /x HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab",
         // Finished, and then idle.
-        b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"GET /x HTTP/1.1\r\nHost: localhost\r\n\r\n",
     ] {
         let mut stream = server.connect();
         stream.write_all(unfinished).unwrap();
@@ -207,7 +232,7 @@ fn a_client_that_does_not_read_its_answer_is_let_go() {
     let server = Server::start(1);
     let mut stream = server.connect();
     stream
-        .write_all(b"GET /large HTTP/1.1\r\nHost: a\r\n\r\n")
+        .write_all(b"GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n")
         .unwrap();
     assert!(server.lives());
     drop(stream);
@@ -218,7 +243,7 @@ fn a_client_that_breaks_off_costs_nothing() {
     let server = Server::start(2);
     for _ in 0..50 {
         let mut stream = server.connect();
-        let _ = stream.write_all(b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nabc");
+        let _ = stream.write_all(b"POST /x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nabc");
         let _ = stream.shutdown(Shutdown::Both);
     }
     assert!(server.lives());
@@ -227,7 +252,7 @@ fn a_client_that_breaks_off_costs_nothing() {
 #[test]
 fn a_failure_of_the_service_is_one_answer() {
     let server = Server::start(2);
-    let answer = server.ask(b"GET /panic HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    let answer = server.ask(b"GET /panic HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
     assert_eq!(status(&answer), "HTTP/1.1 500 Internal Server Error");
     assert!(server.lives());
 }
@@ -238,7 +263,7 @@ fn an_end_waits_for_the_answers_that_are_under_way() {
     let mut idle = server.connect();
     let mut waiting = server.connect();
     waiting
-        .write_all(b"GET /wait HTTP/1.1\r\nHost: a\r\n\r\n")
+        .write_all(b"GET /wait HTTP/1.1\r\nHost: localhost\r\n\r\n")
         .unwrap();
     // An answer on a later connection proves that the one before was taken.
     assert!(server.lives());
