@@ -326,6 +326,7 @@ impl Stage<'_, '_> {
     fn dependencies(&mut self, project: &Project) {
         let mut asked = 0_u64;
         let mut damaged = None;
+        let settlement = project.settlement();
         for (path, manifest) in &project.files {
             for component in &manifest.components {
                 if matches!(component.bucket, Bucket::Unauditable { .. }) {
@@ -350,7 +351,7 @@ impl Stage<'_, '_> {
                     self.scoreboard.not_assessed(Measure::Updates, 1);
                 }
                 if let Some(mut dependency) = dependency {
-                    dependency.settled_elsewhere = project.settles(path, &component);
+                    dependency.settled_elsewhere = settlement.settles(path, &component);
                     self.subject(path, Subject::Dependency(&dependency), Some(&purl));
                 }
                 self.result.components.push(component);

@@ -15,7 +15,7 @@ use crate::{
     project::Project,
     version::{PyVersion, parse},
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use wellhead_core::{ArtifactPath, Bucket, Component, Ecosystem, Location, Source};
 
 /// In which way two files disagree.
@@ -54,8 +54,13 @@ type ByName<'a> = BTreeMap<&'a str, Vec<&'a Component>>;
 impl Project {
     /// All disagreements, by place.
     pub fn disagreements(&self) -> Vec<Disagreement> {
+        let mut folders: BTreeMap<&str, Vec<(&ArtifactPath, &Manifest)>> = BTreeMap::new();
+        for (path, manifest) in self.files.iter().filter(|(p, _)| p.nesting() == 0) {
+            folders.entry(folder(path)).or_default().push((path, manifest));
+        }
         let mut pairs = Pairs {
             files: &self.files,
+            folders,
             found: Vec::new(),
         };
         for (path, manifest) in self.files.iter().filter(|(p, _)| p.nesting() == 0) {
@@ -80,6 +85,7 @@ impl Project {
 
 struct Pairs<'a> {
     files: &'a BTreeMap<ArtifactPath, Manifest>,
+    folders: BTreeMap<&'a str, Vec<(&'a ArtifactPath, &'a Manifest)>>,
     found: Vec<Disagreement>,
 }
 
@@ -121,11 +127,8 @@ impl<'a> Pairs<'a> {
         path: &ArtifactPath,
         wanted: impl Fn(Kind, &ArtifactPath) -> bool,
     ) -> Vec<(&'a ArtifactPath, &'a Manifest)> {
-        let here = folder(path);
-        let files = self.files.iter();
-        files
-            .filter(|(p, m)| p.nesting() == 0 && folder(p) == here && wanted(m.kind, p))
-            .collect()
+        let files = self.folders.get(folder(path)).into_iter().flatten();
+        files.filter(|(p, m)| wanted(m.kind, p)).copied().collect()
     }
 
     fn pyproject(&mut self, path: &'a ArtifactPath, manifest: &'a Manifest) {
@@ -246,7 +249,7 @@ impl<'a> Pairs<'a> {
 
     /// A list with those that it names, which are installed with it, and with its constraints.
     fn included(&mut self, path: &'a ArtifactPath, mine: &Side<'a>) {
-        let mut seen = vec![path];
+        let mut seen = BTreeSet::from([path]);
         let mut waiting: Vec<&ArtifactPath> = vec![path];
         while let Some(at) = waiting.pop() {
             let Some(manifest) = self.files.get(at) else {
@@ -259,10 +262,9 @@ impl<'a> Pairs<'a> {
                 let Some((target, m)) = self.files.get_key_value(&target) else {
                     continue;
                 };
-                if seen.contains(&target) || seen.len() > MAX_INCLUDES {
+                if seen.len() > MAX_INCLUDES || !seen.insert(target) {
                     continue;
                 }
-                seen.push(target);
                 waiting.push(target);
                 self.declared_and_pinned(mine, &side(target, m, any));
             }

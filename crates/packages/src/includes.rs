@@ -1,11 +1,11 @@
 //! Files that name others with `-r` and `-c`: what cannot be followed is said at the line that asks for it.
 
-use crate::manifest::{Manifest, Problem};
+use crate::{
+    cycle::parts,
+    manifest::{Manifest, Problem},
+};
 use std::collections::{BTreeMap, BTreeSet};
 use wellhead_core::{ArtifactPath, code};
-
-/// Longest chain of includes that is followed; pip itself gives up on a cycle, and real projects nest three deep.
-const MAX_CHAIN: usize = 64;
 
 /// Adds a problem to every line that names a file on another machine, or one that leads back to itself.
 ///
@@ -14,7 +14,7 @@ const MAX_CHAIN: usize = 64;
 pub fn check_includes(files: &mut BTreeMap<ArtifactPath, Manifest>) {
     let mut found: Vec<(ArtifactPath, Problem)> = Vec::new();
     let edges = edges(files);
-    let circular = circular(&edges);
+    let part = parts(&edges);
     for (path, manifest) in files.iter() {
         for include in &manifest.includes {
             let message = if is_remote(&include.path) {
@@ -23,7 +23,9 @@ pub fn check_includes(files: &mut BTreeMap<ArtifactPath, Manifest>) {
                     code(&include.path)
                 )
             } else if let Some(target) = join(path.top(), &include.path)
-                && circular.contains(&(path.top(), target.as_str()))
+                && part
+                    .get(path.top())
+                    .is_some_and(|p| part.get(target.as_str()) == Some(p))
             {
                 format!(
                     "{} leads back to this file, so installers refuse it",
@@ -58,68 +60,6 @@ fn edges(files: &BTreeMap<ArtifactPath, Manifest>) -> BTreeMap<&str, BTreeSet<St
             (path.top(), targets.collect())
         })
         .collect()
-}
-
-/// The edges that lie on a cycle: those inside of a strongly connected part. A leaf that is taken away again and again
-/// leaves only what lies on a cycle or between two of them, and from there a walk of bounded length decides.
-fn circular<'a>(edges: &'a BTreeMap<&'a str, BTreeSet<String>>) -> BTreeSet<(&'a str, &'a str)> {
-    let mut wanted: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut asked: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for (from, targets) in edges {
-        let inner: Vec<&str> = targets
-            .iter()
-            .map(String::as_str)
-            .filter(|t| edges.contains_key(t))
-            .collect();
-        wanted.insert(from, inner.len());
-        for target in inner {
-            asked.entry(target).or_default().push(from);
-        }
-    }
-    let mut leaves: Vec<&str> = wanted.iter().filter(|(_, n)| **n == 0).map(|(f, _)| *f).collect();
-    while let Some(leaf) = leaves.pop() {
-        wanted.remove(leaf);
-        for from in asked.get(leaf).into_iter().flatten() {
-            if let Some(n) = wanted.get_mut(from) {
-                *n = n.saturating_sub(1);
-                if *n == 0 {
-                    leaves.push(from);
-                }
-            }
-        }
-    }
-    let mut out = BTreeSet::new();
-    for from in wanted.keys() {
-        for target in edges.get(from).into_iter().flatten() {
-            if wanted.contains_key(target.as_str()) && reaches(edges, target, from) {
-                out.insert((*from, target.as_str()));
-            }
-        }
-    }
-    out
-}
-
-fn reaches(edges: &BTreeMap<&str, BTreeSet<String>>, from: &str, to: &str) -> bool {
-    let mut seen: BTreeSet<&str> = BTreeSet::new();
-    let mut front: Vec<&str> = vec![from];
-    for _ in 0..MAX_CHAIN {
-        if front.contains(&to) {
-            return true;
-        }
-        let next: Vec<&str> = front
-            .drain(..)
-            .filter_map(|f| edges.get(f))
-            .flatten()
-            .map(String::as_str)
-            .filter(|t| seen.insert(t))
-            .collect();
-        if next.is_empty() {
-            return false;
-        }
-        front = next;
-    }
-    // A chain this long is refused, too.
-    true
 }
 
 /// A path as a file names it, from the folder of that file; `None` where it leaves the target.

@@ -25,6 +25,7 @@
 pub mod advisory;
 mod conda_name;
 pub mod cure;
+mod cycle;
 mod dependency;
 mod disagreement;
 pub mod image;
@@ -38,6 +39,7 @@ pub mod manifest;
 pub mod metadata;
 mod name;
 mod project;
+mod settlement;
 mod version;
 mod well_known;
 
@@ -55,5 +57,6 @@ pub use manifest::{identify_bom, read_bom};
 pub use metadata::{CoreMetadata, Needed, read_metadata, read_requires_txt};
 pub use name::normalise;
 pub use project::Project;
+pub use settlement::Settlement;
 pub use version::PyVersion;
 pub use well_known::{ADVISORIES, EXPLOITED, SCORES};

@@ -1,13 +1,9 @@
-//! All manifests of a project together: which file settles what another leaves open. Who could supply what is in
-//! [`crate::index`].
+//! All manifests of a project together. Which file settles what another leaves open is in [`crate::settlement`], who could
+//! supply what in [`crate::index`].
 
-use crate::{
-    includes::join,
-    index::IndexSettings,
-    manifest::{Manifest, ManifestKind},
-};
+use crate::{includes::join, index::IndexSettings, manifest::Manifest};
 use std::collections::{BTreeMap, BTreeSet};
-use wellhead_core::{ArtifactPath, Bucket, Component, Ecosystem};
+use wellhead_core::ArtifactPath;
 
 /// The manifests of a project.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -19,74 +15,10 @@ pub struct Project {
 }
 
 impl Project {
-    /// Whether something else than this component's own line says which version gets installed.
-    pub fn settles(&self, path: &ArtifactPath, component: &Component) -> bool {
-        let Some(manifest) = self.files.get(path) else {
-            return false;
-        };
-        let pins = |m: &Manifest| {
-            m.components
-                .iter()
-                .any(|c| c.name == component.name && c.bucket == Bucket::Exact)
-        };
-        let beside = || self.files.iter().filter(|(p, _)| folder(p) == folder(path));
-        match manifest.kind {
-            ManifestKind::Pyproject if component.bucket == Bucket::Exact => self.locks(path).any(pins),
-            _ if component.bucket == Bucket::Exact => false,
-            // Who builds a library lets others choose.
-            ManifestKind::SetupCfg | ManifestKind::SetupPy => true,
-            ManifestKind::Pipfile => self.locked_by(path, &[ManifestKind::PipfileLock]),
-            ManifestKind::Script => {
-                let lock = ArtifactPath::file(format!("{}.lock", path.top()));
-                self.files.contains_key(&lock)
-            }
-            ManifestKind::CondaEnvironment => {
-                self.locked_by(path, &[ManifestKind::CondaLock, ManifestKind::CondaExplicit])
-            }
-            ManifestKind::Pixi => self.locked_by(path, &[ManifestKind::PixiLock]),
-            ManifestKind::Pyproject if component.ecosystem == Ecosystem::Conda => {
-                self.locked_by(path, &[ManifestKind::PixiLock])
-            }
-            ManifestKind::Pyproject => {
-                manifest.project.as_ref().is_some_and(|p| p.library)
-                    || self.locked(path)
-                    || beside().any(|(_, m)| m.kind == ManifestKind::Requirements && pins(m))
-            }
-            ManifestKind::Requirements => {
-                let pinned_beside = beside().any(|(p, m)| {
-                    p != path && m.kind != ManifestKind::Pyproject && !m.kind.is_lock() && pins(m)
-                });
-                let constraint = |m: &Manifest| m.kind == ManifestKind::Constraints && pins(m);
-                // Who includes what is only worth finding out where a constraint could be included.
-                if pinned_beside || !self.files.values().any(constraint) {
-                    return pinned_beside;
-                }
-                let roots = self.files.keys().filter(|p| *p == path || self.reaches(p, path));
-                let included: BTreeSet<ArtifactPath> = roots.flat_map(|p| self.closure(p)).collect();
-                self.files
-                    .iter()
-                    .any(|(p, m)| included.contains(p) && constraint(m))
-            }
-            _ => true,
-        }
-    }
-
     /// Whether a lock lies beside a file, or in a folder above it, as workspaces have it.
     pub(crate) fn locked(&self, path: &ArtifactPath) -> bool {
-        self.locks(path).next().is_some()
-    }
-
-    fn locks<'a>(&'a self, path: &'a ArtifactPath) -> impl Iterator<Item = &'a Manifest> {
-        self.files
-            .iter()
-            .filter(move |(p, m)| m.kind.is_lock() && covers(p, path))
-            .map(|(_, m)| m)
-    }
-
-    /// Whether one of these lies beside a file, or in a folder above it.
-    fn locked_by(&self, path: &ArtifactPath, kinds: &[ManifestKind]) -> bool {
         let mut files = self.files.iter();
-        files.any(|(p, m)| kinds.contains(&m.kind) && covers(p, path))
+        files.any(|(p, m)| m.kind.is_lock() && covers(p, path))
     }
 
     /// A file and all that it includes.
@@ -102,10 +34,6 @@ impl Project {
             seen.insert(at);
         }
         seen
-    }
-
-    fn reaches(&self, from: &ArtifactPath, to: &ArtifactPath) -> bool {
-        self.files.get(from).is_some_and(|m| !m.includes.is_empty()) && self.closure(from).contains(to)
     }
 }
 
@@ -148,7 +76,7 @@ mod tests {
             let p = project(files);
             let path = ArtifactPath::file(path);
             let c = p.files[&path].components[0].clone();
-            p.settles(&path, &c)
+            p.settlement().settles(&path, &c)
         };
         let app = "[project]\nname='app'\ndependencies=['a']\n";
         let library = "[project]\nname='lib'\ndependencies=['a']\n[build-system]\nrequires=[]\n";

@@ -12,10 +12,11 @@ use super::{
     shape,
 };
 use crate::{
+    cycle::parts,
     index::{Address, IndexEntry, IndexRole, Manager, SourceFilter, uv::uv_settings},
     name::normalise,
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use wellhead_core::{ArtifactPath, Bucket, Budget, Outcome, Source, code, escape};
 use wellhead_formats::text::{Entry, Node, Value};
 
@@ -174,19 +175,27 @@ impl<'a> Reader<'a, '_> {
             let items = group.node.items().iter();
             items.filter_map(|item| Some((item, normalise(item.get("include-group")?.as_str()?))))
         };
-        let names: BTreeMap<String, &Entry> = groups.iter().map(|g| (normalise(&g.key), g)).collect();
-        for group in groups {
+        let names: Vec<String> = groups.iter().map(|g| normalise(&g.key)).collect();
+        let mut edges: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        for (group, name) in groups.iter().zip(&names) {
+            let targets = included(group).map(|(_, wanted)| wanted);
+            edges.entry(name).or_default().extend(targets);
+        }
+        let part = parts(&edges);
+        for (group, name) in groups.iter().zip(&names) {
             for (item, wanted) in included(group) {
+                let message = match part.get(wanted.as_str()) {
+                    None => format!("there is no group {}", code(&wanted)),
+                    same if same == part.get(name.as_str()) => {
+                        format!("the group {} includes itself", code(&group.key))
+                    }
+                    Some(_) => continue,
+                };
                 let at = self.document.at(item.span.clone(), "");
-                if !names.contains_key(&wanted) {
-                    let message = format!("there is no group {}", code(&wanted));
-                    problem(&mut self.out, at, message);
-                } else if self.budget.steps(names.len() as u64).is_ok()
-                    && reaches(&names, &wanted, &normalise(&group.key), &included)
-                {
-                    let message = format!("the group {} includes itself", code(&group.key));
-                    problem(&mut self.out, at, message);
+                if !paid(&mut self.out, self.budget, || at.clone()) {
+                    return;
                 }
+                problem(&mut self.out, at, message);
             }
         }
     }
@@ -529,28 +538,6 @@ impl<'a> Reader<'a, '_> {
             declared,
         });
     }
-}
-
-/// Whether a group leads to another by what it includes.
-fn reaches<'a, I: Iterator<Item = (&'a Node, String)>>(
-    groups: &BTreeMap<String, &'a Entry>,
-    from: &str,
-    to: &str,
-    included: &dyn Fn(&'a Entry) -> I,
-) -> bool {
-    let mut seen = BTreeSet::new();
-    let mut waiting = vec![from.to_owned()];
-    while let Some(name) = waiting.pop() {
-        if name == to {
-            return true;
-        }
-        if let Some(group) = groups.get(&name)
-            && seen.insert(name)
-        {
-            waiting.extend(included(group).map(|(_, wanted)| wanted));
-        }
-    }
-    false
 }
 
 #[cfg(test)]

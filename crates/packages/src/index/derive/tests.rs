@@ -124,7 +124,7 @@ fn who_could_supply_what() {
         (
             shown(&[
                 ("pyproject.toml", &poetry("priority='supplemental'", "")),
-                ("poetry.lock", LOCK),
+                ("poetry.lock", &format!("{LOCK}[metadata]\n")),
             ]),
             "",
         ),
