@@ -205,12 +205,7 @@ impl<'a> Reader<'a> {
             let from = name.chars().count().saturating_add(1);
             let value = word.slice(from..usize::MAX);
             // Quotes and escapes as a shell reads them; the value is one word whatever it holds.
-            let parsed = match shell::split(&value, &lookup).as_slice() {
-                [one] => <&[Word; 1]>::try_from(one.words.as_slice())
-                    .ok()
-                    .map(|[word]| word.clone()),
-                _ => None,
-            };
+            let parsed = shell::one_word(&value, &lookup);
             let value = parsed.unwrap_or_else(|| shell::substitute(&value, &lookup, false));
             out.push((name.to_owned(), Some(value), word.whole()));
         }
@@ -655,6 +650,16 @@ CMD ["sh", "-c", "jupyter lab --ip=0.0.0.0 --NotebookApp.token=''"]
         assert_snapshot!(show(&read(text)), @r#"
         "" "a"
           start run · C:x<C:\x>
+        "#);
+    }
+
+    #[test]
+    fn a_variable_may_hold_several_words() {
+        let text = "FROM a\nENV P=\"x==1 y==2\"\nRUN pip install $P \"$P\"\n";
+        assert_snapshot!(show(&read(text)), @r#"
+        "" "a" inherited
+          run pip · install · x==1<$P> · y==2<$P> · x==1 y==2<"$P">
+          env P=x==1 y==2
         "#);
     }
 

@@ -6,7 +6,7 @@ use crate::{
     mapped::Mapped,
     resource::{Command, Word},
 };
-use std::ops::Range;
+use std::{collections::BTreeMap, ops::Range};
 
 /// Looks up a variable.
 pub(crate) type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -52,19 +52,43 @@ pub(crate) fn split(script: &Mapped, lookup: Lookup<'_>) -> Vec<Command> {
 }
 
 fn split_at(script: &Mapped, lookup: Lookup<'_>, depth: usize) -> Vec<Command> {
-    let mut splitter = Splitter {
-        script,
-        lookup,
-        at: 0,
-        commands: Vec::new(),
-        current: Command::default(),
-    };
+    let mut splitter = Splitter::new(script, lookup);
     splitter.run();
+    let mut bodies = std::mem::take(&mut splitter.bodies).into_iter().peekable();
     let mut out = Vec::new();
-    for command in splitter.commands {
+    for (i, command) in splitter.commands.into_iter().enumerate() {
+        let from = out.len();
         unwrap_into(command, script, lookup, depth, &mut out);
+        // What a shell is given to read is a script; what anything else is given is its input.
+        let to_shell = out.get(from..).is_some_and(|own| own.iter().any(reads_script));
+        while let Some((_, body)) = bodies.next_if(|(owner, _)| *owner <= i) {
+            if to_shell && depth < DEEPEST {
+                out.extend(split_at(&script.slice(body), lookup, depth.saturating_add(1)));
+            }
+        }
     }
     out
+}
+
+/// The one word that a text is, with its quotes read; `None` where it is several.
+pub(crate) fn one_word(text: &Mapped, lookup: Lookup<'_>) -> Option<Word> {
+    let mut splitter = Splitter::new(text, lookup);
+    splitter.run();
+    match <[Command; 1]>::try_from(splitter.commands) {
+        Ok([command]) => <[Word; 1]>::try_from(command.words).ok().map(|[word]| word),
+        Err(_) => None,
+    }
+}
+
+/// Whether a command is a shell that reads its script from where its input comes from.
+fn reads_script(command: &Command) -> bool {
+    let shell = matches!(command.program(), "sh" | "bash" | "dash" | "ash" | "zsh" | "ksh");
+    shell
+        && command
+            .words
+            .iter()
+            .skip(1)
+            .all(|w| w.text.starts_with(['-', '<', '>']) || w.text.ends_with("<<"))
 }
 
 /// Puts a command given as words (the exec form) into `out`, with `sh -c` unwrapped.
@@ -84,7 +108,13 @@ pub(crate) fn from_words(words: Vec<Word>, file: &str) -> Vec<Command> {
 
 /// The script of `sh -c script`.
 fn script_of(command: &Command) -> Option<&Word> {
-    let shell = matches!(command.program(), "sh" | "bash" | "dash" | "ash" | "zsh");
+    let shell = matches!(
+        command.program(),
+        "sh" | "bash" | "dash" | "ash" | "zsh" | "ksh" | "su" | "runuser"
+    );
+    if let ("eval", [_, script]) = (command.program(), command.words.as_slice()) {
+        return Some(script);
+    }
     let flag = command
         .words
         .iter()
@@ -134,8 +164,30 @@ fn strip(mut command: Command) -> Command {
             .is_some_and(|(name, _)| is_name(name) && !first.text.starts_with('='));
         let skip = match command.program() {
             _ if is_assignment => 1,
-            "exec" | "sudo" | "nohup" | "env" | "command" | "time" | "xvfb-run" | "gosu" | "su-exec" => 1,
-            "then" | "do" | "else" | "if" | "while" | "{" | "!" => 1,
+            "command"
+                if command
+                    .words
+                    .get(1)
+                    .is_some_and(|w| matches!(w.text.as_str(), "-v" | "-V")) =>
+            {
+                0
+            }
+            "then" | "do" | "else" | "elif" | "if" | "while" | "until" | "{" | "!" | "eval" => 1,
+            "xargs" => {
+                let input = Word {
+                    text: "$(xargs)".to_owned(),
+                    span: first.span.clone(),
+                    open: true,
+                };
+                let skip = wrapped(&command.words, (XARGS, 0));
+                // With `-I{}` it stands where the braces do.
+                let placed = command.words.iter().take(skip).any(|w| w.text.starts_with("-I"));
+                if !placed && skip < command.words.len() {
+                    command.words.push(input);
+                }
+                skip
+            }
+            name if wrapper(name).is_some() => wrapped(&command.words, wrapper(name).unwrap_or_default()),
             "tini" | "dumb-init" => command
                 .words
                 .iter()
@@ -163,6 +215,63 @@ fn strip(mut command: Command) -> Command {
     }
 }
 
+/// What stands before a program and runs it: the options of it that take a value, and how many words it takes besides.
+type Wrapper = (&'static [&'static str], usize);
+
+fn wrapper(name: &str) -> Option<Wrapper> {
+    let takes: &[&str] = match name {
+        "nohup" | "travis_retry" | "retry" | "unbuffer" | "setsid" | "catchsegv" | "command"
+        | "eatmydata" => &[],
+        "exec" => &["-a"],
+        "time" => &["-f", "-o", "--format", "--output"],
+        "env" => &["-u", "--unset", "-C", "--chdir"],
+        "sudo" | "doas" => &[
+            "-u", "--user", "-g", "--group", "-h", "--host", "-p", "--prompt", "-C", "-r", "-t", "-T", "-D",
+            "-R",
+        ],
+        "nice" => &["-n", "--adjustment"],
+        "ionice" => &["-c", "-n", "-p"],
+        "stdbuf" => &["-i", "-o", "-e"],
+        "xvfb-run" => &["-s", "--server-args", "-n", "-e", "-f"],
+        "timeout" => return Some((&["-k", "--kill-after", "-s", "--signal"], 1)),
+        "gosu" | "su-exec" => return Some((&[], 1)),
+        "chroot" => return Some((&[], 1)),
+        "travis_wait" => &[],
+        _ => return None,
+    };
+    Some((takes, 0))
+}
+
+/// Options of `xargs` that take a value.
+const XARGS: &[&str] = &[
+    "-n",
+    "-P",
+    "-L",
+    "-I",
+    "-i",
+    "-a",
+    "-d",
+    "-E",
+    "-s",
+    "--max-args",
+    "--max-procs",
+    "--arg-file",
+    "--delimiter",
+];
+
+/// How many words stand before the program that a wrapper runs.
+fn wrapped(words: &[Word], (takes, besides): Wrapper) -> usize {
+    let mut at = 1_usize;
+    while let Some(word) = words.get(at).filter(|w| w.text.starts_with('-')) {
+        let by = if takes.contains(&word.text.as_str()) { 2 } else { 1 };
+        at = at.saturating_add(by);
+        if word.text == "--" {
+            break;
+        }
+    }
+    at.saturating_add(besides)
+}
+
 /// How many words `conda run -n env --no-capture-output` takes before the program.
 fn conda_run(words: &[Word]) -> usize {
     let mut at = 2_usize;
@@ -185,9 +294,31 @@ struct Splitter<'a> {
     at: usize,
     commands: Vec<Command>,
     current: Command,
+    /// Heredocs whose bodies begin with the next line: the place of their command, their end, and whether tabs in
+    /// front of it are passed over.
+    awaited: Vec<(usize, String, bool)>,
+    /// Bodies of heredocs, each with the place of its command.
+    bodies: Vec<(usize, Range<usize>)>,
+    /// The places of lines by their text, made when the first heredoc asks.
+    lines: Option<BTreeMap<String, Vec<Line>>>,
 }
 
-impl Splitter<'_> {
+/// Where a line begins, where the next does, and whether tabs stand in front of it.
+type Line = (usize, usize, bool);
+
+impl<'a> Splitter<'a> {
+    fn new(script: &'a Mapped, lookup: Lookup<'a>) -> Self {
+        Self {
+            script,
+            lookup,
+            at: 0,
+            commands: Vec::new(),
+            current: Command::default(),
+            awaited: Vec::new(),
+            bodies: Vec::new(),
+            lines: None,
+        }
+    }
     fn peek(&self) -> Option<char> {
         self.script.get(self.at)
     }
@@ -220,10 +351,16 @@ impl Splitter<'_> {
     fn run(&mut self) {
         while let Some(c) = self.peek() {
             match c {
-                '\n' | ';' | '(' | ')' => {
+                '\n' => {
+                    self.at = self.at.saturating_add(1);
+                    self.end_command(false);
+                    self.heredocs();
+                }
+                ';' | '(' | ')' => {
                     self.at = self.at.saturating_add(1);
                     self.end_command(false);
                 }
+                '\\' if self.continues().is_some() => self.at = self.continues().unwrap_or(self.at),
                 '&' => {
                     self.at = self.at.saturating_add(1);
                     self.eat('&');
@@ -247,30 +384,116 @@ impl Splitter<'_> {
         self.end_command(false);
     }
 
+    /// Where a line goes on that a backslash here continues.
+    fn continues(&self) -> Option<usize> {
+        let next = self.at.saturating_add(1);
+        let feed = match self.script.get(next)? {
+            '\n' => next,
+            '\r' if self.script.get(next.saturating_add(1)) == Some('\n') => next.saturating_add(1),
+            _ => return None,
+        };
+        Some(feed.saturating_add(1))
+    }
+
+    /// Passes over the bodies of the heredocs of the line that ended here. One whose end is nowhere is none: it was a
+    /// shift of bits.
+    fn heredocs(&mut self) {
+        for (owner, name, strip) in std::mem::take(&mut self.awaited) {
+            let lines = self.lines.get_or_insert_with(|| lines_of(self.script));
+            let places = lines.get(&name).map_or(&[][..], Vec::as_slice);
+            let from = places.partition_point(|(start, ..)| *start < self.at);
+            let end = places
+                .get(from..)
+                .and_then(|p| p.iter().find(|(.., tabs)| strip || !tabs));
+            if let Some((start, next, _)) = end {
+                self.bodies.push((owner, self.at..*start));
+                self.at = *next;
+            }
+        }
+    }
+
+    /// Reads `<<EOF`, `<<-'EOF'`, `<< "EOF"` on into the word.
+    fn heredoc(&mut self, text: &mut String) {
+        text.push_str("<<");
+        self.at = self.at.saturating_add(2);
+        let strip = self.eat('-');
+        while self.peek().is_some_and(|c| matches!(c, ' ' | '\t')) {
+            self.at = self.at.saturating_add(1);
+        }
+        let mut name = String::new();
+        while let Some(c) = self.peek() {
+            if c.is_whitespace() || matches!(c, ';' | '&' | '|' | '(' | ')' | '<' | '>') || name.len() > 256 {
+                break;
+            }
+            self.at = self.at.saturating_add(1);
+            if !matches!(c, '"' | '\'' | '\\') {
+                name.push(c);
+            }
+        }
+        text.push_str(&name);
+        if !name.is_empty() {
+            self.awaited.push((self.commands.len(), name, strip));
+        }
+    }
+
+    /// Parts what an unquoted variable held at its blanks, as a shell does.
+    fn part(&mut self, text: &mut String, from: usize, start: usize) {
+        let held = text.split_off(from);
+        if !held.contains(char::is_whitespace) {
+            text.push_str(&held);
+            return;
+        }
+        let ends = held.ends_with(char::is_whitespace);
+        if held.starts_with(char::is_whitespace) {
+            self.push(std::mem::take(text), start, false);
+        }
+        let mut pieces = held.split_whitespace().peekable();
+        while let Some(piece) = pieces.next() {
+            text.push_str(piece);
+            if ends || pieces.peek().is_some() {
+                self.push(std::mem::take(text), start, false);
+            }
+        }
+    }
+
+    fn push(&mut self, text: String, start: usize, open: bool) {
+        if !text.is_empty() {
+            let span = self.script.span(start..self.at);
+            self.current.words.push(Word { text, span, open });
+        }
+    }
+
     fn word(&mut self) {
         let start = self.at;
         let mut text = String::new();
         let mut open = false;
+        let mut quoted = false;
         while let Some(c) = self.peek() {
             match c {
                 '\'' => {
+                    quoted = true;
                     self.at = self.at.saturating_add(1);
                     while let Some(c) = self.next().filter(|c| *c != '\'') {
                         text.push(c);
                     }
                 }
                 '"' => {
+                    quoted = true;
                     self.at = self.at.saturating_add(1);
                     self.double_quoted(&mut text, &mut open);
                 }
+                '\\' if self.continues().is_some() => self.at = self.continues().unwrap_or(self.at),
                 '\\' => {
                     self.at = self.at.saturating_add(1);
-                    match self.next() {
-                        Some('\n') | None => {}
-                        Some(c) => text.push(c),
+                    text.extend(self.next());
+                }
+                '$' => {
+                    let (from, was_open) = (text.len(), open);
+                    self.variable(&mut text, &mut open);
+                    if open == was_open && !open {
+                        self.part(&mut text, from, start);
                     }
                 }
-                '$' => self.variable(&mut text, &mut open),
                 '`' => self.backticks(&mut text, &mut open),
                 // `<(` is one word; other redirections are words of their own, which no rule minds.
                 '<' | '>' if self.script.get(self.at.saturating_add(1)) == Some('(') => {
@@ -279,6 +502,7 @@ impl Splitter<'_> {
                     self.parenthesis(&mut text);
                     open = true;
                 }
+                '<' if self.is_heredoc() => self.heredoc(&mut text),
                 c if c.is_whitespace() || matches!(c, ';' | '&' | '|' | '(' | ')') => break,
                 c => {
                     text.push(c);
@@ -293,11 +517,19 @@ impl Splitter<'_> {
         if self.at == start {
             self.at = self.at.saturating_add(1);
         }
-        self.current.words.push(Word {
-            text,
-            span: self.script.span(start..self.at),
-            open,
-        });
+        if quoted && text.is_empty() {
+            let span = self.script.span(start..self.at);
+            self.current.words.push(Word { text, span, open });
+        } else {
+            self.push(text, start, open);
+        }
+    }
+
+    /// Whether `<<` stands here, and neither `<<<` nor the rest of one.
+    fn is_heredoc(&self) -> bool {
+        let at = |i: usize| self.script.get(self.at.saturating_add(i));
+        let before = self.at.checked_sub(1).and_then(|i| self.script.get(i));
+        at(1) == Some('<') && at(2) != Some('<') && before != Some('<')
     }
 
     fn double_quoted(&mut self, text: &mut String, open: &mut bool) {
@@ -380,6 +612,29 @@ impl Splitter<'_> {
         }
         text.push(')');
     }
+}
+
+/// The lines of a script by their text without tabs in front.
+fn lines_of(script: &Mapped) -> BTreeMap<String, Vec<Line>> {
+    let mut out: BTreeMap<String, Vec<Line>> = BTreeMap::new();
+    let (mut start, mut text, mut tabs) = (0_usize, String::new(), false);
+    for at in 0..=script.len() {
+        let c = script.get(at);
+        if let Some(c) = c.filter(|c| *c != '\n') {
+            if c == '\t' && text.is_empty() {
+                tabs = true;
+            } else {
+                text.push(c);
+            }
+            continue;
+        }
+        let next = at.saturating_add(1);
+        let line = text.trim_end_matches('\r').to_owned();
+        out.entry(line).or_default().push((start, next, tabs));
+        text.clear();
+        (start, tabs) = (next, false);
+    }
+    out
 }
 
 /// A variable reference at `start`: its value, and the position behind it. `None` where a dollar is only a dollar;
@@ -523,6 +778,72 @@ mod tests {
         bash · <(curl a)?
         mlflow · ui
         "#);
+    }
+
+    #[test]
+    fn lines_go_on_behind_an_operator() {
+        assert_snapshot!(show("a && \\\n  b c \\\n  d || \\\r\n e"), @r"
+        a
+        b · c · d
+        e
+        ");
+    }
+
+    #[test]
+    fn heredocs_are_input_and_scripts_only_of_shells() {
+        assert_snapshot!(show("cat <<EOF > x && a\nb evil\nEOF\nc <<-'Q' <<R\n\td evil\n\tQ\ne evil\nR\nsudo bash -s <<S\nf good\nS\ng $((1<<2))\nlet x=1<<3\nh"), @r"
+        cat · <<EOF · > · x
+        a
+        c · <<Q · <<R
+        bash · -s · <<S
+        f · good
+        g · $((1<<2))?
+        let · x=1<<3
+        h
+        ");
+    }
+
+    #[test]
+    fn many_heredocs_without_an_end_cost_what_they_are() {
+        let script: String = (0..20_000).map(|i| format!("a <<E{i}\n")).collect();
+        assert_eq!(super::script(&script, 0).len(), 20_000);
+    }
+
+    #[test]
+    fn programs_are_found_behind_what_runs_them() {
+        let wrapped = "sudo -u app -H a 1; env -i A=b a 2; timeout -k 5 300 a 3; nice -n 10 a 4; gosu app a 5\n\
+                       command -v a; retry a 6; eval 'a 7'; su app -c 'a 8'; exec -a n a 9; stdbuf -oL a 10\n\
+                       cat r | xargs -n 1 a; xargs -I{} a {} < r; time -p a 11; elif a 12; then";
+        assert_snapshot!(show(wrapped), @r"
+        a · 1
+        a · 2
+        a · 3
+        a · 4
+        a · 5
+        command · -v · a
+        a · 6
+        a · 7
+        a · 8
+        a · 9
+        a · 10
+        cat · r
+        | a · $(xargs)?
+        a · {} · < · r
+        a · 11
+        a · 12
+        ");
+    }
+
+    #[test]
+    fn unquoted_variables_are_parted_at_blanks() {
+        let lookup = |name: &str| match name {
+            "P" => Some("a==1 b==2".to_owned()),
+            "E" => Some(String::new()),
+            _ => None,
+        };
+        let commands = split(&Mapped::at("x $P \"$P\" $E y$P-z $Q", 0), &lookup);
+        let words: Vec<&str> = commands[0].words.iter().map(|w| w.text.as_str()).collect();
+        assert_eq!(words, ["x", "a==1", "b==2", "a==1 b==2", "ya==1", "b==2-z", "$Q"]);
     }
 
     #[test]

@@ -53,6 +53,9 @@ pub fn workflow(text: &str, root: &Node, budget: &mut Budget) -> Option<Configur
     })
 }
 
+/// Shells of which simple commands look alike; `python` is none of them.
+const SHELLS: &[&str] = &["sh", "bash", "pwsh", "powershell", "cmd"];
+
 struct Reader<'a> {
     text: &'a str,
     out: Vec<Resource>,
@@ -128,8 +131,7 @@ impl Reader<'_> {
             }
             let Some(run) = step.get("run") else { continue };
             let shell = step.get("shell").and_then(Node::as_str).unwrap_or_default();
-            let is_shell =
-                shell.is_empty() || ["sh", "bash"].contains(&shell.split(' ').next().unwrap_or_default());
+            let is_shell = shell.is_empty() || SHELLS.contains(&shell.split(' ').next().unwrap_or_default());
             if let Some(text) = run.as_text().filter(|_| is_shell) {
                 resource
                     .build
@@ -230,7 +232,7 @@ mod tests {
 
     #[test]
     fn jobs_say_what_they_use_and_run() {
-        let text = "on: push\nenv: {A: b}\njobs:\n  build:\n    runs-on: ubuntu-latest\n    container: {image: 'py:3'}\n    env: {HF_ENDPOINT: https://m.example}\n    services:\n      db: {image: postgres}\n    steps:\n      - uses: actions/checkout@v4\n      - uses: docker://alpine:3\n      - run: |\n          pip install x\n          curl https://a.example/i | sh\n      - run: print(1)\n        shell: python\n  call:\n    uses: o/r/.github/workflows/w.yml@main\n";
+        let text = "on: push\nenv: {A: b}\njobs:\n  build:\n    runs-on: ubuntu-latest\n    container: {image: 'py:3'}\n    env: {HF_ENDPOINT: https://m.example}\n    services:\n      db: {image: postgres}\n    steps:\n      - uses: actions/checkout@v4\n      - uses: docker://alpine:3\n      - run: |\n          pip install x\n          curl https://a.example/i | sh\n      - run: print(1)\n        shell: python\n      - run: pip install p\n        shell: pwsh\n  call:\n    uses: o/r/.github/workflows/w.yml@main\n";
         insta::assert_snapshot!(shown(text), @r"
         - [] -
           A=b
@@ -240,6 +242,7 @@ mod tests {
           $ pip install x
           $ curl https://a.example/i
           $ sh
+          $ pip install p
         db [postgres] -
         call [] o/r/.github/workflows/w.yml@main
         ");
