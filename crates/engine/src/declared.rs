@@ -32,5 +32,16 @@ fn read(input: &Input<'_>, budget: &mut Budget) -> Option<Manifest> {
         return Some(manifest);
     }
     let kind = identify_bom(input.path.leaf(), text, root)?;
-    Some(read_bom(kind, input.path, text, root, budget))
+    let mut manifest = read_bom(kind, input.path, text, root, budget);
+    // A text that was cut is no bill that somebody wrote wrongly.
+    if let (Outcome::NotAnalysed { .. }, Outcome::Partly { why }) = (&manifest.outcome, &input.opened.outcome)
+        && why.starts_with("only the first")
+    {
+        manifest
+            .problems
+            .iter_mut()
+            .for_each(|p| p.message.clone_from(why));
+        manifest.outcome = Outcome::NotAnalysed { why: why.clone() };
+    }
+    Some(manifest)
 }

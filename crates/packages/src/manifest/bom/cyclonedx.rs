@@ -59,6 +59,7 @@ fn nested(holder: &Node, bill: &mut Bill<'_>, depth: u32, budget: &mut Budget) {
     let Some(list) = holder.get("components") else {
         return;
     };
+    twice(holder, "components", bill);
     match &list.value {
         Value::Array(_) | Value::Null => {}
         _ => return bill.problem(list.span.clone(), "`components` is no list"),
@@ -84,6 +85,9 @@ fn part(node: &Node, bill: &mut Bill<'_>) -> Option<Part> {
         bill.problem(first_line(node), "a component without a name");
         return None;
     };
+    for key in ["name", "version", "purl"] {
+        twice(node, key, bill);
+    }
     let named: &Entry = entry("purl").or_else(|| entry("name"))?;
     let mut hashes: Vec<_> = node
         .get("hashes")
@@ -114,6 +118,7 @@ fn part(node: &Node, bill: &mut Bill<'_>) -> Option<Part> {
         name,
         version: text("version").map(str::to_owned),
         purl: text("purl").filter(|p| !p.is_empty()).map(str::to_owned),
+        range: text("versionRange").map(str::to_owned),
         kind: match text("type").unwrap_or_default() {
             "machine-learning-model" => Some(ComponentKind::Model),
             "data" => Some(ComponentKind::Dataset),
@@ -124,6 +129,15 @@ fn part(node: &Node, bill: &mut Bill<'_>) -> Option<Part> {
         marker,
         span: named.key_span.start..named.node.span.end,
     })
+}
+
+/// Says that a key stands there twice: readers differ in which of them they take, so one of them is not what others see.
+fn twice(node: &Node, key: &str, bill: &mut Bill<'_>) {
+    let mut places = node.entries().iter().filter(|e| e.key == key);
+    if let (Some(first), Some(_)) = (places.next(), places.next()) {
+        let message = format!("`{key}` stands here twice, and only the last of them was judged");
+        bill.problem(first.key_span.clone(), message);
+    }
 }
 
 fn first_line(node: &Node) -> std::ops::Range<usize> {

@@ -13,7 +13,7 @@ mod xml;
 use super::{Manifest, ManifestKind, Problem, ProjectFacts, requirement::specifiers};
 use crate::{
     index::{Address, mask},
-    name::normalise,
+    name::{is_valid, normalise},
     version::{PyVersion, parse},
 };
 use purl::Purl;
@@ -48,6 +48,9 @@ pub fn identify_bom(path: &str, text: &str, root: Option<&Node>) -> Option<Manif
     if xml::is_one(head) {
         return Some(ManifestKind::CycloneDx);
     }
+    if is_rdf(head) {
+        return Some(ManifestKind::Spdx);
+    }
     // What could not be read as JSON and says that it is a bill, or bears the name of one: a damaged bill, not nothing.
     let named = |ends: &[&str]| ends.iter().any(|end| name.ends_with(end));
     if start.starts_with('{') {
@@ -59,6 +62,11 @@ pub fn identify_bom(path: &str, text: &str, root: Option<&Node>) -> Option<Manif
         }
     }
     None
+}
+
+/// Whether the beginning of a text is that of SPDX as RDF in XML, which is known and not read.
+fn is_rdf(head: &str) -> bool {
+    head.trim_start().starts_with('<') && head.contains("spdx.org/rdf/terms")
 }
 
 /// The beginning of a text, in which a bill says what it is.
@@ -91,6 +99,11 @@ pub fn read_bom(
                 }
             }
         }
+        None if is_rdf(head_of(text)) => {
+            let why = "SPDX as RDF is not read: convert it to JSON, for instance with `pyspdxtools`";
+            let at = bill.at(0..1, "in a form that is not read");
+            return Manifest::unreadable(kind, why.to_owned(), at);
+        }
         None => match json(text, budget) {
             Ok(root) if kind == ManifestKind::CycloneDx => cyclonedx::read(&root, &mut bill, budget),
             Ok(root) => spdx::read(&root, &mut bill, budget),
@@ -118,6 +131,8 @@ struct Part {
     name: String,
     version: Option<String>,
     purl: Option<String>,
+    /// The versions that it may have, where the bill leaves that open (`vers:pypi/>=1|<2`).
+    range: Option<String>,
     kind: Option<ComponentKind>,
     hashes: Vec<Digest>,
     marker: Option<String>,
@@ -303,11 +318,22 @@ fn component(part: &Part, declared: Location) -> (Component, Option<String>) {
         .filter(|v| ecosystem == Ecosystem::PyPI && specifiers(v).is_some())
         .map(str::to_owned);
     let version = version.filter(|_| range.is_none());
+    let range = range.or_else(|| {
+        let open = part
+            .range
+            .as_deref()
+            .filter(|_| version.is_none() && ecosystem == Ecosystem::PyPI)?;
+        let written = open.strip_prefix("vers:pypi/")?.replace('|', ", ");
+        specifiers(&written).is_some().then_some(written)
+    });
     let bucket = match (&part.purl, &purl, ecosystem) {
         (None, ..) => unauditable("it has no package URL, so nobody knows which ecosystem's it is"),
         (Some(written), None, _) => {
             let why = format!("its package URL is none: {}", code(written));
             Bucket::Unauditable { why }
+        }
+        (_, _, Ecosystem::PyPI) if !is_valid(&written) => {
+            unauditable("its name cannot be one of PyPI, so no advisory can name it")
         }
         (_, _, Ecosystem::PyPI) => match (&version, &range) {
             (_, Some(_)) => Bucket::Unpinned,
@@ -363,6 +389,8 @@ fn component(part: &Part, declared: Location) -> (Component, Option<String>) {
 fn source(purl: Option<&Purl>) -> Source {
     let qualifier = |key: &str| purl.and_then(|p| p.qualifier(key));
     if let Some(vcs) = qualifier("vcs_url") {
+        // pip's `#egg=name` says nothing of where it comes from.
+        let vcs = vcs.split('#').next().unwrap_or_default();
         let bare = vcs.strip_prefix("git+").unwrap_or(vcs);
         let path = bare.find("://").map_or(0, |i| i.saturating_add(3));
         // An `@` in front of the first slash is a user's.

@@ -71,6 +71,7 @@ fn two(root: &Node, bill: &mut Bill<'_>, budget: &mut Budget) {
             name: name.to_owned(),
             version: text(node, "versionInfo").map(str::to_owned),
             purl: best(purls),
+            range: None,
             kind: purpose(text(node, "primaryPackagePurpose").unwrap_or_default()),
             hashes: hashes.collect(),
             marker: None,
@@ -153,9 +154,10 @@ fn three(root: &Node, bill: &mut Bill<'_>, budget: &mut Budget) {
         if let Err(e) = budget.steps(16) {
             return bill.partly(e.to_string());
         }
-        let kind = text(node, "type")
-            .or_else(|| text(node, "@type"))
-            .unwrap_or_default();
+        let stated = node.get("type").or_else(|| node.get("@type"));
+        let kind = stated.map_or("", |n| {
+            class(n.as_text().or_else(|| n.items().first()?.as_text()))
+        });
         match kind {
             "software_Package" | "ai_AIPackage" | "dataset_DatasetPackage" => {
                 if !bill.pays(budget) {
@@ -171,6 +173,21 @@ fn three(root: &Node, bill: &mut Bill<'_>, budget: &mut Budget) {
             }
             _ => {}
         }
+    }
+}
+
+/// The name of a class, which may be written in full: `https://spdx.org/rdf/3.0.1/terms/Software/Package`.
+fn class(written: Option<&str>) -> &str {
+    let written = written.unwrap_or_default();
+    let Some((_, path)) = written.split_once("/terms/") else {
+        return written;
+    };
+    match path {
+        "Software/Package" => "software_Package",
+        "AI/AIPackage" => "ai_AIPackage",
+        "Dataset/DatasetPackage" => "dataset_DatasetPackage",
+        "Software/Sbom" => "software_Sbom",
+        _ => path.rsplit('/').next().unwrap_or(path),
     }
 }
 
@@ -194,6 +211,7 @@ fn package_three(node: &Node, kind: &str, bill: &mut Bill<'_>) {
             .to_owned(),
         name: name.to_owned(),
         version: text(node, "software_packageVersion").map(str::to_owned),
+        range: None,
         purl: best(text(node, "software_packageUrl").into_iter().chain(purls)),
         kind: match kind {
             "ai_AIPackage" => Some(ComponentKind::Model),

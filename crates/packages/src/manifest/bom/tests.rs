@@ -244,3 +244,60 @@ proptest! {
         let _ = rows("x.spdx", &text);
     }
 }
+
+#[test]
+fn what_readers_would_see_differently_is_said() {
+    let text = r#"{"bomFormat": "CycloneDX", "specVersion": "1.7",
+      "components": [{"name": "hidden", "purl": "pkg:pypi/hidden@1"}],
+      "components": [
+        {"name": "a", "purl": "pkg:pypi/hidden@1", "purl": "pkg:pypi/a@1"},
+        {"name": "b", "purl": "pkg:pypi/acme/b@1"},
+        {"name": "c", "purl": "pkg:pypi/%00c@1"},
+        {"name": "d", "versionRange": "vers:pypi/>=1.0|<2", "isExternal": true, "purl": "pkg:pypi/d"},
+        {"name": "e", "versionRange": "vers:npm/>=1.0|<2", "purl": "pkg:pypi/e"}
+      ]}"#;
+    insta::assert_snapshot!(rows("any.json", text), @r#"
+    pkg:pypi/a@1 - Exact direct=None via=[] hashes=0
+    pkg:pypi/acme/b@1 - Unauditable { why: "its name cannot be one of PyPI, so no advisory can name it" } direct=None via=[] hashes=0
+    pkg:pypi/%5Cx00c@1 - Unauditable { why: "its name cannot be one of PyPI, so no advisory can name it" } direct=None via=[] hashes=0
+    pkg:pypi/d >=1.0, <2 Unpinned direct=None via=[] hashes=0
+    pkg:pypi/e - Unauditable { why: "no version is stated" } direct=None via=[] hashes=0
+    problem: `components` stands here twice, and only the last of them was judged
+    problem: `purl` stands here twice, and only the last of them was judged
+    cyclonedx of None Analysed
+    "#);
+}
+
+#[test]
+fn a_commit_is_one_whatever_stands_behind_it() {
+    // As `cyclonedx-py requirements` writes `git+https://…@COMMIT#egg=black`.
+    let revision = "a".repeat(40);
+    let purl = format!("pkg:pypi/black?vcs_url=git%2Bhttps://git.example/black%40{revision}%23egg%3Dblack");
+    let purl = Purl::parse(&purl).unwrap();
+    let Source::Vcs { revision: found, .. } = source(Some(&purl)) else {
+        panic!("no repository");
+    };
+    assert_eq!(found.as_deref(), Some(revision.as_str()));
+}
+
+#[test]
+fn classes_of_spdx_3_may_be_written_in_full() {
+    let text = r#"{"@context": "https://spdx.org/rdf/3.0.1/spdx-context.jsonld", "@graph": [
+        {"@type": "https://spdx.org/rdf/3.0.1/terms/Software/Package", "@id": "a", "name": "torch", "software_packageUrl": "pkg:pypi/torch@2.0.0"},
+        {"@type": ["software_Package"], "@id": "b", "name": "b"}]}"#;
+    insta::assert_snapshot!(rows("any.json", text), @r#"
+    pkg:pypi/torch@2.0.0 - Exact direct=None via=[] hashes=0
+    pkg:generic/b - Unauditable { why: "it has no package URL, so nobody knows which ecosystem's it is" } direct=None via=[] hashes=0
+    spdx of None Analysed
+    "#);
+}
+
+#[test]
+fn spdx_as_rdf_is_no_empty_bill() {
+    let text = "<?xml version=\"1.0\"?><rdf:RDF xmlns=\"http://spdx.org/rdf/terms#\"><Package/></rdf:RDF>";
+    let said = rows("x.rdf", text);
+    assert!(
+        said.contains("SPDX as RDF is not read") && said.contains("NotAnalysed"),
+        "{said}"
+    );
+}
