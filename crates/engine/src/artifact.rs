@@ -471,6 +471,11 @@ pub(crate) struct Judge<'a, 'o> {
 }
 
 impl Judge<'_, '_> {
+    /// Whether a rule that no subject raises is wanted.
+    pub(crate) fn enables(&self, rule: &wellhead_core::Rule) -> bool {
+        self.options.enables(rule)
+    }
+
     /// Judges one subject. Structured subjects count on the scoreboard; `counts` is false for what every file is.
     pub(crate) fn subject(&mut self, subject: Subject<'_>, counts: bool) {
         let mut sink = Sink::new(self.path.clone());

@@ -5,23 +5,72 @@
 
 use crate::{artifact::Judge, facts::Fact, subjects::Input};
 use std::collections::{BTreeMap, BTreeSet};
-use wellhead_core::{ArtifactPath, Budget, Coverage, Location, Outcome, code};
+use wellhead_core::{ArtifactPath, Budget, Coverage, Finding, Location, Outcome, code};
 use wellhead_formats::{Document, tar::EntryKind};
 use wellhead_packages::{
     Manifest, ManifestKind,
-    image::{Descriptor, ImageConfig, ImageDocument, Layer, is_there, normal},
+    image::{Descriptor, ImageConfig, ImageDocument, Layer, is_there, normal, stated_digest},
     manifest::{Problem, Spoken, read_installs},
 };
+use wellhead_rules::DIGEST_MISMATCH;
 
 /// A tar archive as a layer of an image, and why it was not wholly read.
 #[derive(Debug)]
 pub(crate) struct Kept {
+    /// The digest of the archive, where nothing but a configuration states it.
+    digest: Option<String>,
     layer: Layer,
     why: Option<String>,
 }
 
-/// Keeps what an artifact tells of an image, if it does.
-pub(crate) fn keep(input: &Input<'_>, judge: &mut Judge<'_, '_>, budget: &mut Budget) {
+/// Keeps what an artifact tells of an image, if it does, and holds a blob against the digest that it is named by.
+pub(crate) fn keep(input: &Input<'_>, judge: &mut Judge<'_, '_>, budget: &mut Budget) -> Outcome {
+    tell(input, judge, budget);
+    compare(input, judge, budget)
+}
+
+/// Whether a blob of a layout is the one that its name says. Who unpacks an image by other means than a registry's
+/// client gets whatever lies there.
+fn compare(input: &Input<'_>, judge: &mut Judge<'_, '_>, budget: &mut Budget) -> Outcome {
+    // Of two members of one name the second has a number behind it.
+    let leaf = input.path.leaf();
+    let name = leaf.rsplit_once('#').map_or(leaf, |(name, _)| name);
+    let Some(stated) = stated_digest(name).filter(|_| judge.enables(&DIGEST_MISMATCH)) else {
+        return Outcome::Analysed;
+    };
+    let Some(found) = crate::digest::sha256(input.blob, budget) else {
+        return Outcome::Partly {
+            why: "its digest could not be compared".to_owned(),
+        };
+    };
+    if found != stated {
+        let finding = Finding::new(
+            &DIGEST_MISMATCH,
+            "whoever unpacks this image gets other bytes than it names: a part of it was replaced or damaged",
+            Location::whole(input.path, "not what its name says"),
+        );
+        judge.result.findings.push(
+            finding
+                .note(format!("named: sha256 {stated}"))
+                .note(format!("found: sha256 {found}"))
+                .help("do not load it; fetch the image again by its digest and compare"),
+        );
+    }
+    Outcome::Analysed
+}
+
+/// The digest of an archive that only the configuration of an image states: a layer as older Dockers save it.
+fn layer_digest(input: &Input<'_>, budget: &mut Budget) -> Option<String> {
+    let name = normal(input.path.leaf());
+    let file = name.rsplit('/').next().unwrap_or_default();
+    let hex = |text: &str| text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit());
+    let is_layer = file == "layer.tar" || file.strip_suffix(".tar").is_some_and(hex);
+    is_layer
+        .then(|| crate::digest::sha256(input.blob, budget))
+        .flatten()
+}
+
+fn tell(input: &Input<'_>, judge: &mut Judge<'_, '_>, budget: &mut Budget) {
     match &input.opened.document {
         Document::Tar(archive) => {
             let mut layer = Layer::default();
@@ -34,7 +83,8 @@ pub(crate) fn keep(input: &Input<'_>, judge: &mut Judge<'_, '_>, budget: &mut Bu
                     break;
                 }
             }
-            let kept = Box::new(Kept { layer, why });
+            let digest = layer_digest(input, budget);
+            let kept = Box::new(Kept { digest, layer, why });
             judge.result.facts.push(Fact::Layer(input.path.clone(), kept));
         }
         Document::Data(data) => {
@@ -44,7 +94,8 @@ pub(crate) fn keep(input: &Input<'_>, judge: &mut Judge<'_, '_>, budget: &mut Bu
                     .result
                     .facts
                     .push(Fact::Image(input.path.clone(), Box::new(document)));
-            } else if let Some(config) = ImageConfig::read(root) {
+            }
+            if let Some(config) = ImageConfig::read(root) {
                 configuration(input, &data.text.text, &config, judge);
             }
         }
@@ -177,6 +228,8 @@ impl Root {
 struct Image {
     name: Option<String>,
     document: ArtifactPath,
+    /// The digests that the configuration states for the layers as they are unpacked.
+    stated: Option<Vec<String>>,
     layers: Vec<Descriptor>,
 }
 
@@ -286,6 +339,7 @@ impl Join {
                 }
             }
         }
+        self.hold_against(image, &found, &mut manifest);
         let system: BTreeSet<&str> = layers
             .iter()
             .flatten()
@@ -301,6 +355,38 @@ impl Join {
                 .push(format!("not all of the image {place} was seen: {why}"));
         }
         manifest
+    }
+
+    /// Whether the layers are the ones that the configuration names; what loads images refuses others.
+    fn hold_against(&self, image: &Image, found: &[Option<&ArtifactPath>], manifest: &mut Manifest) {
+        let Some(stated) = &image.stated else { return };
+        let mut wrong = |message: String| {
+            manifest.problems.push(Problem {
+                message,
+                at: Location::whole(&image.document, "names the layers"),
+            });
+        };
+        if stated.len() != found.len() {
+            wrong(format!(
+                "the image has {} layers, and its configuration names {}",
+                found.len(),
+                stated.len()
+            ));
+            return;
+        }
+        for ((path, stated), layer) in found.iter().zip(stated).zip(&image.layers) {
+            let kept = path.and_then(|p| self.layers.get(p));
+            let Some(digest) = kept.and_then(|k| k.digest.as_deref()) else {
+                continue;
+            };
+            let hex = stated.strip_prefix("sha256:").unwrap_or(stated);
+            if !hex.eq_ignore_ascii_case(digest) {
+                wrong(format!(
+                    "layer {} is not the one that the image's configuration names: its bytes were replaced or damaged",
+                    code(&layer.path)
+                ));
+            }
+        }
     }
 
     /// What lies in each archive, however deep.
@@ -352,21 +438,25 @@ impl Join {
     /// The images of a layout. Docker writes two documents about the same ones; its own is the one that loaders take.
     fn images(&mut self, root: &Root, entries: &[ArtifactPath]) -> Vec<Image> {
         let mut out = Vec::new();
+        let below: BTreeMap<String, ArtifactPath> = self
+            .documents
+            .keys()
+            .filter_map(|p| Some((root.path_of(p)?, p.clone())))
+            .collect();
         for path in entries {
             if let Some(ImageDocument::Saved(images)) = self.documents.get(path) {
                 out.extend(images.iter().take(MAX_IMAGES).map(|i| Image {
                     name: i.name.clone(),
                     document: path.clone(),
+                    stated: match below.get(&normal(&i.config)).and_then(|p| self.documents.get(p)) {
+                        Some(ImageDocument::Config(digests)) => Some(digests.clone()),
+                        _ => None,
+                    },
                     layers: i.layers.clone(),
                 }));
             }
         }
         if out.is_empty() {
-            let below: BTreeMap<String, ArtifactPath> = self
-                .documents
-                .keys()
-                .filter_map(|p| Some((root.path_of(p)?, p.clone())))
-                .collect();
             for path in entries {
                 self.index(path, None, &below, 0, &mut out);
             }
@@ -386,6 +476,7 @@ impl Join {
             Some(ImageDocument::Manifest(layers)) if out.len() < MAX_IMAGES => out.push(Image {
                 name: name.map(str::to_owned),
                 document: path.clone(),
+                stated: None,
                 layers,
             }),
             Some(ImageDocument::Index(list)) if depth < MAX_DEPTH => {
@@ -393,7 +484,17 @@ impl Join {
                     match below.get(&d.path) {
                         Some(next) if next != path => {
                             let name = d.name.as_deref().or(name);
-                            self.index(next, name, below, depth.saturating_add(1), out);
+                            let full = d.platform.as_ref().map(|platform| match name {
+                                Some(name) => format!("{name} {platform}"),
+                                None => platform.clone(),
+                            });
+                            self.index(
+                                next,
+                                full.as_deref().or(name),
+                                below,
+                                depth.saturating_add(1),
+                                out,
+                            );
                         }
                         _ => self.notes.push(format!(
                             "{path} names an image that is not here: {}",

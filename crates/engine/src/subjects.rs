@@ -50,9 +50,9 @@ pub(crate) fn judge(input: &Input<'_>, judge: &mut Judge<'_, '_>, budget: &mut B
     if let Some(listing) = input.opened.document.listing() {
         judge.subject(Subject::Listing(&listing), false);
     }
-    crate::image::keep(input, judge, budget);
+    let image = crate::image::keep(input, judge, budget);
     let Some(text) = input.text() else {
-        return Outcome::Analysed;
+        return image;
     };
     // Every text is looked through for secrets; that alone makes no infrastructure.
     judge.subject(Subject::Text(text), false);
@@ -62,7 +62,7 @@ pub(crate) fn judge(input: &Input<'_>, judge: &mut Judge<'_, '_>, budget: &mut B
     {
         judge.take(|| wellhead_rules::taken_by_script(input.path, &text.text));
     }
-    let mut outcome = Outcome::Analysed;
+    let mut outcome = image;
     if let Some(kind) = identify_manifest(input.path.leaf(), &text.text) {
         let manifest = read_manifest(kind, input.path, &text.text, budget);
         outcome = outcome.and(manifest.outcome.clone());

@@ -18,6 +18,8 @@ pub enum ImageDocument {
     Index(Vec<Descriptor>),
     /// The manifest of one OCI image.
     Manifest(Vec<Descriptor>),
+    /// The configuration of an image: the digests of its layers as they are unpacked, the lowest first; hostile text.
+    Config(Vec<String>),
 }
 
 /// An image that `docker save` wrote.
@@ -25,6 +27,8 @@ pub enum ImageDocument {
 pub struct SavedImage {
     /// Its first tag; hostile text.
     pub name: Option<String>,
+    /// The path of its configuration; hostile text.
+    pub config: String,
     /// The names of its layers in the archive, the lowest first.
     pub layers: Vec<Descriptor>,
 }
@@ -38,6 +42,8 @@ pub struct Descriptor {
     pub media: String,
     /// The name that annotations give it; hostile text.
     pub name: Option<String>,
+    /// What it runs on, as `linux/arm64`; hostile text.
+    pub platform: Option<String>,
     /// Whether it says something about an image and is none.
     pub attestation: bool,
     /// Where it is named.
@@ -50,6 +56,11 @@ impl ImageDocument {
         if let Value::Array(items) = &root.value {
             let images: Option<Vec<_>> = items.iter().map(saved).collect();
             return images.filter(|i| !i.is_empty()).map(Self::Saved);
+        }
+        if let Some(digests) = root.path(&["rootfs", "diff_ids"]) {
+            let digests = digests.items().iter();
+            let text = |n: &Node| n.as_str().unwrap_or_default().to_owned();
+            return Some(Self::Config(digests.map(text).collect()));
         }
         root.get("schemaVersion")?;
         let list = |key: &str| {
@@ -66,8 +77,9 @@ impl ImageDocument {
 
 fn saved(node: &Node) -> Option<SavedImage> {
     let layers = node.get("Layers")?.items();
-    node.get("Config")?;
+    let config = node.get("Config")?.as_str().unwrap_or_default().to_owned();
     Some(SavedImage {
+        config,
         name: node
             .get("RepoTags")
             .and_then(|t| t.items().first())
@@ -80,6 +92,7 @@ fn saved(node: &Node) -> Option<SavedImage> {
                     path: n.as_str()?.to_owned(),
                     media: String::new(),
                     name: None,
+                    platform: None,
                     attestation: false,
                     span: n.span.clone(),
                 })
@@ -106,9 +119,24 @@ fn descriptor(node: &Node) -> Option<Descriptor> {
         name: annotation("org.opencontainers.image.ref.name")
             .or_else(|| annotation("io.containerd.image.name"))
             .map(str::to_owned),
+        platform: node.get("platform").and_then(|p| {
+            let part = |key: &str| p.get(key).and_then(Node::as_str);
+            let variant = part("variant").map(|v| format!("/{v}")).unwrap_or_default();
+            Some(format!("{}/{}{variant}", part("os")?, part("architecture")?))
+        }),
         attestation: annotation("vnd.docker.reference.type").is_some(),
         span: digest.span.clone(),
     })
+}
+
+/// The digest that the name of a blob in a layout states, in hexadecimal digits.
+pub fn stated_digest(path: &str) -> Option<String> {
+    let path = normal(path);
+    let hex = path
+        .strip_prefix("blobs/sha256/")
+        .or_else(|| path.split_once("/blobs/sha256/").map(|(_, hex)| hex))?;
+    let is_hex = hex.len() == 64 && hex.bytes().all(|b| b.is_ascii_hexdigit());
+    is_hex.then(|| hex.to_ascii_lowercase())
 }
 
 /// What of a layer decides what is installed in the end.
@@ -339,6 +367,14 @@ mod tests {
             read(r#"{"schemaVersion": 2, "config": {}, "layers": [{"digest": "sha256:aa"}]}"#),
             Some(ImageDocument::Manifest(_))
         ));
+        assert_eq!(
+            read(r#"{"rootfs": {"type": "layers", "diff_ids": ["sha256:aa"]}}"#),
+            Some(ImageDocument::Config(vec!["sha256:aa".to_owned()]))
+        );
+        assert!(matches!(
+            read(r#"{"schemaVersion": 2, "manifests": [{"digest": "sha256:aa", "platform": {"os": "linux", "architecture": "arm", "variant": "v7"}}]}"#),
+            Some(ImageDocument::Index(d)) if d[0].platform.as_deref() == Some("linux/arm/v7")
+        ));
         for text in [
             "[]",
             "[1]",
@@ -347,6 +383,22 @@ mod tests {
             r#"{"schemaVersion": 2}"#,
         ] {
             assert_eq!(read(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn names_of_blobs_state_digests() {
+        let hex = "aB".repeat(32);
+        let lower = hex.to_lowercase();
+        for (path, digest) in [
+            (format!("blobs/sha256/{hex}"), Some(lower.as_str())),
+            (format!("./x/blobs/sha256/{hex}"), Some(lower.as_str())),
+            (format!("blobs/sha512/{hex}"), None),
+            (format!("blobs/sha256/{hex}/layer.tar"), None),
+            (format!("notblobs/sha256/{hex}"), None),
+            ("blobs/sha256/aa".to_owned(), None),
+        ] {
+            assert_eq!(stated_digest(&path).as_deref(), digest, "{path}");
         }
     }
 
