@@ -19,6 +19,8 @@ use wellhead_rules::DIGEST_MISMATCH;
 pub(crate) struct Kept {
     /// The digest of the archive, where nothing but a configuration states it.
     digest: Option<String>,
+    /// Links to archives, with where they lead: older Dockers save a layer that is there already as one.
+    links: BTreeMap<String, String>,
     layer: Layer,
     why: Option<String>,
 }
@@ -70,21 +72,57 @@ fn layer_digest(input: &Input<'_>, budget: &mut Budget) -> Option<String> {
         .flatten()
 }
 
+/// Where in an archive a link leads that stands at `from`; one that leads out of it leads nowhere.
+fn led(from: &str, target: &str) -> String {
+    let from = normal(from);
+    let mut parts: Vec<&str> = from.split('/').collect();
+    parts.pop();
+    if target.starts_with('/') {
+        parts.clear();
+    }
+    for part in target.split('/').filter(|p| !p.is_empty() && *p != ".") {
+        match part {
+            ".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    parts.join("/")
+}
+
 fn tell(input: &Input<'_>, judge: &mut Judge<'_, '_>, budget: &mut Budget) {
     match &input.opened.document {
         Document::Tar(archive) => {
             let mut layer = Layer::default();
+            let mut links = BTreeMap::new();
             let mut why = input.opened.outcome.why().map(str::to_owned);
             for entry in &archive.entries {
                 let folder = entry.kind == EntryKind::Folder;
                 let link = matches!(entry.kind, EntryKind::Symlink | EntryKind::Hardlink);
+                if let Some(target) = entry.link.as_deref().filter(|t| link && t.ends_with(".tar")) {
+                    let cost = (entry.name.len() as u64).saturating_add(target.len() as u64);
+                    if let Err(e) = budget.memory(cost.saturating_add(64)) {
+                        why = Some(e.to_string());
+                        break;
+                    }
+                    let from = if entry.kind == EntryKind::Symlink {
+                        entry.name.as_str()
+                    } else {
+                        ""
+                    };
+                    links.insert(normal(&entry.name), led(from, target));
+                }
                 if let Err(e) = layer.entry(&entry.name, folder, link, budget) {
                     why = Some(e.to_string());
                     break;
                 }
             }
             let digest = layer_digest(input, budget);
-            let kept = Box::new(Kept { digest, layer, why });
+            let kept = Box::new(Kept {
+                digest,
+                links,
+                layer,
+                why,
+            });
             judge.result.facts.push(Fact::Layer(input.path.clone(), kept));
         }
         Document::Data(data) => {
@@ -237,6 +275,8 @@ struct Image {
 struct Layout {
     /// Archives.
     blobs: BTreeMap<String, ArtifactPath>,
+    /// Links to archives in it.
+    links: BTreeMap<String, String>,
     /// Why something was not wholly read, with how deep that lies.
     lost: BTreeMap<String, (usize, String)>,
 }
@@ -283,6 +323,10 @@ impl Join {
             let several = images.len() > 1;
             let layout = Layout {
                 blobs: self.blobs(&root),
+                links: match &root {
+                    Root::Archive(path) => self.layers.get(path).map(|k| k.links.clone()).unwrap_or_default(),
+                    Root::Folder(_) => BTreeMap::new(),
+                },
                 lost: self.lost_in(&root),
             };
             for image in images {
@@ -517,9 +561,16 @@ impl Join {
         image: &Image,
         manifest: &mut Manifest,
     ) -> Option<&'s ArtifactPath> {
-        let found = layout.blobs.get(&normal(&descriptor.path));
+        let mut name = normal(&descriptor.path);
+        for _ in 0..MAX_DEPTH {
+            match layout.links.get(&name) {
+                Some(target) if !layout.blobs.contains_key(&name) => name.clone_from(target),
+                _ => break,
+            }
+        }
+        let found = layout.blobs.get(&name);
         let kept = found.and_then(|p| self.layers.get(p));
-        let lost = layout.lost.get(&normal(&descriptor.path));
+        let lost = layout.lost.get(&name);
         let why = if descriptor.media.contains("encrypted") {
             Some("it is encrypted".to_owned())
         } else if let Some(kept) = kept {
@@ -576,4 +627,22 @@ struct Inside {
     name: String,
     /// Whether it is that member.
     direct: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::led;
+
+    #[test]
+    fn links_lead_from_where_they_stand() {
+        for (from, target, expected) in [
+            ("aa/layer.tar", "../bb/layer.tar", "bb/layer.tar"),
+            ("./aa/layer.tar", "../bb/./layer.tar", "bb/layer.tar"),
+            ("", "bb/layer.tar", "bb/layer.tar"),
+            ("aa/layer.tar", "/bb/layer.tar", "bb/layer.tar"),
+            ("aa/layer.tar", "../../../bb/layer.tar", "bb/layer.tar"),
+        ] {
+            assert_eq!(led(from, target), expected, "{from} {target}");
+        }
+    }
 }

@@ -111,6 +111,21 @@ impl<'a> Reader<'a> {
                 }
             }
             "EXPOSE" => self.expose(rest),
+            // It runs in what is built on this, and is written here.
+            "ONBUILD" => {
+                let rest = rest.trimmed();
+                let end = (0..rest.len()).find(|i| rest.get(*i).is_some_and(char::is_whitespace));
+                let end = end.unwrap_or(rest.len());
+                if rest.slice(0..end).text().eq_ignore_ascii_case("RUN") {
+                    let instruction = Instruction {
+                        keyword: "RUN".to_owned(),
+                        span: instruction.span.clone(),
+                        rest: rest.slice(end..usize::MAX),
+                        heredocs: Vec::new(),
+                    };
+                    self.instruction(&instruction);
+                }
+            }
             "RUN" => {
                 let start = self.start(instruction);
                 if let Some(resource) = self.resources.last_mut() {
@@ -655,10 +670,11 @@ CMD ["sh", "-c", "jupyter lab --ip=0.0.0.0 --NotebookApp.token=''"]
 
     #[test]
     fn a_variable_may_hold_several_words() {
-        let text = "FROM a\nENV P=\"x==1 y==2\"\nRUN pip install $P \"$P\"\n";
+        let text = "FROM a\nENV P=\"x==1 y==2\"\nRUN pip install $P \"$P\"\nONBUILD RUN pip install z\n";
         assert_snapshot!(show(&read(text)), @r#"
         "" "a" inherited
           run pip · install · x==1<$P> · y==2<$P> · x==1 y==2<"$P">
+          run pip · install · z
           env P=x==1 y==2
         "#);
     }

@@ -63,6 +63,12 @@ impl Mapped {
         }
     }
 
+    /// The character that came from a byte of the file; places never go back.
+    pub(crate) fn position_of(&self, byte: usize) -> Option<usize> {
+        let i = self.chars.partition_point(|(_, at)| *at < byte);
+        self.chars.get(i).filter(|(_, at)| *at == byte).map(|_| i)
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.chars.len()
     }

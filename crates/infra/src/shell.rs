@@ -127,7 +127,7 @@ fn script_of(command: &Command) -> Option<&Word> {
 
 fn unwrap_into(command: Command, script: &Mapped, lookup: Lookup<'_>, depth: usize, out: &mut Vec<Command>) {
     let inner = script_of(&command).filter(|_| depth < DEEPEST).map(|word| {
-        let found = (0..script.len()).find(|i| script.span(*i..i.saturating_add(1)).start == word.span.start);
+        let found = script.position_of(word.span.start);
         let len = word.text.chars().count();
         // The word keeps its place if it is the same text there, give or take its quotes.
         let places = found.map(|i| [i.saturating_add(1), i]).into_iter().flatten();
@@ -807,6 +807,15 @@ mod tests {
     fn many_heredocs_without_an_end_cost_what_they_are() {
         let script: String = (0..20_000).map(|i| format!("a <<E{i}\n")).collect();
         assert_eq!(super::script(&script, 0).len(), 20_000);
+    }
+
+    #[test]
+    fn many_scripts_in_scripts_cost_what_they_are() {
+        let script = "sh -c 'a b'\n".repeat(20_000);
+        let commands = super::script(&script, 0);
+        assert_eq!(commands.len(), 20_000);
+        let last = commands.last().unwrap().words.last().unwrap();
+        assert_eq!(&script[last.span.clone()], "b");
     }
 
     #[test]

@@ -151,6 +151,88 @@ fn a_layout_is_read_packed_and_as_a_folder() {
 }
 
 #[test]
+fn blobs_that_were_replaced_are_found() {
+    let files = layout();
+    let (low, _) = layers();
+    let stored = gzip(&low);
+    let evil = gzip(&tar(&[(
+        "usr/lib/python3/site-packages/evil-1.dist-info/METADATA",
+        &metadata("evil", "1"),
+    )]));
+    let packed: Vec<(&str, &[u8])> = files
+        .iter()
+        .map(|(n, b)| {
+            (
+                n.as_str(),
+                if *b == stored {
+                    evil.as_slice()
+                } else {
+                    b.as_slice()
+                },
+            )
+        })
+        .collect();
+    let select = ["--select", "digest-mismatch,manifest-invalid-line"];
+    let project = Project::new(&[]);
+    project.write("image.tar", &tar(&packed));
+    assert_eq!(rules(&project.json(&select)), ["digest-mismatch"]);
+    // The second of two blobs of one name is what some unpackers take.
+    let whole = files.iter().map(|(n, b)| (n.as_str(), b.as_slice()));
+    let name = files
+        .iter()
+        .find(|(_, b)| **b == stored)
+        .map(|(n, _)| n.as_str())
+        .unwrap();
+    let twice: Vec<(&str, &[u8])> = whole.chain([(name, evil.as_slice())]).collect();
+    let project = Project::new(&[]);
+    project.write("image.tar", &tar(&twice));
+    assert_eq!(rules(&project.json(&select)), ["digest-mismatch"]);
+    // Older Dockers name layers otherwise; the configuration states what they are.
+    let config = |layer: &[u8]| {
+        let digest = format!("sha256:{}", wellhead_core::Digest::sha256(layer).hex);
+        json!({"rootfs": {"type": "layers", "diff_ids": [digest]}, "config": {}}).to_string()
+    };
+    let list = r#"[{"Config": "c.json", "RepoTags": ["a:1"], "Layers": ["aa/layer.tar"]}]"#;
+    for (config, expected) in [
+        (config(&low), vec![]),
+        (config(&evil), vec!["manifest-invalid-line"]),
+    ] {
+        let saved = tar(&[
+            ("aa/layer.tar", &low),
+            ("c.json", config.as_bytes()),
+            ("manifest.json", list.as_bytes()),
+        ]);
+        let project = Project::new(&[]);
+        project.write("image.tar", &saved);
+        assert_eq!(rules(&project.json(&select)), expected);
+    }
+}
+
+#[test]
+fn a_layer_may_be_a_link_to_one_that_is_there() {
+    let (low, _) = layers();
+    let digest = format!("sha256:{}", wellhead_core::Digest::sha256(&low).hex);
+    let config =
+        json!({"rootfs": {"type": "layers", "diff_ids": [digest, digest]}, "config": {}}).to_string();
+    let list = r#"[{"Config": "c.json", "RepoTags": ["a:1"], "Layers": ["aa/layer.tar", "bb/layer.tar"]}]"#;
+    for (link, expected) in [
+        ("../aa/layer.tar", vec![]),
+        ("../bb/layer.tar", vec!["manifest-invalid-line"]),
+    ] {
+        let listing = format!(
+            "file aa/layer.tar as=hex\n  {}\nsymlink bb/layer.tar link={link}\nfile c.json as=hex\n  {}\nfile manifest.json as=hex\n  {}\n",
+            hex(&low),
+            hex(config.as_bytes()),
+            hex(list.as_bytes())
+        );
+        let project = Project::new(&[]);
+        project.write("image.tar", &assemble("tar", &listing).unwrap());
+        let report = project.json(&["--select", "digest-mismatch,manifest-invalid-line"]);
+        assert_eq!(rules(&report), expected, "{link}");
+    }
+}
+
+#[test]
 fn layers_that_cannot_be_read_are_said() {
     let (low, _) = layers();
     let whole = gzip(&low);
