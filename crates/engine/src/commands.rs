@@ -3,6 +3,8 @@
 //! Each becomes a manifest of its own. What installs from an ecosystem that no advisories are asked for is counted, so
 //! that the report can say that it was not looked at.
 
+mod hooks;
+
 use crate::{artifact::Judge, facts::Fact, subjects::Input};
 use std::{collections::BTreeMap, ops::Range};
 use wellhead_core::{Budget, Outcome};
@@ -117,7 +119,7 @@ pub(crate) fn of_text(input: &Input<'_>, judge: &mut Judge<'_, '_>, budget: &mut
         None
     };
     let root = match &input.opened.document {
-        Document::Data(data) if is_ci(input.path.leaf()) => data.root.as_ref().ok(),
+        Document::Data(data) if is_ci(input.path.leaf()) || hooks::is_one(name) => data.root.as_ref().ok(),
         _ => None,
     };
     if read.is_none() && root.is_none() {
@@ -128,6 +130,7 @@ pub(crate) fn of_text(input: &Input<'_>, judge: &mut Judge<'_, '_>, budget: &mut
     }
     let found = match (read, root) {
         (Some(read), _) => read(text),
+        (None, Some(root)) if hooks::is_one(name) => hooks::read(root, &mut judge.result.facts),
         (None, Some(root)) => {
             let mut found = Found::default();
             pipeline(root, text, false, &mut found);
@@ -173,6 +176,9 @@ fn is_ci(path: &str) -> bool {
                 | ".cirrus.yml"
                 | "appveyor.yml"
                 | ".readthedocs.yaml"
+                | "devcontainer.json"
+                | ".devcontainer.json"
+                | ".gitpod.yml"
                 | ".readthedocs.yml"
         )
         || [
@@ -206,6 +212,14 @@ const COMMANDS: &[&str] = &[
     "pre_install",
     "post_install",
     "build_script",
+    "init",
+    "before",
+    "initializeCommand",
+    "onCreateCommand",
+    "updateContentCommand",
+    "postCreateCommand",
+    "postStartCommand",
+    "postAttachCommand",
 ];
 const VARIABLES: &[&str] = &["env", "variables", "environment", "env_vars"];
 
@@ -247,7 +261,10 @@ fn make(text: &str) -> Found {
         goes_on = is_recipe && line.trim_end().ends_with('\\');
         if !is_recipe {
             // Other lines keep their length, so that every place stays where it is.
-            recipes.extend(line.bytes().map(|b| if b == b'\n' { '\n' } else { ' ' }));
+            let (head, recipe) = line.split_at(recipe_behind(line));
+            recipes.extend(head.bytes().map(|b| if b == b'\n' { '\n' } else { ' ' }));
+            recipes.push_str(recipe);
+            goes_on = !recipe.is_empty() && line.trim_end().ends_with('\\');
             continue;
         }
         let start = line.len().saturating_sub(line.trim_start().len());
@@ -263,6 +280,20 @@ fn make(text: &str) -> Found {
         commands: script(&recipes, 0),
         ..Found::default()
     }
+}
+
+/// Where in a line that names targets the recipe begins that stands behind a semicolon: `all: ; pip install x`.
+fn recipe_behind(line: &str) -> usize {
+    let colon = line
+        .find(':')
+        .filter(|i| !line.get(i.saturating_add(1)..).unwrap_or("=").starts_with('='));
+    let is_rule = colon.filter(|i| !line.get(..*i).unwrap_or_default().contains(['=', '#', '"', '\'']));
+    let behind = is_rule.and_then(|colon| {
+        let semicolon = line.get(colon..)?.find(';')?.saturating_add(colon);
+        let between = line.get(colon..semicolon)?;
+        (!between.contains(['=', '#'])).then_some(semicolon.saturating_add(1))
+    });
+    behind.unwrap_or(line.len())
 }
 
 /// `deps` and `commands` of tox: each dependency is a line for pip.
@@ -300,7 +331,7 @@ fn tox(text: &str) -> Found {
         }
         let offset = start.saturating_add((value.as_ptr() as usize).saturating_sub(line.as_ptr() as usize));
         match key.as_str() {
-            "deps" => found.commands.extend(dependency(value, offset)),
+            "deps" | "requires" => found.commands.extend(dependency(value, offset)),
             "commands" | "commands_pre" => found.commands.extend(script(value, offset)),
             _ => {}
         }
@@ -350,21 +381,86 @@ pub(crate) fn of_module(input: &Input<'_>, module: &Module, judge: &mut Judge<'_
         };
         match text.strip_suffix('\\') {
             Some(before) => open = Some((before.to_owned(), range)),
-            None => found.commands.extend(script_in(&text, &module.text, &range)),
+            None => found
+                .commands
+                .extend(script_in(to_shell(&text), &module.text, &range)),
         }
     }
     if let Some((text, range)) = open {
-        found.commands.extend(script_in(&text, &module.text, &range));
+        found
+            .commands
+            .extend(script_in(to_shell(&text), &module.text, &range));
     }
     let nox = input.path.name() == "noxfile.py";
     for call in &module.calls {
-        found.commands.extend(called(call, nox));
+        found.commands.extend(called(call, nox, &module.text));
     }
     found.hand_over(input, &module.text, judge, &mut 0);
 }
 
+/// What a line of a notebook hands to a shell: `%system` and `%sx` are other names of `!`.
+fn to_shell(line: &str) -> &str {
+    let of = |magic: &str| line.strip_prefix(magic);
+    of("system ").or_else(|| of("sx ")).unwrap_or(line)
+}
+
+/// What a call runs by way of IPython: the functions that `!`, `%` and `%%` stand for.
+fn by_ipython(call: &Call) -> Option<String> {
+    let of = |name: &str| {
+        let method = |c: &String| {
+            c.strip_suffix(name)
+                .is_some_and(|c| c.ends_with("get_ipython()."))
+        };
+        call.callees.iter().any(method)
+    };
+    let text = |i: usize| call.positional.get(i).and_then(|a| a.value.texts().next());
+    if ["system", "system_raw", "getoutput", "system_piped"]
+        .into_iter()
+        .any(of)
+    {
+        return text(0).map(str::to_owned);
+    }
+    if ["run_line_magic", "magic"].into_iter().any(of) {
+        let line = format!("{} {}", text(0)?, text(1).unwrap_or_default());
+        return Some(to_shell(&line).to_owned());
+    }
+    let shell = ["bash", "sh", "!", "sx", "system", "script"];
+    let cell = of("run_cell_magic") && text(0).is_some_and(|magic| shell.contains(&magic));
+    cell.then(|| text(2).map(str::to_owned)).flatten()
+}
+
+/// What a session of nox installs, or runs that installs.
+fn by_nox(call: &Call) -> Option<Command> {
+    let before: &[&str] = if call.is_method("install") {
+        &["pip", "install"]
+    } else if call.is_method("conda_install") {
+        &["conda", "install"]
+    } else if ["run", "run_always", "run_install"]
+        .iter()
+        .any(|name| call.is_method(name))
+    {
+        &[]
+    } else {
+        return None;
+    };
+    let said = call
+        .positional
+        .iter()
+        .map(|a| word(a.value.texts().next().unwrap_or("$…"), &a.range));
+    let mut words: Vec<Word> = before.iter().map(|t| word(t, &call.callee_range)).collect();
+    words.extend(said);
+    // One keyword of theirs names a channel.
+    let channels = call.keywords.iter().filter(|k| k.name == "channel");
+    for channel in channels.filter(|_| before.first() == Some(&"conda")) {
+        if let Some(text) = channel.argument.value.texts().next() {
+            words.extend(["-c", text].map(|t| word(t, &channel.argument.range)));
+        }
+    }
+    Some(command(words))
+}
+
 /// What a call runs, as far as it is written out.
-fn called(call: &Call, nox: bool) -> Vec<Command> {
+fn called(call: &Call, nox: bool, source: &str) -> Vec<Command> {
     let shell = [
         "os.system",
         "os.popen",
@@ -377,16 +473,19 @@ fn called(call: &Call, nox: bool) -> Vec<Command> {
             .is_some_and(|name| lists.contains(&name))
     });
     let pip = ["pip.main", "pip._internal.main", "pip._internal.cli.main.main"];
-    if nox && call.is_method("install") {
-        let words = call
-            .positional
-            .iter()
-            .flat_map(|a| a.value.texts().take(1).map(|t| word(t, &a.range)));
-        let words = ["pip", "install"]
-            .map(|t| word(t, &call.callee_range))
-            .into_iter()
-            .chain(words);
-        return vec![command(words.collect())];
+    if nox && let Some(command) = by_nox(call) {
+        return vec![command];
+    }
+    let placed = |text: &str, range: &Range<usize>| -> Vec<Command> {
+        let mut commands = script(text, 0);
+        for c in &mut commands {
+            let words = c.variables.iter_mut().chain(&mut c.words);
+            words.for_each(|w| w.span = range.clone());
+        }
+        commands
+    };
+    if let Some(text) = by_ipython(call) {
+        return placed(&text, &call.range);
     }
     let Some(first) = call.positional.first() else {
         return Vec::new();
@@ -395,11 +494,12 @@ fn called(call: &Call, nox: bool) -> Vec<Command> {
     for value in first.value.alternatives() {
         match value {
             PyValue::Text(text) if is_list || shell.iter().any(|n| call.may_be(n)) => {
-                out.extend(script(text, 0).into_iter().map(|mut c| {
-                    let words = c.variables.iter_mut().chain(&mut c.words);
-                    words.for_each(|w| w.span = first.range.clone());
-                    c
-                }));
+                out.extend(placed(text, &first.range));
+            }
+            // What is put together while it runs still shows how it begins.
+            PyValue::Unknown if is_list || shell.iter().any(|n| call.may_be(n)) => {
+                let raw = source.get(first.range.clone()).unwrap_or_default();
+                out.extend(begun(raw).iter().flat_map(|text| placed(text, &first.range)));
             }
             PyValue::List(items) if is_list => out.push(command(listed(items, &first.range))),
             PyValue::List(items) if pip.iter().any(|n| call.may_be(n)) => {
@@ -411,6 +511,24 @@ fn called(call: &Call, nox: bool) -> Vec<Command> {
         }
     }
     out
+}
+
+/// The beginning of a text that a program puts together, as far as it is written out: `"pip install x==" + version` and
+/// `f"pip install {name}"`.
+fn begun(raw: &str) -> Option<String> {
+    // In a notebook it stands in a string of JSON.
+    let raw = raw.replace("\\\"", "\"");
+    let bare = raw.trim_start_matches(['f', 'F', 'r', 'R', '(', ' ']);
+    let quote = bare.chars().next().filter(|c| matches!(c, '"' | '\''))?;
+    let inner = bare.trim_start_matches(quote);
+    let end = inner.find(quote)?;
+    let open = !inner.get(end..)?.trim_matches([quote, ')', ' ']).is_empty();
+    let text = inner.get(..end)?;
+    Some(if open {
+        format!("{text}$…")
+    } else {
+        text.to_owned()
+    })
 }
 
 fn command(words: Vec<Word>) -> Command {

@@ -92,6 +92,19 @@ const PYTHON_MAGICS: &[&str] = &[
 /// Cell magics whose body a shell runs.
 const SHELL_MAGICS: &[&str] = &["bash", "sh", "shell", "system", "!", "script", "cmd"];
 
+/// Whether a cell is one line that IPython takes for a magic although no `%` stands in front of it.
+fn is_automagic(cell: &str) -> bool {
+    let installer = ["pip", "conda", "mamba", "micromamba", "uv"]
+        .into_iter()
+        .find_map(|name| cell.strip_prefix(name)?.strip_prefix(' '));
+    installer.is_some_and(|rest| {
+        !cell.contains('\n')
+            && rest
+                .trim_start()
+                .starts_with(|c: char| c.is_ascii_alphabetic() || c == '-')
+    })
+}
+
 impl Joined {
     fn cell(&mut self, cell: &Node, json: &str) {
         if cell.get("cell_type").and_then(Node::as_str) != Some("code") {
@@ -117,6 +130,9 @@ impl Joined {
                 return;
             }
         }
+        if is_automagic(text.trim()) {
+            return self.lines(start, true, 0);
+        }
         // Every cell ends in one line feed of ours, which belongs to none.
         let end = self.code.len();
         self.cells.push(start..end);
@@ -125,12 +141,16 @@ impl Joined {
 
     /// Takes a cell of another language back out of the code; the lines of a shell become commands.
     fn other(&mut self, start: usize, shell: bool) {
+        self.lines(start, shell, 1);
+    }
+
+    fn lines(&mut self, start: usize, shell: bool, first: usize) {
         let mut at = start;
         let text = self.code.get(start..).unwrap_or_default().to_owned();
         for (i, line) in text.split_inclusive('\n').enumerate() {
             let end = at.saturating_add(line.len());
             let content = line.trim();
-            if shell && i > 0 && !content.is_empty() && !content.starts_with('#') {
+            if shell && i >= first && !content.is_empty() && !content.starts_with('#') {
                 self.commands.push(Command {
                     text: content.to_owned(),
                     shell: true,
@@ -259,6 +279,16 @@ mod tests {
                 (false, "time", "%%time"),
             ]
         );
+    }
+
+    #[test]
+    fn one_line_that_ipython_takes_for_a_magic_is_a_command() {
+        let json = r#"{"cells": [{"cell_type": "code", "source": ["pip install a"]},
+            {"cell_type": "code", "source": ["pip = 3"]}, {"cell_type": "code", "source": ["import os\n", "os.x()"]}]}"#;
+        let module = read(json);
+        let commands: Vec<_> = module.commands.iter().map(|c| c.text.as_str()).collect();
+        assert_eq!(commands, ["pip install a"]);
+        assert_eq!((module.calls.len(), &module.outcome), (1, &Outcome::Analysed));
     }
 
     #[test]

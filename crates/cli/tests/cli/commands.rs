@@ -125,6 +125,89 @@ fn scripts_makefiles_notebooks_and_programs_are_read() {
 }
 
 #[test]
+fn what_only_looks_like_a_command_is_none() {
+    let script = "#!/bin/bash\ncat <<EOF > README\npip install nothing==1\nEOF\npython - <<'PY'\npip install nothing==1\nPY\n\
+                  bash <<S\npip install flask==2.0.0\nS\nset -e && \\\n  pip install rich==13.0.0\necho 'pip install nothing==1'\n";
+    let dockerfile = "FROM a\nENV PKGS=\"numpy==1.26.0 scipy==1.11.0\"\nRUN <<EOF\npython3 -mpip install torch==2.2.0\ncat <<I > x\n\
+                      pip install nothing==1\nI\nEOF\nRUN pip install $PKGS\nRUN timeout 300 sudo -u app -H pip install click==8.0\n\
+                      RUN cat list | xargs pip install\n";
+    let project = Project::new(&[("setup.sh", script), ("Dockerfile", dockerfile)]);
+    let report = project.json(&[]);
+    insta::assert_snapshot!(rows(&report).join("\n"), @r"
+    Dockerfile:4 pkg:pypi/torch@2.2.0
+    Dockerfile:9 pkg:pypi/numpy@1.26.0
+    Dockerfile:9 pkg:pypi/scipy@1.11.0
+    Dockerfile:10 pkg:pypi/click@8.0
+    Dockerfile:11 pkg:pypi/%24%28xargs%29
+    setup.sh:9 pkg:pypi/flask@2.0.0
+    setup.sh:12 pkg:pypi/rich@13.0.0
+    ");
+}
+
+#[test]
+fn hooks_sessions_and_ipython_install_too() {
+    let notebook = serde_json::json!({"cells": [
+        {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": null, "source": [
+            "get_ipython().system('pip install a==1.0')\n", "get_ipython().run_line_magic('pip', 'install b==1.0')\n",
+            "get_ipython().run_cell_magic('bash', '', 'pip install c==1.0')\n", "%system pip install d==1.0\n", "%sx pip install e==1.0\n"]},
+        {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": null, "source": ["pip install f==1.0"]}],
+        "metadata": {}, "nbformat": 4, "nbformat_minor": 5});
+    let project = Project::new(&[
+        ("a.ipynb", &notebook.to_string()),
+        (
+            "noxfile.py",
+            "import nox\n@nox.session\ndef tests(session):\n    session.run('pip', 'install', 'rich==13.0.0')\n    \
+             session.conda_install('scipy=1.11.0', channel='conda-forge')\n    session.run('pytest')\n",
+        ),
+        (
+            ".pre-commit-config.yaml",
+            "repos:\n- repo: https://git.example/mypy\n  rev: v1\n  hooks:\n  - id: mypy\n    additional_dependencies: [pydantic==1.8.0, 'torch>=2']\n\
+             - repo: https://git.example/eslint\n  rev: v8\n  hooks:\n  - id: eslint\n    additional_dependencies: ['eslint@8.0.0', '@types/x']\n",
+        ),
+        ("tox.ini", "[tox]\nrequires = tox-uv==1.0\n"),
+        (
+            "run.py",
+            "import os, sys\nos.system('pip install click==8.0 flask==' + sys.argv[1])\nos.system(f\"pip install {sys.argv[1]}\")\n",
+        ),
+        (
+            ".devcontainer/devcontainer.json",
+            "{\"postCreateCommand\": \"pip install uvicorn==0.20.0\"}",
+        ),
+        (
+            "Makefile",
+            "V := a; pip install nothing==1\nall: dep ; pip install click==8.0\n",
+        ),
+        ("env.sh", "conda env update -f docker/gpu.yaml\n"),
+        ("docker/gpu.yaml", "dependencies:\n  - numpy=1.26.0\n"),
+    ]);
+    let report = project.json(&[]);
+    insta::assert_snapshot!(rows(&report).join("\n"), @r"
+    .devcontainer/devcontainer.json:1 pkg:pypi/uvicorn@0.20.0
+    .pre-commit-config.yaml:6 pkg:pypi/pydantic@1.8.0
+    .pre-commit-config.yaml:6 pkg:pypi/torch
+    Makefile:2 pkg:pypi/click@8.0
+    a.ipynb:1 pkg:pypi/a@1.0
+    a.ipynb:1 pkg:pypi/b@1.0
+    a.ipynb:1 pkg:pypi/c@1.0
+    a.ipynb:1 pkg:pypi/d@1.0
+    a.ipynb:1 pkg:pypi/e@1.0
+    a.ipynb:1 pkg:pypi/f@1.0
+    docker/gpu.yaml:2 pkg:conda/numpy@1.26.0
+    noxfile.py:4 pkg:pypi/rich@13.0.0
+    noxfile.py:5 pkg:conda/scipy@1.11.0
+    run.py:2 pkg:pypi/click@8.0
+    run.py:2 pkg:pypi/flask
+    run.py:3 pkg:pypi/%7Bsys.argv%5B1%5D%7D
+    tox.ini:2 pkg:pypi/tox-uv@1.0
+    ");
+    assert!(
+        report["not_assessed"].to_string().contains("2 by npm"),
+        "{}",
+        report["not_assessed"]
+    );
+}
+
+#[test]
 fn files_that_commands_name_are_read_wherever_they_lie() {
     let project = Project::new(&[
         (

@@ -339,10 +339,10 @@ impl Reader<'_> {
     fn include(&self, value: &Spoken<'_>, constraint: bool, out: &mut Manifest) {
         out.includes.push(Include {
             path: value.text.to_owned(),
-            kind: if constraint {
-                ManifestKind::Constraints
-            } else {
-                ManifestKind::Requirements
+            kind: match constraint {
+                true => ManifestKind::Constraints,
+                false if is_yaml(value.text) => ManifestKind::CondaEnvironment,
+                false => ManifestKind::Requirements,
             },
             declared: (self.at)(&value.span, ""),
         });
@@ -508,6 +508,9 @@ impl Reader<'_> {
     }
 
     fn match_spec(&self, word: &Spoken<'_>, out: &mut Manifest) {
+        if is_yaml(word.text) {
+            return self.include(word, false, out);
+        }
         if self.open(word.text, word, out) {
             if let Some(component) = out.components.last_mut() {
                 component.ecosystem = Ecosystem::Conda;
@@ -560,6 +563,11 @@ fn push(component: Component, word: &Spoken<'_>, out: &mut Manifest) {
         span: word.span.clone(),
         is: LineUse::Component(out.components.len().saturating_sub(1)),
     });
+}
+
+/// Whether a file is an environment of conda, which is installed from by its name alone.
+fn is_yaml(path: &str) -> bool {
+    [".yml", ".yaml"].iter().any(|end| path.ends_with(end))
 }
 
 /// Whether the text before an `@` is a name and the text behind it no address.
@@ -718,6 +726,7 @@ mod tests {
                     pipenv install --dev flask==2.0.0\n\
                     conda install -y -n ml -c pytorch -c conda-forge pytorch=2.2.0 numpy>=1.26 conda-forge::scipy\n\
                     micromamba create -p /opt/env -f env.txt python=3.11 $PKG\n\
+                    conda env update -n base --file docker/py.yml --prune\n\
                     pixi add --pypi httpx==0.27.0\n\
                     pixi add polars=0.20.0\n";
         let rows: Vec<String> = read(text)
@@ -756,6 +765,7 @@ mod tests {
         ["pypi flask 2.0.0"] [] []
         ["conda pytorch 2.2.0", "conda numpy >=1.26", "conda scipy -"] ["https://conda.anaconda.org/pytorch", "https://conda.anaconda.org/conda-forge"] []
         ["conda python ==3.11.*", "conda $PKG - (a variable, whose value is not known here)"] [] ["env.txt"]
+        [] [] ["docker/py.yml"]
         ["pypi httpx 0.27.0"] [] []
         ["conda polars 0.20.0"] [] []
         "#);

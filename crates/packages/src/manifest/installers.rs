@@ -141,6 +141,14 @@ fn verb<'w, 'a>(words: &'w [Spoken<'a>]) -> Option<(&'a str, &'w [Spoken<'a>])> 
     Some((verb.text, after))
 }
 
+/// What `-m`, `-Im`, `-mpip` say: that a module is run, and which where it is glued on.
+fn module_of(word: &str) -> Option<Option<&str>> {
+    let letters = word.strip_prefix('-')?;
+    let (flags, module) = letters.split_once('m')?;
+    let known = flags.chars().all(|c| "bBdEiIOPqsSuvx".contains(c));
+    known.then(|| Some(module).filter(|m| !m.is_empty()))
+}
+
 /// What the words install with, if they are a command that does.
 pub(super) fn invocation<'w, 'a>(words: &'w [Spoken<'a>]) -> Option<Invocation<'w, 'a>> {
     let (first, rest) = bare(words).split_first()?;
@@ -149,12 +157,19 @@ pub(super) fn invocation<'w, 'a>(words: &'w [Spoken<'a>]) -> Option<Invocation<'
     let module = rest
         .iter()
         .take_while(|w| w.text.starts_with('-') || matches!(w.text, "ignore" | "utf8"))
-        .position(|w| w.text == "-m");
+        .enumerate()
+        .find_map(|(at, w)| Some((at, module_of(w.text)?)));
     let python = matches!(name.as_str(), "python" | "py" | "pypy" | "python.exe");
     // `$PYTHON -m pip`, `{sys.executable} -m pip`: whatever runs modules runs this one.
-    if let Some(at) = module.filter(|at| python || *at == 0) {
-        let (module, after) = rest.get(at.checked_add(1)?..)?.split_first()?;
-        return of(module.text, after);
+    if let Some((at, named)) =
+        module.filter(|(at, _)| python || rest.get(*at).is_some_and(|w| *at == 0 && w.text == "-m"))
+    {
+        let after = rest.get(at.checked_add(1)?..)?;
+        let (module, after) = match named {
+            Some(module) => (module, after),
+            None => after.split_first().map(|(word, after)| (word.text, after))?,
+        };
+        return of(module, after);
     }
     of(&name, rest)
 }
@@ -221,6 +236,11 @@ fn of<'w, 'a>(program: &str, rest: &'w [Spoken<'a>]) -> Option<Invocation<'w, 'a
             ("install" | "create" | "update" | "upgrade", after) => {
                 made(Manager::Conda, G::Conda, after, CONDA)
             }
+            // An environment as its file has it.
+            ("env", after) => match verb(after)? {
+                ("create" | "update", after) => made(Manager::Conda, G::Conda, after, CONDA),
+                _ => None,
+            },
             _ => None,
         },
         "pixi" => match verb(rest)? {
@@ -295,6 +315,9 @@ mod tests {
             "/opt/venv/bin/pip install a",
             "python3 -m pip install a",
             "python -u -m pip install a",
+            "python -mpip install a",
+            "python3 -Im pip install a",
+            "pytest -mpip install a",
             "{sys.executable} -m pip install a",
             "$PYTHON -m pip install a",
             "$(PIP) install a",
@@ -343,6 +366,12 @@ mod tests {
             Pip Requirements ["a"]
         python -u -m pip install a
             Pip Requirements ["a"]
+        python -mpip install a
+            Pip Requirements ["a"]
+        python3 -Im pip install a
+            Pip Requirements ["a"]
+        pytest -mpip install a
+            nothing
         {sys.executable} -m pip install a
             Pip Requirements ["a"]
         $PYTHON -m pip install a
@@ -384,7 +413,7 @@ mod tests {
         pip list install
             nothing
         conda env create -f e.yml
-            nothing
+            Conda Conda ["-f", "e.yml"]
         echo pip install a
             nothing
         python train.py -m pip install
