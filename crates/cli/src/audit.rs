@@ -31,6 +31,9 @@ pub(crate) fn run(args: &Audit, global: &Global, environment: &Environment) -> R
     let selection = selection(args)?;
     let network = environment.network(&args.network)?;
     let listings = listings(args, &network, global, environment)?;
+    // Those that were named as locks stand last.
+    let locks = listings.iter().skip(args.targets.len());
+    let locks = locks.flat_map(wellhead_engine::names).collect();
     let (database, database_trouble) = db::at_hand(environment);
     if let Some(why) = &database_trouble {
         output::to_stderr(&format!("warning: {why}\n\nhint: {}\n", db::RENEW_HINT));
@@ -56,6 +59,7 @@ pub(crate) fn run(args: &Audit, global: &Global, environment: &Environment) -> R
             .wheels
             .as_ref()
             .map(|place| wellhead_sources::Wheels::parse(place, &network)),
+        locks,
         cancelled: Arc::clone(&cancelled),
         observer: &watcher,
     };

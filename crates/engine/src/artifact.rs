@@ -476,6 +476,11 @@ impl Judge<'_, '_> {
         self.options.enables(rule)
     }
 
+    /// Whether the artifact was named as a lock.
+    pub(crate) fn is_lock(&self) -> bool {
+        self.options.locks.contains(&self.path.to_string())
+    }
+
     /// Judges one subject. Structured subjects count on the scoreboard; `counts` is false for what every file is.
     pub(crate) fn subject(&mut self, subject: Subject<'_>, counts: bool) {
         let mut sink = Sink::new(self.path.clone());

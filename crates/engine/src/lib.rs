@@ -39,5 +39,5 @@ pub use lock::{
     Asked, Checked, FileState, Hubs, Loading, LockOptions, Made, Problem, lock, project_loads, verify,
 };
 pub use policy::{apply, verdict};
-pub use run::{Listing, Observer, Options, Unobserved, run};
+pub use run::{Listing, Observer, Options, Unobserved, names, run};
 pub use selection::Selection;

@@ -72,6 +72,8 @@ pub struct Options<'a> {
     pub database_trouble: Option<String>,
     /// Where the wheels of what is installed can be had, if they are to be compared.
     pub wheels: Option<Wheels>,
+    /// The files, by their paths in the report, that are read as locks whatever their names are.
+    pub locks: BTreeSet<String>,
     /// Ends the run early.
     pub cancelled: Arc<AtomicBool>,
     /// Who watches.
@@ -98,6 +100,7 @@ impl Default for Options<'_> {
             today: "1970-01-01".to_owned(),
             database: None,
             wheels: None,
+            locks: BTreeSet::new(),
             database_trouble: None,
             cancelled: Arc::default(),
             observer: &Unobserved,
@@ -152,16 +155,24 @@ pub fn run(listings: Vec<Listing>, options: &Options<'_>) -> Report {
     assemble(targets, results, &files, options)
 }
 
+/// The names that the entries of a listing have in the report.
+pub fn names(listing: &Listing) -> Vec<String> {
+    let entries = listing.entries.iter();
+    entries
+        .map(|entry| name(listing.prefix.as_deref(), &entry.path))
+        .collect()
+}
+
+fn name(prefix: Option<&str>, path: &str) -> String {
+    prefix.map_or_else(|| path.to_owned(), |prefix| format!("{prefix}/{path}"))
+}
+
 /// The entries of a listing under the names they have in the report.
 pub(crate) fn named(listing: Listing) -> impl Iterator<Item = (String, Entry)> {
     let Listing { prefix, entries, .. } = listing;
-    entries.into_iter().map(move |entry| {
-        let path = match &prefix {
-            Some(prefix) => format!("{prefix}/{}", entry.path),
-            None => entry.path.clone(),
-        };
-        (path, entry)
-    })
+    entries
+        .into_iter()
+        .map(move |entry| (name(prefix.as_deref(), &entry.path), entry))
 }
 
 /// Sums up: the project, the policy, the order, the scoreboard, the verdict.

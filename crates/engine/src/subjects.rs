@@ -4,7 +4,7 @@ use crate::{artifact::Judge, facts::Fact};
 use wellhead_core::{ArtifactPath, Blob, Budget, Outcome};
 use wellhead_formats::{Document, Identity, Opened, Role, document::TextFile, format::table, jinja};
 use wellhead_infra::{Configuration, ServiceDocument};
-use wellhead_packages::{identify_manifest, read_manifest};
+use wellhead_packages::{identify_lock, identify_manifest, read_manifest};
 use wellhead_pycode::Module;
 use wellhead_rules::{
     Subject,
@@ -63,7 +63,8 @@ pub(crate) fn judge(input: &Input<'_>, judge: &mut Judge<'_, '_>, budget: &mut B
         judge.take(|| wellhead_rules::taken_by_script(input.path, &text.text));
     }
     let mut outcome = image;
-    if let Some(kind) = identify_manifest(input.path.leaf(), &text.text) {
+    let named = || judge.is_lock().then(|| identify_lock(&text.text));
+    if let Some(kind) = identify_manifest(input.path.leaf(), &text.text).or_else(named) {
         let manifest = read_manifest(kind, input.path, &text.text, budget);
         outcome = outcome.and(manifest.outcome.clone());
         judge

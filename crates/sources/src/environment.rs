@@ -212,11 +212,54 @@ impl Prefix {
             }
         }
         add("Lib/site-packages".to_owned());
+        // PyPy before 3.8.
+        add("site-packages".to_owned());
         if sites.is_empty() && self.children("").iter().any(|n| n.ends_with(".dist-info")) {
             // A folder of `pip install --target`.
             sites.push(String::new());
         }
         sites
+    }
+
+    /// The folders for modules that are links out of the prefix, and so are not looked at.
+    pub fn sites_elsewhere(&self) -> Vec<String> {
+        let Place::Disk(root) = &self.place else {
+            return Vec::new();
+        };
+        let below = |lib: &'static str| {
+            let names = self.children(lib).into_iter();
+            names.map(move |name| format!("{lib}/{name}/site-packages"))
+        };
+        let mut all: Vec<String> = below("lib").chain(below("lib64")).collect();
+        all.push("Lib/site-packages".to_owned());
+        all.retain(|path| root.join(path).is_dir() && !self.is_folder(path));
+        all
+    }
+
+    /// Whether others than the owner may put files into a folder, or put another in its place. Relative ones are below
+    /// the prefix; where nothing can be asked, the folders to which everybody writes by custom are known by name.
+    pub fn is_open(&self, folder: &str) -> bool {
+        let by_custom = ["/tmp", "/var/tmp", "/dev/shm"];
+        let custom = || {
+            by_custom.iter().any(|c| {
+                let below = folder.strip_prefix(c);
+                below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            })
+        };
+        match &self.place {
+            Place::Disk(root) if cfg!(unix) => writable(&root.join(folder)),
+            Place::Disk(_) | Place::Memory(_) => custom(),
+        }
+    }
+
+    /// Which of the names lie in a folder outside of the prefix; nothing of it is opened.
+    pub fn beyond(&self, folder: &str, names: &[&str]) -> Vec<String> {
+        if matches!(self.place, Place::Memory(_)) || !Path::new(folder).is_absolute() {
+            return Vec::new();
+        }
+        let there = names.iter().map(|name| Path::new(folder).join(name));
+        let there = there.filter(|path| std::fs::metadata(path).is_ok_and(|m| m.is_file()));
+        there.map(|path| path.to_string_lossy().into_owned()).collect()
     }
 
     /// The folders in which commands lie, below the prefix.
@@ -233,7 +276,8 @@ impl Prefix {
                 .flatten()
                 .flatten()
                 .take(MAX_ENTRIES)
-                .filter_map(|e| e.file_name().into_string().ok())
+                // A name that is not UTF-8 is one that Python reads, too.
+                .map(|e| local::shown(Path::new(&e.file_name())))
                 .collect(),
             Place::Memory(files) => {
                 let start = if folder.is_empty() {
@@ -370,6 +414,33 @@ impl Prefix {
         let bytes = self.text(path, MAX_SMALL)?;
         Some(String::from_utf8_lossy(&bytes).into_owned())
     }
+}
+
+/// Whether everybody may change what a path leads to: the folder itself, what is missing of it, or one above.
+#[cfg(unix)]
+fn writable(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    const BY_ALL: u32 = 0o002;
+    const STICKY: u32 = 0o1000;
+    let mut above_existing = false;
+    for (index, at) in path.ancestors().enumerate() {
+        let Ok(metadata) = std::fs::metadata(at) else {
+            continue;
+        };
+        let mode = metadata.permissions().mode();
+        // What exists in a sticky folder cannot be put away by others.
+        let sticky = above_existing && mode & STICKY != 0;
+        if mode & BY_ALL != 0 && !sticky && (metadata.is_dir() || index == 0) {
+            return true;
+        }
+        above_existing = true;
+    }
+    false
+}
+
+#[cfg(not(unix))]
+fn writable(_: &Path) -> bool {
+    false
 }
 
 fn walk(root: &Path, folder: &str, walked: &mut Walked) {
@@ -581,6 +652,62 @@ mod tests {
             Node::Link { inside: false, .. }
         ));
         assert_eq!(prefix.text(&format!("{site}/out.py"), 10), None);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn folders_are_open_by_their_modes() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = tree(&[
+            "lib/python3.12/site-packages/a.py",
+            "shared/own/a.py",
+            "closed/open/a.py",
+        ]);
+        let mode = |name: &str, mode| {
+            let mode = std::fs::Permissions::from_mode(mode);
+            std::fs::set_permissions(dir.path().join(name), mode).unwrap();
+        };
+        mode("shared", 0o1777);
+        mode("shared/own", 0o755);
+        mode("closed", 0o755);
+        mode("closed/open", 0o777);
+        let prefix = Prefix::find(Some(dir.path()), &Surroundings::default()).unwrap();
+        for (folder, open) in [
+            ("shared", true),
+            ("shared/absent", true),
+            ("shared/own", false),
+            ("closed", false),
+            ("closed/absent", false),
+            ("closed/open", true),
+        ] {
+            assert_eq!(prefix.is_open(folder), open, "{folder}");
+            let absolute = dir.path().join(folder);
+            assert_eq!(prefix.is_open(absolute.to_str().unwrap()), open, "{folder}");
+        }
+        mode("shared", 0o777);
+        assert!(prefix.is_open("shared/own"));
+        assert_eq!(
+            prefix
+                .beyond(dir.path().join("shared/own").to_str().unwrap(), &["a.py", "b.py"])
+                .len(),
+            1
+        );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn names_that_are_not_utf8_are_listed_and_modules_elsewhere_are_told() {
+        use std::os::unix::{ffi::OsStrExt as _, fs::symlink};
+        let dir = tree(&["lib/python3.12/site-packages/a.py", "lib/python3.11/b.py"]);
+        let name = std::ffi::OsStr::from_bytes(b"\xffx.pth");
+        let made = std::fs::write(dir.path().join("lib/python3.12/site-packages").join(name), "");
+        symlink("/usr", dir.path().join("lib/python3.11/site-packages")).unwrap();
+        let prefix = Prefix::find(Some(dir.path()), &Surroundings::default()).unwrap();
+        if made.is_ok() {
+            let names = prefix.children("lib/python3.12/site-packages");
+            assert!(names.iter().any(|n| n.ends_with("x.pth")), "{names:?}");
+        }
+        assert_eq!(prefix.sites_elsewhere(), ["lib/python3.11/site-packages"]);
     }
 
     #[test]

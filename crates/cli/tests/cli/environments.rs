@@ -458,6 +458,11 @@ fn addresses_of_installed_packages_are_judged() {
             r#"{"url":"https://git.example/six.git","vcs_info":{"vcs":"git","commit_id":"0123456789abcdef0123456789abcdef01234567"}}"#,
             "",
         ),
+        (
+            r#"{"url":"https://files.example/six.whl","archive_info":{"hashes":{"md5":"00"}}}"#,
+            "warning unpinned-direct-url RECORD",
+        ),
+        ("no JSON", "warning unpinned-direct-url RECORD"),
     ] {
         fs::write(env.info("six").join("direct_url.json"), json).unwrap();
         let found: Vec<String> = Some(expected.to_owned())
@@ -723,6 +728,29 @@ fn digests_of_conda_are_compared_and_pip_over_conda_is_told() {
 }
 
 #[test]
+fn a_prefix_of_conda_holds_tools_of_the_system() {
+    let Some(env) = Environment::new() else { return };
+    let place = env.project.path().join("venv/bin/curl");
+    fs::write(&place, "\x7fELF").unwrap();
+    let digest = wellhead_core::Digest::sha256(b"\x7fELF").hex;
+    let json = format!(
+        r#"{{"name":"curl","version":"8.8.0","paths_data":{{"paths":[{{"_path":"bin/curl","path_type":"hardlink","sha256":"{digest}","sha256_in_prefix":"{digest}","size_in_bytes":4}}]}}}}"#
+    );
+    env.project
+        .write("venv/conda-meta/curl-8.8.0-0.json", json.as_bytes());
+    fs::remove_file(env.project.path().join("venv/pyvenv.cfg")).unwrap();
+    assert_eq!(env.found(), [""; 0]);
+    fs::write(&place, "#!/bin/sh\n").unwrap();
+    assert_eq!(
+        env.found(),
+        [
+            "error modified-installed-file curl",
+            "warning shadowed-command curl"
+        ]
+    );
+}
+
+#[test]
 fn an_interpreter_that_all_share_is_told() {
     let Some(env) = Environment::new() else { return };
     let config = env.project.path().join("venv/pyvenv.cfg");
@@ -738,6 +766,257 @@ fn an_interpreter_that_all_share_is_told() {
     assert_eq!(env.found(), ["warning shared-interpreter pyvenv.cfg"]);
     fs::remove_file(&config).unwrap();
     assert_eq!(env.found(), ["warning shared-interpreter site-packages"]);
+}
+
+#[test]
+fn what_python_runs_and_nobody_could_read_is_said() {
+    use std::os::unix::fs::symlink;
+    let Some(env) = Environment::new() else { return };
+    let outside = env.project.path().join("outside");
+    fs::create_dir_all(&outside).unwrap();
+    fs::write(outside.join("x.pth"), "import os; os.system('id')\n").unwrap();
+    symlink(outside.join("x.pth"), env.at("linked.pth")).unwrap();
+    env.write("large.pth", &format!("{}import os\n", "# \n".repeat(1_500_000)));
+    // A folder is not read, and a hidden one is by most versions.
+    fs::create_dir(env.at("folder.pth")).unwrap();
+    env.write(".hidden.pth", "import sys; sys.flags\n");
+    assert_eq!(
+        env.found(),
+        [
+            "warning startup-hook .hidden.pth",
+            "warning startup-hook large.pth",
+            "warning startup-hook linked.pth",
+        ]
+    );
+}
+
+#[test]
+fn folders_on_the_path_are_judged_by_who_may_write_to_them() {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+    let Some(env) = Environment::new() else { return };
+    let folder = |name: &str, mode| {
+        let path = env.project.path().join(name);
+        fs::create_dir_all(&path).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    // A project below `/tmp`, as it is here, is no more open than any other.
+    env.write("own.pth", &format!("{}\n", folder("src", 0o755)));
+    assert_eq!(env.found(), [""; 0]);
+    env.write("open.pth", &format!("{}\n", folder("shared", 0o777)));
+    let custom = folder("custom", 0o755);
+    fs::write(Path::new(&custom).join("sitecustomize.py"), "import sys\n").unwrap();
+    env.write("custom.pth", &format!("{custom}\n"));
+    env.write(
+        "../../../share/more/usercustomize.py",
+        "import os\nos.system('id')\n",
+    );
+    env.write("inside.pth", "../../../share/more\n");
+    env.write("sitecustomize.cpython-311-x86_64-linux-gnu.so", "\x7fELF");
+    env.write("../../../bin/pyvenv.cfg", "home = /opt/other/bin\n");
+    symlink("/usr/bin", env.at("../../../bin/linked")).unwrap();
+    assert_eq!(
+        env.found(),
+        [
+            "error startup-hook pyvenv.cfg",
+            "error startup-hook usercustomize.py",
+            "warning startup-hook custom.pth",
+            "warning startup-hook open.pth",
+            "warning startup-hook sitecustomize.cpython-311-x86_64-linux-gnu.so",
+        ]
+    );
+}
+
+#[test]
+fn a_line_that_is_known_is_not_known_without_its_module() {
+    let Some(env) = Environment::new() else { return };
+    env.write("_virtualenv.pth", "import _virtualenv");
+    env.write("coverage.pth", "import coverage; coverage.process_startup()");
+    let found = env.found();
+    assert_eq!(
+        found,
+        [
+            "warning startup-hook _virtualenv.pth",
+            "warning startup-hook coverage.pth"
+        ]
+    );
+    // It may lie in a folder that the same file puts on the path.
+    env.write("_virtualenv.pth", "more\nimport _virtualenv");
+    env.write("more/_virtualenv.py", "import sys\n");
+    fs::remove_file(env.at("coverage.pth")).unwrap();
+    assert_eq!(env.found(), ["warning unowned-installed-file more"]);
+}
+
+#[test]
+fn a_record_that_vouches_for_nothing_is_told() {
+    let Some(env) = Environment::new() else { return };
+    let record = env.info("six").join("RECORD");
+    let text = fs::read_to_string(&record).unwrap();
+    let row = text.lines().find(|l| l.starts_with("six.py,")).unwrap();
+    // With line ends of Windows, a mark at the beginning and quotes it is the same record.
+    let same = text
+        .replace(row, &format!("\"six.py\"{}", &row[6..]))
+        .replace('\n', "\r\n");
+    fs::write(&record, format!("\u{feff}{same}")).unwrap();
+    assert_eq!(env.found(), [""; 0]);
+    for digest in ["", "md5=1B2M2Y8AsgTpgAmY7PhCfg"] {
+        fs::write(&record, text.replace(row, &format!("six.py,{digest},"))).unwrap();
+        assert_eq!(
+            env.found(),
+            ["warning unverifiable-installation RECORD"],
+            "{digest}"
+        );
+    }
+    fs::write(&record, text.replace(row, "six.py,sha256=,")).unwrap();
+    assert!(
+        env.found()
+            .contains(&"warning unverifiable-installation RECORD".to_owned())
+    );
+    // Who has no record at all cannot claim what was put among the files of another.
+    fs::write(&record, text).unwrap();
+    env.write("attr/added.py", "x = 1\n");
+    env.write(
+        "claims.egg-info/PKG-INFO",
+        "Metadata-Version: 1.0\nName: claims\nVersion: 1\n",
+    );
+    env.write("claims.egg-info/top_level.txt", "attr\nattrs\n");
+    assert_eq!(env.found(), ["warning unowned-installed-file added.py"]);
+}
+
+#[test]
+fn what_hides_among_caches_data_and_eggs_is_looked_at() {
+    let Some(env) = Environment::new() else { return };
+    env.write("attr/__pycache__/added.py", "x = 1\n");
+    env.write("attr/__pycache__/index.nbi", "");
+    env.write("stray/readme.txt", "");
+    let model = crate::harmful();
+    fs::write(env.at("stray/weights.pkl"), &model).unwrap();
+    env.write(
+        "acme-1.0-py3.11.egg/EGG-INFO/PKG-INFO",
+        "Metadata-Version: 1.0\nName: acme\nVersion: 1.0\n",
+    );
+    env.write(
+        "acme-1.0-py3.11.egg/acme.py",
+        "import base64\nexec(base64.b64decode('cGFzcw=='))\n",
+    );
+    env.write("tool.egg-link", "/home/someone/tool\n.\n");
+    let ran = env.project.run(&["audit", "env:venv", "--format", "concise"]);
+    let found = told(&ran);
+    for expected in [
+        "note unpinned-direct-url tool.egg-link",
+        "warning unowned-installed-file added.py",
+    ] {
+        assert!(found.iter().any(|f| f == expected), "{expected}: {found:#?}");
+    }
+    for file in ["stray/weights.pkl", "acme.py"] {
+        assert!(
+            ran.out.lines().any(|l| l.contains(file) && l.contains("error[")),
+            "{file}: {}",
+            ran.out
+        );
+    }
+    let json = env.project.run(&["audit", "env:venv", "--format", "json"]).out;
+    assert!(json.contains("\"pkg:pypi/acme@1.0\""), "{json}");
+}
+
+#[test]
+fn folders_of_packages_name_files_of_where_they_were_built() {
+    let Some(env) = Environment::new() else { return };
+    let target = env.project.path().join("target");
+    fs::rename(env.at(""), &target).unwrap();
+    fs::create_dir(target.join("bin")).unwrap();
+    fs::write(target.join("bin/six"), "").unwrap();
+    let record = fs::read_dir(&target).unwrap().flatten().map(|e| e.path());
+    let mut record = record.filter(|p| p.to_str().unwrap().contains("/six-"));
+    let record = record.next().unwrap().join("RECORD");
+    env.append(
+        &record,
+        "../../bin/six,sha256=47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU,0\n",
+    );
+    let share = env.project.path().join("venv/share");
+    fs::rename(share, target.join("share")).unwrap();
+    let text = fs::read_dir(&target)
+        .unwrap()
+        .flatten()
+        .map(|e| e.path().join("RECORD"));
+    for path in text.filter(|p| p.is_file()) {
+        let rows = fs::read_to_string(&path)
+            .unwrap()
+            .replace("../../../share/", "../../share/");
+        fs::write(&path, rows).unwrap();
+    }
+    assert_eq!(env.found_by(&["audit", "env:target"]), [""; 0]);
+    env.append(&record, "../../../../etc/cron.d/x,,\n");
+    assert_eq!(
+        env.found_by(&["audit", "env:target"]),
+        ["error record-escapes RECORD"]
+    );
+}
+
+#[test]
+fn a_lock_is_read_whatever_its_name_is_and_one_that_locks_nothing_is_said() {
+    let Some(env) = Environment::new() else { return };
+    let write = |name: &str, text: &str| env.project.write(name, text.as_bytes());
+    let drift = |args: &[&str]| {
+        let mut found = env.found_by(args);
+        found.retain(|f| f.contains("environment-lock-drift"));
+        found
+    };
+    let args = ["audit", "env:venv", "--lock", "frozen.txt"];
+    // What is not exact is not compared, and does not keep the rest from being.
+    write(
+        "frozen.txt",
+        "six==1.16.0\nattrs>=20\n-e .\nacme @ https://files.example/acme-1.0.tar.gz\n",
+    );
+    assert_eq!(drift(&args), ["warning environment-lock-drift frozen.txt"]);
+    let ran = env.project.run(&[&args[..], &["--format", "json"]].concat());
+    for part in [
+        "`1.16.0` is locked and `1.17.0` installed",
+        "not installed: `acme`",
+    ] {
+        assert!(ran.out.contains(part), "{part}: {}", ran.out);
+    }
+    write(
+        "frozen.txt",
+        "lock-version = \"1.0\"\n[[packages]]\nname = \"six\"\nversion = \"1.16.0\"\n[[packages]]\nname = \"absent\"\nversion = \"1\"\n[[packages]]\nname = \"nor-this\"\nversion = \"1\"\nmarker = \"python_version < '3'\"\n",
+    );
+    assert!(!drift(&args).is_empty());
+    let ran = env.project.run(&[&args[..], &["--format", "json"]].concat());
+    assert!(ran.out.contains("not installed: `absent`\""), "{}", ran.out);
+    for text in ["", "six>=1\n", "nothing that anybody installs from\n"] {
+        write("frozen.txt", text);
+        let ran = env.project.run(&[&args[..], &["-v"]].concat());
+        assert!(ran.out.contains("nothing was compared"), "{text}: {}", ran.out);
+    }
+}
+
+#[test]
+fn locks_of_one_project_are_one() {
+    let Some(env) = Environment::new() else { return };
+    let hash = "--hash=sha256:427318ce031701fea540783410126f03899a97ffc6f61596ad581ac2e40e3bc3";
+    let write = |name: &str, packages: &[&str]| {
+        let rows: Vec<String> = packages.iter().map(|p| format!("{p} {hash}\n")).collect();
+        env.project.write(name, rows.concat().as_bytes());
+    };
+    write(
+        "requirements.txt",
+        &["six==1.17.0", "attrs==25.3.0", "jupyterlab-widgets==3.0.15"],
+    );
+    write("requirements-more.txt", &["idna==3.10"]);
+    write("requirements-dev.txt", &["pytest==8.0.0"]);
+    let mut found = env.found_by(&["audit", ".", "env:venv"]);
+    found.retain(|f| f.contains("environment-lock-drift"));
+    assert_eq!(found, [""; 0]);
+    // Who names one means it.
+    let found = env.found_by(&["audit", "env:venv", "--lock", "requirements-dev.txt"]);
+    assert_eq!(
+        found
+            .iter()
+            .filter(|f| f.contains("environment-lock-drift"))
+            .count(),
+        2,
+        "{found:?}"
+    );
 }
 
 #[test]

@@ -119,6 +119,9 @@ impl Gather<'_, '_> {
             let owner = self.owner(&path);
             let unowned = matches!(owner, Owner::Nobody);
             let shadows = TOOLS.contains(&plain.as_str()) || (PACKAGING.contains(&plain.as_str()) && unowned);
+            if shadows && self.is_of_conda(&path, &node) {
+                continue;
+            }
             if shadows {
                 self.suspects.insert(path.clone(), ());
                 self.command(&path, &name, CommandKind::Shadows, owner);
@@ -140,6 +143,13 @@ impl Gather<'_, '_> {
                 self.command(&path, &name, CommandKind::Foreign(other), owner);
             }
         }
+    }
+
+    /// Whether conda installed it as it lies there: its prefixes hold tools of systems by their names.
+    fn is_of_conda(&self, path: &str, node: &Node) -> bool {
+        let fits = self.verified.contains(path) || matches!(node, Node::Link { inside: true, .. });
+        let mut owners = self.owners.get(path).into_iter().flatten();
+        fits && owners.any(|at| self.installed.get(*at).is_some_and(|one| one.conda))
     }
 
     fn command(&mut self, path: &str, name: &str, is: CommandKind, owner: Owner) {

@@ -1,6 +1,6 @@
 //! What is installed: `dist-info`, `egg-info` and `conda-meta`, with the files that each owns.
 
-use super::{Gather, Installed, fact, join};
+use super::{Gather, Installed, fact, folder_of, join};
 use rayon::prelude::*;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -33,10 +33,15 @@ struct Read {
 impl Gather<'_, '_> {
     pub(super) fn distributions(&mut self) {
         let mut folders: Vec<(String, InfoFolder)> = Vec::new();
+        let mut eggs: Vec<(String, String, String)> = Vec::new();
         for site in self.sites.clone() {
             for name in self.prefix.children(&site) {
                 if let Some(info) = info_folder(&name) {
                     folders.push((site.clone(), info));
+                } else if let Some((stem, ending)) = name.rsplit_once('.')
+                    && matches!(ending, "egg" | "egg-link")
+                {
+                    eggs.push((site.clone(), stem.to_owned(), name.clone()));
                 }
             }
         }
@@ -52,6 +57,9 @@ impl Gather<'_, '_> {
             .filter(|name| name.ends_with(".json"))
             .filter_map(|name| this.conda(name))
             .collect();
+        for (site, stem, name) in eggs {
+            read.extend(self.egg(&site, &stem, &name));
+        }
         let mut problems = Vec::new();
         for one in conda {
             match one {
@@ -65,8 +73,18 @@ impl Gather<'_, '_> {
             self.cover(artifact, Outcome::NotAnalysed { why });
         }
         self.inventory(&read);
-        for one in read {
+        let recorded = recorded(&read);
+        for mut one in read {
             let at = self.installed.len();
+            // Who left no record cannot claim what lies among the files of one who did.
+            if matches!(
+                one.installed.facts.record,
+                RecordState::None(_) | RecordState::Missing
+            ) {
+                one.installed
+                    .rows
+                    .retain(|(path, ..)| !recorded.contains(folder_of(path)));
+            }
             for (path, ..) in &one.installed.rows {
                 let owners = self.owners.entry(path.clone()).or_default();
                 if !owners.contains(&at) {
@@ -100,7 +118,7 @@ impl Gather<'_, '_> {
             (Some(m), Some(t)) => Location::text(&artifact, t, m.identity.clone(), "installed"),
             _ => Location::whole(&self.artifact(&folder), "installed"),
         };
-        let direct_url = text("direct_url.json").and_then(|t| read_direct_url(&t, &mut budget));
+        let direct_url = text("direct_url.json").map(|t| read_direct_url(&t, &mut budget));
         let stated = metadata.as_ref().map(|m| m.component(declared.clone()));
         let component = match stated {
             Some(Ok(component)) => Ok(component),
@@ -149,6 +167,56 @@ impl Gather<'_, '_> {
         Read { installed, component }
     }
 
+    /// An egg: a folder or an archive with all of one distribution, or the note of one that runs in its own folder.
+    fn egg(&mut self, site: &str, stem: &str, name: &str) -> Option<Read> {
+        let info = info_folder(&format!("{stem}.egg-info"))?;
+        let path = join(site, name);
+        let mut budget = Budget::new(self.options.limits.clone(), Arc::clone(&self.options.cancelled));
+        let mut facts = facts(&info, self.artifact(&path));
+        facts.record = RecordState::None("installed in a form that has no record of digests");
+        let text = |path: &str| {
+            let bytes = self.prefix.text(path, MAX_TEXT)?;
+            Some(String::from_utf8_lossy(&bytes).into_owned())
+        };
+        let mut rows = vec![path.clone()];
+        let mut metadata = None;
+        if name.ends_with(".egg-link") {
+            let target = text(&path)?.lines().next().unwrap_or_default().trim().to_owned();
+            facts.direct_url = Some(DirectUrl {
+                url: format!("file://{}", target.chars().take(4096).collect::<String>()),
+                credentials: false,
+                origin: Origin::Folder { editable: true },
+            });
+        } else {
+            let below = format!("{path}/");
+            let inner = self.listing.range(below.clone()..).map(|(path, _)| path);
+            rows.extend(inner.take_while(|path| path.starts_with(&below)).cloned());
+            metadata = text(&join(&path, "EGG-INFO/PKG-INFO")).map(|t| read_metadata(&t, &mut budget));
+            // Nothing vouches for what it holds.
+            let files = rows.iter().filter(|path| self.listing.contains_key(*path));
+            self.suspects.extend(files.map(|path| (path.clone(), ())));
+        }
+        let declared = Location::whole(&self.artifact(&path), "installed");
+        let stated = metadata.as_ref().and_then(|m| m.component(declared.clone()).ok());
+        let mut component = stated.unwrap_or_else(|| by_folder(&info, declared));
+        facts.name.clone_from(&component.name);
+        facts.version.clone_from(&component.version);
+        if let Some(direct) = &facts.direct_url {
+            component.source = source(direct);
+        }
+        Some(Read {
+            installed: Installed {
+                facts,
+                rows: rows.into_iter().map(|path| (path, Claim::None, None)).collect(),
+                metadata,
+                conda: false,
+                folder: path,
+                bytes: 0,
+            },
+            component: Ok(component),
+        })
+    }
+
     /// The folder under its name on disk: the parts of a name do not tell it back.
     fn folder(&self, site: &str, info: &InfoFolder, ending: &str) -> String {
         let version = info
@@ -176,7 +244,16 @@ impl Gather<'_, '_> {
         facts.bad_rows = record.problems.iter().map(|p| (p.line, p.message)).collect();
         let mut by_case: BTreeMap<String, String> = BTreeMap::new();
         for row in record.rows {
-            match resolve(&self.prefix.absolute(), site, &row.path, windows) {
+            let path = match self.environment.kind {
+                // `pip install --target` keeps the rows of where it built: what lay beside the modules lies in it.
+                Kind::Folder => row
+                    .path
+                    .strip_prefix("../../")
+                    .filter(|p| !p.starts_with(".."))
+                    .unwrap_or(&row.path),
+                Kind::Virtual | Kind::Conda | Kind::Interpreter => &row.path,
+            };
+            match resolve(&self.prefix.absolute(), site, path, windows) {
                 Placement::Outside if facts.escapes.len() < KEPT => facts.escapes.push((row.path, row.line)),
                 Placement::Outside => {}
                 Placement::Inside(path) => {
@@ -405,6 +482,22 @@ impl Gather<'_, '_> {
     }
 }
 
+/// The folders in which a file lies that a record names.
+fn recorded(read: &[Read]) -> BTreeSet<String> {
+    let states = |one: &&Read| {
+        matches!(
+            one.installed.facts.record,
+            RecordState::Read | RecordState::Partly(_)
+        )
+    };
+    let rows = read.iter().filter(states).flat_map(|one| &one.installed.rows);
+    // In the folder of modules itself, and among commands, all are neighbours.
+    let folders = rows
+        .map(|(path, ..)| folder_of(path))
+        .filter(|f| !f.ends_with("-packages") && !matches!(*f, "" | "bin" | "Scripts"));
+    folders.map(str::to_owned).collect()
+}
+
 fn unmet(needed: &Needed, versions: &BTreeMap<String, Vec<String>>, closed: bool) -> Option<Unmet> {
     let requirement = format!("{}{}", needed.requirement.name, needed.requirement.written);
     let Some(installed) = versions.get(&normalise(&needed.requirement.name)) else {
@@ -436,7 +529,7 @@ fn facts(info: &InfoFolder, place: wellhead_core::ArtifactPath) -> Distribution 
         record: RecordState::Missing,
         system: false,
         verified: 0,
-        without_digest: 0,
+        without_digest: Vec::new(),
         changed: Vec::new(),
         missing: Vec::new(),
         unreadable: Vec::new(),

@@ -1,18 +1,34 @@
 //! What Python runs at every start: lines of `.pth` and `.start` files, `sitecustomize`, `usercustomize`, `._pth`.
 
-use super::{Gather, folder_of, join, name_of, pythons};
+use super::{Gather, folder_of, is_code, join, name_of, pythons};
 use std::{ops::Range, sync::Arc};
-use wellhead_packages::installed::{PthUse, innocent, read_path_file, read_pth, read_start};
+use wellhead_core::Outcome;
+use wellhead_packages::installed::{
+    Placement, PthUse, innocent, read_path_file, read_pth, read_start, read_venv_config, resolve,
+};
 use wellhead_pycode::{Module, Value};
 use wellhead_rules::environment::{Effects, Hook, HookKind, Owner};
 use wellhead_sources::environment::Node;
 
 /// Largest file that Python is taken to run at its start.
 const MAX_HOOK: usize = 4 << 20;
+/// Most folders of one file that are looked at.
+const MOST_ENTRIES: usize = 1000;
 /// How deep imports of a hook are followed.
 const FOLLOWED: usize = 3;
-/// Folders to which everybody may write.
-const OPEN_FOLDERS: [&str; 5] = ["/tmp", "/var/tmp", "/dev/shm", "\\\\", "//"];
+/// How folders of other machines begin.
+const REMOTE: [&str; 2] = ["\\\\", "//"];
+/// What the lines that are known by their content import of Python itself.
+const STANDARD: [&str; 6] = [
+    "os",
+    "sys",
+    "types",
+    "importlib",
+    "importlib.util",
+    "importlib.machinery",
+];
+/// Modules that Python imports at every start if it finds them.
+const CUSTOMIZE: [&str; 2] = ["sitecustomize", "usercustomize"];
 
 impl Gather<'_, '_> {
     pub(super) fn hooks(&mut self) {
@@ -26,17 +42,8 @@ impl Gather<'_, '_> {
                 }
             }
         }
-        let libraries: Vec<String> = self.sites.iter().cloned().chain(pythons(self.prefix)).collect();
-        for library in libraries {
-            for name in ["sitecustomize", "usercustomize"] {
-                for path in [
-                    format!("{name}.py"),
-                    format!("{name}/__init__.py"),
-                    format!("{name}.pyc"),
-                ] {
-                    self.customize(&library, &join(&library, &path));
-                }
-            }
+        for library in self.libraries() {
+            self.customized(&library);
         }
         for folder in ["", "bin", "Scripts"] {
             for name in self.prefix.children(folder) {
@@ -45,17 +52,81 @@ impl Gather<'_, '_> {
                 }
             }
         }
+        self.configured();
     }
 
-    /// The text of a file that Python runs at its start; what cannot be read is said in the coverage.
-    fn hook_text(&mut self, path: &str) -> Option<Arc<str>> {
-        match self.prefix.text(path, MAX_HOOK) {
-            Some(bytes) => Some(Arc::from(String::from_utf8_lossy(&bytes))),
-            None => {
-                self.suspects.insert(path.to_owned(), ());
-                None
+    /// The folders that are on the path of the interpreter without that anybody names them.
+    fn libraries(&self) -> Vec<String> {
+        let standard = pythons(self.prefix).flat_map(|lib| [format!("{lib}/lib-dynload"), lib]);
+        let windows = self.sites.iter().any(|site| site.starts_with("Lib/"));
+        let more = ["Lib", "DLLs", ""]
+            .into_iter()
+            .filter(|_| windows)
+            .map(str::to_owned);
+        let mut all: Vec<String> = self.sites.iter().cloned().chain(standard).chain(more).collect();
+        // On systems without capital letters two of these may be one.
+        all.dedup();
+        all
+    }
+
+    /// `sitecustomize` and `usercustomize` of a folder: as source, as a package, as bytecode, as an extension.
+    fn customized(&mut self, library: &str) {
+        for name in self.prefix.children(library) {
+            let (stem, rest) = name.split_once('.').unwrap_or((&name, ""));
+            if !CUSTOMIZE.contains(&stem) {
+                continue;
+            }
+            let path = join(library, &name);
+            if rest.is_empty() {
+                for module in ["__init__.py", "__init__.pyc"] {
+                    self.customize(library, &join(&path, module));
+                }
+            } else if is_code(&name) {
+                self.customize(library, &path);
             }
         }
+    }
+
+    /// What says where the standard library lies.
+    fn configured(&mut self) {
+        for folder in ["bin", "Scripts"] {
+            let path = join(folder, "pyvenv.cfg");
+            if self.prefix.look(&path) != Node::Missing {
+                let text = self.text_of_hook(&path).unwrap_or_else(|_| Arc::from(""));
+                let hook = self.hook(&path, &text, 0..text.len(), HookKind::InnerConfig);
+                self.environment.hooks.push(hook);
+            }
+        }
+        let Ok(text) = self.text_of_hook("pyvenv.cfg") else {
+            return;
+        };
+        let home = read_venv_config(&text).home.unwrap_or_default();
+        if home.starts_with('/') && self.prefix.is_open(&home) {
+            let at = text.find(&home).unwrap_or_default();
+            let span = at..at.saturating_add(home.len());
+            let hook = self.hook("pyvenv.cfg", &text, span, HookKind::OpenFolder);
+            self.environment.hooks.push(hook);
+        }
+    }
+
+    /// The text of a file that Python runs at its start; of one that cannot be read it is said that it is run.
+    fn hook_text(&mut self, path: &str) -> Option<Arc<str>> {
+        let unread = match (self.prefix.look(path), self.text_of_hook(path)) {
+            (Node::Folder | Node::Missing, _) => return None,
+            (_, Ok(text)) if text.len() <= MAX_HOOK => return Some(text),
+            (_, Ok(_)) => "it is larger than any honest one",
+            (Node::Link { .. }, Err(_)) => "it is a link that leaves the environment",
+            (_, Err(_)) => "it cannot be read",
+        };
+        self.suspects.insert(path.to_owned(), ());
+        let hook = self.hook(path, &Arc::from(""), 0..0, HookKind::Unread(unread));
+        self.environment.hooks.push(hook);
+        None
+    }
+
+    fn text_of_hook(&self, path: &str) -> Result<Arc<str>, ()> {
+        let bytes = self.prefix.text(path, MAX_HOOK.saturating_add(1)).ok_or(())?;
+        Ok(Arc::from(String::from_utf8_lossy(&bytes)))
     }
 
     fn hook(&self, path: &str, text: &Arc<str>, span: Range<usize>, is: HookKind) -> Hook {
@@ -73,20 +144,20 @@ impl Gather<'_, '_> {
 
     fn pth(&mut self, site: &str, path: &str) {
         let Some(text) = self.hook_text(path) else { return };
+        let mut places = vec![site.to_owned()];
         for line in read_pth(&text) {
             let content = text.get(line.span.clone()).unwrap_or_default();
             match line.is {
                 PthUse::Nothing => {}
+                PthUse::Folder if places.len() > MOST_ENTRIES => {
+                    let why = format!("more than {MOST_ENTRIES} folders are put on the path");
+                    let artifact = self.artifact(path);
+                    self.cover(artifact, Outcome::Partly { why });
+                    break;
+                }
                 PthUse::Folder => {
-                    let open = OPEN_FOLDERS.iter().any(|f| {
-                        content
-                            .strip_prefix(f)
-                            .is_some_and(|r| f.len() == 2 || r.is_empty() || r.starts_with('/'))
-                    });
-                    if open {
-                        let hook = self.hook(path, &text, line.span, HookKind::OpenFolder);
-                        self.environment.hooks.push(hook);
-                    }
+                    let inside = self.path_entry(site, path, &text, line.span.clone());
+                    places.push(inside.unwrap_or_default());
                 }
                 PthUse::Runs => {
                     self.suspects.insert(path.to_owned(), ());
@@ -94,12 +165,61 @@ impl Gather<'_, '_> {
                     hook.known = innocent(content);
                     let module = wellhead_pycode::parse(content, &mut self.budget);
                     hook.effects = Effects::of(&module, &mut self.budget);
+                    let names = imported(&module);
+                    let mut found = Vec::new();
+                    for name in &names {
+                        let place = places.iter().find(|place| self.module(place, name).is_some());
+                        found.extend(place.map(|place| (place.clone(), name)));
+                        // What is imported from elsewhere is not what the line is known for.
+                        if place.is_none() && !STANDARD.contains(&name.as_str()) {
+                            hook.known = None;
+                        }
+                    }
                     let follow = hook.known.is_none();
-                    for name in imported(&module) {
-                        self.follow(site, &name, follow, FOLLOWED, &mut hook);
+                    for (site, name) in found {
+                        let site = site.as_str();
+                        self.follow(site, name, follow, FOLLOWED, &mut hook);
                     }
                     self.environment.hooks.push(hook);
                 }
+            }
+        }
+    }
+
+    /// A folder that a line adds to the path: who may write to it, and whether Python runs something of it at once.
+    /// Gives the folder where it is one of the environment.
+    fn path_entry(&mut self, site: &str, path: &str, text: &Arc<str>, span: Range<usize>) -> Option<String> {
+        let content = text.get(span.clone()).unwrap_or_default().trim_end();
+        let windows = site.starts_with("Lib/");
+        let placed = resolve(&self.prefix.absolute(), site, content, windows);
+        let open = match &placed {
+            _ if REMOTE.iter().any(|r| content.starts_with(r)) => true,
+            Placement::Inside(_) => false,
+            Placement::Outside => self
+                .prefix
+                .is_open(&absolute(&self.prefix.absolute(), site, content)),
+        };
+        if open {
+            let hook = self.hook(path, text, span.clone(), HookKind::OpenFolder);
+            self.environment.hooks.push(hook);
+        }
+        match placed {
+            Placement::Inside(folder) => {
+                if !self.libraries().contains(&folder) {
+                    self.customized(&folder);
+                }
+                Some(folder)
+            }
+            Placement::Outside => {
+                let names = CUSTOMIZE.map(|name| format!("{name}.py"));
+                let names: Vec<&str> = names.iter().map(String::as_str).collect();
+                let found = self.prefix.beyond(content, &names);
+                if !found.is_empty() {
+                    let mut hook = self.hook(path, text, span, HookKind::Customize);
+                    hook.unvouched = found;
+                    self.environment.hooks.push(hook);
+                }
+                None
             }
         }
     }
@@ -133,19 +253,17 @@ impl Gather<'_, '_> {
             _ => {}
         }
         self.suspects.insert(path.to_owned(), ());
-        let text: Arc<str> = if path.ends_with(".pyc") {
-            Arc::from("")
+        let text: Arc<str> = if path.ends_with(".py") {
+            self.text_of_hook(path).unwrap_or_else(|()| Arc::from(""))
         } else {
-            match self.hook_text(path) {
-                Some(text) => text,
-                None => Arc::from(""),
-            }
+            Arc::from("")
         };
         let mut hook = self.hook(path, &text, 0..0, HookKind::Customize);
         let module = wellhead_pycode::parse(&text, &mut self.budget);
         hook.effects = Effects::of(&module, &mut self.budget);
         // In the folder of the standard library nothing has a record; a maker of interpreters may have put it there.
-        if hook.owner == Owner::Nobody && !self.sites.iter().any(|s| s == library) {
+        let standard = || self.libraries().iter().any(|l| l == library);
+        if hook.owner == Owner::Nobody && !self.sites.iter().any(|s| s == library) && standard() {
             hook.owner = Owner::System;
         }
         self.environment.hooks.push(hook);
@@ -156,7 +274,8 @@ impl Gather<'_, '_> {
         let (folders, _) = read_path_file(&text);
         // The embeddable Python has one that stays beside it.
         let leaves = |f: &String| f.contains("..") || f.starts_with(['/', '\\']) || f.contains(':');
-        if folders.iter().any(leaves) {
+        // Elsewhere than on Windows nobody ships one.
+        if folders.iter().any(leaves) || path.starts_with("bin/") {
             let hook = self.hook(path, &text, 0..text.len(), HookKind::PathFile);
             self.environment.hooks.push(hook);
         }
@@ -220,6 +339,14 @@ impl Gather<'_, '_> {
         let module = wellhead_pycode::parse(&String::from_utf8_lossy(&bytes), &mut self.budget);
         Effects::of(&module, &mut self.budget)
     }
+}
+
+/// A folder that a line names, as an absolute path: relative ones start at the folder of the file.
+fn absolute(prefix: &str, site: &str, folder: &str) -> String {
+    if folder.starts_with('/') {
+        return folder.to_owned();
+    }
+    format!("{prefix}/{site}/{folder}")
 }
 
 /// The modules that a line imports, by `import` and by calls with a constant name.

@@ -150,6 +150,11 @@ impl<'a, 'o> Gather<'a, 'o> {
             Kind::Virtual | Kind::Conda => commands.collect(),
             Kind::Interpreter | Kind::Folder => Vec::new(),
         };
+        for path in self.prefix.sites_elsewhere() {
+            let artifact = self.artifact(&path);
+            let why = "a link that leaves the environment: audit what it leads to as well".to_owned();
+            self.cover(artifact, Outcome::NotAnalysed { why });
+        }
         for folder in folders.into_iter().chain(commands) {
             let walked = self.prefix.walk(&folder);
             if let Some(why) = walked.left_out {
@@ -311,10 +316,15 @@ fn python(config: Option<&VenvConfig>, sites: &[String]) -> Option<String> {
 
 /// The folders of the standard library.
 fn pythons(prefix: &Prefix) -> impl Iterator<Item = String> {
-    let names = prefix.children("lib").into_iter();
-    names
-        .filter(|n| n.starts_with("python3."))
-        .map(|n| format!("lib/{n}"))
+    let below = |lib: &'static str| {
+        let names = prefix.children(lib).into_iter();
+        names
+            .filter(|n| n.starts_with("python3.") || n.starts_with("pypy3."))
+            .map(move |n| format!("{lib}/{n}"))
+    };
+    // Where `lib64` is a link the second is the first.
+    let other = !matches!(prefix.look("lib64"), Node::Link { .. });
+    below("lib").chain(other.then(|| below("lib64")).into_iter().flatten())
 }
 
 fn is_there(prefix: &Prefix, path: &str) -> bool {
@@ -340,9 +350,21 @@ fn folder_of(path: &str) -> &str {
     path.rsplit_once('/').map_or("", |(folder, _)| folder)
 }
 
-/// Whether a file is compiled Python that its own source vouches for, or that nothing can import.
+/// Whether a file is what Python, or a compiler of its users, keeps beside the sources: compiled Python that its own
+/// source vouches for, or what nothing imports. Source and extensions can be imported from there like from any folder.
 fn in_cache(path: &str) -> bool {
-    path.split('/').any(|part| part == "__pycache__")
+    let direct = name_of(folder_of(path)) == "__pycache__";
+    let below = path.split('/').any(|part| part == "__pycache__");
+    let compiled = path.ends_with(".pyc") || path.ends_with(".pyo");
+    (direct && compiled) || (below && !is_code(path))
+}
+
+/// Whether Python imports a file of that name.
+fn is_code(path: &str) -> bool {
+    let name = name_of(path).to_ascii_lowercase();
+    [".py", ".pyw", ".pyc", ".pyo", ".so", ".pyd"]
+        .iter()
+        .any(|end| name.ends_with(end))
 }
 
 /// Keeps a fact for the project.

@@ -1,8 +1,9 @@
 //! What lies where Python imports from, and nobody's record names it.
 
-use super::{Gather, folder_of, in_cache, join, name_of};
+use super::{Gather, folder_of, in_cache, is_code, join, name_of};
 use std::collections::{BTreeMap, HashSet};
-use wellhead_rules::environment::{Effects, Unowned, UnownedKind};
+use wellhead_core::Outcome;
+use wellhead_rules::environment::{Effects, HookKind, RecordState, Unowned, UnownedKind};
 use wellhead_sources::environment::Node;
 
 /// Most single places that are told.
@@ -15,6 +16,7 @@ const MOST_EFFECTS: usize = 2_000;
 struct Group {
     files: u64,
     code: Vec<String>,
+    data: Vec<String>,
     first: Option<(String, Node)>,
 }
 
@@ -56,12 +58,20 @@ impl Gather<'_, '_> {
                 group.files = group.files.saturating_add(1);
                 if is_code(path) {
                     group.code.push(path.clone());
+                } else if *node == Node::File {
+                    group.data.push(path.clone());
                 }
                 group.first.get_or_insert_with(|| (path.clone(), node.clone()));
             }
         }
         self.compiled = compiled;
-        let mut judged = 0_usize;
+        let mut judged = self.unrecorded();
+        if groups.len() > MOST {
+            let artifact = self.artifact("");
+            let left = groups.len().saturating_sub(MOST);
+            let why = format!("{left} more places that nobody's record names were not looked at");
+            self.cover(artifact, Outcome::Partly { why });
+        }
         for (place, group) in groups.into_iter().take(MOST) {
             let single = group.first.as_ref().is_some_and(|(path, _)| *path == place);
             let is = match &group.first {
@@ -77,11 +87,10 @@ impl Gather<'_, '_> {
                     judged = judged.saturating_add(1);
                 }
             }
+            // Data is judged by its content, like every file.
+            self.suspects
+                .extend(group.data.into_iter().map(|path| (path, ())));
             if matches!(is, UnownedKind::Data) {
-                // Data is judged by its content, like every file.
-                if let Some((path, Node::File)) = &group.first {
-                    self.suspects.insert(path.clone(), ());
-                }
                 continue;
             }
             for path in &group.code {
@@ -99,6 +108,33 @@ impl Gather<'_, '_> {
         }
     }
 
+    /// Code of what was installed without a record, where it does what no honest code does; gives how many files were
+    /// looked at.
+    fn unrecorded(&mut self) -> usize {
+        let without = |one: &&super::Installed| {
+            let state = &one.facts.record;
+            !one.facts.system && matches!(state, RecordState::None(_) | RecordState::Missing)
+        };
+        let rows = self.installed.iter().filter(without).flat_map(|one| &one.rows);
+        let code = rows.map(|(path, ..)| path).filter(|path| path.ends_with(".py"));
+        let code: Vec<String> = code.take(MOST_EFFECTS).cloned().collect();
+        for path in &code {
+            let effects = self.effects(path);
+            if effects.attacks() {
+                self.suspects.insert(path.clone(), ());
+                self.environment.unowned.push(Unowned {
+                    artifact: self.artifact(path),
+                    files: 1,
+                    code: 1,
+                    is: UnownedKind::Unrecorded,
+                    shadows: None,
+                    effects,
+                });
+            }
+        }
+        code.len()
+    }
+
     /// Whether an installer writes it without saying so in a record.
     fn is_of_installer(&self, site: &str, path: &str) -> bool {
         let below = path.strip_prefix(&join(site, "")).unwrap_or(path);
@@ -110,25 +146,17 @@ impl Gather<'_, '_> {
             ".virtualenv",
             ".pth",
             ".start",
-            ".egg",
         ];
-        let noted = notes.iter().any(|end| top.ends_with(end));
-        if noted {
-            return !top.ends_with("-info") || !is_code(path);
+        if notes.iter().any(|end| top.ends_with(end)) {
+            return !is_code(path);
         }
         // Hooks are judged as such.
-        matches!(
-            below,
-            "README.txt"
-                | "sitecustomize.py"
-                | "usercustomize.py"
-                | "sitecustomize.pyc"
-                | "usercustomize.pyc"
-        ) || self
-            .environment
-            .hooks
-            .iter()
-            .any(|h| h.known == Some("virtualenv") && below == "_virtualenv.py" && !h.effects.attacks())
+        let shown = self.artifact(path);
+        below == "README.txt"
+            || self.environment.hooks.iter().any(|h| {
+                let virtualenv = h.known == Some("virtualenv") && below == "_virtualenv.py";
+                (virtualenv && !h.effects.attacks()) || (h.is == HookKind::Customize && h.artifact == shown)
+            })
     }
 
     /// The owned module in whose place Python takes this one: packages come before extensions, those before source,
@@ -148,7 +176,8 @@ impl Gather<'_, '_> {
                     .and_then(|p| owned(p.clone()))
             }),
             UnownedKind::Native => owned(module(".py")),
-            UnownedKind::Source | UnownedKind::Bytecode | UnownedKind::Link | UnownedKind::Data => None,
+            UnownedKind::Source | UnownedKind::Bytecode | UnownedKind::Link => None,
+            UnownedKind::Data | UnownedKind::Unrecorded => None,
         }
     }
 }
@@ -164,12 +193,4 @@ fn kind(path: &str) -> UnownedKind {
     } else {
         UnownedKind::Data
     }
-}
-
-/// Whether Python imports a file of that name.
-fn is_code(path: &str) -> bool {
-    let name = name_of(path).to_ascii_lowercase();
-    [".py", ".pyw", ".pyc", ".pyo", ".so", ".pyd"]
-        .iter()
-        .any(|end| name.ends_with(end))
 }

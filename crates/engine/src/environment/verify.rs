@@ -6,7 +6,7 @@ use sha2::{Sha256, Sha384, Sha512};
 use std::{collections::BTreeMap, sync::Arc};
 use wellhead_core::{Blob, Budget};
 use wellhead_packages::installed::Claim;
-use wellhead_rules::environment::{Changed, Contested, Effects, FileUse};
+use wellhead_rules::environment::{Changed, Contested, Effects, FileUse, RecordState};
 use wellhead_sources::environment::Node;
 
 /// What is said of a link to elsewhere.
@@ -34,7 +34,7 @@ impl Gather<'_, '_> {
         let mut jobs: BTreeMap<&str, Job> = BTreeMap::new();
         let mut missing: Vec<(usize, String)> = Vec::new();
         let mut unreadable: Vec<(usize, String, String)> = Vec::new();
-        let mut without: Vec<usize> = Vec::new();
+        let mut without: Vec<(usize, String)> = Vec::new();
         for (at, one) in self.installed.iter().enumerate() {
             for (path, claim, size) in &one.rows {
                 if *claim == Claim::None {
@@ -44,7 +44,8 @@ impl Gather<'_, '_> {
                     }
                     match self.node(path) {
                         Node::Missing => missing.push((at, path.clone())),
-                        _ => without.push(at),
+                        _ if is_imported(path) => without.push((at, path.clone())),
+                        _ => {}
                     }
                     continue;
                 }
@@ -73,11 +74,6 @@ impl Gather<'_, '_> {
             .into_par_iter()
             .map_init(|| vec![0; CHUNK], |buffer, job| this.compare(job, buffer))
             .collect();
-        for at in without {
-            if let Some(one) = self.installed.get_mut(at) {
-                one.facts.without_digest = one.facts.without_digest.saturating_add(1);
-            }
-        }
         for (at, path) in missing {
             if let Some(one) = self.installed.get_mut(at).filter(|one| !one.facts.system) {
                 one.facts.missing.push(path);
@@ -90,6 +86,17 @@ impl Gather<'_, '_> {
         }
         for one in done {
             self.settle(one);
+        }
+        for (at, path) in without {
+            let vouched = self.verified.contains(&path);
+            let read = |one: &&mut super::Installed| {
+                let state = &one.facts.record;
+                !vouched && !one.conda && matches!(state, RecordState::Read | RecordState::Partly(_))
+            };
+            if let Some(one) = self.installed.get_mut(at).filter(read) {
+                one.facts.without_digest.push(path.clone());
+                self.suspects.insert(path, ());
+            }
         }
     }
 
@@ -234,6 +241,13 @@ fn hash<D: sha2::Digest>(blob: &Blob, buffer: &mut [u8], budget: &mut Budget) ->
         at = at.saturating_add(n as u64);
     }
     Ok(digest.finalize().to_vec())
+}
+
+/// Whether a file is imported, and is not compiled from another. Some makers of environments write commands of their
+/// own into the record of pip, without a digest.
+fn is_imported(path: &str) -> bool {
+    let compiled = path.ends_with(".pyc") || path.ends_with(".pyo");
+    !compiled && use_of(path) == FileUse::Code
 }
 
 /// What a file is used for, by its place.

@@ -39,9 +39,17 @@ pub enum Origin {
     Unknown,
 }
 
-/// Reads a `direct_url.json`; `None` where it is none.
-pub fn read_direct_url(text: &str, budget: &mut Budget) -> Option<DirectUrl> {
-    let root = json(text, budget).ok()?;
+/// Reads a `direct_url.json`. One that cannot be understood still says that no index supplied the package.
+pub fn read_direct_url(text: &str, budget: &mut Budget) -> DirectUrl {
+    understood(text, budget).unwrap_or(DirectUrl {
+        url: String::new(),
+        credentials: false,
+        origin: Origin::Unknown,
+    })
+}
+
+fn understood(text: &str, budget: &mut Budget) -> Option<DirectUrl> {
+    let root = json(text.trim_start_matches('\u{feff}'), budget).ok()?;
     let written = root.get("url")?.as_str()?;
     let masked = mask(written);
     let url = masked.text.into_owned();
@@ -56,10 +64,12 @@ pub fn read_direct_url(text: &str, budget: &mut Budget) -> Option<DirectUrl> {
             editable: folder.get("editable").and_then(|e| e.as_bool()) == Some(true),
         }
     } else if let Some(archive) = root.get("archive_info") {
-        let many = archive.get("hashes").is_some_and(|h| !h.entries().is_empty());
+        let many = archive.get("hashes");
+        let many = many.is_some_and(|h| h.entries().iter().any(|e| proves(&e.key)));
         let one = archive.get("hash").and_then(|h| h.as_str());
+        let one = one.and_then(|h| h.split_once('='));
         Origin::Archive {
-            hashed: many || one.is_some_and(|h| h.contains('=')),
+            hashed: many || one.is_some_and(|(algorithm, digits)| proves(algorithm) && !digits.is_empty()),
         }
     } else {
         Origin::Unknown
@@ -71,6 +81,11 @@ pub fn read_direct_url(text: &str, budget: &mut Budget) -> Option<DirectUrl> {
     })
 }
 
+/// Whether nobody can make two files with one digest of the algorithm.
+fn proves(algorithm: &str) -> bool {
+    !matches!(algorithm.to_ascii_lowercase().as_str(), "" | "md5" | "sha1")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -78,7 +93,7 @@ mod tests {
     #[test]
     fn each_kind_of_place_is_told() {
         let read = |text: &str| read_direct_url(text, &mut Budget::default());
-        let origin = |text: &str| read(text).unwrap().origin;
+        let origin = |text: &str| read(text).origin;
         assert_eq!(
             origin(
                 r#"{"url":"https://git.example/a","vcs_info":{"vcs":"git","commit_id":"abc","requested_revision":"main"}}"#
@@ -95,13 +110,17 @@ mod tests {
         for (info, hashed) in [
             ("{}", false),
             (r#"{"hash":"sha256=aa"}"#, true),
+            (r#"{"hash":"md5=aa"}"#, false),
+            (r#"{"hashes":{"md5":"aa"}}"#, false),
             (r#"{"hashes":{"sha256":"aa"}}"#, true),
         ] {
             let text = format!(r#"{{"url":"https://h.example/a.whl","archive_info":{info}}}"#);
             assert_eq!(origin(&text), Origin::Archive { hashed });
         }
-        assert_eq!(read("{}"), None);
-        let secret = read(r#"{"url":"https://u:hunter2@h.example/a.whl","archive_info":{}}"#).unwrap();
+        for text in ["{}", "", "[]", r#"{"url":1}"#, r#"{"url":"https://h.example/a"}"#] {
+            assert_eq!(origin(text), Origin::Unknown, "{text}");
+        }
+        let secret = read(r#"{"url":"https://u:hunter2@h.example/a.whl","archive_info":{}}"#);
         assert!(secret.credentials && !secret.url.contains("hunter2"));
     }
 }

@@ -54,6 +54,25 @@ pub fn identify_manifest(path: &str, text: &str) -> Option<ManifestKind> {
     None
 }
 
+/// What kind of lock a text is, where somebody said that it is one: by its content, since its name says nothing.
+pub fn identify_lock(text: &str) -> ManifestKind {
+    let has = |wanted: &str| text.lines().any(|line| line.trim() == wanted);
+    let says = |key: &str| text.lines().any(|line| line.trim_start().starts_with(key));
+    if has("[[packages]]") {
+        ManifestKind::Pylock
+    } else if has("[[package]]") && says("content_hash") {
+        ManifestKind::PdmLock
+    } else if has("[[package]]") && says("content-hash") {
+        ManifestKind::PoetryLock
+    } else if has("[[package]]") {
+        ManifestKind::UvLock
+    } else if text.trim_start().starts_with('{') {
+        ManifestKind::PipfileLock
+    } else {
+        ManifestKind::Requirements
+    }
+}
+
 /// What the extension allows and the text says.
 fn by_extension(name: &str, text: &str) -> Option<ManifestKind> {
     let (stem, extension) = name.rsplit_once('.')?;
@@ -108,6 +127,22 @@ fn looks_like_prose(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn locks_without_their_name_are_told_by_their_content() {
+        use ManifestKind as K;
+        for (text, kind) in [
+            ("lock-version = \"1.0\"\n[[packages]]\nname = \"a\"\n", K::Pylock),
+            ("version = 1\n[[package]]\nname = \"a\"\n", K::UvLock),
+            ("[[package]]\n[metadata]\ncontent-hash = \"0\"\n", K::PoetryLock),
+            ("[metadata]\ncontent_hash = \"0\"\n[[package]]\n", K::PdmLock),
+            ("{\"_meta\": {}}", K::PipfileLock),
+            ("a==1\n", K::Requirements),
+            ("", K::Requirements),
+        ] {
+            assert_eq!(identify_lock(text), kind, "{text}");
+        }
+    }
 
     #[test]
     fn names_decide() {

@@ -37,9 +37,11 @@ pub(crate) fn check(environment: &Environment, sink: &mut Sink) {
         if distribution.twins.is_empty() {
             continue;
         }
+        // The folder of modules: what stands before the folder, or the file, that an installer left.
         let folder = |path: &str| {
-            path.rsplit_once("/")
-                .map(|(f, _)| f.rsplit_once('/').map_or("", |(s, _)| s).to_owned())
+            let is_info = |part: &&str| part.ends_with("-info") || part.contains(".egg");
+            let before: Vec<&str> = path.split('/').take_while(|part| !is_info(part)).collect();
+            before.join("/")
         };
         let own = folder(distribution.info.top());
         let beside = distribution
@@ -47,6 +49,10 @@ pub(crate) fn check(environment: &Environment, sink: &mut Sink) {
             .iter()
             .any(|(info, _)| folder(info.top()) == own);
         let same = distribution.twins.iter().all(|(_, v)| *v == distribution.version);
+        // The packages of a system carry the notes of two installers where they were built with both.
+        if same && distribution.system {
+            continue;
+        }
         let severity = match (beside, same) {
             (true, false) => Severity::Medium,
             (true, true) => Severity::Low,

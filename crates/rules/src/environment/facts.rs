@@ -72,8 +72,8 @@ pub struct Distribution {
     pub system: bool,
     /// Files that fit what was written down.
     pub verified: u64,
-    /// Files of which no digest was written down, compiled files apart.
-    pub without_digest: u64,
+    /// Files of code of which the record holds no digest, compiled files apart.
+    pub without_digest: Vec<String>,
     /// Files that are not what was written down.
     pub changed: Vec<Changed>,
     /// Files that are gone.
@@ -195,6 +195,8 @@ pub enum UnownedKind {
     Link,
     /// Nothing that Python runs by itself.
     Data,
+    /// Python source of what was installed without a record.
+    Unrecorded,
 }
 
 /// Something that Python runs, or takes into its path, at every start.
@@ -231,6 +233,10 @@ pub enum HookKind {
     Customize,
     /// A `._pth` file, which replaces the path of the interpreter.
     PathFile,
+    /// A `pyvenv.cfg` beside the interpreter, which is taken before that of the environment.
+    InnerConfig,
+    /// A file that Python runs and that could not be looked at, and why.
+    Unread(&'static str),
 }
 
 /// Whose a file is.

@@ -60,7 +60,8 @@ fn severity(hook: &Hook) -> Option<Severity> {
         });
     }
     match hook.is {
-        HookKind::OpenFolder | HookKind::PathFile => Some(Severity::Medium),
+        HookKind::OpenFolder | HookKind::PathFile | HookKind::Unread(_) => Some(Severity::Medium),
+        HookKind::InnerConfig => Some(Severity::High),
         HookKind::Customize if hook.owner == Owner::System => Some(Severity::Info),
         HookKind::Line | HookKind::EntryPoint | HookKind::Customize => {
             let own = hook.known == Some("virtualenv");
@@ -82,6 +83,14 @@ fn finding(hook: &Hook, severity: Severity) -> Finding {
         (HookKind::OpenFolder, _) => {
             "everybody who can write to a shared folder of the machine can add modules to this environment"
                 .to_owned()
+        }
+        (HookKind::InnerConfig, _) => {
+            format!(
+                "{when} takes its standard library from where this file says, and not from its interpreter"
+            )
+        }
+        (HookKind::Unread(why), _) => {
+            format!("{when} runs the lines of a file that could not be looked at: {why}")
         }
         (HookKind::PathFile, _) => format!("{when} takes its modules from folders outside of it"),
         (_, Some(worst)) => format!("{when} runs code that {worst}"),

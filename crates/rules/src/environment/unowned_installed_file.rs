@@ -56,6 +56,7 @@ fn finding(unowned: &Unowned) -> Finding {
         UnownedKind::Bytecode => "compiled code without its source".to_owned(),
         UnownedKind::Native => "a native module".to_owned(),
         UnownedKind::Link => "a link".to_owned(),
+        UnownedKind::Unrecorded => "a module of what was installed without a record".to_owned(),
         UnownedKind::Folder | UnownedKind::Data => format!("a folder of {} modules", unowned.code),
     };
     let message = match &unowned.shadows {
@@ -63,6 +64,7 @@ fn finding(unowned: &Unowned) -> Finding {
             "Python imports {what} that nobody installed in the place of {}",
             code(&owned.to_string())
         ),
+        None if unowned.is == UnownedKind::Unrecorded => format!("whoever imports it runs {what}"),
         None => format!("whoever imports it runs {what} that no installed package brought"),
     };
     let mut finding = Finding::new(

@@ -77,7 +77,14 @@ pub(crate) fn check(environment: &Environment, sink: &mut Sink) {
                 format!("{whose} runs from a folder whose files no record covers: {url}"),
                 "audit that folder as well",
             ),
-            Origin::Folder { .. } | Origin::Archive { .. } | Origin::Vcs { .. } | Origin::Unknown => continue,
+            Origin::Unknown => (
+                Severity::Medium,
+                format!(
+                    "nobody can tell where {whose} came from: its `direct_url.json` cannot be understood"
+                ),
+                "install it again, from an index or with its hash",
+            ),
+            Origin::Folder { .. } | Origin::Archive { .. } | Origin::Vcs { .. } => continue,
         };
         let mut finding = Finding::new(
             &UNPINNED_DIRECT_URL,

@@ -67,6 +67,19 @@ pub(crate) fn check(environment: &Environment, sink: &mut Sink) {
                 Severity::Medium,
             ));
         }
+        if let Some(path) = distribution.without_digest.first() {
+            let count = distribution.without_digest.len();
+            sink.push(
+                tell(
+                    format!(
+                        "nobody can tell whether code of {whose} was changed: its record holds no digest of {}",
+                        code(path)
+                    ),
+                    Severity::Medium,
+                )
+                .note(format!("files of code without a digest: {count}")),
+            );
+        }
         if let Some((line, what)) = distribution.bad_rows.first() {
             let count = distribution.bad_row_count;
             sink.push(
