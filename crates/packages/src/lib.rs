@@ -41,6 +41,7 @@ mod name;
 mod project;
 mod settlement;
 mod version;
+pub mod vex;
 mod well_known;
 
 pub use advisory::{Advisory, Database, Flaw, Match, MatchedBy};

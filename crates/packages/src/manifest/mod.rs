@@ -3,7 +3,7 @@
 //! Every reader ends in one [`Manifest`]. Its [`Line`]s account for the whole text: a line that is neither understood
 //! nor a comment is a [`Problem`], never a gap.
 
-mod bom;
+pub(crate) mod bom;
 mod commands;
 mod conda;
 mod conda_explicit;

@@ -5,7 +5,7 @@
 //! with that reason, and a bill that lists nothing is no proof of anything.
 
 mod cyclonedx;
-mod purl;
+pub(crate) mod purl;
 mod spdx;
 mod tag_value;
 mod xml;

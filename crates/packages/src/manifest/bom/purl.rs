@@ -2,22 +2,22 @@
 
 /// A package URL in its parts; hostile text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Purl {
+pub(crate) struct Purl {
     /// The type in lower case: `pypi`.
-    pub(super) kind: String,
+    pub(crate) kind: String,
     /// The namespace with its slashes; empty where there is none.
-    pub(super) namespace: String,
+    pub(crate) namespace: String,
     /// The name.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// The version.
-    pub(super) version: Option<String>,
+    pub(crate) version: Option<String>,
     /// Keys in lower case, and values.
-    pub(super) qualifiers: Vec<(String, String)>,
+    pub(crate) qualifiers: Vec<(String, String)>,
 }
 
 impl Purl {
     /// Reads a package URL; `None` where the text is none.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         let scheme = text.get(..4)?;
         if !scheme.eq_ignore_ascii_case("pkg:") || text.len() > 64 << 10 {
@@ -56,7 +56,7 @@ impl Purl {
     }
 
     /// The value of a qualifier.
-    pub(super) fn qualifier(&self, key: &str) -> Option<&str> {
+    pub(crate) fn qualifier(&self, key: &str) -> Option<&str> {
         self.qualifiers
             .iter()
             .find(|(k, _)| k == key)
@@ -65,7 +65,7 @@ impl Purl {
 }
 
 /// Resolves `%XX`; what is no escape stays as it is.
-fn decoded(text: &str) -> String {
+pub(crate) fn decoded(text: &str) -> String {
     if !text.contains('%') {
         return text.to_owned();
     }
