@@ -118,6 +118,12 @@ pub(crate) enum Format {
     Markdown,
     /// Workflow commands, for annotations in a GitHub job
     Github,
+    /// OpenVEX: what is known of each flaw, and what the project decided
+    #[value(name = "openvex")]
+    OpenVex,
+    /// The same as CycloneDX
+    #[value(name = "cyclonedx-vex")]
+    CycloneDxVex,
 }
 
 #[derive(Debug, Args)]
@@ -201,6 +207,9 @@ pub(crate) struct Audit {
     /// Use no configuration at all
     #[arg(long, conflicts_with = "config", help_heading = "Configuration")]
     pub(crate) isolated: bool,
+    /// A VEX document (OpenVEX, or CycloneDX as JSON) that says which flaws do not concern this project (repeatable)
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Configuration")]
+    pub(crate) vex: Vec<PathBuf>,
 }
 
 /// What may be asked of whom.
@@ -434,7 +443,7 @@ mod tests {
         assert!(
             parse_export("xml=a")
                 .unwrap_err()
-                .contains("text, concise, json, sarif, markdown, github")
+                .contains("text, concise, json, sarif, markdown, github, openvex, cyclonedx-vex")
         );
     }
 }

@@ -27,7 +27,8 @@ const MAX_CONFIG: u64 = 1 << 20;
 
 pub(crate) fn run(args: &Audit, global: &Global, environment: &Environment) -> Result<Exit, Failure> {
     let cancelled = on_interrupt();
-    let config = configuration(args, environment)?;
+    let (config, folder) = configuration(args, environment)?;
+    let vex = crate::vex::documents(&args.vex, &config, &folder)?;
     let selection = selection(args)?;
     let network = environment.network(&args.network)?;
     let listings = listings(args, &network, global, environment)?;
@@ -44,6 +45,7 @@ pub(crate) fn run(args: &Audit, global: &Global, environment: &Environment) -> R
         depth: depth(&args.limits),
         limits: limits(&args.limits),
         config,
+        vex,
         fail_on: if args.exit_zero {
             Some(None)
         } else {
@@ -263,17 +265,18 @@ fn selection(args: &Audit) -> Result<Selection, Failure> {
 
 /// The configuration that was named, else the nearest one from the current folder up to the root of the repository.
 ///
-/// Never one inside the target: whoever wrote the model that is audited does not write the policy.
-fn configuration(args: &Audit, environment: &Environment) -> Result<Config, Failure> {
+/// Never one inside the target: whoever wrote the model that is audited does not write the policy. Comes with the folder
+/// that its paths are relative to.
+fn configuration(args: &Audit, environment: &Environment) -> Result<(Config, PathBuf), Failure> {
     if args.isolated {
-        return Ok(Config::default());
+        return Ok((Config::default(), PathBuf::new()));
     }
     let path = match &args.config {
         Some(path) => Some(path.clone()),
         None => nearest(&environment.current)?,
     };
     let Some(path) = path else {
-        return Ok(Config::default());
+        return Ok((Config::default(), PathBuf::new()));
     };
     let text = read_config(&path)?;
     let name = path
@@ -281,7 +284,8 @@ fn configuration(args: &Audit, environment: &Environment) -> Result<Config, Fail
         .unwrap_or(&path)
         .to_string_lossy()
         .into_owned();
-    Ok(Config::parse(&name, &text, &wellhead_rules::rules())?)
+    let config = Config::parse(&name, &text, &wellhead_rules::rules())?;
+    Ok((config, path.parent().unwrap_or(Path::new("")).to_path_buf()))
 }
 
 fn read_config(path: &Path) -> Result<String, Failure> {

@@ -22,6 +22,7 @@ mod render;
 mod serve;
 mod unified;
 mod verify;
+mod vex;
 
 use args::{Cli, Verb};
 use clap::{CommandFactory as _, FromArgMatches as _};

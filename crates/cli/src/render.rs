@@ -43,6 +43,8 @@ pub(crate) fn render(
         Format::Sarif => wellhead_report::sarif::render(report, &rules),
         Format::Markdown => wellhead_report::markdown::render(report, &rules),
         Format::Github => wellhead_report::github::render(report),
+        Format::OpenVex => wellhead_report::vex::openvex(report),
+        Format::CycloneDxVex => wellhead_report::vex::cyclonedx(report),
     }
 }
 

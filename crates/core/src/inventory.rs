@@ -7,6 +7,7 @@
 use crate::{
     component::{Bucket, Component},
     finding::{Finding, Status},
+    location::{Location, Span},
     report::Report,
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,6 +30,10 @@ pub enum Standing {
     Ignored {
         /// The first day on which one of the ignores ends (`2027-03-01`), if one does.
         until: Option<String>,
+        /// Why, in the words of whoever wrote the ignores; several are joined.
+        why: String,
+        /// Where the ignores stand: `wellhead.toml:2`.
+        by: String,
     },
 }
 
@@ -42,6 +47,16 @@ impl Standing {
             Self::Unauditable { .. } => "unauditable",
             Self::Ignored { .. } => "ignored",
         }
+    }
+
+    /// What tells two standings of one package apart when packages are counted: the words of an ignore do not.
+    fn key(&self) -> (&'static str, String) {
+        let why = match self {
+            Self::Unauditable { why } => why.clone(),
+            Self::Ignored { until, .. } => until.clone().unwrap_or_default(),
+            _ => String::new(),
+        };
+        (self.name(), why)
     }
 }
 
@@ -74,6 +89,21 @@ struct Said<'a> {
     reported: bool,
     ignored: bool,
     until: Option<&'a str>,
+    why: BTreeSet<&'a str>,
+    by: BTreeSet<String>,
+}
+
+/// Most reasons and places of ignores that are named of one package.
+const NAMED: usize = 3;
+
+/// The first few of many, joined.
+fn joined<'a>(all: impl ExactSizeIterator<Item = &'a str>, with: &str) -> String {
+    let more = all.len().saturating_sub(NAMED);
+    let mut out = all.take(NAMED).collect::<Vec<_>>().join(with);
+    if more > 0 {
+        out.push_str(&format!("{with}and {more} more"));
+    }
+    out
 }
 
 impl Report {
@@ -95,6 +125,8 @@ impl Report {
                             entry.ignored = true;
                             let until = ignored.expires.as_deref();
                             entry.until = entry.until.into_iter().chain(until).min();
+                            entry.why.insert(&ignored.reason);
+                            entry.by.extend(ignored.by.as_ref().map(place));
                         }
                         _ => entry.reported = true,
                     }
@@ -104,8 +136,11 @@ impl Report {
         let standing = |c: &Component| {
             let key = (c.name.as_str(), c.declared.artifact.to_string());
             if let Some(said) = said.get(&key).filter(|s| s.ignored && !s.reported) {
-                let until = said.until.map(str::to_owned);
-                return Standing::Ignored { until };
+                return Standing::Ignored {
+                    until: said.until.map(str::to_owned),
+                    why: joined(said.why.iter().copied(), "; "),
+                    by: joined(said.by.iter().map(String::as_str), ", "),
+                };
             }
             match &c.bucket {
                 Bucket::Exact if asked => Standing::Audited,
@@ -128,7 +163,7 @@ impl Report {
         for (component, standing) in inventory {
             let open = component.bucket != Bucket::Exact;
             // What one file leaves open and the lock of its project pins is the pinned package.
-            if open && is_settled(component, &pinned) || !seen.insert((component.purl(), standing.clone())) {
+            if open && is_settled(component, &pinned) || !seen.insert((component.purl(), standing.key())) {
                 continue;
             }
             out.packages = out.packages.saturating_add(1);
@@ -141,7 +176,7 @@ impl Report {
                     *n = n.saturating_add(1);
                     &mut out.unauditable
                 }
-                Standing::Ignored { until } => {
+                Standing::Ignored { until, .. } => {
                     untils.extend(until);
                     &mut out.ignored
                 }
@@ -188,6 +223,14 @@ fn folder(c: &Component) -> &str {
         .top()
         .rsplit_once('/')
         .map_or("", |(folder, _)| folder)
+}
+
+/// A place in the policy or a document, for people.
+fn place(location: &Location) -> String {
+    match &location.span {
+        Span::Text { start, .. } => format!("{}:{}", location.artifact, start.line),
+        _ => location.artifact.to_string(),
+    }
 }
 
 /// The package that a finding is about, and the file that declares it.

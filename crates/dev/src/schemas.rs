@@ -40,7 +40,13 @@ pub fn configuration() -> Value {
             "rules" => levels(),
             "advisories" => json!({
                 "type": "object",
-                "properties": { "max-age-days": { "type": "integer", "minimum": 0, "default": 14 } },
+                "properties": {
+                    "max-age-days": { "type": "integer", "minimum": 0, "default": 14 },
+                    "vex": { "oneOf": [
+                        { "type": "string" },
+                        { "type": "array", "items": { "type": "string" } },
+                    ] },
+                },
                 "additionalProperties": false,
             }),
             "sources" => sources(),
@@ -95,6 +101,7 @@ fn ignore() -> Value {
         let mut schema = match key {
             "rule" => json!({ "enum": ids }),
             "until" => json!({ "const": "fixed" }),
+            "justification" => json!({ "enum": wellhead_packages::vex::JUSTIFICATIONS }),
             // A TOML date, which editors show to the schema as text.
             "expires" => json!({ "type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}$" }),
             "reason" => json!({ "type": "string", "minLength": 1 }),

@@ -4,6 +4,9 @@
 //! that makes no sense stops the run; a key that means nothing is a finding, since the policy can still be applied.
 
 mod sources;
+mod vex;
+
+pub use vex::NamedVex;
 
 pub use sources::{Allowance, AllowedSources, SOURCES_KEYS, SourceKind, Sources};
 
@@ -47,6 +50,8 @@ pub struct Ignore {
     pub expires: Option<String>,
     /// It holds only as long as no fixed version exists.
     pub until_fixed: bool,
+    /// Why the flaw cannot be exploited, in OpenVEX's words; without it an ignore accepts a flaw and does not deny it.
+    pub justification: Option<String>,
     /// The place of the entry's rule in the configuration.
     pub location: Location,
 }
@@ -62,6 +67,8 @@ pub struct Config {
     pub ignores: Vec<Ignore>,
     /// How many days old an advisory database may be before it counts as stale.
     pub max_age: Option<u32>,
+    /// VEX documents that speak of the project.
+    pub vex: Vec<NamedVex>,
     /// Where things may come from; `None` where the policy does not say.
     pub sources: Option<Sources>,
     /// What is to be reported about the configuration itself.
@@ -78,7 +85,7 @@ pub const KEYS: &[(&str, &str)] = &[
     ("ignore", "findings that are accepted, each with a reason"),
     (
         "advisories",
-        "the advisory database: `max-age-days`, after which it counts as stale (14)",
+        "the advisory database: `max-age-days`, after which it counts as stale (14); `vex`, documents about the project",
     ),
     (
         "sources",
@@ -87,10 +94,16 @@ pub const KEYS: &[(&str, &str)] = &[
 ];
 
 /// The keys of `[advisories]`.
-pub const ADVISORIES_KEYS: &[(&str, &str)] = &[(
-    "max-age-days",
-    "how many days old the advisory database may be before it counts as stale",
-)];
+pub const ADVISORIES_KEYS: &[(&str, &str)] = &[
+    (
+        "max-age-days",
+        "how many days old the advisory database may be before it counts as stale",
+    ),
+    (
+        "vex",
+        "VEX documents about this project, by their paths from this file",
+    ),
+];
 
 /// The keys of an entry of `[[ignore]]`.
 pub const IGNORE_KEYS: &[(&str, &str)] = &[
@@ -106,6 +119,10 @@ pub const IGNORE_KEYS: &[(&str, &str)] = &[
     ("reason", "why; required"),
     ("expires", "the last day on which it holds"),
     ("until", "\"fixed\": it holds until a fixed version exists"),
+    (
+        "justification",
+        "why the flaw cannot be exploited here, in a word of OpenVEX; without it VEX output calls it affected",
+    ),
 ];
 
 impl Config {
@@ -192,6 +209,10 @@ impl Reader<'_> {
             ));
         }
         for entry in node.entries() {
+            if entry.key == "vex" {
+                config.vex = self.vex(&entry.node)?;
+                continue;
+            }
             if entry.key != "max-age-days" {
                 config
                     .findings
@@ -340,6 +361,10 @@ impl Reader<'_> {
             reason,
             expires,
             until_fixed,
+            justification: match item.get("justification") {
+                Some(node) => Some(self.justification(node)?),
+                None => None,
+            },
             location: self.location(place.clone(), "this ignore"),
         })
     }

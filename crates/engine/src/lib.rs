@@ -29,7 +29,9 @@ mod source_policy;
 mod subjects;
 mod torch_version;
 mod twin;
+mod vex;
 
+pub use config::NamedVex;
 pub use config::{ADVISORIES_KEYS, Config, ConfigError, IGNORE_KEYS, Ignore, KEYS, did_you_mean};
 pub use config::{Allowance, AllowedSources, SOURCES_KEYS, SourceKind, Sources};
 pub use diff::diff;

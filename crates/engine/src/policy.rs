@@ -7,12 +7,15 @@ use wellhead_rules::{EXPIRED_IGNORE, UNUSED_IGNORE};
 /// Applies a configuration to findings: sets levels and statuses, drops what is allowed, and adds what is to be said
 /// of the policy itself.
 ///
-/// `today` (`2026-11-23`) decides which ignores have expired, `digest` gives the SHA-256 of a file of the target.
+/// `today` (`2026-11-23`) decides which ignores have expired, `digest` gives the SHA-256 of a file of the target, and
+/// `judged` says whether what an ignore covers could have been found in this run: one that covers nothing because
+/// nobody looked is not unused.
 pub fn apply(
     config: &Config,
     findings: Vec<Finding>,
     today: &str,
     digest: &dyn Fn(&str) -> Option<String>,
+    judged: &dyn Fn(&Ignore) -> bool,
 ) -> Vec<Finding> {
     let mut uses = vec![Use::default(); config.ignores.len()];
     let mut out = Vec::with_capacity(findings.len());
@@ -42,6 +45,12 @@ pub fn apply(
                     expires: ignore.expires.clone(),
                     by: Some(ignore.location.clone()),
                 }));
+                if let Some(justification) = &ignore.justification {
+                    finding = finding.property(
+                        "vex",
+                        serde_json::json!({"status": "not_affected", "justification": justification}),
+                    );
+                }
             }
         }
         out.push(finding);
@@ -50,7 +59,7 @@ pub fn apply(
         .findings
         .iter()
         .cloned()
-        .chain(about_ignores(config, &uses, today));
+        .chain(about_ignores(config, &uses, today, judged));
     for mut finding in about_itself {
         finding.level = level(config, &finding);
         if finding.level != Some(Level::Allow) {
@@ -74,7 +83,12 @@ fn property<'f>(finding: &'f Finding, key: &str) -> Option<&'f str> {
     finding.properties.get(key).and_then(|v| v.as_str())
 }
 
-fn about_ignores(config: &Config, uses: &[Use], today: &str) -> Vec<Finding> {
+fn about_ignores(
+    config: &Config,
+    uses: &[Use],
+    today: &str,
+    judged: &dyn Fn(&Ignore) -> bool,
+) -> Vec<Finding> {
     let mut out = Vec::new();
     for (ignore, used) in config.ignores.iter().zip(uses) {
         let subject = format!("{} {}", ignore.rule, ignore.reason);
@@ -100,7 +114,7 @@ fn about_ignores(config: &Config, uses: &[Use], today: &str) -> Vec<Finding> {
                 .help("update to it and remove the entry")
                 .subject(subject),
             ),
-            _ if !used.matched => out.push(
+            _ if !used.matched && judged(ignore) => out.push(
                 Finding::new(
                     &UNUSED_IGNORE,
                     "this ignore matched nothing",
@@ -116,7 +130,7 @@ fn about_ignores(config: &Config, uses: &[Use], today: &str) -> Vec<Finding> {
 }
 
 /// What the configuration says of a finding's rule; the last line wins.
-fn level(config: &Config, finding: &Finding) -> Option<Level> {
+pub(crate) fn level(config: &Config, finding: &Finding) -> Option<Level> {
     config
         .levels
         .iter()
@@ -197,7 +211,7 @@ mod tests {
         let text = "[[ignore]]\nrule = \"internal-error\"\nreason = \"r\"\nadvisory = \"cve-2025-32434\"\nuntil = \"fixed\"";
         let config = Config::parse("wellhead.toml", text, &wellhead_rules::rules()).unwrap();
         let run = |finding: Finding| -> Vec<String> {
-            let all = apply(&config, vec![finding], "2026-11-23", &|_| None);
+            let all = apply(&config, vec![finding], "2026-11-23", &|_| None, &|_| true);
             all.iter()
                 .map(|f| format!("{} {}", f.status.name(), f.message))
                 .collect()
@@ -215,9 +229,13 @@ mod tests {
     fn statuses(ignore: &str) -> Vec<String> {
         let text = format!("[[ignore]]\nrule = \"internal-error\"\nreason = \"r\"\n{ignore}");
         let config = Config::parse("wellhead.toml", &text, &wellhead_rules::rules()).unwrap();
-        let findings = apply(&config, vec![finding("models/a.pt")], "2026-11-23", &|_| {
-            Some("00".repeat(32))
-        });
+        let findings = apply(
+            &config,
+            vec![finding("models/a.pt")],
+            "2026-11-23",
+            &|_| Some("00".repeat(32)),
+            &|_| true,
+        );
         findings
             .iter()
             .map(|f| format!("{} {}", f.rule, f.status.name()))
@@ -255,11 +273,32 @@ mod tests {
     }
 
     #[test]
+    fn an_ignore_of_what_nobody_looked_for_is_not_unused() {
+        let text = "[[ignore]]\nrule = \"internal-error\"\nreason = \"r\"";
+        let config = Config::parse("wellhead.toml", text, &wellhead_rules::rules()).unwrap();
+        for (judged, told) in [(true, 1), (false, 0)] {
+            let findings = apply(&config, Vec::new(), "2026-11-23", &|_| None, &|_| judged);
+            assert_eq!(findings.len(), told);
+        }
+    }
+
+    #[test]
+    fn a_justification_goes_with_what_it_justifies() {
+        let text = "[[ignore]]\nrule = \"internal-error\"\nreason = \"r\"\njustification = \"component_not_present\"";
+        let config = Config::parse("wellhead.toml", text, &wellhead_rules::rules()).unwrap();
+        let findings = apply(&config, vec![finding("a")], "2026-11-23", &|_| None, &|_| true);
+        assert_eq!(
+            findings[0].properties["vex"]["justification"],
+            "component_not_present"
+        );
+    }
+
+    #[test]
     fn allow_drops_deny_fails_warn_never_does() {
         for (level, count, allowed) in [("allow", 0, true), ("warn", 1, true), ("deny", 1, false)] {
             let text = format!("[rules]\ninternal-error = \"{level}\"");
             let config = Config::parse("wellhead.toml", &text, &wellhead_rules::rules()).unwrap();
-            let findings = apply(&config, vec![finding("a")], "2026-11-23", &|_| None);
+            let findings = apply(&config, vec![finding("a")], "2026-11-23", &|_| None, &|_| true);
             assert_eq!(
                 (findings.len(), verdict(&findings, None).allowed),
                 (count, allowed),

@@ -29,6 +29,8 @@ pub(crate) struct ProjectResult {
     pub(crate) databases: Vec<DatabaseInfo>,
     pub(crate) coverage: Vec<Coverage>,
     pub(crate) not_assessed: Vec<String>,
+    /// The names by which the project calls itself.
+    pub(crate) names: BTreeSet<String>,
 }
 
 /// Judges what all files together tell. `files` are asked for what manifests include.
@@ -92,6 +94,8 @@ impl Stage<'_, '_> {
     fn manifests(&mut self, project: &Project) {
         for (path, manifest) in &project.files {
             self.subject(path, Subject::Manifest(manifest), None);
+            let name = manifest.project.as_ref().and_then(|p| p.name.clone());
+            self.result.names.extend(name);
             let problems = manifest.problems.len();
             if problems > 0 {
                 self.scoreboard.not_assessed(Measure::Updates, problems as u64);

@@ -15,7 +15,7 @@ use wellhead_core::{
     Budget, Confidence, Coverage, Depth, Finding, Limits, Location, Report, Rule, Severity, Span, Stats,
     Verdict, assess,
 };
-use wellhead_packages::Database;
+use wellhead_packages::{Database, vex::VexDocument};
 use wellhead_sources::{Content, Entry, Wheels};
 
 /// What one target holds.
@@ -66,6 +66,8 @@ pub struct Options<'a> {
     pub min_confidence: Option<Confidence>,
     /// The day of the run, `2026-11-23`.
     pub today: String,
+    /// What others say of flaws in the packages of the project.
+    pub vex: Vec<VexDocument>,
     /// The advisories at hand.
     pub database: Option<&'a Database>,
     /// Why there are none, where there should be: "the advisory database is damaged: …".
@@ -99,6 +101,7 @@ impl Default for Options<'_> {
             min_confidence: None,
             today: "1970-01-01".to_owned(),
             database: None,
+            vex: Vec::new(),
             wheels: None,
             locks: BTreeSet::new(),
             database_trouble: None,
@@ -204,7 +207,10 @@ pub(crate) fn assemble(
     let imported = crate::reach::Imported::of(&facts);
     let repositories = Files::new(files, &coverage, &targets);
     let (facts, elsewhere) = crate::commands::elsewhere(facts);
-    let (facts, notes) = crate::image::join(facts, &coverage);
+    let (mut facts, notes) = crate::image::join(facts, &coverage);
+    let digests = Digests::new(files, options);
+    // What a VEX document speaks of need not be there, so the document is no inventory.
+    crate::vex::leave_out(&mut facts, options, &|path| digests.get(path));
     let mut project = project::judge(facts, files, &repositories, options, &mut scoreboard);
     project.not_assessed.extend(notes);
     project.not_assessed.extend(elsewhere);
@@ -215,15 +221,17 @@ pub(crate) fn assemble(
     imported.tell(&mut findings);
     loads.judge(&mut findings, options, &mut scoreboard);
 
+    // A line may show a secret whatever the finding on it is about.
+    findings.iter_mut().for_each(wellhead_rules::redact_finding);
+    let digest = |path: &str| digests.get(path);
+    let judged = |ignore: &crate::Ignore| crate::vex::is_judged(&ignore.rule, options);
+    let mut findings = policy::apply(&options.config, findings, &options.today, &digest, &judged);
+    let untold = crate::vex::apply(&mut findings, &project.components, &project.names, options);
+    project.not_assessed.extend(untold);
+    // What is not shown is covered all the same, so that no ignore of it looks unused.
     findings.retain(|f| {
         options.min_severity.is_none_or(|least| f.severity >= least)
             && options.min_confidence.is_none_or(|least| f.confidence >= least)
-    });
-    // A line may show a secret whatever the finding on it is about.
-    findings.iter_mut().for_each(wellhead_rules::redact_finding);
-    let digests = Digests::new(files, options);
-    let mut findings = policy::apply(&options.config, findings, &options.today, &|path| {
-        digests.get(path)
     });
     sort(&mut findings);
     findings.dedup();

@@ -28,6 +28,7 @@ pub mod json;
 pub mod markdown;
 pub mod sarif;
 pub mod terminal;
+pub mod vex;
 
 mod blocks;
 mod inventory;

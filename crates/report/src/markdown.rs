@@ -160,6 +160,11 @@ fn rows(report: &Report, rules: &[&'static Rule]) -> Vec<[String; 4]> {
                         (Some(version), true) => format!("partly fixed in {}", code(&version)),
                         (None, _) => "no fix".to_owned(),
                     };
+                    let attacked = if row.findings.iter().any(|f| packages::is_exploited(f)) {
+                        "exploited in the wild, "
+                    } else {
+                        ""
+                    };
                     let class = row
                         .findings
                         .iter()
@@ -171,7 +176,7 @@ fn rows(report: &Report, rules: &[&'static Rule]) -> Vec<[String; 4]> {
                         rule(row.worst(), rules),
                         at.clone(),
                         format!(
-                            "{} {}: {}, {}, {fixed}",
+                            "{} {}: {}, {}, {attacked}{fixed}",
                             code(&clean(row.name)),
                             code(&clean(row.version)),
                             inline(&row.advisories()),

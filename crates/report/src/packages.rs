@@ -47,7 +47,7 @@ pub(crate) fn rows<'a>(findings: &[&'a Finding]) -> Vec<Row<'a>> {
         .into_iter()
         .filter_map(|((name, version), mut findings)| {
             findings.sort_by(|a, b| {
-                let key = |f: &Finding| (f.severity, score(f));
+                let key = |f: &Finding| (f.severity, is_exploited(f), score(f));
                 let order = key(b).partial_cmp(&key(a)).unwrap_or(std::cmp::Ordering::Equal);
                 order.then_with(|| advisory(a).cmp(&advisory(b)))
             });
@@ -187,6 +187,40 @@ pub(crate) fn needed_by(finding: &Finding) -> String {
     chain.join(" ← ")
 }
 
+/// Whether attackers are known to use it.
+pub(crate) fn is_exploited(finding: &Finding) -> bool {
+    finding.properties.get("kev").and_then(serde_json::Value::as_bool) == Some(true)
+}
+
+/// What is known of attacks: `exploited in the wild, EPSS 93 %`.
+pub(crate) fn threat(finding: &Finding) -> Option<String> {
+    let exploited = is_exploited(finding).then(|| "exploited in the wild".to_owned());
+    let epss = finding.properties.get("epss").and_then(serde_json::Value::as_f64);
+    let epss = epss.map(|p| format!("EPSS {} %", percent(p)));
+    let all: Vec<String> = exploited.into_iter().chain(epss).collect();
+    (!all.is_empty()).then(|| all.join(", "))
+}
+
+/// A share of one in hundredths, with as many digits as say something.
+fn percent(share: f64) -> String {
+    let hundredths = share * 100.0;
+    let text = if hundredths >= 1.0 {
+        format!("{hundredths:.1}")
+    } else {
+        format!("{hundredths:.3}")
+    };
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// What a VEX document says of it that does not settle it: `under investigation`.
+pub(crate) fn stated(finding: &Finding) -> Option<&'static str> {
+    match finding.properties.get("vex")?.get("status")?.as_str()? {
+        "under_investigation" => Some("under investigation"),
+        "affected" => Some("said to be affected"),
+        _ => None,
+    }
+}
+
 fn score(finding: &Finding) -> f64 {
     finding
         .properties
@@ -197,4 +231,41 @@ fn score(finding: &Finding) -> f64 {
 
 pub(crate) fn text<'a>(finding: &'a Finding, key: &str) -> Option<&'a str> {
     finding.properties.get(key).and_then(serde_json::Value::as_str)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samples;
+
+    #[test]
+    fn what_is_exploited_comes_first_among_equals() {
+        let with = |id: &str, score: f64| {
+            let mut f = samples::config();
+            f.properties.clear();
+            f.property("package", "a")
+                .property("version", "1")
+                .property("advisory", id)
+                .property("score", score)
+        };
+        let (high, exploited) = (
+            with("CVE-1", 9.9),
+            with("CVE-2", 5.0).property("kev", true).property("epss", 0.936),
+        );
+        let findings = [&high, &exploited];
+        assert_eq!(rows(&findings)[0].advisories(), "CVE-2 +1");
+        assert_eq!(
+            threat(&exploited).as_deref(),
+            Some("exploited in the wild, EPSS 93.6 %")
+        );
+        assert_eq!(
+            threat(&with("x", 1.0).property("epss", 0.00043)).as_deref(),
+            Some("EPSS 0.043 %")
+        );
+        assert_eq!(
+            threat(&with("x", 1.0).property("epss", 0.0)).as_deref(),
+            Some("EPSS 0 %")
+        );
+        assert_eq!(threat(&high), None);
+    }
 }

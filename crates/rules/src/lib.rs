@@ -30,6 +30,7 @@ pub use policy::{
     EXPIRED_IGNORE, INTERNAL_ERROR, NOT_FULLY_ANALYSED, UNKNOWN_CONFIGURATION_KEY, UNUSED_IGNORE,
 };
 pub use policy::{INTERNAL_PACKAGE_EXPOSED, SOURCE_NOT_ALLOWED, UNUSED_ALLOWED_SOURCE};
+pub use policy::{INVALID_VEX_STATEMENT, UNMATCHED_VEX_STATEMENT};
 pub use python::awaits;
 pub use python::loads;
 pub use python::unlocked_model::{PlacedLoad, ProjectLoads};

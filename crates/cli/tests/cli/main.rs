@@ -21,6 +21,7 @@ mod serve;
 mod slices;
 mod updates;
 mod verbs;
+mod vex;
 
 use std::{
     io::Write as _,

@@ -102,6 +102,14 @@ static WITHOUT_EXAMPLE: &[(&str, &str)] = &[
         "it takes variables of the calling shell; the tests of the program set them",
     ),
     (
+        "invalid-vex-statement",
+        "it takes a document that is named outside of the target; the tests of the program name some",
+    ),
+    (
+        "unmatched-vex-statement",
+        "it takes a document that is named outside of the target; the tests of the program name some",
+    ),
+    (
         "record-not-of-wheel",
         "it takes wheels; the tests of the program download some",
     ),

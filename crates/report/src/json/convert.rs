@@ -69,10 +69,10 @@ fn inventory(report: &Report) -> v1::Inventory {
     let counts = report.inventory_counts();
     let row = |(c, standing): (&core::Component, core::Standing)| {
         let bucket = standing.name().to_owned();
-        let (reason, until) = match standing {
-            core::Standing::Unauditable { why } => (Some(why), None),
-            core::Standing::Ignored { until } => (None, until),
-            _ => (None, None),
+        let (reason, until, by) = match standing {
+            core::Standing::Unauditable { why } => (Some(why), None, None),
+            core::Standing::Ignored { until, why, by } => (Some(why), until, Some(by)),
+            _ => (None, None, None),
         };
         v1::InventoryRow {
             purl: c.purl(),
@@ -82,6 +82,7 @@ fn inventory(report: &Report) -> v1::Inventory {
             bucket,
             reason,
             until,
+            by: by.filter(|b| !b.is_empty()),
             artifact: c.declared.artifact.to_string(),
             line: match &c.declared.span {
                 Span::Text { start, .. } => Some(start.line),

@@ -456,12 +456,15 @@ pub(super) struct InventoryRow {
     pub(super) specifier: Option<String>,
     /// `audited`, `pinned`, `unpinned`, `unauditable` or `ignored`.
     pub(super) bucket: String,
-    /// Why it cannot be looked up.
+    /// Why it cannot be looked up, or why it is ignored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) reason: Option<String>,
     /// The day on which an ignore ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) until: Option<String>,
+    /// Where the ignores stand: in the configuration, or in a VEX document.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) by: Option<String>,
     /// The file that declares it.
     pub(super) artifact: String,
     /// The line in it, where it is a text.

@@ -85,12 +85,46 @@ pub(super) fn table(context: &Context<'_>, class: Class, findings: &[&Finding], 
             context.paint(NOTE, "note")
         ));
     }
+    let exploited = exploited(&rows);
+    if !exploited.is_empty() {
+        let note = context.paint(NOTE, "note");
+        let lines = crate::text::wrap(&exploited, context.width.saturating_sub(8));
+        out.push_str(&format!("  {note}: {}\n", lines.join("\n        ")));
+    }
     let help = context.paint(super::HELP, "help");
     out.push_str(&format!("  {help}: upgrade to the versions under \"fixed in\""));
     if !verbose && findings.len() > rows.len() {
         out.push_str(&format!("; `-v` lists all {}", thousands(findings.len() as u64)));
     }
     out
+}
+
+/// Flaws that are named as exploited.
+const MAX_EXPLOITED: usize = 6;
+
+/// Which of the flaws attackers are known to use; empty where none is.
+fn exploited(rows: &[Row<'_>]) -> String {
+    let all = rows.iter().flat_map(|r| r.findings.iter().map(move |f| (r, f)));
+    let all: Vec<String> = all
+        .filter(|(_, f)| packages::is_exploited(f))
+        .map(|(row, f)| format!("{} ({})", advisory(f), cut(&clean(row.name), 30)))
+        .collect();
+    if all.is_empty() {
+        return String::new();
+    }
+    let more = all.len().saturating_sub(MAX_EXPLOITED);
+    let more = if more > 0 {
+        format!(" and {} more", thousands(more as u64))
+    } else {
+        String::new()
+    };
+    let named = all
+        .iter()
+        .take(MAX_EXPLOITED)
+        .cloned()
+        .collect::<Vec<_>>()
+        .join(", ");
+    format!("exploited in the wild: {named}{more}")
 }
 
 /// The cells of one package.
@@ -118,7 +152,12 @@ fn advisories(context: &Context<'_>, row: &Row<'_>) -> String {
         let fixed = fix(finding, row.version).map_or("no fix".to_owned(), |f| cut(&clean(f.1), 16));
         let severity = context.paint(style(finding.severity), &pad(finding.severity.name(), 8));
         let head = format!("      {}  {severity}  {}", pad(id, widest), pad(&fixed, 10));
-        let summary = packages::text(finding, "summary").map(clean).unwrap_or_default();
+        let summary = packages::text(finding, "summary").map(clean);
+        let known = packages::threat(finding).into_iter();
+        let known = known
+            .chain(packages::stated(finding).map(str::to_owned))
+            .chain(summary);
+        let summary = known.collect::<Vec<_>>().join(" · ");
         // `head` may hold colours; its width without them is known from its parts.
         let used = widest
             .saturating_add(6 + 2 + 8 + 2)

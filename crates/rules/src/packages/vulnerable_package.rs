@@ -73,6 +73,7 @@ pub(crate) fn check(dependency: &Dependency, sink: &mut Sink) {
         .property("advisories", vec![m.id.clone()])
         .property("aliases", m.aliases.clone())
         .property("matched_by", m.matched_by.name())
+        .property("summary", m.summary.as_str())
         .property("source", "incidents");
         sink.push(advise(finding, dependency, m.fixed_in.as_deref()));
     }
@@ -122,6 +123,9 @@ fn found(dependency: &Dependency, version: &str, flaw: &Flaw, source: &str) -> F
     .property("advisories", escaped(&flaw.advisories))
     .property("aliases", escaped(&flaw.aliases))
     .property("source", source);
+    if !summary.is_empty() {
+        finding = finding.property("summary", summary);
+    }
     finding = threatened(finding, flaw);
     match flaw.rated().and_then(|r| r.score()) {
         Some(score) => finding = finding.property("score", score),
@@ -150,6 +154,10 @@ fn threatened(mut finding: Finding, flaw: &Flaw) -> Finding {
     }
     if let Some(epss) = flaw.epss() {
         finding = finding
+            .note(format!(
+                "the estimate that it is attacked within 30 days is {:.1} % (EPSS)",
+                epss.probability() * 100.0
+            ))
             .property("epss", epss.probability())
             .property("epss_percentile", epss.share());
     }
