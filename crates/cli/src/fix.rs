@@ -92,6 +92,8 @@ struct File {
 pub(crate) struct Before {
     listings: Vec<Listing>,
     files: BTreeMap<String, File>,
+    /// Files that are never written, and why.
+    closed: BTreeMap<String, &'static str>,
 }
 
 /// A file with edits.
@@ -105,6 +107,7 @@ struct Edited {
 impl Before {
     pub(crate) fn of(listings: &[Listing]) -> Self {
         let mut files = BTreeMap::new();
+        let mut closed = BTreeMap::new();
         let mut twice = BTreeSet::new();
         for (l, listing) in listings.iter().enumerate() {
             for (e, entry) in listing.entries.iter().enumerate() {
@@ -114,13 +117,22 @@ impl Before {
                 // A link is read where it leads, and never written.
                 let own = *path == Path::new(&listing.target)
                     || *path == Path::new(&listing.target).join(&entry.path);
-                let Some(stamp) = own.then(|| wellhead_sources::stamp(path)).flatten() else {
-                    continue;
-                };
                 let name = match &listing.prefix {
                     Some(prefix) => format!("{prefix}/{}", entry.path),
                     None => entry.path.clone(),
                 };
+                let stamp = own.then(|| wellhead_sources::stamp(path)).flatten();
+                let Some(stamp) = stamp else {
+                    closed.insert(
+                        name,
+                        "it is a symbolic link, and what that names may belong to somebody else",
+                    );
+                    continue;
+                };
+                if stamp.is_read_only() {
+                    closed.insert(name, "it is read-only");
+                    continue;
+                }
                 let file = File {
                     listing: l,
                     entry: e,
@@ -136,6 +148,7 @@ impl Before {
         Self {
             listings: listings.to_vec(),
             files,
+            closed,
         }
     }
 
@@ -200,14 +213,21 @@ impl Before {
                 ));
             }
             output::to_stdout(text.as_bytes())?;
-        } else {
-            self.write(&edited)?;
         }
+        let failed = if flags.diff {
+            Vec::new()
+        } else {
+            self.write(&edited)
+        };
+        plan.failed = failed.iter().map(|(name, _)| name.clone()).collect();
         if !global.quiet {
             let done = if flags.fix { "Fixed" } else { "Would fix" };
-            output::to_stderr(&told(&all, &plan, done, flags.unsafe_fixes));
+            output::to_stderr(&told(&all, &plan, self, done, flags.unsafe_fixes));
         }
-        Ok(remaining)
+        match failed.into_iter().next() {
+            Some((_, failure)) => Err(failure),
+            None => Ok(remaining),
+        }
     }
 
     /// The listings with the fixed files in the place of those on disk.
@@ -227,16 +247,19 @@ impl Before {
         listings
     }
 
-    /// Writes all of them, or says which could not be.
-    fn write(&self, edited: &[Edited]) -> Result<(), Failure> {
+    /// Writes what can be written; returns the others, and why. One that cannot be is no reason to leave the rest.
+    fn write(&self, edited: &[Edited]) -> Vec<(String, Failure)> {
+        let mut failed = Vec::new();
         for file in edited {
             let Some(place) = self.files.get(&file.name) else {
                 continue;
             };
-            wellhead_sources::rewrite(&place.path, &place.stamp, file.new.as_bytes())
-                .map_err(|e| Failure::new(format!("cannot fix {}: {e}", code(&file.name))))?;
+            if let Err(e) = wellhead_sources::rewrite(&place.path, &place.stamp, file.new.as_bytes()) {
+                let failure = Failure::new(format!("cannot fix {}: {e}", code(&file.name)));
+                failed.push((file.name.clone(), failure));
+            }
         }
-        Ok(())
+        failed
     }
 
     /// A path as `git apply` takes it: from the current folder.
@@ -277,6 +300,8 @@ struct Plan {
     cured: BTreeSet<usize>,
     /// What else is, in words.
     others: Vec<String>,
+    /// Files that could not be written.
+    failed: BTreeSet<String>,
 }
 
 impl Plan {
@@ -334,7 +359,7 @@ impl Plan {
 }
 
 /// What was done, what is left to do and by whom.
-fn told(all: &[Cure], plan: &Plan, done: &str, all_steps: bool) -> String {
+fn told(all: &[Cure], plan: &Plan, before: &Before, done: &str, all_steps: bool) -> String {
     let mut fixed = Vec::new();
     let mut unsafe_ones = Vec::new();
     let mut by_hand = Vec::new();
@@ -357,9 +382,26 @@ fn told(all: &[Cure], plan: &Plan, done: &str, all_steps: bool) -> String {
             let _ = write!(line, "; {note}");
         }
         match &cure.step {
+            Step::Edit { .. } if plan.failed.contains(cure.artifact.top()) => {
+                by_hand.push(format!("{line}: the file could not be written"));
+            }
             Step::Edit { .. } if plan.cured.contains(&i) => fixed.push(line),
+            Step::Edit { disposition, .. } if all_steps || *disposition == Disposition::Safe => {
+                by_hand.push(format!(
+                    "{line}: it does not go together with another fix: run again"
+                ));
+            }
             Step::Edit { .. } => unsafe_ones.push(line),
-            Step::ByHand(why) => by_hand.push(format!("{line}: {why}")),
+            Step::ByHand(why) => match before
+                .closed
+                .get(cure.artifact.top())
+                .filter(|_| cure.to.is_some())
+            {
+                Some(closed) => {
+                    by_hand.push(format!("{line}: {why}; the file is not written, since {closed}"))
+                }
+                None => by_hand.push(format!("{line}: {why}")),
+            },
             Step::Command {
                 disposition: Disposition::Unsafe,
                 ..

@@ -13,8 +13,16 @@ use std::{
 pub struct Stamp {
     length: u64,
     modified: Option<SystemTime>,
+    read_only: bool,
     #[cfg(unix)]
     identity: (u64, u64, i64, i64),
+}
+
+impl Stamp {
+    /// Whether whoever keeps the file took the right to write it from everybody.
+    pub fn is_read_only(&self) -> bool {
+        self.read_only
+    }
 }
 
 /// Why a file is not written.
@@ -41,6 +49,7 @@ fn of(metadata: &Metadata) -> Stamp {
     Stamp {
         length: metadata.len(),
         modified: metadata.modified().ok(),
+        read_only: metadata.permissions().readonly(),
         #[cfg(unix)]
         identity: {
             use std::os::unix::fs::MetadataExt as _;

@@ -236,6 +236,106 @@ fn locks_and_compiled_files_get_their_command() {
 }
 
 #[test]
+fn every_file_that_people_write_is_edited() {
+    let project = project(&[
+        (
+            "Pipfile",
+            "[packages]\nalpha = \"==1.0\" # keep\nbeta = {version = \"==2.0\", extras = [\"x\"]}\n",
+        ),
+        (
+            "job.py",
+            "# /// script\n# dependencies = [\n#   \"alpha==1.0\",\n# ]\n# ///\nimport alpha\n",
+        ),
+        (
+            "environment.yml",
+            "dependencies:\n  - python=3.11\n  - pip:\n      - beta==2.0  # why\n",
+        ),
+        ("setup.cfg", "[options]\ninstall_requires =\n    alpha==1.0\n"),
+        (
+            "sub/Dockerfile",
+            "FROM python:3.11\nRUN pip install \\\n    alpha==1.0 \\\n    \"beta==2.0\"\nARG A=1.0\nRUN pip install alpha==${A}\n",
+        ),
+        (
+            "sub/get.sh",
+            "pip install 'beta==2.0' # beta==2.0\npip install 'beta>=2.0'\n",
+        ),
+    ]);
+    let ran = project.run(&["audit", "p", "--diff", "--select", VULNERABLE]);
+    let changed: Vec<&str> = ran.out.lines().filter(|l| l.starts_with(['+', '-'])).collect();
+    insta::assert_snapshot!(changed.join("\n"), @r#"
+    --- a/p/Pipfile
+    +++ b/p/Pipfile
+    -alpha = "==1.0" # keep
+    -beta = {version = "==2.0", extras = ["x"]}
+    +alpha = "==1.5" # keep
+    +beta = {version = "==3.1", extras = ["x"]}
+    --- a/p/environment.yml
+    +++ b/p/environment.yml
+    -      - beta==2.0  # why
+    +      - beta==3.1  # why
+    --- a/p/job.py
+    +++ b/p/job.py
+    -#   "alpha==1.0",
+    +#   "alpha==1.5",
+    --- a/p/setup.cfg
+    +++ b/p/setup.cfg
+    -    alpha==1.0
+    +    alpha==1.5
+    --- a/p/sub/Dockerfile
+    +++ b/p/sub/Dockerfile
+    -    alpha==1.0 \
+    -    "beta==2.0"
+    +    alpha==1.5 \
+    +    "beta==3.1"
+    --- a/p/sub/get.sh
+    +++ b/p/sub/get.sh
+    -pip install 'beta==2.0' # beta==2.0
+    +pip install 'beta==3.1' # beta==2.0
+    "#);
+    insta::assert_snapshot!(ran.err, @r#"
+    Would fix:
+      Pipfile:2: alpha 1.0 → 1.5
+      job.py:3: alpha 1.0 → 1.5
+      setup.cfg:3: alpha 1.0 → 1.5
+      sub/Dockerfile:3: alpha 1.0 → 1.5
+      Pipfile:3: beta 2.0 → 3.1
+      environment.yml:4: beta 2.0 → 3.1
+      sub/Dockerfile:4: beta 2.0 → 3.1
+      sub/get.sh:1: beta 2.0 → 3.1
+    Left for you:
+      sub/Dockerfile:6: alpha 1.0 → 1.5: write 1.5 where the version stands
+      sub/get.sh:2: beta >=2.0 → 3.1: write 3.1 where the version stands
+    "#);
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_not_written_is_said_and_keeps_nothing_else_from_it() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let project = project(&[
+        ("a/requirements.txt", "alpha==1.0\n"),
+        ("b/requirements.txt", "alpha==1.0\n"),
+        ("c/real.txt", "alpha==1.0\n"),
+    ]);
+    let path = |name: &str| project.path().join(name);
+    let closed = std::fs::Permissions::from_mode(0o444);
+    std::fs::set_permissions(path("p/a/requirements.txt"), closed).unwrap();
+    std::os::unix::fs::symlink("real.txt", path("p/c/requirements.txt")).unwrap();
+    let ran = project.run(&["audit", "p", "--fix", "--select", VULNERABLE]);
+    assert_eq!(ran.code, 1, "{}", ran.err);
+    insta::assert_snapshot!(ran.err, @r#"
+    Fixed:
+      b/requirements.txt:1: alpha 1.0 → 1.5
+    Left for you:
+      a/requirements.txt:1: alpha 1.0 → 1.5: write 1.5 where the version stands; the file is not written, since it is read-only
+      c/requirements.txt:1: alpha 1.0 → 1.5: write 1.5 where the version stands; the file is not written, since it is a symbolic link, and what that names may belong to somebody else
+    "#);
+    assert_eq!(read(&project, "p/a/requirements.txt"), "alpha==1.0\n");
+    assert_eq!(read(&project, "p/b/requirements.txt"), "alpha==1.5\n");
+    assert_eq!(read(&project, "p/c/real.txt"), "alpha==1.0\n");
+}
+
+#[test]
 fn what_contradicts_itself_is_refused() {
     let project = project(&[("requirements.txt", "alpha==1.0\n")]);
     assert_eq!(project.run(&["audit", "p", "--fix", "--diff"]).code, 2);

@@ -29,6 +29,8 @@ pub(super) struct Choice {
     /// Whether the range that is there admits it.
     pub(super) inside: bool,
     pub(super) notes: Vec<String>,
+    /// Whether a version later than all that advisories name would have no known flaws, though none calls it fixed.
+    pub(super) later: bool,
 }
 
 impl Known {
@@ -63,6 +65,9 @@ impl Known {
         self.advisories.iter().any(|a| a.admitted(range).is_some())
     }
 }
+
+/// A version that nobody reaches: what holds for it holds for all that are later than those that are named.
+const LATER: &str = "999999";
 
 fn pre(version: &Version) -> bool {
     version.any_prerelease()
@@ -107,6 +112,7 @@ pub(super) fn choose(
         disposition: Disposition::Unsafe,
         inside: true,
         notes: Vec::new(),
+        later: false,
     };
     if let Some((v, _)) = judged.iter().filter(clean).find(|(v, _)| inside(v)) {
         choice.to = Some(v.to_string());
@@ -129,6 +135,12 @@ pub(super) fn choose(
             choice.to = Some(v.to_string());
             choice.remains.clone_from(left);
             choice.inside = inside(v);
+        }
+        choice.later = known.against(LATER).is_empty();
+        if choice.later && choice.to.is_some() {
+            choice
+                .notes
+                .push("a later version may have none, but no advisory says which".to_owned());
         }
     }
     Some(choice)
@@ -172,5 +184,6 @@ pub(super) fn raise(known: &Known, written: &str) -> Option<Choice> {
         },
         inside,
         notes: Vec::new(),
+        later: known.against(LATER).is_empty(),
     })
 }

@@ -77,12 +77,57 @@ fn change(start: usize, range: Range<usize>, replacement: String) -> Option<Chan
 /// The edit that pins another version.
 pub(super) fn pin(text: &str, manifest: &Manifest, component: &Component, to: &str) -> Option<Change> {
     let (start, line) = place(text, component)?;
-    pin_in(start, &line, component, to).or_else(|| {
+    let tables = matches!(manifest.kind.name(), "pyproject" | "pipfile");
+    let table = || in_table(text, start, component, to).filter(|_| tables && !line.contains('='));
+    pin_in(start, &line, component, to).or_else(table).or_else(|| {
         // The place ends with its physical line; the version may stand on one that continues it.
         let holds = |span: &Range<usize>| span.start <= start && start < span.end;
         let whole = manifest.lines.iter().find(|l| holds(&l.span))?;
         pin_in(start, text.get(start..whole.span.end)?, component, to)
     })
+}
+
+/// The edit of a word of a command: nothing else than the version, behind the name of the package and `==`.
+pub(super) fn word(text: &str, component: &Component, to: &str) -> Option<Change> {
+    let (start, line) = place(text, component)?;
+    let named = line
+        .split(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '_' | '.'))
+        .any(|w| crate::normalise(w) == component.name);
+    let current = PyVersion::new(component.version.as_deref()?);
+    let mut same = words(&line)
+        .into_iter()
+        .filter(|w| !w.starred && w.before.ends_with("==") && PyVersion::new(w.text) == current);
+    let found = same.next().filter(|_| named)?;
+    if same.next().is_some() {
+        return None;
+    }
+    let replacement = match local(found.text) {
+        Some(label) => format!("{to}+{label}"),
+        None => to.to_owned(),
+    };
+    change(
+        start,
+        found.at..found.at.checked_add(found.text.len())?,
+        replacement,
+    )
+}
+
+/// The `version` of an entry of Poetry or pipenv that is a table of its own: the lines up to the next table.
+fn in_table(text: &str, start: usize, component: &Component, to: &str) -> Option<Change> {
+    let behind = text.get(start..)?;
+    let mut at = start.checked_add(behind.find('\n')?)?.checked_add(1)?;
+    for line in text.get(at..)?.split_inclusive('\n') {
+        let bare = line.trim_start();
+        if bare.starts_with('[') {
+            return None;
+        }
+        let key = bare.split('=').next().unwrap_or_default().trim();
+        if matches!(key, "version" | "\"version\"") {
+            return pin_in(at, line, component, to);
+        }
+        at = at.checked_add(line.len())?;
+    }
+    None
 }
 
 fn pin_in(start: usize, line: &str, component: &Component, to: &str) -> Option<Change> {

@@ -89,18 +89,18 @@ pub fn cures(
     budget: &mut Budget,
 ) -> Result<Vec<Cure>, DatabaseError> {
     let mut out = Vec::new();
-    let wanted = &with_declarations(project, wanted);
     let names: BTreeSet<&String> = wanted.iter().map(|(_, name)| name).collect();
     for name in names {
         let known = Known::new(name, database, budget)?;
-        let files: Vec<&ArtifactPath> = wanted.iter().filter(|(_, n)| n == name).map(|(p, _)| p).collect();
+        let mut files: BTreeSet<&ArtifactPath> =
+            wanted.iter().filter(|(_, n)| n == name).map(|(p, _)| p).collect();
+        files.extend(declarations(project, &files, name, &known));
         for path in files {
-            let Some(manifest) = project.files.get(path) else {
-                continue;
-            };
-            for component in manifest.components.iter().filter(|c| c.name == *name) {
-                budget.steps(1_000)?;
-                out.extend(cure(project, path, manifest, component, &known, texts));
+            for (place, manifest) in inside(project, path) {
+                for component in manifest.components.iter().filter(|c| c.name == *name) {
+                    budget.steps(1_000)?;
+                    out.extend(cure(project, place, manifest, component, &known, texts));
+                }
             }
         }
     }
@@ -108,24 +108,43 @@ pub fn cures(
     Ok(out)
 }
 
-/// A lock cannot take a version that the file above it does not ask for, so a pin there is wanted too.
-fn with_declarations(
-    project: &Project,
-    wanted: &BTreeSet<(ArtifactPath, String)>,
-) -> BTreeSet<(ArtifactPath, String)> {
-    let mut out = wanted.clone();
-    for (path, name) in wanted {
-        if !project.files.get(path).is_some_and(|m| m.kind.is_lock()) {
+/// The manifest at a path, and those inside it: what a recipe installs is reported at the recipe.
+fn inside<'a>(
+    project: &'a Project,
+    path: &'a ArtifactPath,
+) -> impl Iterator<Item = (&'a ArtifactPath, &'a Manifest)> {
+    project.files.iter().filter(move |(p, m)| {
+        let installs = m.kind == ManifestKind::Commands && p.nesting() > path.nesting();
+        *p == path || installs && p.top() == path.top()
+    })
+}
+
+/// A lock cannot take a version that the file above it does not ask for, so what pins it there, or shuts it out, is
+/// wanted too.
+fn declarations<'a>(
+    project: &'a Project,
+    files: &BTreeSet<&'a ArtifactPath>,
+    name: &str,
+    known: &Known,
+) -> BTreeSet<&'a ArtifactPath> {
+    let in_the_way = |component: &Component| match component.bucket {
+        Bucket::Exact => true,
+        Bucket::Unpinned => {
+            let range = component.specifier.as_deref().unwrap_or_default();
+            raise(known, range).is_some_and(|choice| !choice.inside)
+        }
+        _ => false,
+    };
+    let mut out = BTreeSet::new();
+    for path in files {
+        if !project.files.get(*path).is_some_and(|m| m.kind.is_lock()) {
             continue;
         }
-        let pins = |m: &Manifest| {
-            m.kind == ManifestKind::Pyproject
-                && m.components
-                    .iter()
-                    .any(|c| c.name == *name && c.bucket == Bucket::Exact)
-        };
-        let declares = related(project, path).filter(|(_, m)| pins(m));
-        out.extend(declares.map(|(p, _)| (p.clone(), name.clone())));
+        let declares = related(project, path).filter(|(_, m)| {
+            let kinds = ["pyproject", "pipfile", "pixi", "conda-environment", "setup-cfg"];
+            kinds.contains(&m.kind.name()) && m.components.iter().any(|c| c.name == name && in_the_way(c))
+        });
+        out.extend(declares.map(|(p, _)| p));
     }
     out
 }
@@ -157,7 +176,10 @@ fn cure(
         .unwrap_or_else(|| "any version".to_owned());
     let mut cure = Cure {
         package: component.name.clone(),
-        artifact: path.clone(),
+        artifact: match manifest.kind {
+            ManifestKind::Commands => component.declared.artifact.clone(),
+            _ => path.clone(),
+        },
         line: line(component),
         from,
         to: choice.to.clone(),
@@ -165,11 +187,20 @@ fn cure(
         step: Step::ByHand(String::new()),
         notes: choice.notes.clone(),
     };
-    cure.step = step(path, manifest, component, &choice, texts, &mut cure.notes);
+    cure.step = step(
+        project,
+        path,
+        manifest,
+        component,
+        &choice,
+        texts,
+        &mut cure.notes,
+    );
     Some(cure)
 }
 
 fn step(
+    project: &Project,
     path: &ArtifactPath,
     manifest: &Manifest,
     component: &Component,
@@ -178,13 +209,31 @@ fn step(
     notes: &mut Vec<String>,
 ) -> Step {
     let Some(to) = &choice.to else {
-        return Step::ByHand("no version is known to be without flaws: replace it".to_owned());
+        let why = if choice.later {
+            "no advisory names a version that is fixed: take one that none calls affected"
+        } else {
+            "no version is known to be without flaws: replace it"
+        };
+        return Step::ByHand(why.to_owned());
     };
     if !matches!(component.source, Source::Registry { .. }) {
         return Step::ByHand("it comes from an address: name the file of the new version".to_owned());
     }
+    let path = match manifest.kind {
+        ManifestKind::Commands => &component.declared.artifact,
+        _ => path,
+    };
     let text = texts(path).filter(|_| path.nesting() == 0);
-    if let Some(command) = command::command(path, manifest, &component.name, to, text.as_deref()) {
+    let beside = |name: &str| {
+        let folder = path.top().rsplit_once('/').map_or("", |(folder, _)| folder);
+        let full = if folder.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{folder}/{name}")
+        };
+        project.files.contains_key(&ArtifactPath::file(full))
+    };
+    if let Some(command) = command::command(path, manifest, &component.name, to, text.as_deref(), &beside) {
         let disposition = choice.disposition;
         return Step::Command { command, disposition };
     }
@@ -200,13 +249,17 @@ fn step(
             | "hatch"
             | "pixi"
             | "conda-environment"
+            | "commands"
     );
+    // A shell would take `>=` for a place to write to.
+    let written = written && (manifest.kind != ManifestKind::Commands || component.bucket == Bucket::Exact);
     let editable = written && component.ecosystem == Ecosystem::PyPI;
     let Some(text) = text.filter(|_| editable) else {
         return Step::ByHand(format!("write {to} where the version stands"));
     };
     let mut disposition = choice.disposition;
     let edit = match component.bucket {
+        Bucket::Exact if manifest.kind == ManifestKind::Commands => edit::word(&text, component, to),
         Bucket::Exact => edit::pin(&text, manifest, component, to),
         _ => edit::bound(&text, component, to, choice.inside),
     };
