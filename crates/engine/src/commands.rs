@@ -63,6 +63,7 @@ impl Found {
             .iter()
             .map(|c| c.variables.iter().chain(&c.words).map(spoken).collect())
             .collect();
+        self.started(input, text, judge);
         let mut elsewhere: BTreeMap<&'static str, u64> = BTreeMap::new();
         for tool in commands.iter().filter_map(|words| installs_elsewhere(words)) {
             let n = elsewhere.entry(tool).or_default();
@@ -76,6 +77,37 @@ impl Found {
             let place = input.path.member(format!("install {count}"));
             facts.push(Fact::Manifest(place, Box::new(manifest)));
         }
+    }
+
+    /// Keeps which programs the commands start, for what is said of packages that nobody imports.
+    fn started(&self, input: &Input<'_>, text: &str, judge: &mut Judge<'_, '_>) {
+        if input.path.nesting() > 0 || self.commands.is_empty() {
+            return;
+        }
+        let mut first: BTreeMap<String, usize> = BTreeMap::new();
+        for command in &self.commands {
+            let words: Vec<&str> = command.words.iter().map(|w| w.text.as_str()).collect();
+            let at = command.words.first().map_or(0, |w| w.span.start);
+            for program in crate::reach::started(&words) {
+                let known = first.entry(program.to_ascii_lowercase()).or_insert(at);
+                *known = at.min(*known);
+            }
+        }
+        let mut places: Vec<(usize, String)> = first.into_iter().map(|(program, at)| (at, program)).collect();
+        places.sort();
+        let (mut from, mut line) = (0, 1_u32);
+        let mut started = crate::reach::Started::default();
+        for (at, program) in places {
+            let between = text.as_bytes().get(from..at).unwrap_or_default();
+            let breaks = between.iter().filter(|b| **b == b'\n').count();
+            line = line.saturating_add(u32::try_from(breaks).unwrap_or(u32::MAX));
+            from = from.max(at);
+            started.programs.insert(program, line);
+        }
+        judge
+            .result
+            .facts
+            .push(Fact::Started(input.path.clone(), started));
     }
 }
 

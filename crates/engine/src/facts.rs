@@ -1,6 +1,10 @@
 //! What single files tell that only the whole project can judge.
 
-use crate::{image::Kept, lock::FileLoads, reach::ModuleImports};
+use crate::{
+    image::Kept,
+    lock::FileLoads,
+    reach::{ModuleImports, Started},
+};
 use std::collections::BTreeSet;
 use wellhead_core::{ArtifactPath, Location};
 use wellhead_packages::{Manifest, image::ImageDocument};
@@ -15,6 +19,8 @@ pub(crate) enum Fact {
     Module(ArtifactPath, BTreeSet<Capability>),
     /// What a Python file or notebook imports.
     Imports(ArtifactPath, ModuleImports),
+    /// What the commands of a file start.
+    Started(ArtifactPath, Started),
     /// What a file loads as models or data sets.
     Loads(ArtifactPath, FileLoads),
     /// A lock of models, or where it is none.

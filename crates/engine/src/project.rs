@@ -60,7 +60,7 @@ pub(crate) fn judge(
             Fact::Taken(more) => taken.extend(more),
             Fact::Constants(..) | Fact::Awaiting(..) => {}
             Fact::Module(..) => {}
-            Fact::Imports(..) | Fact::Loads(..) | Fact::ModelsLock(..) => {}
+            Fact::Imports(..) | Fact::Started(..) | Fact::Loads(..) | Fact::ModelsLock(..) => {}
         }
     }
     stage.commanded(&mut project.files, files);

@@ -37,6 +37,66 @@ pub fn import_names(distribution: &str) -> (Vec<String>, bool) {
     (names, false)
 }
 
+/// The program that loads a distribution by itself, without anybody's import, where its name says so.
+pub fn plugin_of(distribution: &str) -> Option<&'static str> {
+    const HOSTS: [(&str, &str); 16] = [
+        ("pytest-", "pytest"),
+        ("flake8-", "flake8"),
+        ("pylint-", "pylint"),
+        ("sphinx-", "sphinx"),
+        ("sphinxcontrib-", "sphinx"),
+        ("mkdocs-", "mkdocs"),
+        ("tox-", "tox"),
+        ("poetry-plugin-", "poetry"),
+        ("hatch-", "hatch"),
+        ("setuptools-", "setuptools"),
+        ("jupyter-", "jupyter"),
+        ("jupyterlab-", "jupyterlab"),
+        ("opentelemetry-instrumentation-", "opentelemetry-instrument"),
+        ("apache-airflow-providers-", "airflow"),
+        ("dvc-", "dvc"),
+        ("mlflow-", "mlflow"),
+    ];
+    HOSTS
+        .iter()
+        .find_map(|(prefix, host)| distribution.starts_with(prefix).then_some(*host))
+}
+
+/// The commands that a distribution brings under other names than its own.
+pub fn programs(distribution: &str) -> impl Iterator<Item = &'static str> {
+    const PROGRAMS: [(&str, &[&str]); 22] = [
+        (
+            "torch",
+            &["torchrun", "torch.distributed.run", "torch.distributed.launch"],
+        ),
+        ("notebook", &["jupyter", "jupyter-notebook"]),
+        ("jupyter-server", &["jupyter", "jupyter-server"]),
+        ("jupyterlab", &["jupyter", "jupyter-lab"]),
+        ("jupyter-core", &["jupyter"]),
+        ("nbconvert", &["jupyter", "jupyter-nbconvert"]),
+        ("huggingface-hub", &["hf", "huggingface-cli"]),
+        ("transformers", &["transformers-cli"]),
+        ("django", &["django-admin"]),
+        ("apache-airflow", &["airflow"]),
+        ("apache-superset", &["superset"]),
+        ("fastapi-cli", &["fastapi"]),
+        ("lightning", &["fabric"]),
+        ("tensorflow", &["saved_model_cli"]),
+        ("tensorboard", &["tensorboard"]),
+        ("kedro", &["kedro"]),
+        ("prefect", &["prefect"]),
+        ("awscli", &["aws"]),
+        ("twine", &["twine"]),
+        ("ansible-core", &["ansible", "ansible-playbook"]),
+        ("labelme", &["labelme"]),
+        ("label-studio", &["label-studio"]),
+    ];
+    let found = PROGRAMS.iter().find(|(name, _)| *name == distribution);
+    found
+        .into_iter()
+        .flat_map(|(_, programs)| programs.iter().copied())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -47,6 +107,15 @@ mod tests {
         for name in table().keys() {
             assert_eq!(&crate::normalise(name), name);
         }
+    }
+
+    #[test]
+    fn a_name_that_is_guessed_says_so() {
+        assert!(import_names("requests").1);
+        assert!(!import_names("some-package-of-nobody").1);
+        assert_eq!(plugin_of("pytest-some"), Some("pytest"));
+        assert_eq!(plugin_of("pytest"), None);
+        assert!(programs("torch").any(|p| p == "torchrun"));
     }
 
     #[test]

@@ -48,7 +48,7 @@ pub use advisory::{Advisory, Database, Flaw, Match, MatchedBy};
 pub use conda_name::{CondaName, conda_name};
 pub use dependency::{Admitted, Dependency};
 pub use disagreement::{Conflict, Disagreement};
-pub use import_names::import_names;
+pub use import_names::{import_names, plugin_of, programs};
 pub use includes::check_includes;
 pub use index::{Derivation, Exposure, Rivalry};
 pub use lookalike::{LookAlike, Resemblance, StandIn, look_alike, resembles, stand_in};

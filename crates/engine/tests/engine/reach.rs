@@ -73,6 +73,94 @@ fn a_finding_says_whether_and_where_its_package_is_imported() {
             ],
             "imported b.py:1",
         ),
+        // One that raises again or ends the program does not go on without it.
+        (
+            &[(
+                "a.py",
+                "try:\n    import torch\nexcept ImportError as e:\n    raise RuntimeError('install it') from e\n",
+            )],
+            "imported a.py:2",
+        ),
+        (
+            &[(
+                "a.py",
+                "import sys\ntry:\n    import torch\nexcept ImportError:\n    print('no')\n    sys.exit(1)\n",
+            )],
+            "imported a.py:3",
+        ),
+        // What only the run decides may be it.
+        (
+            &[(
+                "a.py",
+                "import importlib, os\nm = importlib.import_module(os.environ['X'])\n",
+            )],
+            "unknown -",
+        ),
+        (&[("a.py", "def f(x):\n    return __import__(x)\n")], "unknown -"),
+        (
+            &[(
+                "a.py",
+                "import importlib\ndef f(x):\n    importlib.import_module('tor' + x)\n",
+            )],
+            "unknown -",
+        ),
+        (
+            &[(
+                "a.py",
+                "from hydra.utils import instantiate\ndef f(cfg):\n    instantiate(cfg)\n",
+            )],
+            "unknown -",
+        ),
+        (
+            &[(
+                "a.py",
+                "import importlib\ndef f(x):\n    importlib.import_module(f'torch.optim.{x}')\n",
+            )],
+            "imported a.py:3",
+        ),
+        (
+            &[(
+                "a.py",
+                "import importlib\ndef f(x):\n    importlib.import_module('plugins.' + x)\n",
+            )],
+            "never-imported -",
+        ),
+        (
+            &[(
+                "a.py",
+                "import importlib\ndef f(x):\n    importlib.import_module(f'.{x}', __package__)\n",
+            )],
+            "never-imported -",
+        ),
+        // A command imports nothing, and runs it all the same.
+        (
+            &[
+                ("a.py", "import os\n"),
+                ("Dockerfile", "FROM x\nCMD [\"torchrun\", \"a.py\"]\n"),
+            ],
+            "run -",
+        ),
+        (
+            &[
+                ("a.py", "import os\n"),
+                ("go.sh", "set -e\nexec python -u -m torch.distributed.run a.py\n"),
+            ],
+            "run -",
+        ),
+        (
+            &[
+                ("a.py", "import os\n"),
+                ("Makefile", "train:\n\t@uv run torchrun a.py\n"),
+            ],
+            "run -",
+        ),
+        (
+            &[
+                ("a.py", "import os\n"),
+                ("go.sh", "pip install torch\necho torch\n"),
+            ],
+            "never-imported -",
+        ),
         (&[("a.py", "import torchvision\n")], "never-imported -"),
         (&[("a.py", "from .torch import x\n")], "never-imported -"),
         (&[("venv/lib/site-packages/x/a.py", "import torch\n")], "- -"),

@@ -589,6 +589,28 @@ fn is_for_type_checkers(test: &Expr) -> bool {
 }
 
 /// Whether an `except` of this type goes on when an import fails; a bare one does.
+/// Whether what is done ends with raising or with the end of the program.
+fn ends(body: &[Stmt]) -> bool {
+    match body.last() {
+        Some(Stmt::Raise(_)) => true,
+        Some(Stmt::Expr(last)) => {
+            let Expr::Call(call) = &*last.value else {
+                return false;
+            };
+            match &*call.func {
+                Expr::Name(name) => matches!(name.id.as_str(), "exit" | "quit"),
+                Expr::Attribute(attribute) => {
+                    let of =
+                        matches!(&*attribute.value, Expr::Name(n) if matches!(n.id.as_str(), "sys" | "os"));
+                    of && matches!(attribute.attr.as_str(), "exit" | "_exit" | "abort")
+                }
+                _ => false,
+            }
+        }
+        _ => false,
+    }
+}
+
 fn catches_import_error(caught: Option<&Expr>) -> bool {
     let name = match caught {
         None => return true,
@@ -658,7 +680,8 @@ impl<'a> Visitor<'a> for Collector<'_, '_, '_, '_> {
             Stmt::Try(attempt) => {
                 let caught = attempt.handlers.iter().any(|handler| {
                     let ExceptHandler::ExceptHandler(handler) = handler;
-                    catches_import_error(handler.type_.as_deref())
+                    // One that ends the program, or raises again, does not go on without the module.
+                    catches_import_error(handler.type_.as_deref()) && !ends(&handler.body)
                 });
                 if caught {
                     self.under(ImportCondition::Optional, stmt);
