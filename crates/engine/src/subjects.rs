@@ -74,16 +74,19 @@ pub(crate) fn judge(input: &Input<'_>, judge: &mut Judge<'_, '_>, budget: &mut B
     }
     outcome = outcome.and(crate::declared::declared(input, judge, budget));
     outcome = outcome.and(crate::commands::of_text(input, judge, budget));
-    if let Some(configuration) = configuration(input, budget) {
+    let configuration = configuration(input, budget);
+    if let Some(configuration) = &configuration {
         outcome = outcome.and(configuration.outcome.clone());
-        judge.subject(Subject::Configuration(&configuration), true);
-        judge.take(|| wellhead_rules::taken_by_configuration(input.path, &configuration));
-        crate::commands::of_configuration(input, &configuration, judge);
+        judge.subject(Subject::Configuration(configuration), true);
+        judge.take(|| wellhead_rules::taken_by_configuration(input.path, configuration));
+        crate::commands::of_configuration(input, configuration, judge);
     }
-    judge
-        .result
-        .facts
-        .extend(crate::lock::facts_of_text(input, text, budget));
+    judge.result.facts.extend(crate::lock::facts_of_text(
+        input,
+        text,
+        configuration.as_ref(),
+        budget,
+    ));
     outcome = outcome.and(documents(input, judge, budget));
     if *input.identity.format == table::JINJA {
         let template = jinja::analyse(input.path.leaf(), &text.text, budget);

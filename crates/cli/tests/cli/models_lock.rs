@@ -335,3 +335,70 @@ fn an_audit_compares_loads_with_the_lock() {
     let expected = "the lock of models proves nothing, since it cannot be read: version 2 of the format, and this program reads 1";
     assert_eq!(said, [expected]);
 }
+
+#[test]
+fn recipes_and_the_programs_in_them_load_too() {
+    let Some(hub) = remote::hub(&[]) else { return };
+    let project = Project::new(&[
+        (
+            "Dockerfile",
+            "FROM python:3.11\nRUN apt-get update && hf download evil/backdoor\n\
+             RUN python -c \"from huggingface_hub import snapshot_download as s; s('acme/tiny-pickle')\"\n",
+        ),
+        (
+            "a.py",
+            "import torch\nfrom huggingface_hub import hf_hub_download\n\
+             hf_hub_download(repo_id='acme/tiny-data', filename='none.csv', repo_type='dataset')\n\
+             hf_hub_download('acme/room', 'app.py', repo_type='space')\n\
+             torch.hub.load_state_dict_from_url('https://files.example/x.pth')\n",
+        ),
+    ]);
+    let ran = with_hub(&project, &hub.url, &["lock"]);
+    let lock = read(&project, "models.lock");
+    for held in [
+        "[[model]]\nname = \"evil/backdoor\"\n",
+        "[[model]]\nname = \"acme/tiny-pickle\"\n",
+        "[[dataset]]\nname = \"acme/tiny-data\"\n",
+        "loaded-by = [\"Dockerfile\"]",
+        "name = \"acme/room\"\nwhy = \"a space of the hub, and the lock holds models and data sets\"",
+        "name = \"https://files.example/x.pth\"\nwhy = \"the library fetches it from a place of its own\"",
+    ] {
+        assert!(lock.contains(held), "{held}\n{lock}\n{}", ran.err);
+    }
+    assert_eq!(
+        ran.err
+            .lines()
+            .filter(|l| l.starts_with("error"))
+            .collect::<Vec<_>>(),
+        ["error: not locked: `acme/tiny-data@ee17560c8b77` has no file `none.csv`, which `a.py:3` loads"]
+    );
+}
+
+#[test]
+fn what_the_client_keeps_beside_its_download_is_no_extra_file() {
+    let commit = "d".repeat(40);
+    let cache = tempfile::tempdir().unwrap();
+    cached(cache.path(), "models--acme--m", &commit, &[("config.json", "{}")]);
+    let code = "from transformers import AutoModel\nAutoModel.from_pretrained('acme/m')\n";
+    let project = Project::new(&[("a.py", code), ("dl/config.json", "{}")]);
+    let cache = cache.path().to_str().unwrap();
+    let ran = project.run(&["lock", "--offline", "--cache", cache]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let tree = format!("dl/.cache/huggingface/trees/{commit}.json");
+    project.write(&tree, b"{}");
+    project.write("dl/.cache/huggingface/download/config.json.lock", b"");
+    assert_eq!(
+        project.run(&["verify", "--lock=models.lock", "acme/m=dl"]).code,
+        0
+    );
+    project.write("dl/.cache/huggingface/trees/evil.json", b"{}");
+    project.write("dl/.cache/huggingface/trees/x.py", b"1");
+    let ran = project.run(&["verify", "--lock=models.lock", "acme/m=dl"]);
+    assert_eq!(ran.code, 1);
+    assert_eq!(
+        ran.out.matches("the lock does not hold it").count(),
+        2,
+        "{}",
+        ran.out
+    );
+}

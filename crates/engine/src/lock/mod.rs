@@ -20,6 +20,7 @@ use rayon::prelude::*;
 use std::{collections::BTreeSet, path::PathBuf};
 use wellhead_core::{ArtifactPath, Budget, Finding, Location, Sink, Span, code};
 use wellhead_formats::{Document, is_named_like_model};
+use wellhead_infra::{Command, Configuration};
 use wellhead_pycode::Module;
 use wellhead_rules::{
     PlacedLoad, ProjectLoads, Subject,
@@ -71,6 +72,7 @@ pub(crate) fn facts_of_module(path: &ArtifactPath, module: &Module) -> Option<Fa
 pub(crate) fn facts_of_text(
     input: &Input<'_>,
     text: &wellhead_formats::document::TextFile,
+    recipe: Option<&Configuration>,
     budget: &mut Budget,
 ) -> Option<Fact> {
     if input.path.nesting() > 0 {
@@ -94,8 +96,17 @@ pub(crate) fn facts_of_text(
         matches!(input.identity.format.name, "markdown" | "python" | "notebook") || name.ends_with(".txt");
     let found = match &input.opened.document {
         Document::Data(data) => loads::in_config(data.root.as_ref().ok()?),
-        Document::Text(_) if !prose && loads::speaks_of_hub(&text.text) => {
-            loads::in_script(&text.text, 0, false)
+        Document::Text(_)
+            if !prose && (loads::speaks_of_hub(&text.text) || loads::speaks_python(&text.text)) =>
+        {
+            match recipe {
+                Some(recipe) => {
+                    let stages = recipe.resources.iter();
+                    let commands = stages.flat_map(|r| r.build.iter().chain(&r.start));
+                    in_commands(commands, budget)
+                }
+                None => in_commands(&wellhead_infra::script(&text.text, 0), budget),
+            }
         }
         _ => Vec::new(),
     };
@@ -104,6 +115,26 @@ pub(crate) fn facts_of_text(
         unread: None,
     };
     (!file.loads.is_empty()).then(|| Fact::Loads(input.path.clone(), file))
+}
+
+/// What commands load, and what the programs load that stand in them: `python -c "…"`.
+fn in_commands<'c>(commands: impl IntoIterator<Item = &'c Command>, budget: &mut Budget) -> Vec<Load> {
+    let mut out = Vec::new();
+    for command in commands {
+        let words: Vec<&str> = command.words.iter().map(|w| w.text.as_str()).collect();
+        let at = command.span().start;
+        out.extend(loads::in_command(&words, at));
+        let Some(code) = loads::python_of(&words) else {
+            continue;
+        };
+        let module = wellhead_pycode::parse(code, budget);
+        if module.outcome.why().is_none() {
+            out.extend(loads::loads(&module).into_iter().map(|load| Load { at, ..load }));
+        }
+    }
+    out.sort();
+    out.dedup();
+    out
 }
 
 /// The files of a target that a path in `from` means: itself, or all below it. Paths count from the folder of the

@@ -46,7 +46,8 @@ pub struct Made {
 #[derive(Debug, Default)]
 struct Need {
     complete: bool,
-    files: BTreeSet<String>,
+    /// Files that are asked for by name, each with the first place.
+    files: BTreeMap<String, String>,
     loaded_by: BTreeSet<String>,
     /// The first place.
     place: String,
@@ -89,7 +90,9 @@ pub fn lock(loading: &Loading, options: &LockOptions) -> Made {
                 let requested = revision.clone().unwrap_or_else(|| "main".to_owned());
                 let need = needs.entry((kind, name.clone(), requested)).or_default();
                 need.complete |= whole;
-                need.files.extend(asked.clone());
+                if let Some(asked) = asked {
+                    need.files.entry(asked.clone()).or_insert_with(|| place.clone());
+                }
                 if need.loaded_by.is_empty() {
                     need.place = place;
                     need.by.clone_from(&load.by);
@@ -161,14 +164,14 @@ fn repositories(needs: &BTreeMap<Key, Need>, options: &LockOptions, made: &mut M
         entry.requested.insert(requested.clone());
         entry.complete |= need.complete;
         entry.loaded_by.extend(need.loaded_by.iter().cloned());
-        for wanted in &need.files {
+        for (wanted, place) in &need.files {
             match entry.files.iter_mut().find(|f| f.path == *wanted) {
                 Some(file) => file.asked = true,
                 None => made.failed.push(format!(
                     "{} has no file {}, which {} loads",
                     shown(name, &entry.revision),
                     code(wanted),
-                    code(&need.place)
+                    code(place)
                 )),
             }
         }

@@ -94,7 +94,8 @@ impl Checked {
     fn new(what: impl Into<String>, place: &Path) -> Self {
         Self {
             what: what.into(),
-            place: code(&place.to_string_lossy()),
+            // Whole, however long: it says where to look.
+            place: format!("`{}`", wellhead_core::escape(&place.to_string_lossy())),
             ..Self::default()
         }
     }
@@ -252,7 +253,10 @@ fn is_bookkeeping(path: &str) -> bool {
         return false;
     };
     let ends = [".metadata", ".lock", ".incomplete"];
-    matches!(rest, ".gitignore" | "CACHEDIR.TAG")
+    // `trees/<commit>.json`: what a commit holds, since version 1.30 of the client.
+    let tree = rest.strip_prefix("trees/").and_then(|r| r.strip_suffix(".json"));
+    tree.is_some_and(is_commit)
+        || matches!(rest, ".gitignore" | "CACHEDIR.TAG")
         || rest.starts_with("download/") && ends.iter().any(|ending| rest.ends_with(ending))
 }
 

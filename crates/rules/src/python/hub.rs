@@ -102,6 +102,10 @@ pub(crate) fn fetch(call: &Call) -> Option<Fetch<'_>> {
     if kind == Kind::TorchHub {
         return torch_hub(call, repository);
     }
+    let kind = match repository_type(call) {
+        Some("dataset") => Kind::Dataset,
+        _ => kind,
+    };
     let names = repository
         .value
         .texts()
@@ -114,6 +118,11 @@ pub(crate) fn fetch(call: &Call) -> Option<Fetch<'_>> {
         kind,
         revision: revision(call, "revision"),
     })
+}
+
+/// What the call says that the repository is.
+pub(crate) fn repository_type(call: &Call) -> Option<&str> {
+    call.keyword("repo_type")?.value.as_text()
 }
 
 /// Whether a call loads from a hub and a name that another module knows decides what, or at which revision.

@@ -72,6 +72,7 @@ const REVISION: &str = "the revision is only known at run time";
 const DEFAULT: &str = "no model is named, so the library chooses one";
 const FOREIGN: &str = "code on GitHub, which is not asked";
 const FETCHED: &str = "the library fetches it from a place of its own";
+const SPACE: &str = "a space of the hub, and the lock holds models and data sets";
 /// Said of a name that is neither a file nor a repository.
 pub const NOWHERE: &str = "neither a file that is here nor the name of a repository on the hub";
 
@@ -115,6 +116,15 @@ const OWN_STORE: &[(&str, usize, &str)] = &[
     ("whisper.load_model", 0, "name"),
     ("ultralytics.YOLO", 0, "model"),
     ("faster_whisper.WhisperModel", 0, "model_size_or_path"),
+    ("torch.hub.load_state_dict_from_url", 0, "url"),
+    ("torch.hub.download_url_to_file", 0, "url"),
+    ("torch.utils.model_zoo.load_url", 0, "url"),
+    ("tensorflow_hub.load", 0, "handle"),
+    ("tensorflow_hub.KerasLayer", 0, "handle"),
+    ("tensorflow_hub.resolve", 0, "handle"),
+    ("tensorflow_datasets.load", 0, "name"),
+    ("keras.utils.get_file", 1, "origin"),
+    ("tensorflow.keras.utils.get_file", 1, "origin"),
 ];
 
 /// Calls that load a file by its path: name, position, keyword, and whether a path that is not known is worth a line.
@@ -251,7 +261,7 @@ fn of_call(call: &Call, out: &mut Vec<Load>) {
             texts => texts.iter().for_each(|name| {
                 let what = if is_repository(name, Kind::Model) && name.contains('/') {
                     repository(LoadKind::Model, name, None)
-                } else if name.contains(['/', '\\']) {
+                } else if name.contains(['/', '\\']) && !name.contains("://") {
                     Loaded::Path((*name).to_owned())
                 } else {
                     Loaded::Unresolved {
@@ -261,6 +271,22 @@ fn of_call(call: &Call, out: &mut Vec<Load>) {
                 };
                 push(what, &call.range);
             }),
+        }
+        return;
+    }
+    // Its names are those of models whose weights lie on the hub; which repository that is, only the library knows.
+    if call.may_be("timm.create_model") && call.keyword("pretrained").is_some_and(|k| k.value.may_be_true()) {
+        let argument = argument(call, 0, "model_name");
+        let mut named = argument.iter().flat_map(|a| a.value.texts()).peekable();
+        if named.peek().is_none() {
+            unknown(argument, call, &mut push);
+        }
+        for name in named.filter(|n| address(n).is_none()) {
+            let what = Loaded::Unresolved {
+                name: Some(name.to_owned()),
+                why: FETCHED,
+            };
+            push(what, &call.range);
         }
         return;
     }
@@ -420,6 +446,12 @@ fn from_hub(call: &Call, push: &mut dyn FnMut(Loaded, &Range<usize>)) {
     let is_pipeline = call.may_be("transformers.pipeline") || call.may_be("transformers.pipelines.pipeline");
     let more = MORE.iter().find(|(name, ..)| call.may_be(name));
     let method = METHODS.iter().any(|m| call.is_method(m));
+    if hub::repository_type(call) == Some("space") {
+        let name = call.argument(0, "repo_id").and_then(|a| a.value.as_text());
+        let name = name.map(str::to_owned);
+        push(Loaded::Unresolved { name, why: SPACE }, &call.range);
+        return;
+    }
     let (argument, kind, revisions) = if let Some(fetch) = hub::fetch(call) {
         if fetch.kind == Kind::TorchHub {
             let name = fetch.names.first().cloned();
@@ -601,6 +633,26 @@ pub fn speaks_of_hub(text: &str) -> bool {
     ]
     .iter()
     .any(|word| text.contains(word))
+}
+
+/// Whether a text may hold a command with a program of Python in it that loads.
+pub fn speaks_python(text: &str) -> bool {
+    text.contains(" -c") && text.contains("python")
+}
+
+/// The program of `python -c PROGRAM`, where it is one that may load.
+pub fn python_of<'a>(words: &[&'a str]) -> Option<&'a str> {
+    let at = words.iter().position(|w| {
+        let program = w.rsplit('/').next().unwrap_or(w);
+        program.starts_with("python")
+    })?;
+    let behind = words.get(at.saturating_add(1)..)?;
+    let flag = behind.iter().position(|w| *w == "-c")?;
+    let only_options = behind.get(..flag)?.iter().all(|w| w.starts_with('-'));
+    behind
+        .get(flag.saturating_add(1))
+        .copied()
+        .filter(|_| only_options)
 }
 
 /// Servers that take a model by an option, and the options.
