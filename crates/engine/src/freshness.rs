@@ -21,11 +21,23 @@ pub(crate) fn trouble(options: &Options<'_>) -> Option<String> {
                 .to_owned(),
         );
     };
-    stale(
+    let age = stale(
         &database.info().date,
         &options.today,
         options.config.max_age.unwrap_or(MAX_AGE),
-    )
+    );
+    age.or_else(|| missing(database.about().unreadable))
+}
+
+/// Why a database with records that could not be read is not to be relied on.
+fn missing(records: u64) -> Option<String> {
+    (records > 0).then(|| {
+        format!(
+            "{records} advisor{} could not be read when the database was made, so what {} not known: run `wellhead db update --full`",
+            if records == 1 { "y" } else { "ies" },
+            if records == 1 { "it says is" } else { "they say is" },
+        )
+    })
 }
 
 /// Why a database of the day `date` is not to be relied on at the day `today`.
@@ -66,7 +78,14 @@ fn number(day: &str) -> Option<i64> {
         text.parse::<u32>().ok().map(i64::from)
     };
     let (year, month, day) = (part(4)?, part(2)?, part(2)?);
-    if parts.next().is_some() || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
+    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let last = match month {
+        2 if leap => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    };
+    if parts.next().is_some() || !(1..=12).contains(&month) || !(1..=last).contains(&day) {
         return None;
     }
     // Years begin in March, so that the leap day is the last: H. Hinnant, days_from_civil.
@@ -91,6 +110,9 @@ mod tests {
             ("2026-11-24", "2026-11-23", Some(-1)),
             ("", "2026-11-23", None),
             ("2026-13-01", "2026-11-23", None),
+            ("2026-02-29", "2026-11-23", None),
+            ("2026-11-31", "2026-12-01", None),
+            ("2000-02-29", "2000-03-01", Some(1)),
             ("20261-1-01", "2026-11-23", None),
         ] {
             assert_eq!(age(from, to), days, "{from} {to}");

@@ -2,6 +2,7 @@
 
 use super::{
     RENEW_HINT,
+    status::quiet,
     store::{MAX_TABLE, Store, Tables, budget},
 };
 use crate::{Exit, environment::Environment, failure::Failure, output};
@@ -70,7 +71,13 @@ pub(super) fn run(files: &[PathBuf], day: &str, environment: &Environment) -> Re
     let (summary, bytes) = store.write(builder, texts, &found.tables, about, &mut budget)?;
     let verb = if tables_only { "Kept" } else { "Imported" };
     let text = told(verb, &summary, bytes, &store.database());
-    output::to_stdout(text.as_bytes())
+    let passed = output::to_stdout(text.as_bytes())?;
+    if let Some(why) = quiet(&summary.newest, day).filter(|_| !tables_only) {
+        output::to_stderr(&format!(
+            "\nwarning: {why}\n\nhint: say with `--date` on which day the files were fetched\n"
+        ));
+    }
+    Ok(passed)
 }
 
 /// Keeps tables that no records are there for yet.
@@ -95,8 +102,11 @@ pub(super) fn add(
     budget: &mut Budget,
 ) -> Result<(), Failure> {
     for (name, blob) in records {
-        let size = usize::try_from(blob.len()).unwrap_or(usize::MAX).min(MAX_RECORD);
-        let bytes = blob.bytes(0, size).map_err(|e| {
+        if blob.len() > MAX_RECORD as u64 {
+            builder.unread(name, &format!("larger than {MAX_RECORD} bytes"));
+            continue;
+        }
+        let bytes = blob.bytes(0, MAX_RECORD).map_err(|e| {
             let shown = wellhead_core::escape(name);
             Failure::new(format!("`{shown}` is damaged: {e}")).hint("fetch it again")
         })?;
@@ -177,6 +187,10 @@ pub(super) fn collect(source: &Path, found: &mut Found, budget: &mut Budget) -> 
             return Err(damaged(&entry.path, &difference.words));
         }
         if opened.members.is_empty() {
+            // Beside the records of a folder lie a licence and a page about them.
+            if source.is_dir() && !entry.path.to_ascii_lowercase().ends_with(".json") {
+                continue;
+            }
             found.records.push((entry.path, blob));
             continue;
         }

@@ -121,6 +121,11 @@ pub(crate) fn run(verb: &DbVerb, global: &Global, environment: &Environment) -> 
         DbVerb::Update(args) => update::run(args, global, environment),
         DbVerb::Import { files, date } => {
             let day = date.as_deref().unwrap_or(&environment.today);
+            // A day ahead is one of another time zone.
+            if wellhead_engine::age(day, &environment.today).is_some_and(|age| age < -1) {
+                return Err(Failure::new(format!("`--date {day}` has not come yet"))
+                    .hint("say the day on which the files were fetched"));
+            }
             import::run(files, day, environment)
         }
         DbVerb::Status { format } => status::run(*format, environment),

@@ -1,6 +1,9 @@
 //! `wellhead db status`.
 
-use super::{RENEW_HINT, store::Store};
+use super::{
+    RENEW_HINT,
+    store::{Store, budget},
+};
 use crate::{Exit, args::InspectFormat, environment::Environment, failure::Failure, output};
 use std::fmt::Write as _;
 use wellhead_core::{DatabaseInfo, escape};
@@ -19,6 +22,9 @@ pub(super) fn run(format: InspectFormat, environment: &Environment) -> Result<Ex
     };
     let bytes = wellhead_sources::read_blob(&store.database())?.len();
     let shown = escape(&store.database().to_string_lossy());
+    database
+        .verify(&mut budget())
+        .map_err(|e| Failure::new(format!("{e}: `{shown}`")).hint(RENEW_HINT))?;
     let facts = Facts {
         info: database.info(),
         age: wellhead_engine::age(&database.about().date, &environment.today),
@@ -36,12 +42,25 @@ pub(super) fn run(format: InspectFormat, environment: &Environment) -> Result<Ex
         InspectFormat::Json => format!("{:#}\n", facts.json()),
     };
     output::to_stdout(text.as_bytes())?;
-    if format == InspectFormat::Text
-        && let Some(why) = &facts.stale
-    {
-        output::to_stderr(&format!("\nwarning: {why}\n"));
+    if format == InspectFormat::Text {
+        let quiet = quiet(&facts.database.about().newest, &environment.today);
+        for why in [&facts.stale, &quiet].into_iter().flatten() {
+            output::to_stderr(&format!("\nwarning: {why}\n"));
+        }
     }
     Ok(Exit::Passed)
+}
+
+/// Why the records may be older than the day on which they were fetched: the real index has news every few days, and a
+/// mirror that stands still, or a file that lay about, is not told by its day.
+pub(super) fn quiet(newest: &str, today: &str) -> Option<String> {
+    let age = wellhead_engine::age(newest, today)?;
+    (age > i64::from(wellhead_engine::MAX_AGE)).then(|| {
+        format!(
+            "the newest advisory was changed on {}, {age} days ago, so they may be older than the day that the database has",
+            escape(newest)
+        )
+    })
 }
 
 struct Facts {
@@ -72,6 +91,9 @@ impl Facts {
         row("kinds", kinds.join(", "));
         row("packages", self.database.packages().to_string());
         row("withdrawn", format!("{} (left out)", about.withdrawn));
+        if about.unreadable > 0 {
+            row("unreadable", format!("{} (missing)", about.unreadable));
+        }
         row("of", self.day());
         if !about.newest.is_empty() {
             row("newest", format!("changed on {}", escape(&about.newest)));
@@ -106,7 +128,8 @@ impl Facts {
         };
         serde_json::json!({
             "imported": true, "advisories": about.records, "malicious": about.malicious, "kinds": about.kinds,
-            "packages": self.database.packages(), "withdrawn": about.withdrawn, "date": about.date,
+            "packages": self.database.packages(), "withdrawn": about.withdrawn, "unreadable": about.unreadable,
+            "date": about.date,
             "age_days": self.age, "stale": self.stale.is_some(), "newest_modified": about.newest,
             "source": about.source, "digest": self.info.digest, "file": self.shown, "bytes": self.bytes,
             "kev": table(&about.exploited), "epss": table(&about.scores),

@@ -6,6 +6,7 @@
 use super::{
     Update,
     import::{Found, add, collect, texts_of, told},
+    status::quiet,
     store::{MAX_TABLE, Store, Tables, Texts, budget},
 };
 use crate::{
@@ -119,23 +120,27 @@ impl Job<'_> {
             let (summary, bytes) =
                 self.store
                     .write(builder, Some(texts), &tables, about, &mut self.budget)?;
+            self.quiet(&summary.newest);
             let told = told("Now there are", &summary, bytes, &self.store.database());
             return Ok(format!("{said}\n{told}"));
         }
         let mut builder = Builder::default();
         let records = self.whole(&mut builder)?;
-        if builder.ids().next().is_none() {
-            return Err(Failure::new(
-                "the zip holds no advisory in the OSV schema, so nothing was replaced",
-            ));
-        }
         let texts = Some(texts_of(&records));
         let (summary, bytes) = self
             .store
             .write(builder, texts, &tables, about, &mut self.budget)?;
         // Kept until here, since the records are read from it.
         self.discard()?;
+        self.quiet(&summary.newest);
         Ok(told("Fetched", &summary, bytes, &self.store.database()))
+    }
+
+    /// Says aloud that the server may be a mirror that stands still.
+    fn quiet(&self, newest: &str) {
+        if let Some(why) = quiet(newest, self.today) {
+            self.transfer.say(&format!("warning: {why}\n"));
+        }
     }
 
     fn url(&self, name: &str) -> String {
@@ -227,6 +232,14 @@ impl Job<'_> {
             self.transfer.at(fetched as u64, None);
             match self.network.fetch(&self.url(&format!("{id}.json")), MAX_RECORD)? {
                 Some(bytes) => {
+                    // Under its old content it would stay, and nothing would say so.
+                    if id_of(&bytes).is_none_or(|found| found != id) {
+                        self.transfer.say(&format!(
+                            "note: {} holds another record, so everything is fetched\n",
+                            code(&format!("{id}.json"))
+                        ));
+                        return Ok(None);
+                    }
                     builder
                         .record(id, &bytes, &mut self.budget)
                         .map_err(Failure::new)?;
@@ -312,6 +325,11 @@ impl Job<'_> {
             ..failure
         })?;
         add(builder, &found.records, &mut self.budget)?;
+        if builder.ids().next().is_none() {
+            return Err(Failure::new(
+                "what came is no zip of advisories in the OSV schema, so nothing was replaced",
+            ));
+        }
         Ok(found.records)
     }
 

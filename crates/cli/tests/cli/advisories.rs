@@ -127,6 +127,73 @@ fn a_damaged_database_does_not_end_the_run_and_is_said_aloud() {
         assert_eq!(report["findings"][0]["properties"]["package"], "torch");
     }
     assert_eq!(project.run(&["db", "status"]).code, 2);
+    // Also damage in what an audit of this project would not touch.
+    std::fs::write(&file, &flipped).unwrap();
+    let ran = project.run(&["db", "status"]);
+    assert!(
+        ran.code == 2 && ran.err.contains("a block does not fit its digest"),
+        "{}{}",
+        ran.out,
+        ran.err
+    );
+}
+
+#[test]
+fn a_day_that_never_was_or_has_not_come_is_refused() {
+    let project = project();
+    for (day, says) in [
+        ("2026-02-30", "expected a day"),
+        ("2999-01-01", "has not come yet"),
+        ("soon", "expected a day"),
+    ] {
+        let ran = project.run(&["db", "import", ".git/osv", "--date", day]);
+        assert!(ran.code == 2 && ran.err.contains(says), "{day}: {}", ran.err);
+    }
+    assert!(!project.path().join(".git/data/advisories/pypi.db").exists());
+}
+
+#[test]
+fn old_records_under_the_day_of_today_are_said_and_the_future_is_no_news() {
+    let project = project();
+    let ahead = RECORD
+        .replace("PYSEC-2026-1", "PYSEC-2026-2")
+        .replace("2026-01-01T", "2999-01-01T");
+    project.write(".git/osv/X-2.json", ahead.as_bytes());
+    let ran = imported(&project, &[]);
+    assert!(
+        ran.err
+            .contains("warning: the newest advisory was changed on 2026-01-01"),
+        "{}",
+        ran.err
+    );
+    let ran = project.run(&["db", "status"]);
+    assert!(
+        ran.code == 0 && ran.err.contains("the newest advisory was changed on 2026-01-01"),
+        "{}",
+        ran.err
+    );
+    let about: serde_json::Value =
+        serde_json::from_str(&project.run(&["db", "status", "--format", "json"]).out).unwrap();
+    assert_eq!(
+        (about["age_days"].as_i64(), about["stale"].as_bool()),
+        (Some(0), Some(false))
+    );
+}
+
+#[test]
+fn records_that_could_not_be_read_are_remembered_and_pages_beside_them_are_none() {
+    let project = project();
+    project.write(".git/osv/README.md", b"# Advisories");
+    assert!(!imported(&project, &[]).out.contains("could not be read"));
+    assert_eq!(strict(&project, &[]), (0, Vec::new()));
+    project.write(".git/osv/X-2.json", b"{");
+    assert!(imported(&project, &[]).out.contains("1 could not be read"));
+    let (code, why) = strict(&project, &[]);
+    assert_eq!(code, 3);
+    assert!(why[0].starts_with("1 advisory could not be read"), "{why:?}");
+    let about: serde_json::Value =
+        serde_json::from_str(&project.run(&["db", "status", "--format", "json"]).out).unwrap();
+    assert_eq!(about["unreadable"], 1);
 }
 
 #[test]

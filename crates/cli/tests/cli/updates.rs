@@ -218,6 +218,13 @@ fn everything_is_fetched_at_first_and_what_changed_later_on() {
         "{}",
         ran.out
     );
+    // The day is that of the download; a mirror that stands still is said aloud.
+    assert!(
+        ran.err
+            .contains("warning: the newest advisory was changed on 2026-01-01"),
+        "{}",
+        ran.err
+    );
     assert_eq!(server.seen(), ["modified_id.csv", "all.zip.sha256", "all.zip"]);
     let mut found = vulnerable(&project);
     found.sort();
@@ -280,8 +287,27 @@ fn everything_is_fetched_at_first_and_what_changed_later_on() {
         ran.err
     );
     assert_eq!(vulnerable(&project), [""; 0]);
-    // A list that forgets most of what is there is not believed.
+    // Another record under the name of one that changed would leave the old one in place.
     server.seen();
+    server.set(
+        "PYSEC-2026-2.json",
+        File::new(record("PYSEC-2026-7", "seventh", "2.0")),
+    );
+    server.set(
+        "modified_id.csv",
+        File::new("2026-02-05T00:00:00Z,PYSEC-2026-2\n2026-02-04T00:00:00Z,PYSEC-2026-3\n2026-02-03T00:00:00Z,PYSEC-2026-1\n"),
+    );
+    let ran = update(&project, &server, &[]);
+    assert!(
+        ran.code == 0
+            && ran
+                .err
+                .contains("`PYSEC-2026-2.json` holds another record, so everything is fetched"),
+        "{}",
+        ran.err
+    );
+    assert!(server.seen().contains(&"all.zip".to_owned()));
+    // A list that forgets most of what is there is not believed.
     server.set("modified_id.csv", File::new("2026-02-05T00:00:00Z,GHSA-a\n"));
     let ran = update(&project, &server, &[]);
     assert_eq!(ran.code, 0, "{}", ran.err);
@@ -390,6 +416,10 @@ fn what_is_damaged_or_refused_replaces_nothing() {
         assert!(ran.err.contains(says), "{says}: {}", ran.err);
         let after = std::fs::read(project.path().join(".git/data/advisories/pypi.db")).unwrap();
         assert!(before == after, "{says}");
+        assert!(
+            !project.path().join(".git/data/advisories/pypi-all.zip").exists(),
+            "{says}"
+        );
     }
     // What passes is waited for.
     let mut late = good;

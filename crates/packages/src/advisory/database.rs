@@ -12,18 +12,18 @@ use super::{
     record::{Record, Texts, read_record},
 };
 use crate::version::{PyVersion, parse};
-use flate2::read::DeflateDecoder;
+use flate2::{Decompress, FlushDecompress, Status};
 use pep440_rs::{Version, VersionSpecifiers};
 use sha2::{Digest as _, Sha256};
 use std::{
     collections::BTreeMap,
-    io::{self, Read as _},
+    io,
     ops::Range,
     sync::{Arc, Mutex, PoisonError},
 };
 use wellhead_core::{Blob, Budget, DatabaseInfo, Digest, DigestAlgorithm, Exhausted};
 
-pub(super) const MAGIC: &[u8; 8] = b"WHADVDB\x02";
+pub(super) const MAGIC: &[u8; 8] = b"WHADVDB\x03";
 /// Largest block that is read; the package with most advisories takes a tenth of it.
 pub(super) const MAX_BLOCK: usize = 8 << 20;
 /// Largest index that is read: a million packages.
@@ -51,6 +51,9 @@ pub enum DatabaseError {
     /// Reading it costs more than allowed.
     #[error("the advisory database {0}")]
     Exhausted(#[from] Exhausted),
+    /// What is known of a package is more than a block holds. Left out, it would be a package without advisories.
+    #[error("the advisories about {0} are larger than {MAX_BLOCK} bytes")]
+    TooLarge(String),
 }
 
 impl From<Malformed> for DatabaseError {
@@ -89,6 +92,8 @@ pub struct About {
     pub malicious: u64,
     /// Records that were left out because their authors took them back.
     pub withdrawn: u64,
+    /// Records that could not be read and are missing.
+    pub unreadable: u64,
     /// Number of records by the beginning of their identifier: GHSA, MAL, PYSEC.
     pub kinds: BTreeMap<String, u64>,
     /// CISA's catalogue of exploited vulnerabilities, where it was joined.
@@ -283,6 +288,14 @@ impl Database {
         Ok(all.into_values().collect())
     }
 
+    /// Checks all of it; an audit checks what it touches.
+    ///
+    /// # Errors
+    /// When a block is damaged or costs more than `budget` allows.
+    pub fn verify(&self, budget: &mut Budget) -> Result<(), DatabaseError> {
+        (0..self.lengths.blocks).try_for_each(|i| self.inflate(i, budget).map(drop))
+    }
+
     /// The name in place `i` of the sorted table, and its block.
     fn name(&self, i: usize) -> Option<(&[u8], usize)> {
         let row = self.lengths.name_row(i);
@@ -380,12 +393,17 @@ impl Database {
         if Sha256::digest(&packed).get(..16) != claimed {
             return Err(DatabaseError::Damaged("a block does not fit its digest"));
         }
-        let mut raw = Vec::with_capacity(raw_len);
-        DeflateDecoder::new(packed.as_slice())
-            .take(raw_len as u64)
-            .read_to_end(&mut raw)
+        // All at once, straight to where it is to lie: a lock touches a hundred blocks, and a window for each would cost
+        // more than what is in it.
+        let mut raw = vec![0; raw_len];
+        let mut state = Decompress::new(false);
+        let status = state
+            .decompress(&packed, &mut raw, FlushDecompress::Finish)
             .map_err(|_| DatabaseError::Damaged("a block does not inflate"))?;
-        if raw.len() != raw_len {
+        if status != Status::StreamEnd {
+            return Err(DatabaseError::Damaged("a block does not inflate"));
+        }
+        if state.total_out() != raw_len as u64 {
             return Err(DatabaseError::Damaged("a block is shorter than the index says"));
         }
         Ok(raw)

@@ -17,7 +17,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     io::Write as _,
 };
-use wellhead_core::{Budget, Exhausted};
+use wellhead_core::{Budget, Exhausted, code};
 
 /// What became of the records of an import.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -40,6 +40,8 @@ pub struct ImportSummary {
     pub exploited: u64,
     /// Records with an estimate of how likely an attack is.
     pub scored: u64,
+    /// The records' newest day of change that is not after the day of the database; may be empty.
+    pub newest: String,
 }
 
 /// Uncompressed bytes that a block aims at: small, since a lock touches a few hundred packages spread over the
@@ -54,6 +56,7 @@ pub struct Builder {
     withdrawn: BTreeSet<String>,
     /// Records that a database before this one left out.
     withdrawn_before: u64,
+    unreadable_before: u64,
     summary: ImportSummary,
     exploited: Option<Exploited>,
     scores: Option<Scores>,
@@ -69,6 +72,7 @@ impl Builder {
             self.all.insert(advisory.id.clone(), advisory);
         }
         self.withdrawn_before = database.withdrawn();
+        self.unreadable_before = database.about().unreadable;
         Ok(())
     }
 
@@ -88,15 +92,18 @@ impl Builder {
                 self.all.insert(advisory.id.clone(), advisory);
             }
             Err(OsvError::Exhausted(e)) => return Err(e),
-            Err(why) => {
-                let count = &mut self.summary.unreadable_count;
-                *count = count.saturating_add(1);
-                if self.summary.unreadable.len() < 100 {
-                    self.summary.unreadable.push((name.to_owned(), why.to_string()));
-                }
-            }
+            Err(why) => self.unread(name, &why.to_string()),
         }
         Ok(())
+    }
+
+    /// Counts a record that cannot be read.
+    pub fn unread(&mut self, name: &str, why: &str) {
+        let count = &mut self.summary.unreadable_count;
+        *count = count.saturating_add(1);
+        if self.summary.unreadable.len() < 100 {
+            self.summary.unreadable.push((name.to_owned(), why.to_owned()));
+        }
     }
 
     /// Takes a record out, where it is.
@@ -127,8 +134,12 @@ impl Builder {
     /// Writes the PyPI records as a database. `about` says the day, the source and the mark; the rest is counted here.
     ///
     /// # Errors
-    /// When `budget` runs out.
-    pub fn finish(self, about: About, budget: &mut Budget) -> Result<(Vec<u8>, ImportSummary), Exhausted> {
+    /// When `budget` runs out, or what is known of a package is more than can be read again.
+    pub fn finish(
+        self,
+        about: About,
+        budget: &mut Budget,
+    ) -> Result<(Vec<u8>, ImportSummary), DatabaseError> {
         let mut summary = self.summary;
         summary.withdrawn = self.withdrawn_before.saturating_add(self.withdrawn.len() as u64);
         let mut about = About {
@@ -145,6 +156,7 @@ impl Builder {
                 joined: 0,
             }),
             newest: String::new(),
+            unreadable: self.unreadable_before.saturating_add(summary.unreadable_count),
             kinds: BTreeMap::new(),
             ..about
         };
@@ -184,6 +196,7 @@ impl Builder {
         summary.packages = packages.len() as u64;
         summary.exploited = about.exploited.as_ref().map_or(0, |t| t.joined);
         summary.scored = about.scores.as_ref().map_or(0, |t| t.joined);
+        summary.newest.clone_from(&about.newest);
         about.records = summary.records;
         about.malicious = summary.malicious;
         about.withdrawn = summary.withdrawn;
@@ -208,12 +221,12 @@ fn threat(advisory: &Advisory, exploited: Option<&Exploited>, scores: Option<&Sc
 /// records were fetched.
 ///
 /// # Errors
-/// When `budget` runs out; a record that cannot be read is counted, not an error.
+/// When `budget` runs out, or what is known of a package is more than can be read again; a record that cannot be read is counted, not an error.
 pub fn build<N, B>(
     day: &str,
     records: impl IntoIterator<Item = (N, B)>,
     budget: &mut Budget,
-) -> Result<(Vec<u8>, ImportSummary), Exhausted>
+) -> Result<(Vec<u8>, ImportSummary), DatabaseError>
 where
     N: AsRef<str>,
     B: AsRef<[u8]>,
@@ -231,16 +244,16 @@ where
 
 type Packages<'a> = BTreeMap<&'a str, Vec<(&'a Advisory, Vec<&'a Affected>, Threat)>>;
 
-fn write(packages: &Packages<'_>, about: &About, budget: &mut Budget) -> Result<Vec<u8>, Exhausted> {
+fn write(packages: &Packages<'_>, about: &About, budget: &mut Budget) -> Result<Vec<u8>, DatabaseError> {
     let mut blocks: Vec<Vec<u8>> = Vec::new();
     let mut open = Writer::default();
     let mut names: Vec<(&str, usize)> = Vec::new();
     for (name, advisories) in packages {
         let one = package(name, advisories);
         budget.steps(one.bytes.len() as u64)?;
-        // What the reader would refuse is not written; no real package comes near.
+        // What the reader would refuse; no real package comes near.
         if one.bytes.len() >= MAX_BLOCK {
-            continue;
+            return Err(DatabaseError::TooLarge(code(name)));
         }
         if !open.bytes.is_empty() && open.bytes.len().saturating_add(one.bytes.len()) > BLOCK {
             blocks.push(std::mem::take(&mut open.bytes));

@@ -275,6 +275,7 @@ pub(super) fn write_about(about: &About) -> Writer {
             out.number(usize::try_from(table.joined).unwrap_or(usize::MAX));
         }
     }
+    out.number(usize::try_from(about.unreadable).unwrap_or(usize::MAX));
     out
 }
 
@@ -304,6 +305,7 @@ pub(super) fn read_about(mut from: Reader<'_>) -> Result<About, Malformed> {
     Ok(About {
         exploited: table()?,
         scores: table()?,
+        unreadable: from.number()? as u64,
         date,
         newest,
         source,

@@ -307,9 +307,11 @@ fn a_damaged_database_says_so_and_never_panics() {
         let mut bad = good.clone();
         bad[at] ^= 0x41;
         let mut budget = Budget::default();
-        let found =
-            Database::open(&Blob::from_bytes(bad), &mut budget).and_then(|db| db.package("a", &mut budget));
+        let bad = Blob::from_bytes(bad);
+        let found = Database::open(&bad, &mut budget).and_then(|db| db.package("a", &mut budget));
         assert!(found.is_err(), "byte {at} changed and nobody noticed");
+        let whole = Database::open(&bad, &mut budget).and_then(|db| db.verify(&mut budget));
+        assert!(whole.is_err(), "byte {at} changed and nobody noticed");
     }
     for len in 0..good.len() {
         let mut budget = Budget::default();
@@ -317,4 +319,31 @@ fn a_damaged_database_says_so_and_never_panics() {
         let found = Database::open(&cut, &mut budget).and_then(|db| db.package("a", &mut budget));
         assert!(found.is_err(), "cut at {len} and nobody noticed");
     }
+}
+
+/// A package whose advisories do not fit would otherwise be a package without any.
+#[test]
+fn what_does_not_fit_is_refused_and_what_is_unreadable_is_remembered() {
+    let local = "a".repeat(500);
+    let many: Vec<String> = (0..20_000).map(|n| format!("\"1.{n}+{local}\"")).collect();
+    let large = format!(
+        r#"{{"id": "PYSEC-1", "affected": [{{"package": {{"ecosystem": "PyPI", "name": "a"}}, "versions": [{}]}}]}}"#,
+        many.join(",")
+    );
+    let why = build("2026-07-23", [("a", &large)], &mut Budget::default()).unwrap_err();
+    assert_eq!(
+        why.to_string(),
+        "the advisories about `a` are larger than 8388608 bytes"
+    );
+
+    let record = r#"{"id": "PYSEC-1", "affected": [{"package": {"ecosystem": "PyPI", "name": "a"}, "versions": ["1"]}]}"#;
+    let (bytes, _) = build("2026-07-23", [("a", record), ("b", "{")], &mut Budget::default()).unwrap();
+    let first = open(&bytes);
+    assert_eq!(first.about().unreadable, 1);
+    assert!(first.verify(&mut Budget::default()).is_ok());
+    // What was missing stays missing where records are changed one by one.
+    let mut builder = Builder::default();
+    builder.keep(&first, &mut Budget::default()).unwrap();
+    let (bytes, _) = builder.finish(About::default(), &mut Budget::default()).unwrap();
+    assert_eq!(open(&bytes).about().unreadable, 1);
 }
