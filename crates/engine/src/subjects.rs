@@ -2,7 +2,9 @@
 
 use crate::{artifact::Judge, facts::Fact};
 use wellhead_core::{ArtifactPath, Blob, Budget, Outcome};
-use wellhead_formats::{Document, Identity, Opened, Role, document::TextFile, format::table, jinja};
+use wellhead_formats::{
+    Document, Identity, Opened, Role, document::TextFile, format::table, jinja, read_text,
+};
 use wellhead_infra::{Configuration, ServiceDocument};
 use wellhead_packages::{identify_lock, identify_manifest, read_manifest};
 use wellhead_pycode::Module;
@@ -52,7 +54,7 @@ pub(crate) fn judge(input: &Input<'_>, judge: &mut Judge<'_, '_>, budget: &mut B
     }
     let image = crate::image::keep(input, judge, budget);
     let Some(text) = input.text() else {
-        return image;
+        return image.and(named_manifest(input, judge, budget));
     };
     // Every text is looked through for secrets; that alone makes no infrastructure.
     judge.subject(Subject::Text(text), false);
@@ -110,6 +112,28 @@ pub(crate) fn judge(input: &Input<'_>, judge: &mut Judge<'_, '_>, budget: &mut B
             .facts
             .extend(crate::lock::facts_of_module(input.path, &module));
     }
+    outcome
+}
+
+/// A file that its name makes a manifest is one also where nothing stands in it, or bytes that no text has: its installer
+/// would read it, so it must not count as one that declares nothing.
+fn named_manifest(input: &Input<'_>, judge: &mut Judge<'_, '_>, budget: &mut Budget) -> Outcome {
+    let plain = matches!(input.opened.document, Document::Opaque);
+    let Some(kind) = identify_manifest(input.path.leaf(), "").filter(|_| plain) else {
+        return Outcome::Analysed;
+    };
+    let Ok((text, read)) = read_text(input.blob, budget) else {
+        return Outcome::Analysed;
+    };
+    let mut manifest = read_manifest(kind, input.path, &text.text, budget);
+    // Every line of such a file may be one that is not understood; where they begin is enough.
+    if manifest.problems.len() > 1 {
+        manifest.problems.truncate(1);
+        manifest.lines.clear();
+    }
+    let outcome = read.and(manifest.outcome.clone());
+    let fact = Fact::Manifest(input.path.clone(), Box::new(manifest));
+    judge.result.facts.push(fact);
     outcome
 }
 

@@ -62,6 +62,7 @@ impl Project {
             files: &self.files,
             folders,
             found: Vec::new(),
+            left: MAX_COMPARED,
         };
         for (path, manifest) in self.files.iter().filter(|(p, _)| p.nesting() == 0) {
             pairs.of(path, manifest);
@@ -87,6 +88,8 @@ struct Pairs<'a> {
     files: &'a BTreeMap<ArtifactPath, Manifest>,
     folders: BTreeMap<&'a str, Vec<(&'a ArtifactPath, &'a Manifest)>>,
     found: Vec<Disagreement>,
+    /// How many components of included files may still be compared.
+    left: usize,
 }
 
 /// A file with the part of it that is compared.
@@ -250,6 +253,7 @@ impl<'a> Pairs<'a> {
     /// A list with those that it names, which are installed with it, and with its constraints.
     fn included(&mut self, path: &'a ArtifactPath, mine: &Side<'a>) {
         let mut seen = BTreeSet::from([path]);
+        let mut said: BTreeSet<String> = BTreeSet::new();
         let mut waiting: Vec<&ArtifactPath> = vec![path];
         while let Some(at) = waiting.pop() {
             let Some(manifest) = self.files.get(at) else {
@@ -266,7 +270,16 @@ impl<'a> Pairs<'a> {
                     continue;
                 }
                 waiting.push(target);
+                let Some(left) = self.left.checked_sub(m.components.len()) else {
+                    return;
+                };
+                self.left = left;
+                let before = self.found.len();
                 self.declared_and_pinned(mine, &side(target, m, any));
+                // A package is spoken of once for each list, however many of the files that it names differ.
+                let more = self.found.split_off(before);
+                let new = more.into_iter().filter(|d| said.insert(d.package.clone()));
+                self.found.extend(new);
             }
         }
     }
@@ -405,6 +418,10 @@ impl<'a> Pairs<'a> {
 
 /// Most files that one list is followed into.
 const MAX_INCLUDES: usize = 200;
+
+/// Most components of included files that are compared in all lists together: thousands of files that include each other
+/// are no project, and their circles are findings.
+const MAX_COMPARED: usize = 1_000_000;
 
 fn any(_: Scope) -> bool {
     true

@@ -3,9 +3,12 @@
 //! A `setup.py` is a program and is not run. A list that stands there as literals is read; one that is computed leaves
 //! the file partly read, and says so.
 
-use super::{Include, Manifest, ManifestKind, ProjectFacts, lines::Logical, requirements::read_lines};
+use super::{
+    Include, Manifest, ManifestKind, ProjectFacts, lines::Logical, requirement::Requirement,
+    requirements::read_lines,
+};
 use crate::{index::mask, name::normalise};
-use std::ops::Range;
+use std::{collections::BTreeSet, ops::Range};
 use wellhead_core::{ArtifactPath, Budget, Component, Lines, Location, Outcome, escape};
 
 /// Keys of `[options]` that hold requirements; what only builds or tests is nobody's deployment.
@@ -15,6 +18,21 @@ const LISTS: &[(&str, bool)] = &[
     ("tests_require", false),
 ];
 
+/// Keywords of `setup()` that hold requirements: whether the project runs with them, and whether they are a dictionary of
+/// lists.
+const PY_KEYS: &[(&str, bool, bool)] = &[
+    ("install_requires", true, false),
+    ("extras_require", true, true),
+    ("setup_requires", false, false),
+    ("tests_require", false, false),
+];
+
+/// How far a line is looked at to say what it is.
+const MAX_LINE: usize = 400;
+
+/// Most names whose lists are looked for in one `setup.py`.
+const MAX_NAMES: usize = 32;
+
 /// Whether a `setup.cfg` is one of setuptools.
 pub(super) fn is_cfg(text: &str) -> bool {
     let mut lines = text.lines().map(str::trim_end);
@@ -23,7 +41,7 @@ pub(super) fn is_cfg(text: &str) -> bool {
 
 /// Whether a `setup.py` names dependencies.
 pub(super) fn is_py(text: &str) -> bool {
-    text.contains("install_requires") || text.contains("extras_require")
+    PY_KEYS.iter().any(|(key, _, _)| text.contains(key))
 }
 
 /// Reads `setup.cfg`.
@@ -112,7 +130,9 @@ impl Cfg<'_> {
                 continue;
             };
             let (key, value) = line.split_at_checked(cut).unwrap_or((line, ""));
-            let key = key.trim();
+            // Keys are of any case, and setuptools takes a dash for the other sign.
+            let key = key.trim().to_ascii_lowercase().replace('-', "_");
+            let key = key.as_str();
             list = match section.as_str() {
                 "options" => LISTS
                     .iter()
@@ -154,7 +174,25 @@ impl Cfg<'_> {
                 });
             }
         } else if !trimmed.is_empty() {
-            self.found.push((span, direct));
+            // On one line setuptools parts requirements by `;`; on lines of their own it begins a marker.
+            let pieces = trimmed.split(';').map(str::trim).filter(|p| !p.is_empty());
+            let several = Requirement::parse(trimmed).is_err()
+                && pieces.clone().nth(1).is_some()
+                && pieces.clone().all(|p| Requirement::parse(p).is_ok());
+            if !several {
+                self.found.push((span, direct));
+                return;
+            }
+            let mut from = 0_usize;
+            for piece in trimmed.split(';') {
+                let lead = piece.len().saturating_sub(piece.trim_start().len());
+                let at = start.saturating_add(from).saturating_add(lead);
+                let end = at.saturating_add(piece.trim().len());
+                if end > at {
+                    self.found.push((at..end, direct));
+                }
+                from = from.saturating_add(piece.len()).saturating_add(1);
+            }
         }
     }
 }
@@ -170,36 +208,54 @@ pub(super) fn read_py(artifact: &ArtifactPath, text: &str, budget: &mut Budget) 
         members: Vec::new(),
     });
     let mut computed = Vec::new();
-    let mut lines = Vec::new();
-    for key in ["install_requires", "extras_require"] {
+    let mut named: BTreeSet<&str> = BTreeSet::new();
+    for (key, direct, dictionary) in PY_KEYS {
+        let mut lines = Vec::new();
+        let mut whole = true;
+        // What was read is not read again: words in a list are no keywords.
+        let mut until = 0_usize;
         for (at, _) in text.match_indices(key) {
-            if budget.steps(64).is_err() {
-                break;
+            if at < until || in_comment(text, at) {
+                continue;
             }
             let Some(value) = value_of(text, at, key) else {
                 continue;
             };
-            let (found, whole) = strings(text, value, key == "extras_require");
-            lines.extend(found);
-            if !whole {
-                computed.push(key);
+            let name = identifier(text, value);
+            let list = match name {
+                Some(name) if named.len() < MAX_NAMES && named.insert(name) => assigned(text, name),
+                Some(name) if named.contains(name) => continue,
+                Some(_) => None,
+                None => Some((value, true)),
+            };
+            let Some((from, settled)) = list else {
+                whole = false;
+                continue;
+            };
+            let (found, read_to, complete) = strings(text, from, *dictionary);
+            if budget.steps(read_to.saturating_sub(from) as u64).is_err() {
+                whole = false;
+                break;
             }
+            until = if name.is_none() { read_to } else { until };
+            lines.extend(found);
+            whole &= complete && settled;
         }
+        if !whole {
+            computed.push(*key);
+        }
+        let lines: Vec<Logical> = lines
+            .into_iter()
+            .map(|span| {
+                let literal = text.get(span.clone()).unwrap_or_default();
+                Logical::alone(literal, span.clone(), Some(span.start))
+            })
+            .collect();
+        let before = out.components.len();
+        out = read_lines(out, artifact, text, &lines, budget);
+        mark(&mut out.components, before, *direct);
     }
-    let lines: Vec<Logical> = lines
-        .into_iter()
-        .map(|span| {
-            Logical::alone(
-                text.get(span.clone()).unwrap_or_default(),
-                span.clone(),
-                Some(span.start),
-            )
-        })
-        .collect();
-    out = read_lines(out, artifact, text, &lines, budget);
     out.lines.clear();
-    mark(&mut out.components, 0, true);
-    computed.dedup();
     if !computed.is_empty() && out.outcome == Outcome::Analysed {
         out.outcome = Outcome::Partly {
             why: format!(
@@ -233,18 +289,79 @@ fn value_of(text: &str, at: usize, key: &str) -> Option<usize> {
     Some(text.len().saturating_sub(rest.len()))
 }
 
-/// The string literals of a list, or of a dictionary of lists, and whether nothing else stands there.
-fn strings(text: &str, from: usize, dictionary: bool) -> (Vec<Range<usize>>, bool) {
-    let mut out: Vec<Range<usize>> = Vec::new();
-    let whole = literals(text, from, dictionary, &mut out).is_some();
-    (out, whole)
+/// Whether the line is a comment before this place.
+fn in_comment(text: &str, at: usize) -> bool {
+    let mut near = text.as_bytes().iter().take(at).rev().take(MAX_LINE);
+    let mut first = b' ';
+    for byte in near.by_ref().take_while(|b| **b != b'\n') {
+        if !byte.is_ascii_whitespace() {
+            first = *byte;
+        }
+    }
+    first == b'#'
 }
 
-fn literals(text: &str, from: usize, dictionary: bool, out: &mut Vec<Range<usize>>) -> Option<()> {
-    let mut depth = 0_u32;
+/// The name that is the whole value, where it is one.
+fn identifier(text: &str, from: usize) -> Option<&str> {
+    let rest = text.get(from..)?;
+    let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))?;
+    let (name, after) = rest.split_at_checked(end)?;
+    let word = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    let ends = after
+        .trim_start_matches([' ', '\t'])
+        .starts_with([',', ')', '}', '\n', '\r']);
+    (word && ends).then_some(name)
+}
+
+/// Where the list starts that a name of the module is given, and whether that is all that happens to it.
+fn assigned(text: &str, name: &str) -> Option<(usize, bool)> {
+    let mut found = None;
+    let mut settled = true;
+    for (at, _) in text.match_indices(name) {
+        let before = text.get(..at)?.chars().next_back();
+        let after = text.get(at.checked_add(name.len())?..)?;
+        if before.is_some_and(|c| c.is_alphanumeric() || matches!(c, '_' | '.' | '"' | '\''))
+            || after.starts_with(|c: char| c.is_alphanumeric() || c == '_')
+        {
+            continue;
+        }
+        let rest = after.trim_start_matches([' ', '\t']);
+        // `REQUIRED: list[str] = [...]`
+        let equals = rest
+            .bytes()
+            .take(MAX_LINE)
+            .take_while(|b| *b != b'\n')
+            .position(|b| b == b'=');
+        let typed = equals.filter(|_| rest.starts_with(':'));
+        let rest = typed.and_then(|at| rest.get(at..)).unwrap_or(rest);
+        let value = rest.strip_prefix('=').filter(|r| !r.starts_with('='));
+        match value {
+            Some(value) if found.is_none() && before.is_none_or(|c| c == '\n') => {
+                let value = value.trim_start_matches([' ', '\t']);
+                found = Some(text.len().saturating_sub(value.len()));
+            }
+            // Given anew, added to, or changed in place.
+            Some(_) if before.is_none_or(|c| c == '\n') => settled = false,
+            _ if rest.starts_with(['+', '.', '[']) => settled = false,
+            _ => {}
+        }
+    }
+    found.map(|from| (from, settled))
+}
+
+/// The string literals of a list, or of a dictionary of lists, up to where it was read, and whether nothing else stands
+/// there.
+fn strings(text: &str, from: usize, dictionary: bool) -> (Vec<Range<usize>>, usize, bool) {
+    let mut out: Vec<Range<usize>> = Vec::new();
     let mut at = from;
+    let whole = literals(text, &mut at, dictionary, &mut out).is_some();
+    (out, at, whole)
+}
+
+fn literals(text: &str, at: &mut usize, dictionary: bool, out: &mut Vec<Range<usize>>) -> Option<()> {
+    let mut depth = 0_u32;
     loop {
-        let rest = text.get(at..)?;
+        let rest = text.get(*at..)?;
         let c = rest.chars().next()?;
         match c {
             '[' | '(' => depth = depth.checked_add(1)?,
@@ -258,7 +375,7 @@ fn literals(text: &str, from: usize, dictionary: bool, out: &mut Vec<Range<usize
                 }
             }
             '#' => {
-                at = at.saturating_add(rest.find('\n')?);
+                *at = at.saturating_add(rest.find('\n').unwrap_or(rest.len()));
                 continue;
             }
             '"' | '\'' if depth > 0 => {
@@ -269,8 +386,8 @@ fn literals(text: &str, from: usize, dictionary: bool, out: &mut Vec<Range<usize
                     return None;
                 }
                 let stop = start.checked_add(end)?;
-                at = stop.checked_add(1)?;
-                let next = text.get(at..)?.trim_start();
+                *at = stop.checked_add(1)?;
+                let next = text.get(*at..)?.trim_start();
                 // Literals side by side are one string.
                 if next.starts_with(['"', '\'']) {
                     return None;
@@ -286,7 +403,7 @@ fn literals(text: &str, from: usize, dictionary: bool, out: &mut Vec<Range<usize
             c if c.is_whitespace() => {}
             _ => return None,
         }
-        at = at.checked_add(c.len_utf8())?;
+        *at = at.checked_add(c.len_utf8())?;
     }
 }
 
@@ -344,8 +461,53 @@ mod tests {
             ("setup(install_requires=[f'a'])", format!(" {computed}")),
             ("setup(install_requires=[", format!(" {computed}")),
             ("x.install_requires", " None".to_owned()),
+            (
+                "REQUIRED = [\n  'torch==2.2.0',\n  'numpy',\n]\nsetup(install_requires=REQUIRED)",
+                "torch,numpy None".to_owned(),
+            ),
+            (
+                "EXTRAS: dict = {'gpu': ['vllm']}\nsetup(extras_require=EXTRAS, tests_require=['pytest'])",
+                "vllm,pytest None".to_owned(),
+            ),
+            (
+                "R = ['a']\nR.append('b')\nsetup(install_requires=R)",
+                format!("a {computed}"),
+            ),
+            (
+                "R = ['a']\nR += ['b']\nsetup(install_requires=R)",
+                format!("a {computed}"),
+            ),
+            ("R = read()\nsetup(install_requires=R)", format!(" {computed}")),
+            ("setup(install_requires=R)", format!(" {computed}")),
+            (
+                "# install_requires=['old==1']\nsetup(setup_requires=['new'])",
+                "new None".to_owned(),
+            ),
         ] {
             assert_eq!(one(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn keys_of_any_spelling_and_lists_on_one_line_are_read() {
+        let text =
+            "[options]\nInstall-Requires = torch==2.2.0; numpy\nsetup_requires = a; python_version < '3'\n";
+        insta::assert_snapshot!(shown(&cfg(text)), @"
+        2: pypi/torch 2.2.0 (==2.2.0) exact direct
+        2: pypi/numpy - unpinned direct
+        3: pypi/a - unpinned ; python_version < '3'
+        ");
+    }
+
+    #[test]
+    fn hostile_scripts_are_read_once() {
+        for text in [
+            "#install_requires=[\n".repeat(20_000),
+            "install_requires=[\n#".repeat(20_000),
+            "install_requires=R\nR=['a']\n".repeat(20_000),
+            "install_requires=R R: ".repeat(20_000),
+        ] {
+            let _ = py(&text);
         }
     }
 
