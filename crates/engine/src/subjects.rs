@@ -119,7 +119,7 @@ pub(crate) fn judge(input: &Input<'_>, judge: &mut Judge<'_, '_>, budget: &mut B
 /// would read it, so it must not count as one that declares nothing.
 fn named_manifest(input: &Input<'_>, judge: &mut Judge<'_, '_>, budget: &mut Budget) -> Outcome {
     let plain = matches!(input.opened.document, Document::Opaque);
-    let Some(kind) = identify_manifest(input.path.leaf(), "").filter(|_| plain) else {
+    let Some(kind) = identify_manifest(input.path.leaf(), "dependencies:\n").filter(|_| plain) else {
         return Outcome::Analysed;
     };
     let Ok((text, read)) = read_text(input.blob, budget) else {

@@ -260,13 +260,16 @@ impl<'a> Pairs<'a> {
                 continue;
             };
             for include in &manifest.includes {
+                if seen.len() > MAX_INCLUDES {
+                    return;
+                }
                 let Some(target) = join(at.top(), &include.path).map(ArtifactPath::file) else {
                     continue;
                 };
                 let Some((target, m)) = self.files.get_key_value(&target) else {
                     continue;
                 };
-                if seen.len() > MAX_INCLUDES || !seen.insert(target) {
+                if !seen.insert(target) {
                     continue;
                 }
                 waiting.push(target);

@@ -16,7 +16,7 @@ use crate::{
     index::{Address, IndexEntry, IndexRole, Manager, SourceFilter, uv::uv_settings},
     name::normalise,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use wellhead_core::{ArtifactPath, Bucket, Budget, Outcome, Source, code, escape};
 use wellhead_formats::text::{Entry, Node, Value};
 
@@ -304,6 +304,11 @@ impl<'a> Reader<'a, '_> {
     }
 
     fn poetry(&mut self) {
+        let standard = self.out.components.iter().enumerate();
+        let wanted: BTreeSet<String> = standard
+            .filter(|(i, _)| self.out.scope_of(*i).is_installed())
+            .map(|(_, c)| c.name.clone())
+            .collect();
         let mut tables: Vec<(Scope, &'a [Entry])> = vec![
             (Scope::Main, self.entries(&["tool", "poetry", "dependencies"])),
             (
@@ -322,11 +327,11 @@ impl<'a> Reader<'a, '_> {
         }
         for (scope, entries) in tables {
             self.out.begin(scope);
-            self.poetry_table(entries);
+            self.poetry_table(entries, &wanted);
         }
     }
 
-    fn poetry_table(&mut self, entries: &[Entry]) {
+    fn poetry_table(&mut self, entries: &[Entry], wanted: &BTreeSet<String>) {
         for entry in entries {
             if normalise(&entry.key) == "python" {
                 continue;
@@ -336,13 +341,15 @@ impl<'a> Reader<'a, '_> {
             }
             match &entry.node.value {
                 // One entry per platform or Python.
-                Value::Array(items) => items.iter().for_each(|item| self.poetry_entry(entry, item)),
-                _ => self.poetry_entry(entry, &entry.node),
+                Value::Array(items) => items
+                    .iter()
+                    .for_each(|item| self.poetry_entry(entry, item, wanted)),
+                _ => self.poetry_entry(entry, &entry.node, wanted),
             }
         }
     }
 
-    fn poetry_entry(&mut self, entry: &Entry, value: &Node) {
+    fn poetry_entry(&mut self, entry: &Entry, value: &Node, wanted: &BTreeSet<String>) {
         let at = if value.span == entry.node.span {
             self.document.entry(entry, "")
         } else {
@@ -362,7 +369,11 @@ impl<'a> Reader<'a, '_> {
             .as_str()
             .or_else(|| value.get("version").and_then(Node::as_str));
         let Some(text) = text else {
-            problem(&mut self.out, at, "names neither a version nor a source");
+            // What `[project]` wants, Poetry only adds to here: where it comes from, for which platform.
+            let known = value.get("source").is_some() || value.get("markers").is_some();
+            if !(known && wanted.contains(&component.name)) {
+                problem(&mut self.out, at, "names neither a version nor a source");
+            }
             return;
         };
         component.specifier = Some(escape(text));
@@ -668,6 +679,33 @@ priority = "supplemental"
         assert!(!library(
             "[project]\nname='a'\nclassifiers=['Private :: Do Not Upload']\n[build-system]\nrequires=[]\n"
         ));
+    }
+
+    #[test]
+    fn what_poetry_adds_to_the_standard_list_is_no_package_of_its_own() {
+        let text = "[project]\nname='a'\ndependencies=['torch (>=2.4,<3)']\n[tool.poetry.dependencies]\ntorch = { source = 'gpu' }\nother = { source = 'gpu' }\n";
+        let m = read_pyproject(
+            &ArtifactPath::file("pyproject.toml"),
+            text,
+            &mut Budget::default(),
+        );
+        assert_eq!((m.components.len(), m.problems.len()), (1, 1), "{:?}", m.problems);
+        assert_eq!(m.indexes.pinned.len(), 2);
+    }
+
+    #[test]
+    fn a_ring_of_groups_is_found_in_one_walk() {
+        let n = 3_000;
+        let groups: String = (0..n)
+            .map(|i| format!("g{i} = [{{include-group = 'g{}'}}]\n", (i + 1) % n))
+            .collect();
+        let text = format!("[dependency-groups]\nout = [{{include-group = 'g1'}}]\n{groups}");
+        let m = read_pyproject(
+            &ArtifactPath::file("pyproject.toml"),
+            &text,
+            &mut Budget::default(),
+        );
+        assert_eq!(m.problems.len(), n);
     }
 
     proptest! {

@@ -84,7 +84,8 @@ impl Requirement {
             return Self::address(text, lead, name, extras, address);
         }
         let (versions, marker) = match rest.split_once(';') {
-            Some((versions, marker)) => (versions, Some(marker.trim())),
+            // pip takes a `;` with nothing behind it for none.
+            Some((versions, marker)) => (versions, Some(marker.trim()).filter(|m| !m.is_empty())),
             None => (rest, None),
         };
         let written = versions.trim();
@@ -117,7 +118,15 @@ impl Requirement {
         // An address may hold a `;`, so the marker needs white space before it.
         let trimmed = rest.trim_start();
         let end = trimmed.find(char::is_whitespace).unwrap_or(trimmed.len());
-        let (address, after) = trimmed.split_at_checked(end).ok_or(RequirementError::Address)?;
+        // Without white space pip still takes what is a marker for one.
+        let glued = trimmed.find(';').filter(|at| *at < end).filter(|at| {
+            trimmed
+                .get(at.saturating_add(1)..)
+                .is_some_and(|m| marker::is_valid(m.trim()))
+        });
+        let (address, after) = trimmed
+            .split_at_checked(glued.unwrap_or(end))
+            .ok_or(RequirementError::Address)?;
         if address.is_empty() {
             return Err(RequirementError::Address);
         }
@@ -240,6 +249,8 @@ mod tests {
             "-x",
             "a[b",
             "a @ ",
+            "a==1;",
+            "a@https://files.example/a-1.zip;python_version > '3'",
             "a; python_version",
             "a; (os_name == 'nt'",
         ];
@@ -290,6 +301,10 @@ mod tests {
             error: malformed extras
         a @
             error: malformed address after `@`
+        a==1;
+            a [] ==1 = Some("1") ; None
+        a@https://files.example/a-1.zip;python_version > '3'
+            a [] https://files.example/a-1.zip = None ; Some("python_version > '3'")
         a; python_version
             error: malformed marker
         a; (os_name == 'nt'

@@ -214,6 +214,7 @@ impl Reader<'_> {
         while !rest.trim_start().is_empty() {
             let token_at = lead.saturating_add(offset(trimmed, rest.trim_start()));
             let (name, after) = option_name(rest.trim_start());
+            let name = full_name(name);
             let known_flag = FLAGS.contains(&name) || matches!(name, "--no-index" | "--require-hashes");
             if known_flag {
                 self.flag(name);
@@ -316,14 +317,19 @@ impl Reader<'_> {
         let mut rest = options;
         while !rest.trim_start().is_empty() {
             let (name, after) = option_name(rest.trim_start());
+            let name = full_name(name);
             let (value, behind) = option_value(after);
             match (name, Digest::parse(value)) {
                 ("--hash", Some(digest)) => hashes.push(digest),
                 ("--hash", None) => {
                     return self.problem(declared, format!("{} is no hash", code(value)));
                 }
-                (other, _) if SETTINGS.contains(&other) => {}
-                (other, _) if FLAGS.contains(&other) => {
+                // What is said of a whole list means nothing here: pip takes it and leaves it.
+                (other, _) if SETTINGS.contains(&other) || TAKERS.contains(&other) => {}
+                ("-e" | "--editable", _) => {}
+                (other, _)
+                    if FLAGS.contains(&other) || matches!(other, "--no-index" | "--require-hashes") =>
+                {
                     rest = after;
                     continue;
                 }
@@ -339,8 +345,51 @@ impl Reader<'_> {
                 self.out.components.push(component);
                 LineUse::Component(self.out.components.len().saturating_sub(1))
             }
-            Err(message) => self.problem(declared, message),
+            Err(message) => match variable(body, declared.clone()) {
+                Some(mut component) => {
+                    component.hashes.extend(hashes);
+                    self.out.components.push(component);
+                    LineUse::Component(self.out.components.len().saturating_sub(1))
+                }
+                None => self.problem(declared, message),
+            },
         }
+    }
+}
+
+/// The component of a line whose version pip takes from a variable, such as `torch==${TORCH}`. Only names in capitals
+/// are replaced by pip.
+fn variable(text: &str, declared: Location) -> Option<Component> {
+    let (before, rest) = text.split_once("${")?;
+    let (name, _) = rest.split_once('}')?;
+    let capitals = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+    let end = before.find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')));
+    let package = before.get(..end?).filter(|n| crate::name::is_valid(n))?;
+    if name.is_empty() || !name.chars().all(capitals) {
+        return None;
+    }
+    let mut component = super::parts::bare(package, declared);
+    component.specifier = text.get(package.len()..).map(|s| escape(s.trim()));
+    component.direct = None;
+    component.bucket =
+        super::parts::unauditable("a variable of the machine that installs it decides its version");
+    Some(component)
+}
+
+/// The option that a name begins: pip takes `--extra-index` for `--extra-index-url`, as long as no other begins so.
+fn full_name(name: &str) -> &str {
+    let alone = ["--no-index", "--require-hashes", "--editable", "--hash"];
+    let all = || FLAGS.iter().chain(SETTINGS).chain(TAKERS).chain(&alone);
+    if name.len() < 4 || !name.starts_with("--") || all().any(|o| *o == name) {
+        return name;
+    }
+    let mut begun = all().filter(|o| o.starts_with(name));
+    match (begun.next(), begun.next()) {
+        (Some(one), None) => one,
+        // Two spellings of one option are one.
+        (Some(one), Some(other)) if other.strip_suffix('s') == Some(one) && begun.next().is_none() => one,
+        (Some(one), Some(other)) if one.strip_suffix('s') == Some(other) && begun.next().is_none() => one,
+        _ => name,
     }
 }
 
@@ -647,6 +696,56 @@ mod tests {
         );
         assert_eq!(m.indexes.credentials.len(), 3);
         assert!(!format!("{m:?}").contains("hunter2"));
+    }
+
+    /// As pip reads them, tried against its own parser.
+    #[test]
+    fn options_are_taken_as_pip_takes_them() {
+        let of = |text: &str| {
+            let m = read_requirements(
+                ManifestKind::Requirements,
+                &ArtifactPath::file("requirements.txt"),
+                text,
+                &mut Budget::default(),
+            );
+            let packages: Vec<String> = m.components.iter().map(|c| c.name.clone()).collect();
+            (
+                packages.join(","),
+                m.indexes.entries.len(),
+                m.includes.len(),
+                m.problems.len(),
+            )
+        };
+        for (text, packages, indexes, includes, problems) in [
+            // An option of the list behind a requirement is taken and left.
+            (
+                "torch==2.2.0 --index-url https://i.example/simple",
+                "torch",
+                0,
+                0,
+                0,
+            ),
+            ("torch==2.2.0 -r base.txt", "torch", 0, 0, 0),
+            ("torch==2.2.0 --no-index", "torch", 0, 0, 0),
+            ("torch==2.2.0 --unknown", "", 0, 0, 1),
+            // What begins one option only is that option.
+            ("--extra-index https://i.example/simple", "", 1, 0, 0),
+            ("--extra-index=https://i.example/simple", "", 1, 0, 0),
+            ("--find ./wheels", "", 1, 0, 0),
+            ("--requirem base.txt", "", 0, 1, 0),
+            ("--req base.txt", "", 0, 0, 1),
+            ("torch==2.2.0;", "torch", 0, 0, 0),
+            ("a@https://f.example/a-1.zip;python_version > '3'", "a", 0, 0, 0),
+            ("torch==${TORCH}", "torch", 0, 0, 0),
+            ("torch==${torch}", "", 0, 0, 1),
+            ("${PACKAGE}", "", 0, 0, 1),
+        ] {
+            assert_eq!(
+                of(text),
+                (packages.to_owned(), indexes, includes, problems),
+                "{text}"
+            );
+        }
     }
 
     proptest! {
