@@ -398,7 +398,7 @@ fn told(all: &[Cure], plan: &Plan, before: &Before, done: &str, all_steps: bool)
                 .filter(|_| cure.to.is_some())
             {
                 Some(closed) => {
-                    by_hand.push(format!("{line}: {why}; the file is not written, since {closed}"))
+                    by_hand.push(format!("{line}: {why}; the file is not written, since {closed}"));
                 }
                 None => by_hand.push(format!("{line}: {why}")),
             },
