@@ -31,6 +31,8 @@ pub(super) struct Choice {
     pub(super) notes: Vec<String>,
     /// Whether a version later than all that advisories name would have no known flaws, though none calls it fixed.
     pub(super) later: bool,
+    /// The lowest of the releases next to each other that are bad, where those just before them are not.
+    pub(super) before: Option<String>,
 }
 
 impl Known {
@@ -73,6 +75,23 @@ fn pre(version: &Version) -> bool {
     version.any_prerelease()
 }
 
+/// A planted release stands alone among good ones: counts down in the last place until a version is clean. Which releases
+/// there are nobody says here, so the answer is an upper end and no version.
+fn first_bad(known: &Known, current: &Version) -> Option<String> {
+    let mut bad = current.release().to_vec();
+    for _ in 0..20 {
+        let mut next = bad.clone();
+        let last = next.last_mut()?;
+        *last = last.checked_sub(1)?;
+        let below = Version::new(next.iter().copied());
+        if known.against(&below.to_string()).is_empty() {
+            return Some(Version::new(bad).to_string());
+        }
+        bad = next;
+    }
+    None
+}
+
 /// The version for a pin. `pins` are all versions to which the project pins it, `ranges` what else it declares of it, each with
 /// the place that says so. Nothing where the version has no flaws.
 pub(super) fn choose(
@@ -113,6 +132,7 @@ pub(super) fn choose(
         inside: true,
         notes: Vec::new(),
         later: false,
+        before: None,
     };
     if let Some((v, _)) = judged.iter().filter(clean).find(|(v, _)| inside(v)) {
         choice.to = Some(v.to_string());
@@ -137,6 +157,7 @@ pub(super) fn choose(
             choice.inside = inside(v);
         }
         choice.later = known.against(LATER).is_empty();
+        choice.before = first_bad(known, &current);
         if choice.later && choice.to.is_some() {
             choice
                 .notes
@@ -185,5 +206,6 @@ pub(super) fn raise(known: &Known, written: &str) -> Option<Choice> {
         inside,
         notes: Vec::new(),
         later: known.against(LATER).is_empty(),
+        before: None,
     })
 }

@@ -209,12 +209,18 @@ fn step(
     notes: &mut Vec<String>,
 ) -> Step {
     let Some(to) = &choice.to else {
-        let why = if choice.later {
-            "no advisory names a version that is fixed: take one that none calls affected"
-        } else {
-            "no version is known to be without flaws: replace it"
+        let why = match &choice.before {
+            Some(bad) => format!(
+                "no advisory names a version that is fixed: take the newest release before it (`{}<{bad}`), or a later one \
+                 that none calls affected",
+                component.name
+            ),
+            None if choice.later => {
+                "no advisory names a version that is fixed: take one that none calls affected".to_owned()
+            }
+            None => "no version is known to be without flaws: replace it".to_owned(),
         };
-        return Step::ByHand(why.to_owned());
+        return Step::ByHand(why);
     };
     if !matches!(component.source, Source::Registry { .. }) {
         return Step::ByHand("it comes from an address: name the file of the new version".to_owned());

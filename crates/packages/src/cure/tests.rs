@@ -31,6 +31,12 @@ fn database() -> Database {
         record("P-6", "worse", r#"{"introduced": "0"}"#),
         record("P-7", "early", &until("3.0rc1")),
         record("P-8", "early", &until("3.1")),
+        (
+            "MAL-1".to_owned(),
+            r#"{"id": "MAL-1", "modified": "2024-01-01T00:00:00Z", "affected": [{"package": {"ecosystem": "PyPI", "name": "planted"},
+                "versions": ["3.1.1", "3.1.2"]}]}"#
+                .to_owned(),
+        ),
         record("P-9", "ended", r#"{"introduced": "0"}, {"last_affected": "1.4"}"#),
     ];
     let records: Vec<(String, String)> = records
@@ -151,6 +157,8 @@ fn requirements_are_edited_where_the_version_stands() {
             "never==1.0",
             "worse==1.0",
             "ended==1.0",
+            "planted==3.1.2",
+            "planted==3.1",
             "early==1.0",
             "early==2.9rc1",
             "a",
@@ -206,6 +214,9 @@ fn requirements_are_edited_where_the_version_stands() {
         worse 1.0 > 1.5: unsafe; CVE-P-6
     "ended==1.0"
         ended 1.0 > -: by hand: no advisory names a version that is fixed: take one that none calls affected; CVE-P-9
+    "planted==3.1.2"
+        planted 3.1.2 > -: by hand: no advisory names a version that is fixed: take the newest release before it (`planted<3.1.1`), or a later one that none calls affected; MAL-1
+    "planted==3.1"
     "early==1.0"
     "early==3.1"
         early 1.0 > 3.1: safe
