@@ -283,6 +283,14 @@ fn from_hub(
             code(&resolved.repository)
         ));
     }
+    // Which of the two counts would be a matter of the reader.
+    let twice = found.entries.windows(2).find_map(|pair| match pair {
+        [a, b] if a.path == b.path => Some(code(&a.path)),
+        _ => None,
+    });
+    if let Some(path) = twice {
+        return Err(Refused::Known(format!("the hub lists the file {path} twice")));
+    }
     let files = found.entries.par_iter().map(locked);
     let files: Result<Vec<LockedFile>, String> = files.collect();
     Ok(LockedRepository {
