@@ -201,7 +201,19 @@ pub(crate) fn started<'a>(words: &[&'a str]) -> Vec<&'a str> {
         };
         let program = leaf(first).trim_end_matches(".exe");
         out.push(program);
-        if let Some(at) = behind.iter().position(|w| *w == "-m") {
+        // `git commit -m torch` starts nothing of that name.
+        let takes_modules = program.starts_with("python")
+            || [
+                "py",
+                "pypy3",
+                "torchrun",
+                "accelerate",
+                "deepspeed",
+                "coverage",
+                "debugpy",
+            ]
+            .contains(&program);
+        if let Some(at) = behind.iter().position(|w| *w == "-m").filter(|_| takes_modules) {
             out.extend(behind.get(at.saturating_add(1)));
         }
         let carries = [

@@ -157,7 +157,7 @@ fn a_finding_says_whether_and_where_its_package_is_imported() {
         (
             &[
                 ("a.py", "import os\n"),
-                ("go.sh", "pip install torch\necho torch\n"),
+                ("go.sh", "pip install torch\necho torch\ngit commit -m torch\n"),
             ],
             "never-imported -",
         ),
