@@ -13,7 +13,7 @@ use wellhead_formats::{
     text::{Node, Value},
 };
 use wellhead_infra::{Command, Configuration, ConfigurationKind, Variable, Word, script, script_in};
-use wellhead_packages::manifest::{Spoken, installs_elsewhere, read_installs};
+use wellhead_packages::manifest::{Spoken, installs_elsewhere, is_index_variable, read_installs};
 use wellhead_pycode::{Call, Module, Value as PyValue};
 
 /// What commands of one artifact install, under which variables.
@@ -25,9 +25,9 @@ struct Found {
 
 impl Found {
     fn variable(&mut self, name: &str, text: &str, span: &Range<usize>) {
-        if name.starts_with("PIP_") || name.starts_with("UV_") {
+        if is_index_variable(name) {
             let word = Word {
-                text: text.to_owned(),
+                text: text.trim_matches(['"', '\'']).to_owned(),
                 span: span.clone(),
                 open: false,
             };

@@ -198,13 +198,12 @@ impl Stage<'_, '_> {
     /// Reads the files that commands install from and that no name gave away. Where a command runs is seldom where it
     /// is written, so a file of that name anywhere will do.
     fn commanded(&mut self, manifests: &mut BTreeMap<ArtifactPath, Manifest>, files: &[(String, Entry)]) {
-        let wanted: Vec<(ArtifactPath, String, ManifestKind)> = manifests
+        let wanted: Vec<(ArtifactPath, usize, String, ManifestKind)> = manifests
             .iter()
             .filter(|(path, m)| m.kind == ManifestKind::Commands && path.nesting() == 1)
             .flat_map(|(path, m)| {
-                m.includes
-                    .iter()
-                    .map(move |i| (path.clone(), i.path.clone(), i.kind))
+                let includes = m.includes.iter().enumerate();
+                includes.map(move |(n, i)| (path.clone(), n, i.path.clone(), i.kind))
             })
             .collect();
         if wanted.is_empty() {
@@ -219,25 +218,34 @@ impl Stage<'_, '_> {
             by_name.entry(name).or_default().push(path);
         }
         let mut missing = BTreeSet::new();
-        for (path, written, kind) in wanted {
+        for (path, n, written, kind) in wanted {
             let shown = wellhead_core::code(&written);
             let name = written.rsplit(['/', '\\']).next().unwrap_or_default();
             let near = [join(path.top(), &written), join("", &written)]
                 .into_iter()
                 .flatten();
-            let found = near
+            let near = near
                 .filter_map(|p| entries.get_key_value(p.as_str()).map(|(p, _)| *p))
-                .next()
-                .or_else(|| match by_name.get(name).map(Vec::as_slice) {
-                    Some([one]) => Some(*one),
-                    Some(several) => several
-                        .iter()
-                        .copied()
-                        .find(|p| manifests.contains_key(&ArtifactPath::file(*p))),
-                    None => None,
-                });
+                .next();
+            let only = by_name.get(name).filter(|all| all.len() == 1);
+            let sure = near.or_else(|| only.and_then(|all| all.first().copied()));
+            // What the command says of indexes holds for the file that it installs from.
+            if let Some(target) = sure
+                && let Some(include) = manifests.get_mut(&path).and_then(|m| m.includes.get_mut(n))
+            {
+                let up = "../".repeat(path.top().matches('/').count());
+                include.path = format!("{up}{target}");
+            }
+            let found = near.or_else(|| match by_name.get(name).map(Vec::as_slice) {
+                Some([one]) => Some(*one),
+                Some(several) => several
+                    .iter()
+                    .copied()
+                    .find(|p| manifests.contains_key(&ArtifactPath::file(*p))),
+                None => None,
+            });
             let Some(target) = found else {
-                if !written.contains("://") {
+                if !written.contains("://") && kind != ManifestKind::Pyproject {
                     missing.insert(format!("{} installs from {shown}, which is not here", path.top()));
                 }
                 continue;

@@ -261,3 +261,133 @@ fn constants_of_other_modules_are_known_to_calls() {
     );
     assert_eq!(of("", ""), "");
 }
+
+/// What the rules about indexes say of one project, one line a finding.
+fn indexes(files: &[(&str, &str)]) -> String {
+    let files: Vec<_> = files
+        .iter()
+        .map(|(path, text)| (*path, text.as_bytes()))
+        .collect();
+    let report = crate::audit(&files, &Options::default());
+    let mut rows: Vec<String> = report
+        .reported()
+        .filter(|f| matches!(&*f.rule, "extra-index-confusion" | "insecure-index"))
+        .map(|f| {
+            let at = f.locations.first().map(place).unwrap_or_default();
+            let packages = f.properties.get("packages").map(ToString::to_string);
+            format!("{} {} {at} {}", f.rule, f.severity, packages.unwrap_or_default())
+        })
+        .collect();
+    rows.sort();
+    rows.join("; ")
+}
+
+#[test]
+fn what_a_recipe_or_a_workflow_says_of_indexes_holds_for_what_it_installs() {
+    const LIST: (&str, &str) = ("requirements.txt", "acme-core==1.0\n");
+    const PROJECT: (&str, &str) = (
+        "pyproject.toml",
+        "[project]\nname = \"app\"\nversion = \"0\"\ndependencies = [\"acme-core\"]\n",
+    );
+    let confused = "extra-index-confusion high Dockerfile:2 [\"acme-core\"]";
+    let open = "insecure-index high Dockerfile:2 ";
+    for (what, recipe, beside, told) in [
+        (
+            "a variable and the list of the recipe",
+            "ENV PIP_EXTRA_INDEX_URL=https://pypi.acme.example/simple\nRUN pip install -r requirements.txt",
+            LIST,
+            confused,
+        ),
+        (
+            "a variable and the project itself",
+            "ENV PIP_EXTRA_INDEX_URL=https://pypi.acme.example/simple\nRUN pip install .",
+            PROJECT,
+            confused,
+        ),
+        (
+            "configuration that a command writes down",
+            "RUN pip config set global.extra-index-url https://pypi.acme.example/simple && pip install -r requirements.txt",
+            LIST,
+            confused,
+        ),
+        (
+            "of another command",
+            "RUN pip config set download.extra-index-url https://pypi.acme.example/simple && pip install -r requirements.txt",
+            LIST,
+            "",
+        ),
+        (
+            "uv under variables",
+            "ENV UV_INDEX=a=https://pypi.acme.example/simple UV_INDEX_STRATEGY=unsafe-best-match\nRUN uv sync",
+            PROJECT,
+            confused,
+        ),
+        (
+            "uv in its own way",
+            "ENV UV_INDEX=a=https://pypi.acme.example/simple\nRUN uv sync",
+            PROJECT,
+            "",
+        ),
+        (
+            "uv that keeps to its lock",
+            "ENV UV_INDEX=a=https://pypi.acme.example/simple UV_INDEX_STRATEGY=unsafe-best-match\nRUN uv sync --frozen",
+            PROJECT,
+            "",
+        ),
+        (
+            "a name before plain HTTP",
+            "RUN uv pip install --index a=http://pypi.acme.example/simple x==1.0",
+            LIST,
+            open,
+        ),
+        (
+            "a host that is trusted before the verb",
+            "RUN pip --trusted-host pypi.acme.example --timeout 100 install -i https://pypi.acme.example/simple x==1.0",
+            LIST,
+            open,
+        ),
+        (
+            "conda that is told not to look at certificates",
+            "RUN conda config --set ssl_verify false && conda install numpy=2.1.0",
+            LIST,
+            open,
+        ),
+        (
+            "conda under a variable that makes channels equal",
+            "ENV CONDA_CHANNEL_PRIORITY=disabled\nRUN conda install -c https://conda.acme.example/main -c conda-forge acme-core=1.0",
+            LIST,
+            "extra-index-confusion medium Dockerfile:2 [\"acme-core\"]",
+        ),
+        (
+            "an index that is a variable beside the public one",
+            "RUN pip install --extra-index-url $INDEX acme-core==1.0",
+            LIST,
+            "extra-index-confusion medium Dockerfile:2 [\"acme-core\"]",
+        ),
+        (
+            "an index that is a variable alone",
+            "RUN pip install -i $INDEX --find-links $WHEELS acme-core==1.0",
+            LIST,
+            "",
+        ),
+        (
+            "wheels of a project by their local versions",
+            "ENV PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cu124\nRUN pip install torch==2.9.0+cu124",
+            LIST,
+            "",
+        ),
+    ] {
+        let recipe = format!("FROM scratch\n{recipe}\n");
+        assert_eq!(indexes(&[("Dockerfile", &recipe), beside]), told, "{what}");
+    }
+    let workflow = "on: push\nenv:\n  PIP_EXTRA_INDEX_URL: https://pypi.acme.example/simple\njobs:\n  a:\n    runs-on: x\n    steps:\n      - run: pip install -r requirements.txt\n";
+    assert_eq!(
+        indexes(&[(".github/workflows/t.yml", workflow), LIST]),
+        "extra-index-confusion high .github/workflows/t.yml:3 [\"acme-core\"]"
+    );
+    let secret = workflow.replace(
+        "EXTRA_INDEX_URL: https://pypi.acme.example/simple",
+        "INDEX_URL: ${{ secrets.INDEX }}",
+    );
+    assert_eq!(indexes(&[(".github/workflows/t.yml", &secret), LIST]), "");
+}

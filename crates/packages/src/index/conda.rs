@@ -137,7 +137,6 @@ fn texts(list: &Node) -> impl Iterator<Item = &str> {
     std::iter::once(list).chain(list.items()).filter_map(Node::as_str)
 }
 
-/// `true` and `false` are the values of old versions.
 fn priority(node: &Node) -> Option<ChannelPriority> {
     if let Some(on) = node.as_bool() {
         return Some(if on {
@@ -146,7 +145,12 @@ fn priority(node: &Node) -> Option<ChannelPriority> {
             ChannelPriority::Disabled
         });
     }
-    match node.as_str()?.to_ascii_lowercase().as_str() {
+    priority_of(node.as_str()?)
+}
+
+/// `true` and `false` are the values of old versions.
+pub(crate) fn priority_of(text: &str) -> Option<ChannelPriority> {
+    match text.to_ascii_lowercase().as_str() {
         "strict" => Some(ChannelPriority::Strict),
         "flexible" | "true" => Some(ChannelPriority::Flexible),
         "disabled" | "false" => Some(ChannelPriority::Disabled),
@@ -154,12 +158,13 @@ fn priority(node: &Node) -> Option<ChannelPriority> {
     }
 }
 
-/// Whether a switch is off; YAML of conda knows more words for it than YAML 1.2.
 fn off(node: &Node) -> bool {
-    node.as_bool() == Some(false)
-        || node
-            .as_str()
-            .is_some_and(|t| matches!(t.to_ascii_lowercase().as_str(), "false" | "no" | "off" | "0"))
+    node.as_bool() == Some(false) || node.as_str().is_some_and(is_off)
+}
+
+/// Whether a switch is off; YAML of conda knows more words for it than YAML 1.2.
+pub(crate) fn is_off(text: &str) -> bool {
+    matches!(text.to_ascii_lowercase().as_str(), "false" | "no" | "off" | "0")
 }
 
 #[cfg(test)]

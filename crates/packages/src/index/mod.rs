@@ -63,7 +63,7 @@ pub enum IndexRole {
     Default,
     /// It is asked as well, with equal rights.
     Extra,
-    /// It is asked only where the others know nothing.
+    /// It is asked only where the others know nothing; uv's `extra-index-url`, which stands behind `index`.
     Supplemental,
     /// It is asked only for packages that name it.
     Explicit,

@@ -39,9 +39,17 @@ impl Address {
         }
     }
 
+    /// Whether it is a variable whose value is not known here, and that does not say a folder of the machine.
+    pub fn is_open(&self) -> bool {
+        let folder = ["$HOME", "${HOME}", "$PWD", "${PWD}", "$(pwd)"];
+        self.scheme.is_empty()
+            && self.shown.starts_with('$')
+            && !folder.iter().any(|name| self.shown.starts_with(name))
+    }
+
     /// Whether it never leaves the machine.
     pub fn is_local(&self) -> bool {
-        self.scheme.is_empty()
+        (self.scheme.is_empty() && !self.is_open())
             || self.scheme == "file"
             || self.host == "localhost"
             || self.host == "::1"
@@ -78,15 +86,17 @@ pub fn mask(text: &str) -> Masked<'_> {
     for (at, _) in text.match_indices("://") {
         let start = at.saturating_add(3);
         let Some(rest) = text.get(start..) else { continue };
-        let end = rest
-            .find(|c: char| {
-                c.is_whitespace() || matches!(c, '/' | '?' | '#' | '"' | '\'' | ',' | '>' | '<' | '`')
-            })
-            .unwrap_or(rest.len());
-        let user = rest
-            .get(..end)
-            .and_then(|a| a.rfind('@'))
-            .and_then(|i| rest.get(..i));
+        let ends = |c: char| c.is_whitespace() || matches!(c, '/' | '?' | '#' | '"' | '\'' | '>' | '<' | '`');
+        let whole = rest.find(ends).unwrap_or(rest.len());
+        let host = |end: usize| rest.get(..end).and_then(|a| a.rfind('@'));
+        // A comma parts the addresses of a list, unless what is behind it belongs to a password.
+        let end = rest.get(..whole).and_then(|a| a.find(',')).unwrap_or(whole);
+        let end = if host(end).is_none() && host(whole).is_some() {
+            whole
+        } else {
+            end
+        };
+        let user = host(end).and_then(|i| rest.get(..i));
         if let Some((from, to)) = user.and_then(secret_part) {
             secrets.push(start.saturating_add(from)..start.saturating_add(to));
         }
@@ -213,7 +223,8 @@ fn split_user(user: &str) -> Option<(&str, &str)> {
 fn is_reference(text: &str) -> bool {
     let placeholder = text.chars().all(|c| matches!(c, '*' | 'x' | 'X' | '.'));
     text.starts_with('$')
-        || text.starts_with('%')
+        || text.starts_with("%(")
+        || (text.len() > 1 && text.starts_with('%') && text.ends_with('%'))
         || text.starts_with("{{")
         || (text.starts_with('{') && text.ends_with('}'))
         || text.starts_with('<')
@@ -257,6 +268,17 @@ mod tests {
                 Some("-i https://x:***@pypi.example/simple"),
             ),
             ("https://a:p@ss@h.example", Some("https://a:****@h.example")),
+            (
+                "https://a:%24ecret@h.example",
+                Some("https://a:********@h.example"),
+            ),
+            ("https://a:p,q@h.example,b", Some("https://a:***@h.example,b")),
+            (
+                "https://a.example,https://b:pw@c.example",
+                Some("https://a.example,https://b:**@c.example"),
+            ),
+            ("https://a:%PASS%@h.example", None),
+            ("https://a:%(PASS)s@h.example", None),
             (
                 "https://glpat0123456789abcdef:@h.example",
                 Some("https://*********************:@h.example"),

@@ -85,7 +85,7 @@ fn take(uv: &Node, at: At<'_>, settings: &mut IndexSettings, problems: &mut Vec<
         }
     }
     for (key, role) in [
-        ("extra-index-url", IndexRole::Extra),
+        ("extra-index-url", IndexRole::Supplemental),
         ("index-url", IndexRole::Default),
         ("find-links", IndexRole::FindLinks),
     ] {

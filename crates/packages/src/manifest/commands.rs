@@ -5,14 +5,14 @@
 
 use super::{
     Include, Line, LineUse, Manifest, ManifestKind,
-    installers::{Grammar, Invocation, bare, invocation},
+    installers::{Grammar, Invocation, bare, before_verb, configured, invocation},
     matchspec,
     parts::{self, unauditable},
     poetry::{Constraint, constraint},
     requirements::component,
 };
 use crate::index::{Address, IndexEntry, IndexRole, Manager, TrustedHost, mask};
-use std::ops::Range;
+use std::{collections::BTreeSet, ops::Range};
 use wellhead_core::{ArtifactPath, Component, Ecosystem, Lines, Location, escape};
 
 /// A word of a command or the value of a variable, and where it stands in the text.
@@ -23,6 +23,9 @@ pub struct Spoken<'a> {
     /// Its bytes in the text.
     pub span: Range<usize>,
 }
+
+/// How many variables hold for every command of a text.
+const MOST_VARIABLES: usize = 64;
 
 /// Options that take a value which says nothing about what comes from where.
 const TAKES_VALUE: &[&str] = &[
@@ -84,23 +87,35 @@ pub fn read_installs(
     commands: &[Vec<Spoken<'_>>],
 ) -> Vec<Manifest> {
     let masked = mask(text);
-    let mut variables: Vec<(&str, Spoken<'_>)> = variables.to_vec();
-    variables.extend(build_arguments(text));
-    let variables = variables.as_slice();
+    let written: Vec<(String, &Spoken<'_>, bool)> = commands.iter().flat_map(|c| configured(c)).collect();
+    let mut all: Vec<(&str, Spoken<'_>)> = Vec::new();
+    // What is put in front of the others later stands before them.
+    let in_front = written.iter().rev().filter(|(_, _, first)| *first);
+    for (name, value, _) in in_front.chain(written.iter().filter(|(_, _, first)| !first)) {
+        all.push((name.as_str(), (*value).clone()));
+    }
+    all.extend(variables.iter().cloned());
+    all.extend(build_arguments(text));
+    let variables = all.as_slice();
+    let starts: BTreeSet<u64> = variables.iter().map(|(_, v)| v.span.start as u64).collect();
     let text: &str = &masked.text;
     let lines = Lines::new(text);
     let at =
         |span: &Range<usize>, label: &str| Location::text_in(artifact, text, &lines, span.clone(), label);
-    let mut out: Vec<Manifest> = commands
-        .iter()
-        .filter_map(|words| Reader { at: &at }.command(words, variables))
-        .collect();
+    let mut out: Vec<Manifest> = Vec::new();
+    for words in commands {
+        // The first command answers for all of them; that the others repeat them must not become work without bound.
+        let from = if out.is_empty() {
+            0
+        } else {
+            variables.len().saturating_sub(MOST_VARIABLES)
+        };
+        let held = variables.get(from..).unwrap_or_default();
+        out.extend(Reader { at: &at }.command(words, held));
+    }
     // Variables hold for every command, and are said of only once.
     for manifest in out.iter_mut().skip(1) {
-        let mine = |declared: &Location| {
-            let of = |span: &Range<usize>| span.start as u64 == declared.offset();
-            !variables.iter().any(|(_, value)| of(&value.span))
-        };
+        let mine = |declared: &Location| !starts.contains(&declared.offset());
         let settings = &mut manifest.indexes;
         let (own, inherited) = std::mem::take(&mut settings.entries)
             .into_iter()
@@ -183,8 +198,11 @@ fn build_arguments(text: &str) -> impl Iterator<Item = (&str, Spoken<'_>)> {
     })
 }
 
-fn is_index_variable(name: &str) -> bool {
-    name.starts_with("PIP_") || name.starts_with("UV_")
+/// Whether a variable speaks to an installer.
+pub fn is_index_variable(name: &str) -> bool {
+    ["PIP_", "UV_", "CONDA_"]
+        .iter()
+        .any(|prefix| name.starts_with(prefix))
 }
 
 struct Reader<'r> {
@@ -211,7 +229,17 @@ impl Reader<'_> {
                 self.variable(name, &Spoken { text: value, span }, &mut out);
             }
         }
+        if manager == Manager::Conda && rest.iter().any(|w| w.text == "--override-channels") {
+            out.indexes.entries.retain(|e| e.manager != Manager::Conda);
+        }
         out.indexes.variables = out.indexes.entries.len();
+        for pair in before_verb(words, rest).windows(2) {
+            if let [option, host] = pair
+                && option.text == "--trusted-host"
+            {
+                self.option(manager, option.text, host, &mut out);
+            }
+        }
         let mut arguments = Arguments {
             manager,
             grammar,
@@ -266,6 +294,9 @@ impl Reader<'_> {
                 self.option(manager, name, &value, &mut out);
             }
         }
+        if grammar == Grammar::Project {
+            return project(words, out);
+        }
         // What only runs a program installs nothing by itself.
         let nothing = out.components.is_empty() && out.includes.is_empty();
         (grammar != Grammar::Options || !nothing).then_some(out)
@@ -277,6 +308,7 @@ impl Reader<'_> {
             Grammar::Requirements => self.requirement(word, false, out),
             Grammar::Files => self.include(word, false, out),
             Grammar::Options => return false,
+            Grammar::Project => {}
             Grammar::First => {
                 if !arguments.named {
                     self.at_version(word, out);
@@ -351,6 +383,9 @@ impl Reader<'_> {
     fn option(&self, manager: Manager, name: &str, value: &Spoken<'_>, out: &mut Manifest) {
         match name {
             "-i" | "--index-url" | "--default-index" => self.index(manager, IndexRole::Default, value, out),
+            "--extra-index-url" if manager == Manager::Uv => {
+                self.index(manager, IndexRole::Supplemental, value, out);
+            }
             "--extra-index-url" | "--index" => self.index(manager, IndexRole::Extra, value, out),
             "-f" | "--find-links" => self.index(manager, IndexRole::FindLinks, value, out),
             "--trusted-host" | "--allow-insecure-host" => out.indexes.trusted_hosts.push(TrustedHost {
@@ -376,21 +411,35 @@ impl Reader<'_> {
     }
 
     fn index(&self, manager: Manager, role: IndexRole, value: &Spoken<'_>, out: &mut Manifest) {
-        // What a variable holds that nobody said is not known here.
-        if value.text.starts_with('$') || value.text.is_empty() {
+        if value.text.is_empty() {
             return;
         }
+        // uv takes `name=address`.
+        let (index, text) = match value.text.split_once('=') {
+            Some((index, text)) if manager == Manager::Uv && !index.contains(['/', ':', '$']) => {
+                (Some(escape(index)), text)
+            }
+            _ => (None, value.text),
+        };
         out.indexes.entries.push(IndexEntry {
             manager,
             role,
-            name: None,
-            address: Address::new(value.text),
+            name: index,
+            address: Address::new(text),
             declared: (self.at)(&value.span, "named here"),
         });
     }
 
     fn variable(&self, name: &str, value: &Spoken<'_>, out: &mut Manifest) {
-        for text in value.text.split_whitespace() {
+        // An expression of a workflow is one word, and so is a list of channels parted by commas.
+        let whole = value.text.trim();
+        let words: Vec<&str> = if whole.starts_with("${{") && whole.ends_with("}}") {
+            vec![whole]
+        } else {
+            let parts = |c: char| c.is_whitespace() || (c == ',' && name.starts_with("CONDA_"));
+            whole.split(parts).filter(|t| !t.is_empty()).collect()
+        };
+        for text in words {
             let word = Spoken {
                 text,
                 span: value.span.clone(),
@@ -402,13 +451,28 @@ impl Reader<'_> {
                 "UV_DEFAULT_INDEX" | "UV_INDEX_URL" => {
                     self.index(Manager::Uv, IndexRole::Default, &word, out);
                 }
-                "UV_INDEX" | "UV_EXTRA_INDEX_URL" => self.index(Manager::Uv, IndexRole::Extra, &word, out),
+                "UV_INDEX" => self.index(Manager::Uv, IndexRole::Extra, &word, out),
+                "UV_EXTRA_INDEX_URL" => self.index(Manager::Uv, IndexRole::Supplemental, &word, out),
                 "UV_FIND_LINKS" => self.index(Manager::Uv, IndexRole::FindLinks, &word, out),
                 "UV_INDEX_STRATEGY" => self.strategy(&word, out),
                 "PIP_TRUSTED_HOST" | "UV_INSECURE_HOST" => out.indexes.trusted_hosts.push(TrustedHost {
                     host: escape(text),
                     declared: (self.at)(&value.span, "its certificate is not checked"),
                 }),
+                "CONDA_CHANNELS" | "CONDA_CHANNEL" => self.channel(Manager::Conda, &word, out),
+                "CONDA_CHANNEL_ALIAS" => out.indexes.channel_alias = Some(escape(text)),
+                "CONDA_CHANNEL_PRIORITY" => {
+                    if let Some(how) = crate::index::conda::priority_of(text) {
+                        let place = (self.at)(&value.span, "");
+                        out.indexes.channel_priority = Some((how, Some(place)));
+                    }
+                }
+                "CONDA_SSL_VERIFY" if crate::index::conda::is_off(text) => {
+                    out.indexes.trusted_hosts.push(TrustedHost {
+                        host: "*".to_owned(),
+                        declared: (self.at)(&value.span, "no certificate is checked"),
+                    });
+                }
                 "PIP_REQUIRE_HASHES" | "UV_REQUIRE_HASHES" => {
                     out.indexes.require_hashes |= !matches!(text, "0" | "false" | "no" | "off");
                 }
@@ -434,6 +498,14 @@ impl Reader<'_> {
         };
         if text.is_empty() {
             return;
+        }
+        if let Some(folder) = folder(text) {
+            // What is installed with it is what the project there declares.
+            out.includes.push(Include {
+                path: format!("{folder}/pyproject.toml"),
+                kind: ManifestKind::Pyproject,
+                declared: (self.at)(&word.span, ""),
+            });
         }
         if self.open(text, word, out) {
             return;
@@ -526,6 +598,43 @@ impl Reader<'_> {
         });
         push(component, word, out);
     }
+}
+
+/// The folder that a requirement names, if it is one of the project: `.`, `./api[gpu]`.
+fn folder(text: &str) -> Option<&str> {
+    let path = text.split_once('[').map_or(text, |(path, _)| path);
+    let path = path.strip_prefix("file:").unwrap_or(path);
+    let is_folder = path == "." || path == ".." || path.starts_with("./") || path.starts_with("../");
+    let file = [".whl", ".zip", ".gz", ".txt"]
+        .iter()
+        .any(|end| path.ends_with(end));
+    (is_folder && !file && !path.contains(['$', '*', '?'])).then_some(path.trim_end_matches('/'))
+}
+
+/// A command that installs what the project declares: of interest is what it says of indexes, as long as no lock that
+/// may not change says all.
+fn project(words: &[Spoken<'_>], mut out: Manifest) -> Option<Manifest> {
+    let settings = &out.indexes;
+    let says = settings.strategy.is_some()
+        || !settings.trusted_hosts.is_empty()
+        || settings.entries.iter().any(|e| e.manager == Manager::Uv);
+    let fixed = words
+        .iter()
+        .any(|w| matches!(w.text, "--frozen" | "--locked" | "--check"));
+    if !says || fixed {
+        return None;
+    }
+    let mut pairs = words.iter().zip(words.iter().skip(1));
+    let elsewhere = pairs.find(|(w, _)| matches!(w.text, "--directory" | "--project"));
+    let folder = elsewhere.map_or(".", |(_, folder)| folder.text.trim_end_matches('/'));
+    let declared = settings.entries.first().map(|e| e.declared.clone());
+    let declared = declared.or_else(|| settings.strategy.as_ref().map(|(_, at)| at.clone()))?;
+    out.includes.push(Include {
+        path: format!("{folder}/pyproject.toml"),
+        kind: ManifestKind::Pyproject,
+        declared,
+    });
+    Some(out)
 }
 
 /// How the arguments of a command are read on.

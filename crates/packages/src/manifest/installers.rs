@@ -21,6 +21,8 @@ pub(super) enum Grammar {
     Options,
     /// Each is `name@constraint` or a requirement.
     Poetry,
+    /// None: what the project declares is installed.
+    Project,
     /// Each is a match spec of conda.
     Conda,
     /// Likewise, unless `--pypi` says otherwise.
@@ -134,11 +136,111 @@ fn program(word: &str) -> String {
     }
 }
 
-/// Splits off the first word that is no option.
+/// Options in front of a verb that take a value, of any of the installers.
+const BEFORE_VERB: &[&str] = &[
+    "--trusted-host",
+    "--timeout",
+    "--default-timeout",
+    "--retries",
+    "--proxy",
+    "--cert",
+    "--client-cert",
+    "--cache-dir",
+    "--log",
+    "--log-file",
+    "--python",
+    "--exists-action",
+    "--use-feature",
+    "--use-deprecated",
+    "--keyring-provider",
+    "--resume-retries",
+    "--directory",
+    "--project",
+    "--config-file",
+    "--color",
+    "--allow-insecure-host",
+    "--config-setting",
+    "-C",
+    "-P",
+    "--rc-file",
+    "--root-prefix",
+    "--manifest-path",
+];
+
+/// Splits off the first word that is neither an option nor the value of one.
 fn verb<'w, 'a>(words: &'w [Spoken<'a>]) -> Option<(&'a str, &'w [Spoken<'a>])> {
-    let at = words.iter().position(|w| !w.text.starts_with('-'))?;
-    let (verb, after) = words.get(at..)?.split_first()?;
-    Some((verb.text, after))
+    let mut rest = words;
+    while let Some((first, after)) = rest.split_first() {
+        if !first.text.starts_with('-') {
+            return Some((first.text, after));
+        }
+        let skipped = usize::from(BEFORE_VERB.contains(&first.text));
+        rest = after.get(skipped..)?;
+    }
+    None
+}
+
+/// The options in front of the verb, which the verb's own follow.
+pub(super) fn before_verb<'w, 'a>(words: &'w [Spoken<'a>], rest: &'w [Spoken<'a>]) -> &'w [Spoken<'a>] {
+    let count = words.len().saturating_sub(rest.len());
+    words.get(..count).unwrap_or_default()
+}
+
+/// What `pip config set` and `conda config` write down for the commands after them: the variable that says the same,
+/// its value, and whether it goes before what was said so far.
+pub(super) fn configured<'w, 'a>(words: &'w [Spoken<'a>]) -> Vec<(String, &'w Spoken<'a>, bool)> {
+    let mut rest = bare(words);
+    if let [first, module, second, after @ ..] = rest
+        && program(first.text) == "python"
+        && module.text == "-m"
+    {
+        rest = match program(second.text).as_str() {
+            "pip" => after,
+            _ => return Vec::new(),
+        };
+    } else if let Some((first, after)) = rest.split_first() {
+        match program(first.text).as_str() {
+            "pip" => rest = after,
+            "conda" | "mamba" | "micromamba" => return conda_configured(after),
+            _ => return Vec::new(),
+        }
+    }
+    let Some(("config", after)) = verb(rest) else {
+        return Vec::new();
+    };
+    let Some(("set", after)) = verb(after) else {
+        return Vec::new();
+    };
+    let [key, value, ..] = after else {
+        return Vec::new();
+    };
+    // What is said for one command only does not hold for an install.
+    match key.text.split_once('.') {
+        Some(("global" | "install", option)) => {
+            let name = option.to_ascii_uppercase().replace('-', "_");
+            vec![(format!("PIP_{name}"), value, false)]
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn conda_configured<'w, 'a>(words: &'w [Spoken<'a>]) -> Vec<(String, &'w Spoken<'a>, bool)> {
+    let Some(("config", mut rest)) = verb(words) else {
+        return Vec::new();
+    };
+    let mut out = Vec::new();
+    while let Some((option, after)) = rest.split_first() {
+        rest = after;
+        let first = match option.text {
+            "--set" | "--append" => false,
+            "--add" | "--prepend" => true,
+            _ => continue,
+        };
+        let [key, value, after @ ..] = rest else { break };
+        out.push((format!("CONDA_{}", key.text.to_ascii_uppercase()), value, first));
+        rest = after;
+    }
+    out
 }
 
 /// What `-m`, `-Im`, `-mpip` say: that a module is run, and which where it is glued on.
@@ -203,6 +305,7 @@ fn of<'w, 'a>(program: &str, rest: &'w [Spoken<'a>]) -> Option<Invocation<'w, 'a
                 ("tool", Some("run")) => made(Manager::Uv, G::First, verb(after)?.1, UV),
                 ("add", _) => made(Manager::Uv, G::Requirements, after, UV),
                 ("run", _) => made(Manager::Uv, G::Options, after, UV),
+                ("sync" | "lock", _) => made(Manager::Uv, G::Project, after, UV),
                 _ => None,
             }
         }
@@ -342,6 +445,8 @@ mod tests {
             "echo pip install a",
             "python train.py -m pip install",
             "uv sync",
+            "pip --trusted-host h.example --timeout 100 install a",
+            "uv --directory app pip install a",
         ]
         .iter()
         .map(|text| {
@@ -419,7 +524,11 @@ mod tests {
         python train.py -m pip install
             nothing
         uv sync
-            nothing
+            Uv Project []
+        pip --trusted-host h.example --timeout 100 install a
+            Pip Requirements ["a"]
+        uv --directory app pip install a
+            Uv Requirements ["a"]
         "#);
     }
 

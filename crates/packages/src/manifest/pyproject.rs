@@ -661,7 +661,7 @@ priority = "supplemental"
         problem: neither a requirement nor an `include-group`
         problem: `banana` is no version constraint
         index: Uv Explicit https://wheels.example/cu124
-        index: Uv Extra http://pypi.internal.example/simple
+        index: Uv Supplemental http://pypi.internal.example/simple
         index: Poetry Supplemental https://pypi.internal.example/simple
         [("ray", "internal"), ("torch", "torch-cu")] Some(UnsafeBestMatch)
         Some(ProjectFacts { name: Some("my-app"), library: true, members: [] }) credentials=1

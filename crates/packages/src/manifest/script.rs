@@ -158,7 +158,7 @@ import torch
         10: pypi/peft - unauditable (a branch or tag of a repository, which can move) git https://git.example/peft Some("main") direct
         14: pypi/urllib3 - (<2) unpinned
         9: problem: `not a requirement` is no requirement: malformed version specifier
-        13: index Uv Extra https://pypi.internal.example/simple
+        13: index Uv Supplemental https://pypi.internal.example/simple
         "#);
         assert!(!format!("{m:?}").contains("hunter2"));
         assert_eq!(shown(&of(&SCRIPT.replace('\n', "\r\n"))), shown(&m));

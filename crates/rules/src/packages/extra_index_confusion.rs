@@ -64,6 +64,12 @@ fn finding(e: &Exposure) -> Option<Finding> {
     };
     let pinned = !e.packages.is_empty() && e.exact == e.packages.len();
     let (message, severity) = match e.rivalry {
+        Rivalry::PublicAndPrivate if e.added.is_open() => (
+            format!(
+                "{which} comes from the public index or from {added}, whose address is not known here: whichever has the higher version"
+            ),
+            Severity::Medium,
+        ),
         Rivalry::PublicAndPrivate if e.only_without_fit => (
             format!("{which} comes from the public index where no version of the private one fits"),
             Severity::Low,
@@ -103,7 +109,7 @@ fn finding(e: &Exposure) -> Option<Finding> {
         .property("index", e.added.shown.as_str())
         .property("other_index", e.other.shown.as_str())
         .property("packages", e.packages.clone());
-    if e.packages.is_empty() || e.rivalry == Rivalry::TwoPrivate {
+    if e.packages.is_empty() || e.added.is_open() || e.rivalry == Rivalry::TwoPrivate {
         finding = finding.confidence(Confidence::Medium);
     }
     if e.locked {

@@ -45,8 +45,8 @@ fn pool<'a>(
     let pixi = settings.installer == Some(Manager::Pixi);
     let manager = if pixi { Manager::Pixi } else { Manager::Conda };
     let configs = if pixi { Vec::new() } else { configs(project, path) };
-    let layers = || std::iter::once(settings).chain(configs.iter().copied());
-    let priority = layers().find_map(|s| s.channel_priority.as_ref());
+    let layers: Vec<&IndexSettings> = std::iter::once(settings).chain(configs.iter().copied()).collect();
+    let priority = layers.iter().find_map(|s| s.channel_priority.as_ref());
     let how = match priority {
         Some((how, _)) => *how,
         None if pixi => ChannelPriority::Strict,
@@ -55,7 +55,7 @@ fn pool<'a>(
     let mut sources: Vec<SourceCandidate> = Vec::new();
     let mut known = std::collections::BTreeSet::new();
     for entry in channels(settings, &configs, pixi) {
-        for address in resolve(&entry, &configs) {
+        for address in resolve(&entry, &layers) {
             if known.insert(address.key()) {
                 let mut source = SourceCandidate::of(&entry, sources.len());
                 source.address = address;
@@ -78,7 +78,7 @@ fn pool<'a>(
         .map_or(&[][..], |m| &m.components)
         .iter()
         .filter(|c| c.ecosystem == Ecosystem::Conda)
-        .map(|component| member(component, &configs))
+        .map(|component| member(component, &layers))
         .collect();
     out
 }
@@ -97,8 +97,13 @@ fn configs<'a>(project: &'a Project, path: &ArtifactPath) -> Vec<&'a IndexSettin
 /// The channels of the file, then those of the configuration; `nodefaults` keeps Anaconda's own out.
 fn channels(settings: &IndexSettings, configs: &[&IndexSettings], pixi: bool) -> Vec<IndexEntry> {
     let of = |s: &IndexSettings| -> Vec<IndexEntry> {
-        let entries = s.entries.iter().filter(|e| e.manager == Manager::Conda);
-        entries.cloned().collect()
+        // Options of a command go before the variables that hold for it.
+        let (variables, own) = s
+            .entries
+            .split_at_checked(s.variables)
+            .unwrap_or((&[], &s.entries));
+        let entries = own.iter().chain(variables).chain(&s.inherited);
+        entries.filter(|e| e.manager == Manager::Conda).cloned().collect()
     };
     let mut out = of(settings);
     let without = out.iter().any(|e| e.name.as_deref() == Some("nodefaults"));

@@ -181,7 +181,7 @@ fn requirements<'a>(
         .iter()
         .filter(|(p, m)| match m.kind {
             ManifestKind::Commands => p == path,
-            kind => whole && is_list(kind),
+            kind => whole && (is_list(kind) || kind == ManifestKind::Pyproject),
         })
         .flat_map(|(_, m)| &m.components)
         .filter(|c| c.ecosystem == Ecosystem::PyPI)
@@ -222,7 +222,9 @@ fn in_order<'a>(
             continue;
         };
         let settings = &manifest.indexes;
-        effective.flags(settings);
+        if manifest.kind != ManifestKind::Pyproject {
+            effective.flags(settings);
+        }
         let mut events: Vec<(u64, Event<'a>)> = Vec::new();
         if manifest.kind == ManifestKind::Commands {
             let (variables, own) = settings

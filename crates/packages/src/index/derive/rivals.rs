@@ -16,7 +16,9 @@ enum Kind {
 }
 
 fn kind(source: &SourceCandidate) -> Kind {
-    if source.address.is_local() {
+    // A variable in the place of a page of links is a folder, as a rule.
+    let links = source.role == super::IndexRole::FindLinks;
+    if source.address.is_local() || (links && source.address.is_open()) {
         Kind::Local
     } else if well_known::is_public(&source.address) {
         Kind::Public

@@ -10,6 +10,7 @@ use crate::{
     manifest::{Manifest, ManifestKind},
     project::{Project, covers, folder},
 };
+use std::collections::BTreeSet;
 use wellhead_core::{ArtifactPath, Component};
 
 pub(super) fn pools<'a>(project: &'a Project, out: &mut Vec<Pool<'a>>) {
@@ -90,16 +91,31 @@ fn command<'a>(project: &'a Project, path: &ArtifactPath, manifest: &'a Manifest
         .filter(|p| *p != path)
         .filter_map(|p| project.files.get(p))
         .collect();
-    let lines: Vec<&IndexEntry> = files.iter().flat_map(|m| &m.indexes.entries).collect();
-    let surrounding = nearest(project, path).cloned().unwrap_or_default();
+    let is_list = |m: &&&Manifest| m.kind == ManifestKind::Requirements;
+    let lists = || files.iter().filter(is_list);
+    let lines: Vec<&IndexEntry> = lists().flat_map(|m| &m.indexes.entries).collect();
+    let declared = closure
+        .iter()
+        .filter(|p| *p != path)
+        .find_map(|p| Some((p, project.files.get(p)?)).filter(|(_, m)| m.kind == ManifestKind::Pyproject));
+    let surrounding = nearest(project, declared.map_or(path, |(p, _)| p))
+        .cloned()
+        .unwrap_or_default();
     let mut pool = pool(path, &manifest.indexes, &[surrounding], &lines);
     pool.hash_mode = manifest.indexes.require_hashes;
-    let included = files.iter().filter(|m| m.kind == ManifestKind::Requirements);
     let components = manifest
         .components
         .iter()
-        .chain(included.flat_map(|m| &m.components));
-    push(pool.with(components), out);
+        .chain(lists().flat_map(|m| &m.components));
+    pool = pool.with(components);
+    if let Some((p, m)) = declared {
+        pool.locked = project.locked(p) && manifest.components.is_empty();
+        let settings = nearest(project, p);
+        let places: Vec<&IndexSettings> = settings.into_iter().collect();
+        pool.members
+            .extend(members(m.components.iter(), &m.indexes, &places));
+    }
+    push(pool, out);
 }
 
 /// Where all indexes are one pool, equal versions are still taken in their order.
@@ -158,7 +174,7 @@ pub(super) fn pool<'a>(
     let strategy = layers().find_map(|s| s.strategy.as_ref());
     let no_index = layers().any(|s| s.no_index);
     let entries: Vec<&IndexEntry> = layers()
-        .flat_map(|s| s.entries.iter().chain(&s.inherited))
+        .flat_map(said)
         .filter(|e| e.manager == Manager::Uv)
         .chain(lines.iter().copied())
         .collect();
@@ -173,17 +189,45 @@ pub(super) fn pool<'a>(
     out
 }
 
+/// The indexes of a configuration. An option of a command takes the place of the variable that says the same, and
+/// whatever says `index` goes before `extra-index-url`, however the command is written; files were read in that order.
+fn said(settings: &IndexSettings) -> Vec<&IndexEntry> {
+    let (variables, own) = settings
+        .entries
+        .split_at_checked(settings.variables)
+        .unwrap_or((&[], &settings.entries));
+    let replaced: BTreeSet<IndexRole> = own.iter().map(|e| e.role).collect();
+    let variables = variables.iter().chain(&settings.inherited);
+    let mut out: Vec<&IndexEntry> = own
+        .iter()
+        .chain(variables.filter(|e| !replaced.contains(&e.role)))
+        .collect();
+    if settings.installer.is_some() {
+        out.sort_by_key(|e| e.role == IndexRole::Supplemental);
+    }
+    out
+}
+
 /// The ranks: indexes in their order, the default last, pages of links beside the first.
 pub(super) fn order(entries: &[&IndexEntry], no_index: bool, strategy: Strategy) -> Vec<SourceCandidate> {
     let of = |role: IndexRole| entries.iter().filter(move |e| e.role == role);
     let mut out: Vec<SourceCandidate> = Vec::new();
     if !no_index {
-        let asked = of(IndexRole::Extra).chain(of(IndexRole::Supplemental));
+        let asked = entries
+            .iter()
+            .filter(|e| matches!(e.role, IndexRole::Extra | IndexRole::Supplemental));
+        // An index that is named twice is asked where it is named first.
+        let mut known = BTreeSet::new();
         for entry in asked.chain(of(IndexRole::Default).take(1)) {
-            out.push(SourceCandidate::of(entry, out.len()));
+            if known.insert(entry.address.key()) {
+                out.push(SourceCandidate::of(entry, out.len()));
+            }
         }
         if of(IndexRole::Default).next().is_none() {
-            out.push(SourceCandidate::public(out.len()));
+            let public = SourceCandidate::public(out.len());
+            if known.insert(public.address.key()) {
+                out.push(public);
+            }
         }
         if strategy == Strategy::UnsafeBestMatch {
             out.iter_mut().for_each(|s| s.rank = 0);

@@ -6,6 +6,7 @@
 
 mod cases;
 mod index;
+mod random;
 
 use cases::Case;
 use index::Indexes;
@@ -16,7 +17,7 @@ use std::{
 };
 use wellhead_core::{ArtifactPath, Budget};
 use wellhead_packages::{
-    Derivation, Project, identify_manifest,
+    Derivation, Project, Rivalry, identify_manifest,
     index::{Address, DecidedBy, Manager, PUBLIC_INDEX},
     manifest::{Spoken, read_installs},
     read_manifest,
@@ -79,8 +80,12 @@ fn clients() -> Option<PathBuf> {
 
 impl Bench {
     fn new(client: Manager) -> Option<Self> {
+        Self::named(client, "clients")
+    }
+
+    fn named(client: Manager, what: &str) -> Option<Self> {
         let python = clients()?;
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-clients", client.name()));
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-{what}", client.name()));
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(&folder).unwrap();
         let indexes = Indexes::serve(&python, &folder.join("indexes"));
@@ -124,10 +129,7 @@ impl Bench {
         let public = self.filled("{p}");
         // What the managers ask without being told is the stand-in; a setting of the user is the weakest there is.
         for (path, text) in [
-            (
-                ".config/uv/uv.toml",
-                format!("[[index]]\nurl = \"{public}\"\ndefault = true\n"),
-            ),
+            (".config/uv/uv.toml", format!("index-url = \"{public}\"\n")),
             (".config/pdm/config.toml", format!("[pypi]\nurl = \"{public}\"\n")),
         ] {
             write(&home.join(path), &text);
@@ -328,7 +330,7 @@ fn predicted(case: &Case) -> (Taken, bool, String) {
     let conditional = d.exposed.is_some_and(|c| c.only_without_fit);
     let taken = match (d.exposed, d.decided_by) {
         (_, DecidedBy::Nothing) => Taken::Nothing,
-        (Some(c), _) if !c.only_without_fit => Taken::Public,
+        (Some(c), _) if !c.only_without_fit && c.rivalry != Rivalry::TwoPrivate => Taken::Public,
         (_, DecidedBy::Hash) => Taken::Internal,
         (None, _) if public && !internal => Taken::Public,
         _ => Taken::Internal,
