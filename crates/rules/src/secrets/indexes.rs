@@ -30,6 +30,37 @@ pub(super) fn in_addresses(text: &str) -> Vec<Range<usize>> {
     mask(text).secrets
 }
 
+/// Passwords that are spoken to a program beside the address: `curl -u name:password`.
+pub(super) fn spoken(text: &str) -> Vec<Range<usize>> {
+    if !text.contains("curl") {
+        return Vec::new();
+    }
+    let mut out = Vec::new();
+    let mut at = 0_usize;
+    let mut after_option = false;
+    for word in text.split_inclusive(|c: char| c.is_whitespace()) {
+        let start = at;
+        at = at.saturating_add(word.len());
+        let bare = word.trim_end();
+        let glued = ["--user=", "-u"].iter().find_map(|o| bare.strip_prefix(o));
+        let value = match glued.filter(|v| !v.is_empty()) {
+            Some(value) => Some(value),
+            None if after_option => Some(bare),
+            None => None,
+        };
+        after_option = matches!(bare, "-u" | "--user");
+        let secret = value
+            .and_then(|v| v.split_once(':'))
+            .map(|(_, s)| s.trim_end_matches(['"', '\'', ',', ';', ']']))
+            .filter(|s| is_value(s));
+        if let Some(secret) = secret {
+            let from = start.saturating_add(bare.rfind(secret).unwrap_or_default());
+            out.push(from..from.saturating_add(secret.len()));
+        }
+    }
+    out
+}
+
 /// The secrets in addresses of a text that are no examples. In source code and prose only what somebody made for a
 /// machine counts.
 pub(super) fn addresses(text: &str, is_source: bool) -> Vec<Secret> {
@@ -306,6 +337,21 @@ mod tests {
                 .map(|s| &text[s.hidden.clone()])
                 .collect();
             assert_eq!(found.join(" "), hidden, "{name} {text}");
+        }
+    }
+
+    #[test]
+    fn passwords_spoken_to_curl_are_hidden() {
+        for (text, hidden) in [
+            ("RUN curl -u bot:s3cr3t! https://h.example", "s3cr3t!"),
+            ("curl --user=bot:s3cr3t! https://h.example", "s3cr3t!"),
+            ("curl -ubot:s3cr3t! https://h.example", "s3cr3t!"),
+            ("curl -u 'bot:s3cr3t!' https://h.example", "s3cr3t!"),
+            ("curl -u bot:$TOKEN https://h.example", ""),
+            ("docker run -u 1000:1000 x", ""),
+        ] {
+            let found: Vec<&str> = spoken(text).into_iter().map(|r| &text[r]).collect();
+            assert_eq!(found.join(" "), hidden, "{text}");
         }
     }
 

@@ -1,7 +1,7 @@
 //! Secrets never leave the program: not in an excerpt, not in a message, not in a note.
 
 use super::{
-    indexes::{in_addresses, stored},
+    indexes::{in_addresses, spoken, stored},
     shapes::find,
 };
 use std::{borrow::Cow, ops::Range};
@@ -31,6 +31,7 @@ fn hidden(name: &str, text: &str) -> Vec<Range<usize>> {
     if text.contains("://") {
         all.extend(in_addresses(text));
     }
+    all.extend(spoken(text));
     all.sort_by_key(|r| (r.start, std::cmp::Reverse(r.end)));
     let mut out: Vec<Range<usize>> = Vec::with_capacity(all.len());
     for range in all {
