@@ -201,9 +201,13 @@ impl Lines {
             }
             None => text.len(),
         };
-        let column = self
-            .chars_before(text, at)
-            .saturating_sub(self.chars_before(text, start));
+        // Most lines are shorter than what lies between two counted places.
+        let column = match text.as_bytes().get(start..at) {
+            Some(before) if before.len() < STEP => begun(before),
+            _ => self
+                .chars_before(text, at)
+                .saturating_sub(self.chars_before(text, start)),
+        };
         Line {
             number: count(line),
             start,

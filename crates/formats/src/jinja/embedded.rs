@@ -107,7 +107,7 @@ fn is_template(text: &str, named: bool) -> bool {
         text.split_once(open)
             .is_some_and(|(_, rest)| rest.contains(close))
     };
-    if text.len() < 5 || !(pair("{%", "%}") || pair("{{", "}}")) {
+    if text.len() < 5 || !text.contains('{') || !(pair("{%", "%}") || pair("{{", "}}")) {
         return false;
     }
     named || text.contains("__") || (text.contains("messages") && text.contains("{%"))

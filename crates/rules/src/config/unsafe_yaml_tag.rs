@@ -83,20 +83,14 @@ const KNOWN_CALLS: &[&str] = &["material.", "pymdownx.", "zensical."];
 pub(crate) fn check(data: &DataFile, sink: &mut Sink) {
     let text = &data.text.text;
     // Few files have a tag of a language at all.
-    if ![
-        "!!python",
-        "tag:yaml.org",
-        "%TAG",
-        "!!java",
-        "!!com.",
-        "!!org.",
-        "!new:",
-        "!apply:",
-        "!name:",
-    ]
-    .iter()
-    .any(|mark| text.contains(mark))
-    {
+    let short = text.contains('!')
+        && [
+            "!!python", "!!java", "!!com.", "!!org.", "!new:", "!apply:", "!name:",
+        ]
+        .iter()
+        .any(|mark| text.contains(mark));
+    let long = || text.contains("tag:yaml.org") || text.contains('%') && text.contains("%TAG");
+    if !short && !long() {
         return;
     }
     for tag in yaml_tags(text, &mut Budget::default()) {

@@ -624,15 +624,11 @@ fn is_whole(call: &Call) -> bool {
 
 /// Whether a text may hold a command that loads.
 pub fn speaks_of_hub(text: &str) -> bool {
-    [
-        "hf download",
-        "huggingface-cli",
-        "huggingface.co/",
-        "--model",
-        "vllm serve",
-    ]
-    .iter()
-    .any(|word| text.contains(word))
+    let any = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    // Asked of every string of every configuration: what most do not have is looked for first.
+    text.contains("--model")
+        || text.contains(' ') && any(&["hf download", "vllm serve"])
+        || text.contains("huggingface") && any(&["huggingface-cli", "huggingface.co/"])
 }
 
 /// Whether a text may hold a command with a program of Python in it that loads.

@@ -8,7 +8,7 @@ use std::{
     io::Read as _,
     path::PathBuf,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -102,7 +102,9 @@ impl Traffic {
 
 /// The network, as the user has set it.
 pub struct Network {
-    agent: Agent,
+    agent: OnceLock<Agent>,
+    /// The text of the certificates that are trusted instead of the usual ones.
+    certificates: Option<Vec<u8>>,
     pub(super) options: NetworkOptions,
     traffic: Traffic,
 }
@@ -224,39 +226,50 @@ impl Network {
     /// # Errors
     /// Where the certificates cannot be read.
     pub fn new(options: NetworkOptions) -> Result<Arc<Self>, String> {
-        let mut tls = TlsConfig::builder();
-        if let Some(path) = &options.certificates {
-            let pem = std::fs::read(path).map_err(|e| {
+        let certificates = match &options.certificates {
+            Some(path) => Some(std::fs::read(path).map_err(|e| {
                 let shown = code(&path.to_string_lossy());
                 format!("cannot read the certificates {shown}: {}", crate::file::words(&e))
-            })?;
-            let certificates: Vec<_> = parse_pem(&pem)
-                .filter_map(|item| match item {
-                    Ok(PemItem::Certificate(certificate)) => Some(certificate),
-                    _ => None,
-                })
-                .collect();
-            tls = tls.root_certs(RootCerts::new_with_certs(&certificates));
-        }
-        let agent = Agent::config_builder()
-            .tls_config(tls.build())
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            // Compressed bytes cannot be read from the middle.
-            .accept_encoding("identity")
-            .user_agent(concat!("wellhead/", env!("CARGO_PKG_VERSION")))
-            .timeout_resolve(Some(options.timeout))
-            .timeout_connect(Some(options.timeout))
-            .timeout_recv_response(Some(options.timeout))
-            .timeout_recv_body(Some(options.timeout.saturating_mul(4)))
-            .build()
-            .new_agent();
+            })?),
+            None => None,
+        };
         Ok(Arc::new(Self {
-            agent,
+            agent: OnceLock::new(),
+            certificates,
             options,
             traffic: Traffic::default(),
         }))
+    }
+
+    /// Made when the first request is: most runs make none, and hundreds of certificates take milliseconds to decode.
+    fn agent(&self) -> &Agent {
+        self.agent.get_or_init(|| {
+            let mut tls = TlsConfig::builder();
+            if let Some(pem) = &self.certificates {
+                let certificates: Vec<_> = parse_pem(pem)
+                    .filter_map(|item| match item {
+                        Ok(PemItem::Certificate(certificate)) => Some(certificate),
+                        _ => None,
+                    })
+                    .collect();
+                tls = tls.root_certs(RootCerts::new_with_certs(&certificates));
+            }
+            let timeout = self.options.timeout;
+            Agent::config_builder()
+                .tls_config(tls.build())
+                .http_status_as_error(false)
+                .max_redirects(0)
+                .max_redirects_will_error(false)
+                // Compressed bytes cannot be read from the middle.
+                .accept_encoding("identity")
+                .user_agent(concat!("wellhead/", env!("CARGO_PKG_VERSION")))
+                .timeout_resolve(Some(timeout))
+                .timeout_connect(Some(timeout))
+                .timeout_recv_response(Some(timeout))
+                .timeout_recv_body(Some(timeout.saturating_mul(4)))
+                .build()
+                .new_agent()
+        })
     }
 
     /// What was fetched so far.
@@ -332,7 +345,7 @@ impl Network {
 
     fn send(&self, ask: &Ask) -> Result<Response<Body>, Fault> {
         let shown = code(&without_query(&ask.url));
-        let mut request = self.agent.get(&ask.url);
+        let mut request = self.agent().get(&ask.url);
         for (name, value) in &ask.private {
             request = request.header(*name, value);
         }
