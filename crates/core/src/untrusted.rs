@@ -60,6 +60,10 @@ impl From<String> for Untrusted {
 ///
 /// A backslash stays a backslash, so escaping twice changes nothing.
 pub fn escape(text: &str) -> String {
+    // Nearly every name is plain.
+    if text.bytes().all(|b| (0x20..0x7f).contains(&b)) {
+        return text.to_owned();
+    }
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

@@ -117,6 +117,8 @@ pub struct Database {
 #[derive(Default)]
 struct Cache {
     block: Option<(usize, Arc<[u8]>)>,
+    /// Making one costs as much as inflating a block with it.
+    inflater: Option<Decompress>,
     packages: BTreeMap<String, Arc<PackageAdvisories>>,
 }
 
@@ -278,8 +280,9 @@ impl Database {
     /// When a block is damaged or costs more than `budget` allows.
     pub fn advisories(&self, budget: &mut Budget) -> Result<Vec<super::Advisory>, DatabaseError> {
         let mut all: BTreeMap<String, super::Advisory> = BTreeMap::new();
+        let mut inflater = Decompress::new(false);
         for i in 0..self.lengths.blocks {
-            let raw = self.inflate(i, budget)?;
+            let raw = self.inflate(i, &mut inflater, budget)?;
             let mut rest = Reader::new(&raw);
             while !rest.is_empty() {
                 super::record::read_package(rest.part()?, &raw, &mut all, budget)?;
@@ -293,7 +296,8 @@ impl Database {
     /// # Errors
     /// When a block is damaged or costs more than `budget` allows.
     pub fn verify(&self, budget: &mut Budget) -> Result<(), DatabaseError> {
-        (0..self.lengths.blocks).try_for_each(|i| self.inflate(i, budget).map(drop))
+        let mut inflater = Decompress::new(false);
+        (0..self.lengths.blocks).try_for_each(|i| self.inflate(i, &mut inflater, budget).map(drop))
     }
 
     /// The name in place `i` of the sorted table, and its block.
@@ -343,7 +347,10 @@ impl Database {
         let raw = match &cache.block {
             Some((at, raw)) if *at == block => Arc::clone(raw),
             _ => {
-                let raw: Arc<[u8]> = self.inflate(block, budget)?.into();
+                let mut inflater = cache.inflater.take().unwrap_or_else(|| Decompress::new(false));
+                let raw = self.inflate(block, &mut inflater, budget);
+                cache.inflater = Some(inflater);
+                let raw: Arc<[u8]> = raw?.into();
                 cache.block = Some((block, Arc::clone(&raw)));
                 raw
             }
@@ -365,7 +372,12 @@ impl Database {
         start..start.saturating_add(field(&self.index, row.saturating_add(4)))
     }
 
-    fn inflate(&self, i: usize, budget: &mut Budget) -> Result<Vec<u8>, DatabaseError> {
+    fn inflate(
+        &self,
+        i: usize,
+        inflater: &mut Decompress,
+        budget: &mut Budget,
+    ) -> Result<Vec<u8>, DatabaseError> {
         if i >= self.lengths.blocks {
             return Err(DatabaseError::Damaged(
                 "the index names a block that is not there",
@@ -393,17 +405,16 @@ impl Database {
         if Sha256::digest(&packed).get(..16) != claimed {
             return Err(DatabaseError::Damaged("a block does not fit its digest"));
         }
-        // All at once, straight to where it is to lie: a lock touches a hundred blocks, and a window for each would cost
-        // more than what is in it.
+        // All at once, straight to where it is to lie: a lock touches a hundred blocks.
         let mut raw = vec![0; raw_len];
-        let mut state = Decompress::new(false);
-        let status = state
+        inflater.reset(false);
+        let status = inflater
             .decompress(&packed, &mut raw, FlushDecompress::Finish)
             .map_err(|_| DatabaseError::Damaged("a block does not inflate"))?;
         if status != Status::StreamEnd {
             return Err(DatabaseError::Damaged("a block does not inflate"));
         }
-        if state.total_out() != raw_len as u64 {
+        if inflater.total_out() != raw_len as u64 {
             return Err(DatabaseError::Damaged("a block is shorter than the index says"));
         }
         Ok(raw)
