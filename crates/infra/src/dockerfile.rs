@@ -276,6 +276,13 @@ impl<'a> Reader<'a> {
                 let script = self.text.get(body.clone()).unwrap_or_default();
                 commands.extend(shell::split(&Mapped::at(script, body.start), &variables));
             }
+        } else if let ([body], Some(command)) = (instruction.heredocs.as_slice(), commands.last_mut()) {
+            let text = self.text.get(body.clone()).unwrap_or_default();
+            command.input = Some(Word {
+                text: text.to_owned(),
+                span: body.clone(),
+                open: text.contains(['$', '`']),
+            });
         }
         Start {
             commands,
@@ -654,7 +661,7 @@ CMD ["sh", "-c", "jupyter lab --ip=0.0.0.0 --NotebookApp.token=''"]
           run set · -e
           run curl · a
           run | bash
-          run python3 · <<X
+          run python3
           start run
         "#);
     }

@@ -74,6 +74,8 @@ pub struct Command {
     pub variables: Vec<Word>,
     /// Whether it reads the output of the command before it.
     pub piped: bool,
+    /// What its here-document hands to it, where it has one.
+    pub input: Option<Word>,
 }
 
 /// An environment variable.

@@ -1,18 +1,27 @@
 //! A command line of a POSIX shell, split into simple commands and words with their places.
 //!
 //! Not a shell: expansions beyond variables stay as they are written, and a word that still holds one is marked open.
+//! Variables that the script itself sets once, to a value that is written there, are replaced; one that is set twice
+//! is not known, whatever branch was taken. Here-documents are the input of their command, not commands.
+
+mod wrapper;
 
 use crate::{
     mapped::Mapped,
     resource::{Command, Word},
 };
-use std::{collections::BTreeMap, ops::Range};
+use std::{cell::Cell, collections::BTreeMap, ops::Range};
+use wrapper::{assignment, strip};
 
 /// Looks up a variable.
 pub(crate) type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// The longest word that substitution may make.
 const LONGEST: usize = 64 << 10;
+
+/// The longest value of a variable of the script that is kept, and how much all of its uses may make together.
+const LONGEST_VALUE: usize = 512;
+const MOST_EXPANDED: usize = 1 << 20;
 
 /// How deep `sh -c` in `sh -c` is followed.
 const DEEPEST: usize = 4;
@@ -28,6 +37,13 @@ pub fn script(text: &str, at: usize) -> Vec<Command> {
 /// Expressions of a workflow (`${{ matrix.torch }}`) are variables whose value is not known, whatever they hold.
 pub fn script_in(text: &str, file: &str, span: &Range<usize>) -> Vec<Command> {
     let mut script = Mapped::scalar(text, file, span);
+    // PowerShell continues a line behind a backtick.
+    for i in 1..script.len() {
+        let is = |at: usize, c: char| script.get(at) == Some(c);
+        if is(i, '`') && is(i.saturating_add(1), '\n') && is(i.saturating_sub(1), ' ') {
+            script.set(i, '\\');
+        }
+    }
     let mut at = 0_usize;
     while at < script.len() {
         let opens = |i: usize, c: char| script.get(at.saturating_add(i)) == Some(c);
@@ -54,18 +70,20 @@ pub(crate) fn split(script: &Mapped, lookup: Lookup<'_>) -> Vec<Command> {
 fn split_at(script: &Mapped, lookup: Lookup<'_>, depth: usize) -> Vec<Command> {
     let mut splitter = Splitter::new(script, lookup);
     splitter.run();
-    let mut bodies = std::mem::take(&mut splitter.bodies).into_iter().peekable();
-    let mut out = Vec::new();
-    for (i, command) in splitter.commands.into_iter().enumerate() {
-        let from = out.len();
-        unwrap_into(command, script, lookup, depth, &mut out);
-        // What a shell is given to read is a script; what anything else is given is its input.
-        let to_shell = out.get(from..).is_some_and(|own| own.iter().any(reads_script));
-        while let Some((_, body)) = bodies.next_if(|(owner, _)| *owner <= i) {
-            if to_shell && depth < DEEPEST {
-                out.extend(split_at(&script.slice(body), lookup, depth.saturating_add(1)));
-            }
+    let mut commands = splitter.commands;
+    // `cat <<EOF | bash`
+    for i in 1..commands.len() {
+        if let Some([(_, first), (_, second)]) = commands.get_mut(i.saturating_sub(1)..=i)
+            && second.piped
+            && second.input.is_none()
+            && matches!(first.program(), "cat" | "envsubst" | "tee")
+        {
+            second.input = first.input.take();
         }
+    }
+    let mut out = Vec::new();
+    for (_, command) in commands {
+        unwrap_into(command, script, lookup, depth, &mut out);
     }
     out
 }
@@ -74,58 +92,65 @@ fn split_at(script: &Mapped, lookup: Lookup<'_>, depth: usize) -> Vec<Command> {
 pub(crate) fn one_word(text: &Mapped, lookup: Lookup<'_>) -> Option<Word> {
     let mut splitter = Splitter::new(text, lookup);
     splitter.run();
-    match <[Command; 1]>::try_from(splitter.commands) {
-        Ok([command]) => <[Word; 1]>::try_from(command.words).ok().map(|[word]| word),
+    match <[(usize, Command); 1]>::try_from(splitter.commands) {
+        Ok([(_, command)]) => <[Word; 1]>::try_from(command.words).ok().map(|[word]| word),
         Err(_) => None,
     }
-}
-
-/// Whether a command is a shell that reads its script from where its input comes from.
-fn reads_script(command: &Command) -> bool {
-    let shell = matches!(command.program(), "sh" | "bash" | "dash" | "ash" | "zsh" | "ksh");
-    shell
-        && command
-            .words
-            .iter()
-            .skip(1)
-            .all(|w| w.text.starts_with(['-', '<', '>']) || w.text.ends_with("<<"))
 }
 
 /// Puts a command given as words (the exec form) into `out`, with `sh -c` unwrapped.
 pub(crate) fn from_words(words: Vec<Word>, file: &str) -> Vec<Command> {
     let mut out = Vec::new();
-    let command = Command {
+    let command = strip(Command {
         words,
         ..Command::default()
-    };
+    });
     let script = script_of(&command).map(|w| Mapped::scalar(&w.text, file, &w.span));
     match script {
         Some(script) => out.extend(split_at(&script, &|_| None, 1)),
-        None => out.push(strip(command)),
+        None => out.push(command),
     }
     out
 }
 
-/// The script of `sh -c script`.
-fn script_of(command: &Command) -> Option<&Word> {
-    let shell = matches!(
-        command.program(),
-        "sh" | "bash" | "dash" | "ash" | "zsh" | "ksh" | "su" | "runuser"
-    );
-    if let ("eval", [_, script]) = (command.program(), command.words.as_slice()) {
-        return Some(script);
-    }
-    let flag = command
-        .words
-        .iter()
-        .position(|w| w.text.starts_with('-') && !w.text.starts_with("--") && w.text.ends_with('c'))?;
-    if !shell {
-        return None;
-    }
-    command.words.get(flag.saturating_add(1))
+/// Programs that read commands of a shell.
+fn is_shell(program: &str) -> bool {
+    matches!(program, "sh" | "bash" | "dash" | "ash" | "zsh" | "ksh")
 }
 
-fn unwrap_into(command: Command, script: &Mapped, lookup: Lookup<'_>, depth: usize, out: &mut Vec<Command>) {
+/// The script of `sh -c script`, and of `sh <<EOF`.
+fn script_of(command: &Command) -> Option<&Word> {
+    let program = command.program();
+    if let ("eval", [_, script]) = (program, command.words.as_slice()) {
+        return Some(script);
+    }
+    let given = |flag: &dyn Fn(&str) -> bool| {
+        let at = command.words.iter().position(|w| flag(&w.text))?;
+        command.words.get(at.saturating_add(1))
+    };
+    if matches!(program, "powershell" | "pwsh" | "powershell.exe") {
+        return given(&|w| w.eq_ignore_ascii_case("-c") || w.eq_ignore_ascii_case("-command"));
+    }
+    let shell = is_shell(program);
+    let runs = shell || matches!(program, "su" | "runuser");
+    let script = given(&|w| w.starts_with('-') && !w.starts_with("--") && w.ends_with('c')).filter(|_| runs);
+    // `sbatch <<EOF` queues the script that it reads.
+    let reads = shell || matches!(program, "sbatch" | "qsub" | "bsub");
+    let is_file = |w: &Word| !w.text.starts_with(['-', '<', '>', '2']);
+    script.or_else(|| {
+        let bare = reads && !command.words.iter().skip(1).any(is_file);
+        command.input.as_ref().filter(|_| bare)
+    })
+}
+
+fn unwrap_into(
+    mut command: Command,
+    script: &Mapped,
+    lookup: Lookup<'_>,
+    depth: usize,
+    out: &mut Vec<Command>,
+) {
+    command = strip(command);
     let inner = script_of(&command).filter(|_| depth < DEEPEST).map(|word| {
         let found = script.position_of(word.span.start);
         let len = word.text.chars().count();
@@ -144,142 +169,13 @@ fn unwrap_into(command: Command, script: &Mapped, lookup: Lookup<'_>, depth: usi
         Some(inner) => {
             let mut inner = split_at(&inner, lookup, depth.saturating_add(1));
             if let Some(first) = inner.first_mut() {
-                first.piped = command.piped;
+                // What stands in the script itself comes from no other command.
+                first.piped = command.piped && command.input.is_none();
             }
             out.extend(inner);
         }
-        None => out.push(strip(command)),
+        None => out.push(command),
     }
-}
-
-/// Takes away what only stands before a program: `exec`, `sudo`, `env A=b`, `nohup`, `tini --`, `A=b`.
-fn strip(mut command: Command) -> Command {
-    loop {
-        let Some(first) = command.words.first() else {
-            return command;
-        };
-        let is_assignment = first
-            .text
-            .split_once('=')
-            .is_some_and(|(name, _)| is_name(name) && !first.text.starts_with('='));
-        let skip = match command.program() {
-            _ if is_assignment => 1,
-            "command"
-                if command
-                    .words
-                    .get(1)
-                    .is_some_and(|w| matches!(w.text.as_str(), "-v" | "-V")) =>
-            {
-                0
-            }
-            "then" | "do" | "else" | "elif" | "if" | "while" | "until" | "{" | "!" | "eval" => 1,
-            "xargs" => {
-                let input = Word {
-                    text: "$(xargs)".to_owned(),
-                    span: first.span.clone(),
-                    open: true,
-                };
-                let skip = wrapped(&command.words, (XARGS, 0));
-                // With `-I{}` it stands where the braces do.
-                let placed = command.words.iter().take(skip).any(|w| w.text.starts_with("-I"));
-                if !placed && skip < command.words.len() {
-                    command.words.push(input);
-                }
-                skip
-            }
-            name if wrapper(name).is_some() => wrapped(&command.words, wrapper(name).unwrap_or_default()),
-            "tini" | "dumb-init" => command
-                .words
-                .iter()
-                .position(|w| w.text == "--")
-                .map_or(1, |i| i.saturating_add(1)),
-            "conda" | "micromamba" | "mamba" if command.words.get(1).is_some_and(|w| w.text == "run") => {
-                conda_run(&command.words)
-            }
-            "poetry" | "pipenv" | "uv" | "pdm" | "hatch"
-                if command.words.get(1).is_some_and(|w| w.text == "run")
-                    && !command.words.iter().any(|w| w.text.starts_with("--with")) =>
-            {
-                2
-            }
-            "python" | "python3" if command.words.get(1).is_some_and(|w| w.text == "-m") => 2,
-            _ => 0,
-        };
-        if skip == 0 {
-            return command;
-        }
-        let before = command.words.drain(..skip.min(command.words.len()));
-        if is_assignment {
-            command.variables.extend(before);
-        }
-    }
-}
-
-/// What stands before a program and runs it: the options of it that take a value, and how many words it takes besides.
-type Wrapper = (&'static [&'static str], usize);
-
-fn wrapper(name: &str) -> Option<Wrapper> {
-    let takes: &[&str] = match name {
-        "nohup" | "travis_retry" | "retry" | "unbuffer" | "setsid" | "catchsegv" | "command"
-        | "eatmydata" => &[],
-        "exec" => &["-a"],
-        "time" => &["-f", "-o", "--format", "--output"],
-        "env" => &["-u", "--unset", "-C", "--chdir"],
-        "sudo" | "doas" => &[
-            "-u", "--user", "-g", "--group", "-h", "--host", "-p", "--prompt", "-C", "-r", "-t", "-T", "-D",
-            "-R",
-        ],
-        "nice" => &["-n", "--adjustment"],
-        "ionice" => &["-c", "-n", "-p"],
-        "stdbuf" => &["-i", "-o", "-e"],
-        "xvfb-run" => &["-s", "--server-args", "-n", "-e", "-f"],
-        "timeout" => return Some((&["-k", "--kill-after", "-s", "--signal"], 1)),
-        "gosu" | "su-exec" => return Some((&[], 1)),
-        "chroot" => return Some((&[], 1)),
-        "travis_wait" => &[],
-        _ => return None,
-    };
-    Some((takes, 0))
-}
-
-/// Options of `xargs` that take a value.
-const XARGS: &[&str] = &[
-    "-n",
-    "-P",
-    "-L",
-    "-I",
-    "-i",
-    "-a",
-    "-d",
-    "-E",
-    "-s",
-    "--max-args",
-    "--max-procs",
-    "--arg-file",
-    "--delimiter",
-];
-
-/// How many words stand before the program that a wrapper runs.
-fn wrapped(words: &[Word], (takes, besides): Wrapper) -> usize {
-    let mut at = 1_usize;
-    while let Some(word) = words.get(at).filter(|w| w.text.starts_with('-')) {
-        let by = if takes.contains(&word.text.as_str()) { 2 } else { 1 };
-        at = at.saturating_add(by);
-        if word.text == "--" {
-            break;
-        }
-    }
-    at.saturating_add(besides)
-}
-
-/// How many words `conda run -n env --no-capture-output` takes before the program.
-fn conda_run(words: &[Word]) -> usize {
-    let mut at = 2_usize;
-    while let Some(word) = words.get(at).filter(|w| w.text.starts_with('-')) {
-        let takes_value = matches!(word.text.as_str(), "-n" | "--name" | "-p" | "--prefix" | "--cwd");
-        at = at.saturating_add(if takes_value { 2 } else { 1 });
-    }
-    at
 }
 
 fn is_name(text: &str) -> bool {
@@ -288,23 +184,38 @@ fn is_name(text: &str) -> bool {
         && chars.all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
-struct Splitter<'a> {
-    script: &'a Mapped,
-    lookup: Lookup<'a>,
-    at: usize,
-    commands: Vec<Command>,
-    current: Command,
-    /// Heredocs whose bodies begin with the next line: the place of their command, their end, and whether tabs in
-    /// front of it are passed over.
-    awaited: Vec<(usize, String, bool)>,
-    /// Bodies of heredocs, each with the place of its command.
-    bodies: Vec<(usize, Range<usize>)>,
-    /// The places of lines by their text, made when the first heredoc asks.
-    lines: Option<BTreeMap<String, Vec<Line>>>,
+/// A here-document that begins with the next line.
+struct Awaited {
+    /// The place of the command that reads it.
+    reader: usize,
+    /// The line that ends it.
+    end: String,
+    /// Whether variables stay as they are.
+    plain: bool,
+    /// Whether tabs in front of its end are passed over.
+    strip: bool,
 }
 
 /// Where a line begins, where the next does, and whether tabs stand in front of it.
 type Line = (usize, usize, bool);
+
+struct Splitter<'a> {
+    script: &'a Mapped,
+    lookup: Lookup<'a>,
+    at: usize,
+    /// Each with the character at which it begins.
+    commands: Vec<(usize, Command)>,
+    current: Command,
+    began: usize,
+    /// Here-documents that begin with the next line.
+    awaited: Vec<Awaited>,
+    /// The places of lines by their text, made when the first here-document asks.
+    lines: Option<BTreeMap<String, Vec<Line>>>,
+    /// What the script sets; `None` where that is not known.
+    assigned: BTreeMap<String, Option<String>>,
+    /// How many bytes variables of the script have made.
+    expanded: Cell<usize>,
+}
 
 impl<'a> Splitter<'a> {
     fn new(script: &'a Mapped, lookup: Lookup<'a>) -> Self {
@@ -314,11 +225,14 @@ impl<'a> Splitter<'a> {
             at: 0,
             commands: Vec::new(),
             current: Command::default(),
+            began: 0,
             awaited: Vec::new(),
-            bodies: Vec::new(),
             lines: None,
+            assigned: BTreeMap::new(),
+            expanded: Cell::new(0),
         }
     }
+
     fn peek(&self) -> Option<char> {
         self.script.get(self.at)
     }
@@ -337,6 +251,13 @@ impl<'a> Splitter<'a> {
         found
     }
 
+    /// Whether the next characters are these.
+    fn ahead(&self, text: &str) -> bool {
+        text.chars()
+            .enumerate()
+            .all(|(i, c)| self.script.get(self.at.saturating_add(i)) == Some(c))
+    }
+
     fn end_command(&mut self, pipe: bool) {
         let next = Command {
             piped: pipe,
@@ -344,23 +265,104 @@ impl<'a> Splitter<'a> {
         };
         let done = std::mem::replace(&mut self.current, next);
         if !done.words.is_empty() {
-            self.commands.push(done);
+            self.assign(&done.words);
+            self.commands.push((self.began, done));
+        }
+    }
+
+    /// Remembers the variables that a command sets.
+    fn assign(&mut self, words: &[Word]) {
+        const DECLARE: &[&str] = &["export", "readonly", "declare", "local", "typeset"];
+        let is = |word: &Word, names: &[&str]| names.contains(&word.text.as_str());
+        // `while read A B`, `for A in`
+        let sets = words
+            .iter()
+            .take(3)
+            .position(|w| is(w, &["read", "for", "select"]));
+        if let Some(at) = sets {
+            for word in words
+                .iter()
+                .skip(at.saturating_add(1))
+                .filter(|w| is_name(&w.text))
+            {
+                self.assigned.insert(word.text.clone(), None);
+            }
+            return;
+        }
+        let mut words = words
+            .iter()
+            .skip_while(|w| is(w, &["then", "do", "else", "{"]))
+            .peekable();
+        let declares = words.next_if(|w| is(w, DECLARE)).is_some();
+        let words: Vec<&Word> = words.filter(|w| !(declares && w.text.starts_with('-'))).collect();
+        let name_of = |word: &Word| {
+            word.text
+                .split_once('=')
+                .map(|(name, _)| name.trim_end_matches('+').to_owned())
+        };
+        if !declares
+            && !words
+                .iter()
+                .all(|w| name_of(w).is_some_and(|name| is_name(&name)))
+        {
+            return;
+        }
+        for word in words {
+            let value = assignment(word)
+                .map(|(_, value)| value)
+                .filter(|value| !word.open && !value.is_empty() && value.len() <= LONGEST_VALUE);
+            let Some(name) = name_of(word).filter(|name| is_name(name)) else {
+                continue;
+            };
+            let known = self
+                .assigned
+                .entry(name)
+                .or_insert_with(|| value.map(str::to_owned));
+            if known.as_deref() != value {
+                *known = None;
+            }
+        }
+    }
+
+    /// What a variable holds, as far as the script or what it runs in says so.
+    fn value(&self, name: &str) -> Option<String> {
+        match self.assigned.get(name) {
+            Some(value) => {
+                let value = value.as_ref()?;
+                let all = self.expanded.get().saturating_add(value.len());
+                self.expanded.set(all);
+                (all <= MOST_EXPANDED).then(|| value.clone())
+            }
+            None => (self.lookup)(name),
         }
     }
 
     fn run(&mut self) {
         while let Some(c) = self.peek() {
             match c {
+                // A line that ends in a bar goes on.
+                '\n' if self.current.piped && self.current.words.is_empty() && self.awaited.is_empty() => {
+                    self.at = self.at.saturating_add(1);
+                }
                 '\n' => {
                     self.at = self.at.saturating_add(1);
                     self.end_command(false);
-                    self.heredocs();
+                    self.here_documents();
                 }
                 ';' | '(' | ')' => {
+                    // `A=(b c)` is a list.
+                    let list = self
+                        .current
+                        .words
+                        .last()
+                        .filter(|w| c == '(' && w.text.ends_with('='));
+                    if let Some(name) = list.map(|w| w.text.trim_end_matches(['=', '+']).to_owned()) {
+                        self.assigned.insert(name, None);
+                    }
                     self.at = self.at.saturating_add(1);
                     self.end_command(false);
                 }
-                '\\' if self.continues().is_some() => self.at = self.continues().unwrap_or(self.at),
+                '&' if self.ahead("&>") => self.word(),
                 '&' => {
                     self.at = self.at.saturating_add(1);
                     self.eat('&');
@@ -377,6 +379,9 @@ impl<'a> Splitter<'a> {
                         self.at = self.at.saturating_add(1);
                     }
                 }
+                '\\' if self.ahead("\\\n") => self.at = self.at.saturating_add(2),
+                '\\' if self.ahead("\\\r\n") => self.at = self.at.saturating_add(3),
+                '<' if self.ahead("<<") && !self.ahead("<<<") => self.here(),
                 c if c.is_whitespace() => self.at = self.at.saturating_add(1),
                 _ => self.word(),
             }
@@ -384,82 +389,58 @@ impl<'a> Splitter<'a> {
         self.end_command(false);
     }
 
-    /// Where a line goes on that a backslash here continues.
-    fn continues(&self) -> Option<usize> {
-        let next = self.at.saturating_add(1);
-        let feed = match self.script.get(next)? {
-            '\n' => next,
-            '\r' if self.script.get(next.saturating_add(1)) == Some('\n') => next.saturating_add(1),
-            _ => return None,
-        };
-        Some(feed.saturating_add(1))
-    }
-
-    /// Passes over the bodies of the heredocs of the line that ended here. One whose end is nowhere is none: it was a
-    /// shift of bits.
-    fn heredocs(&mut self) {
-        for (owner, name, strip) in std::mem::take(&mut self.awaited) {
-            let lines = self.lines.get_or_insert_with(|| lines_of(self.script));
-            let places = lines.get(&name).map_or(&[][..], Vec::as_slice);
-            let from = places.partition_point(|(start, ..)| *start < self.at);
-            let end = places
-                .get(from..)
-                .and_then(|p| p.iter().find(|(.., tabs)| strip || !tabs));
-            if let Some((start, next, _)) = end {
-                self.bodies.push((owner, self.at..*start));
-                self.at = *next;
-            }
-        }
-    }
-
-    /// Reads `<<EOF`, `<<-'EOF'`, `<< "EOF"` on into the word.
-    fn heredoc(&mut self, text: &mut String) {
-        text.push_str("<<");
+    /// `<<EOF`, `<<-'EOF'`
+    fn here(&mut self) {
         self.at = self.at.saturating_add(2);
         let strip = self.eat('-');
         while self.peek().is_some_and(|c| matches!(c, ' ' | '\t')) {
             self.at = self.at.saturating_add(1);
         }
-        let mut name = String::new();
+        let mut end = String::new();
+        let mut plain = false;
         while let Some(c) = self.peek() {
-            if c.is_whitespace() || matches!(c, ';' | '&' | '|' | '(' | ')' | '<' | '>') || name.len() > 256 {
+            if c.is_whitespace() || matches!(c, ';' | '&' | '|' | '(' | ')' | '<' | '>') || end.len() > 256 {
                 break;
             }
             self.at = self.at.saturating_add(1);
-            if !matches!(c, '"' | '\'' | '\\') {
-                name.push(c);
+            match c {
+                '\'' | '"' | '\\' => plain = true,
+                c => end.push(c),
             }
         }
-        text.push_str(&name);
-        if !name.is_empty() {
-            self.awaited.push((self.commands.len(), name, strip));
+        if !end.is_empty() {
+            self.awaited.push(Awaited {
+                reader: self.commands.len(),
+                end,
+                plain,
+                strip,
+            });
         }
     }
 
-    /// Parts what an unquoted variable held at its blanks, as a shell does.
-    fn part(&mut self, text: &mut String, from: usize, start: usize) {
-        let held = text.split_off(from);
-        if !held.contains(char::is_whitespace) {
-            text.push_str(&held);
-            return;
-        }
-        let ends = held.ends_with(char::is_whitespace);
-        if held.starts_with(char::is_whitespace) {
-            self.push(std::mem::take(text), start, false);
-        }
-        let mut pieces = held.split_whitespace().peekable();
-        while let Some(piece) = pieces.next() {
-            text.push_str(piece);
-            if ends || pieces.peek().is_some() {
-                self.push(std::mem::take(text), start, false);
+    /// Takes the lines of the here-documents that begin here. One whose end is nowhere is none: it was a shift of bits.
+    fn here_documents(&mut self) {
+        for Awaited {
+            reader,
+            end,
+            plain,
+            strip,
+        } in std::mem::take(&mut self.awaited)
+        {
+            let lines = self.lines.get_or_insert_with(|| lines_of(self.script));
+            let places = lines.get(&end).map_or(&[][..], Vec::as_slice);
+            let from = places.partition_point(|(start, ..)| *start < self.at);
+            let last = places
+                .get(from..)
+                .and_then(|p| p.iter().find(|(.., tabs)| strip || !tabs));
+            let Some((stop, next, _)) = last else { continue };
+            let text = self.script.slice(self.at..*stop).text();
+            let open = !plain && text.contains(['$', '`']);
+            if let Some((_, command)) = self.commands.get_mut(reader) {
+                let span = self.script.span(self.at..*stop);
+                command.input = Some(Word { text, span, open });
             }
-        }
-    }
-
-    fn push(&mut self, text: String, start: usize, open: bool) {
-        if !text.is_empty() {
-            let span = self.script.span(start..self.at);
-            self.current.words.push(Word { text, span, open });
+            self.at = *next;
         }
     }
 
@@ -468,6 +449,10 @@ impl<'a> Splitter<'a> {
         let mut text = String::new();
         let mut open = false;
         let mut quoted = false;
+        // Values that a shell would split, and whether nothing else stands in the word.
+        let mut split = false;
+        // Whether the word is `NAME=…` as it is written; no shell splits what is set.
+        let mut sets = false;
         while let Some(c) = self.peek() {
             match c {
                 '\'' => {
@@ -482,17 +467,19 @@ impl<'a> Splitter<'a> {
                     self.at = self.at.saturating_add(1);
                     self.double_quoted(&mut text, &mut open);
                 }
-                '\\' if self.continues().is_some() => self.at = self.continues().unwrap_or(self.at),
+                '\\' if self.ahead("\\\r\n") => self.at = self.at.saturating_add(3),
                 '\\' => {
                     self.at = self.at.saturating_add(1);
-                    text.extend(self.next());
+                    match self.next() {
+                        Some('\n') | None => {}
+                        Some(c) => text.push(c),
+                    }
                 }
                 '$' => {
-                    let (from, was_open) = (text.len(), open);
+                    let before = (text.len(), open);
                     self.variable(&mut text, &mut open);
-                    if open == was_open && !open {
-                        self.part(&mut text, from, start);
-                    }
+                    let value = text.get(before.0..).unwrap_or_default();
+                    split |= open == before.1 && value.contains(char::is_whitespace);
                 }
                 '`' => self.backticks(&mut text, &mut open),
                 // `<(` is one word; other redirections are words of their own, which no rule minds.
@@ -502,9 +489,14 @@ impl<'a> Splitter<'a> {
                     self.parenthesis(&mut text);
                     open = true;
                 }
-                '<' if self.is_heredoc() => self.heredoc(&mut text),
+                // `2>&1`, `&>`
+                '&' if text.ends_with(['<', '>']) || (text.is_empty() && self.ahead("&>")) => {
+                    text.push(c);
+                    self.at = self.at.saturating_add(1);
+                }
                 c if c.is_whitespace() || matches!(c, ';' | '&' | '|' | '(' | ')') => break,
                 c => {
+                    sets |= c == '=' && !split && is_name(&text);
                     text.push(c);
                     self.at = self.at.saturating_add(1);
                 }
@@ -517,19 +509,23 @@ impl<'a> Splitter<'a> {
         if self.at == start {
             self.at = self.at.saturating_add(1);
         }
-        if quoted && text.is_empty() {
-            let span = self.script.span(start..self.at);
-            self.current.words.push(Word { text, span, open });
-        } else {
-            self.push(text, start, open);
+        if self.current.words.is_empty() {
+            self.began = start;
         }
-    }
-
-    /// Whether `<<` stands here, and neither `<<<` nor the rest of one.
-    fn is_heredoc(&self) -> bool {
-        let at = |i: usize| self.script.get(self.at.saturating_add(i));
-        let before = self.at.checked_sub(1).and_then(|i| self.script.get(i));
-        at(1) == Some('<') && at(2) != Some('<') && before != Some('<')
+        let span = self.script.span(start..self.at);
+        if split && !quoted && !open && !sets {
+            let parts = text.split_whitespace().take(LONGEST_VALUE);
+            let words = parts.map(|part| Word {
+                text: part.to_owned(),
+                span: span.clone(),
+                open,
+            });
+            self.current.words.extend(words);
+            return;
+        }
+        if quoted || !text.is_empty() {
+            self.current.words.push(Word { text, span, open });
+        }
     }
 
     fn double_quoted(&mut self, text: &mut String, open: &mut bool) {
@@ -573,7 +569,8 @@ impl<'a> Splitter<'a> {
             *open = true;
             return;
         }
-        if let Some((value, end)) = reference(self.script, start, self.lookup) {
+        let found = reference(self.script, start, &|name| self.value(name));
+        if let Some((value, end)) = found {
             self.at = end;
             match value {
                 Some(value) => text.push_str(&value),
@@ -583,6 +580,10 @@ impl<'a> Splitter<'a> {
                 }
             }
         } else {
+            // `$1`, `$@`: what the script is called with.
+            *open |= self
+                .peek()
+                .is_some_and(|c| c.is_ascii_digit() || matches!(c, '@' | '*'));
             text.push('$');
         }
     }
@@ -738,128 +739,4 @@ pub(crate) fn port_range(text: &str) -> Option<Range<u32>> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use insta::assert_snapshot;
-
-    fn show(script: &str) -> String {
-        let lookup = |name: &str| (name == "PORT").then(|| "5000".to_owned());
-        let commands = split(&Mapped::at(script, 0), &lookup);
-        let lines: Vec<_> = commands
-            .iter()
-            .map(|c| {
-                let words: Vec<_> = c
-                    .words
-                    .iter()
-                    .map(|w| format!("{}{}", w.text, if w.open { "?" } else { "" }))
-                    .collect();
-                format!("{}{}", if c.piped { "| " } else { "" }, words.join(" · "))
-            })
-            .collect();
-        lines.join("\n")
-    }
-
-    #[test]
-    fn scripts_are_split_as_a_shell_would() {
-        assert_snapshot!(show(r#"a 'b c' "d $PORT" e\ f && g; curl -s x | sudo sh -s -- y # no"#), @r#"
-        a · b c · d 5000 · e f
-        g
-        curl · -s · x
-        | sh · -s · -- · y
-        "#);
-        assert_snapshot!(show("exec mlflow server --port ${PORT:-1} --host ${HOST:-0.0.0.0} $X"), @"mlflow · server · --port · 5000 · --host · 0.0.0.0 · $X?");
-        assert_snapshot!(show(r#"bash -c "cd /x && jupyter lab --token=''" || true"#), @r#"
-        cd · /x
-        jupyter · lab · --token=
-        true
-        "#);
-        assert_snapshot!(show(r#"sh -c "$(curl -fsSL https://a.example/i.sh)"; bash <(curl a); A=1 env B=2 python -m mlflow ui"#), @r#"
-        $(curl -fsSL https://a.example/i.sh)?
-        bash · <(curl a)?
-        mlflow · ui
-        "#);
-    }
-
-    #[test]
-    fn lines_go_on_behind_an_operator() {
-        assert_snapshot!(show("a && \\\n  b c \\\n  d || \\\r\n e"), @r"
-        a
-        b · c · d
-        e
-        ");
-    }
-
-    #[test]
-    fn heredocs_are_input_and_scripts_only_of_shells() {
-        assert_snapshot!(show("cat <<EOF > x && a\nb evil\nEOF\nc <<-'Q' <<R\n\td evil\n\tQ\ne evil\nR\nsudo bash -s <<S\nf good\nS\ng $((1<<2))\nlet x=1<<3\nh"), @r"
-        cat · <<EOF · > · x
-        a
-        c · <<Q · <<R
-        bash · -s · <<S
-        f · good
-        g · $((1<<2))?
-        let · x=1<<3
-        h
-        ");
-    }
-
-    #[test]
-    fn many_heredocs_without_an_end_cost_what_they_are() {
-        let script: String = (0..20_000).map(|i| format!("a <<E{i}\n")).collect();
-        assert_eq!(super::script(&script, 0).len(), 20_000);
-    }
-
-    #[test]
-    fn many_scripts_in_scripts_cost_what_they_are() {
-        let script = "sh -c 'a b'\n".repeat(20_000);
-        let commands = super::script(&script, 0);
-        assert_eq!(commands.len(), 20_000);
-        let last = commands.last().unwrap().words.last().unwrap();
-        assert_eq!(&script[last.span.clone()], "b");
-    }
-
-    #[test]
-    fn programs_are_found_behind_what_runs_them() {
-        let wrapped = "sudo -u app -H a 1; env -i A=b a 2; timeout -k 5 300 a 3; nice -n 10 a 4; gosu app a 5\n\
-                       command -v a; retry a 6; eval 'a 7'; su app -c 'a 8'; exec -a n a 9; stdbuf -oL a 10\n\
-                       cat r | xargs -n 1 a; xargs -I{} a {} < r; time -p a 11; elif a 12; then";
-        assert_snapshot!(show(wrapped), @r"
-        a · 1
-        a · 2
-        a · 3
-        a · 4
-        a · 5
-        command · -v · a
-        a · 6
-        a · 7
-        a · 8
-        a · 9
-        a · 10
-        cat · r
-        | a · $(xargs)?
-        a · {} · < · r
-        a · 11
-        a · 12
-        ");
-    }
-
-    #[test]
-    fn unquoted_variables_are_parted_at_blanks() {
-        let lookup = |name: &str| match name {
-            "P" => Some("a==1 b==2".to_owned()),
-            "E" => Some(String::new()),
-            _ => None,
-        };
-        let commands = split(&Mapped::at("x $P \"$P\" $E y$P-z $Q", 0), &lookup);
-        let words: Vec<&str> = commands[0].words.iter().map(|w| w.text.as_str()).collect();
-        assert_eq!(words, ["x", "a==1", "b==2", "a==1 b==2", "ya==1", "b==2-z", "$Q"]);
-    }
-
-    #[test]
-    fn words_know_their_places() {
-        let script = r#"bash -c "cd /x && jupyter lab --ip 0.0.0.0""#;
-        let commands = split(&Mapped::at(script, 0), &|_| None);
-        let word = commands[1].words.last().unwrap();
-        assert_eq!(&script[word.span.clone()], "0.0.0.0");
-    }
-}
+mod tests;

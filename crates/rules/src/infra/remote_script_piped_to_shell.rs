@@ -3,7 +3,7 @@ use wellhead_core::{
 };
 use wellhead_formats::document::TextFile;
 use wellhead_infra::{Command, Configuration, script};
-use wellhead_pycode::Module;
+use wellhead_pycode::{Module, Value};
 
 /// A download that runs as it arrives.
 pub(crate) static REMOTE_SCRIPT_PIPED_TO_SHELL: Rule = Rule {
@@ -39,8 +39,39 @@ pub(crate) static REMOTE_SCRIPT_PIPED_TO_SHELL: Rule = Rule {
 
 /// Programs that run what they read from standard input.
 const INTERPRETERS: &[&str] = &[
-    "sh", "bash", "zsh", "dash", "ash", "ksh", "fish", "python", "python3", "perl", "ruby", "node",
+    "sh",
+    "bash",
+    "zsh",
+    "dash",
+    "ash",
+    "ksh",
+    "fish",
+    "python",
+    "perl",
+    "ruby",
+    "node",
+    "php",
+    "pwsh",
+    "powershell",
 ];
+
+/// Programs of PowerShell that run a text.
+const EXPRESSIONS: &[&str] = &["iex", "invoke-expression"];
+
+/// Programs that hand on what they read.
+const FILTERS: &[&str] = &[
+    "tee", "cat", "gunzip", "zcat", "gzip", "bunzip2", "xz", "base64", "tr", "sed", "dos2unix", "envsubst",
+];
+
+/// Whether a program runs what it reads, versions aside: `python3.12`.
+fn is_interpreter(program: &str) -> bool {
+    let bare = program.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
+    INTERPRETERS.contains(&bare) || is_expression(program)
+}
+
+fn is_expression(program: &str) -> bool {
+    EXPRESSIONS.contains(&program.to_ascii_lowercase().as_str())
+}
 
 pub(super) fn check(configuration: &Configuration, sink: &mut Sink) {
     for resource in &configuration.resources {
@@ -55,29 +86,43 @@ pub(super) fn check(configuration: &Configuration, sink: &mut Sink) {
 pub(super) fn check_python(module: &Module, sink: &mut Sink) {
     for command in module.commands.iter().filter(|c| c.shell) {
         let all = script(&command.text, 0);
-        if let Some(plain) = all
-            .windows(2)
-            .find_map(runs_download)
-            .or_else(|| all.iter().find_map(substituted))
-        {
+        if let Some((_, plain)) = runs(&all).into_iter().next() {
             push(&module.text, command.range.clone(), plain, sink);
         }
     }
     for call in &module.calls {
-        let shell = ["os.system", "os.popen", "subprocess.getoutput"]
-            .iter()
-            .any(|n| call.may_be(n))
+        let starts = call.callees.iter().any(|c| c.starts_with("subprocess."));
+        let shell = [
+            "os.system",
+            "os.popen",
+            "subprocess.getoutput",
+            "subprocess.getstatusoutput",
+        ]
+        .iter()
+        .any(|n| call.may_be(n))
             || call.keyword("shell").is_some_and(|a| a.value.may_be_true());
-        let Some(argument) = call.positional.first().filter(|_| shell) else {
+        let first = call.positional.first().or_else(|| call.keyword("args"));
+        let Some(argument) = first.filter(|_| shell || starts) else {
             continue;
         };
-        for text in argument.value.texts() {
-            let all = script(text, 0);
-            if let Some(plain) = all
-                .windows(2)
-                .find_map(runs_download)
-                .or_else(|| all.iter().find_map(substituted))
-            {
+        for value in argument.value.alternatives() {
+            // `["bash", "-c", "…"]`
+            let text = match value {
+                Value::Text(text) if shell => Some(text.as_str()),
+                Value::List(words) => match words.as_slice() {
+                    [program, flag, text, ..] => {
+                        let shell = program.as_text().is_some_and(|p| p.ends_with("sh"));
+                        let given = flag
+                            .as_text()
+                            .is_some_and(|f| f.starts_with('-') && f.ends_with('c'));
+                        text.as_text().filter(|_| shell && given)
+                    }
+                    _ => None,
+                },
+                _ => None,
+            };
+            let found = text.map(|text| runs(&script(text, 0))).unwrap_or_default();
+            if let Some((_, plain)) = found.into_iter().next() {
                 push(&module.text, argument.range.clone(), plain, sink);
             }
         }
@@ -96,18 +141,41 @@ pub(super) fn check_script(file: &TextFile, sink: &mut Sink) {
 }
 
 fn judge(text: &str, commands: &[Command], sink: &mut Sink) {
-    for pair in commands.windows(2) {
-        if let (Some(plain), [first, second]) = (runs_download(pair), pair) {
-            let end = second.span().end;
-            let start = first.span().start;
-            push(text, start..end.max(start), plain, sink);
-        }
+    for (range, plain) in runs(commands) {
+        push(text, range, plain, sink);
     }
-    for command in commands {
+}
+
+/// The places where commands run a download, and whether each is fetched over plain `http`.
+fn runs(commands: &[Command]) -> Vec<(std::ops::Range<usize>, bool)> {
+    let mut out = Vec::new();
+    // A download whose output the next command may read.
+    let mut flows: Option<(usize, bool)> = None;
+    for (at, command) in commands.iter().enumerate() {
+        let reads = flows.filter(|_| command.piped);
+        if let Some((start, plain)) = reads
+            && reads_program(command)
+        {
+            out.push((start..command.span().end.max(start), plain));
+        }
+        flows = match downloads(command) {
+            Some(plain) => Some((command.span().start, plain)),
+            None => reads.filter(|_| FILTERS.contains(&command.program())),
+        };
         if let Some(plain) = substituted(command) {
-            push(text, command.span(), plain, sink);
+            out.push((command.span(), plain));
+        }
+        // `iex (iwr …)`, `iex ((New-Object Net.WebClient).DownloadString('…'))`: a parenthesis ends a command.
+        if command.words.len() == 1 && is_expression(command.program()) && !command.piped {
+            let inner = commands.iter().skip(at.saturating_add(1)).take(3);
+            let found = inner.take_while(|c| !c.piped).find_map(|c| {
+                let texts = c.words.iter().map(|w| w.text.as_str());
+                downloads(c).or_else(|| remote(texts))
+            });
+            out.extend(found.map(|plain| (command.span(), plain)));
         }
     }
+    out
 }
 
 fn push(text: &str, range: std::ops::Range<usize>, plain: bool, sink: &mut Sink) {
@@ -126,16 +194,19 @@ fn push(text: &str, range: std::ops::Range<usize>, plain: bool, sink: &mut Sink)
     sink.push(finding);
 }
 
-/// `curl … | sh`: whether the address is plain `http`.
-fn runs_download(pair: &[Command]) -> Option<bool> {
-    let [first, second] = pair else { return None };
-    let plain = downloads(first)?;
-    (second.piped && reads_program(second)).then_some(plain)
-}
-
 /// Whether a command writes a download to its output, and whether over plain `http`.
 fn downloads(command: &Command) -> Option<bool> {
-    if !matches!(command.program(), "curl" | "wget" | "fetch") {
+    const PROGRAMS: &[&str] = &[
+        "curl",
+        "curl.exe",
+        "wget",
+        "fetch",
+        "iwr",
+        "irm",
+        "invoke-webrequest",
+        "invoke-restmethod",
+    ];
+    if !PROGRAMS.contains(&command.program().to_ascii_lowercase().as_str()) {
         return None;
     }
     let addresses = command.words.iter().map(|w| w.text.as_str());
@@ -167,8 +238,11 @@ fn remote<'a>(texts: impl Iterator<Item = &'a str>) -> Option<bool> {
 
 /// Whether an interpreter takes its program from standard input.
 fn reads_program(command: &Command) -> bool {
-    if !INTERPRETERS.contains(&command.program()) {
+    if !is_interpreter(command.program()) {
         return false;
+    }
+    if is_expression(command.program()) {
+        return command.words.len() == 1;
     }
     let is_shell = !command.program().starts_with(['p', 'r', 'n']);
     for word in command.words.iter().skip(1) {
@@ -192,19 +266,20 @@ fn reads_program(command: &Command) -> bool {
 
 /// `sh -c "$(curl …)"`, `bash <(curl …)`, `eval "$(curl …)"`, `source <(curl …)`.
 fn substituted(command: &Command) -> Option<bool> {
-    let runs = |text: &str| {
+    let runs_inside = |text: &str| {
         let inner = text.strip_prefix("$(").or_else(|| text.strip_prefix("<("))?;
         let inner = inner.trim_end_matches(')');
         script(inner, 0).iter().find_map(downloads)
     };
     let first = command.words.first()?;
     if first.text.starts_with("$(") {
-        return runs(&first.text);
+        return runs_inside(&first.text);
     }
-    let takes =
-        INTERPRETERS.contains(&command.program()) || matches!(command.program(), "eval" | "source" | ".");
-    let argument = command.words.iter().skip(1).find(|w| !w.text.starts_with('-'))?;
-    if takes { runs(&argument.text) } else { None }
+    let takes = is_interpreter(command.program()) || matches!(command.program(), "eval" | "source" | ".");
+    let mut words = command.words.iter().skip(1);
+    // `bash -s < <(curl …)`, `bash <<< "$(curl …)"`: the sign is a word of its own.
+    let argument = words.find(|w| !w.text.starts_with('-') && !matches!(w.text.as_str(), "<" | "<<<"))?;
+    if takes { runs_inside(&argument.text) } else { None }
 }
 
 #[cfg(test)]
@@ -213,9 +288,7 @@ mod tests {
 
     fn raises(text: &str) -> Option<bool> {
         let all = script(text, 0);
-        all.windows(2)
-            .find_map(runs_download)
-            .or_else(|| all.iter().find_map(substituted))
+        runs(&all).into_iter().next().map(|(_, plain)| plain)
     }
 
     #[test]
@@ -229,6 +302,43 @@ mod tests {
             ("bash <(curl -s https://a.example/i.sh)", Some(false)),
             ("eval \"$(curl -s https://a.example/env)\"", Some(false)),
             ("curl -LsSf astral.example/uv/install.sh | sh", Some(false)),
+            (
+                "curl -fsSL https://a.example/setup_20.x | sudo -E bash -",
+                Some(false),
+            ),
+            (
+                "wget -O - https://a.example/i.sh | sudo -u root bash",
+                Some(false),
+            ),
+            ("curl -s https://a.example/i.sh | tee i.sh | bash", Some(false)),
+            ("curl -s https://a.example/i.sh.gz | gunzip | sh", Some(false)),
+            ("curl -s https://a.example/i.sh |\n  sh", Some(false)),
+            ("curl -s https://a.example/i.sh 2>&1 | sh", Some(false)),
+            ("curl -s https://a.example/i.sh | busybox sh", Some(false)),
+            ("curl -s https://a.example/i.py | python3.12 -", Some(false)),
+            ("bash -s < <(curl -s https://a.example/i.sh)", Some(false)),
+            ("bash <<< \"$(curl -s http://a.example/i.sh)\"", Some(true)),
+            ("irm https://a.example/i.ps1 | iex", Some(false)),
+            (
+                "powershell -ExecutionPolicy ByPass -c \"irm https://a.example/i.ps1 | iex\"",
+                Some(false),
+            ),
+            (
+                "Invoke-Expression (Invoke-WebRequest https://a.example/i.ps1)",
+                Some(false),
+            ),
+            (
+                "iex ((New-Object System.Net.WebClient).DownloadString('https://a.example/i.ps1'))",
+                Some(false),
+            ),
+            ("U=https://a.example/i.sh\ncurl $U | sh", Some(false)),
+            ("cat <<EOF\ncurl https://a.example/i.sh | sh\nEOF", None),
+            ("echo 'curl https://a.example/i.sh | sh'", None),
+            (
+                "curl -o i.sh https://a.example/i.sh && echo 'aa  i.sh' | sha256sum -c - && bash i.sh",
+                None,
+            ),
+            ("irm https://a.example/x.json | ConvertFrom-Json", None),
             ("curl https://a.example/x.tgz | tar xz", None),
             ("curl https://a.example/k.gpg | gpg --dearmor", None),
             ("curl https://a.example/x.json | python3 -m json.tool", None),
