@@ -14,7 +14,7 @@ use crate::{
     },
 };
 use ruff_python_ast::{
-    ExceptHandler, Expr, ExprCall, ExprContext, IpyEscapeKind, ModModule, Stmt,
+    ExceptHandler, Expr, ExprCall, ExprContext, IpyEscapeKind, ModModule, Operator, Stmt,
     visitor::{self, Visitor},
 };
 use ruff_text_size::Ranged;
@@ -405,7 +405,10 @@ impl Collector<'_, '_, '_, '_> {
             return;
         };
         let owner = self.folder.value(&subscript.value, self.now.scope);
-        let is_environ = matches!(&owner, Value::Path(p) if p == "os.environ" || p == "os.environb");
+        let is_environ = owner
+            .alternatives()
+            .iter()
+            .any(|v| matches!(v, Value::Path(p) if p == "os.environ" || p == "os.environb"));
         if !is_environ {
             return;
         }
@@ -417,6 +420,23 @@ impl Collector<'_, '_, '_, '_> {
                 value,
                 range: self.place(range),
             });
+        }
+    }
+
+    /// `os.environ |= {"NAME": value}`
+    fn environment_merge(&mut self, value: &Expr, range: impl Ranged) {
+        let Value::Dict(items) = self.folder.value(value, self.now.scope) else {
+            return;
+        };
+        let range = self.place(range);
+        for (name, value) in items {
+            if let Value::Text(name) = name {
+                self.module.environment.push(EnvironmentWrite {
+                    name,
+                    value,
+                    range: range.clone(),
+                });
+            }
         }
     }
 
@@ -710,6 +730,11 @@ impl<'a> Visitor<'a> for Collector<'_, '_, '_, '_> {
                     self.environment_write(target, &assign.value, assign.range);
                     self.attribute_write(target, &assign.value, assign.range);
                 }
+            }
+            Stmt::AugAssign(assign)
+                if assign.op == Operator::BitOr && self.mentions_environ(&assign.target) =>
+            {
+                self.environment_merge(&assign.value, assign.range);
             }
             Stmt::IpyEscapeCommand(command) => {
                 self.command(command.kind, &command.value, command.range);

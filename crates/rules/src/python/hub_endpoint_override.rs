@@ -3,7 +3,8 @@ use wellhead_core::{
     Confidence, Finding, Measure, Reference, Risk, Rule, RuleStatus, Scenario, Severity, Sink, ThreatProfile,
     code, escape,
 };
-use wellhead_infra::Configuration;
+use wellhead_formats::document::TextFile;
+use wellhead_infra::{Command, Configuration, script};
 use wellhead_pycode::Module;
 
 /// Models that are fetched from another hub than the names suggest.
@@ -41,6 +42,7 @@ pub(crate) static HUB_ENDPOINT_OVERRIDE: Rule = Rule {
 const VARIABLES: &[&str] = &["HF_ENDPOINT", "HUGGINGFACE_HUB_ENDPOINT"];
 
 pub(super) fn check(module: &Module, sink: &mut Sink) {
+    check_calls(module, sink);
     for write in &module.environment {
         if VARIABLES.contains(&write.name.as_str()) {
             for address in write.value.texts() {
@@ -50,8 +52,71 @@ pub(super) fn check(module: &Module, sink: &mut Sink) {
     }
 }
 
+/// Shell scripts and files of variables, by their name.
+pub(super) fn check_script(file: &TextFile, sink: &mut Sink) {
+    let name = sink.artifact().name();
+    let is_script = [".sh", ".bash", ".zsh", ".env"]
+        .iter()
+        .any(|end| name.ends_with(end));
+    let is_env = name == ".envrc" || name.starts_with(".env.");
+    // Most files name no hub, and need not be split.
+    if (is_script || is_env) && VARIABLES.iter().any(|v| file.text.contains(v)) {
+        check_commands(&file.text, &script(&file.text, 0), sink);
+    }
+}
+
+/// `export HF_ENDPOINT=…`, `HF_ENDPOINT=… python train.py`
+fn check_commands(text: &str, commands: &[Command], sink: &mut Sink) {
+    for command in commands {
+        let sets = matches!(
+            command.program(),
+            "export" | "declare" | "typeset" | "readonly" | "setx"
+        );
+        let declared = command.words.iter().skip(1).filter(|_| sets);
+        for word in command.variables.iter().chain(declared).filter(|w| !w.open) {
+            let Some((name, address)) = word.text.split_once('=') else {
+                continue;
+            };
+            if VARIABLES.contains(&name) {
+                judge(text, name, address, word.span.clone(), sink);
+            }
+        }
+    }
+}
+
+/// Functions of the hub's library that take an address, and the settings that hold one.
+fn check_calls(module: &Module, sink: &mut Sink) {
+    const SETTINGS: &[&str] = &[
+        "huggingface_hub.constants.ENDPOINT",
+        "datasets.config.HF_ENDPOINT",
+    ];
+    for call in &module.calls {
+        let of_hub =
+            |c: &String| c.starts_with("huggingface_hub.") || c.starts_with("datasets.DownloadConfig");
+        let endpoint = call
+            .keyword("endpoint")
+            .filter(|_| call.callees.iter().any(of_hub));
+        if let Some(argument) = endpoint {
+            for address in argument.value.texts() {
+                judge(&module.text, "endpoint", address, argument.range.clone(), sink);
+            }
+        }
+    }
+    for write in &module.attributes {
+        if SETTINGS.contains(&write.target.as_str()) {
+            for address in write.value.texts() {
+                judge(&module.text, &write.target, address, write.range.clone(), sink);
+            }
+        }
+    }
+}
+
 pub(super) fn check_configuration(configuration: &Configuration, sink: &mut Sink) {
     for resource in &configuration.resources {
+        check_commands(&configuration.text, &resource.build, sink);
+        if !resource.inherited_start {
+            check_commands(&configuration.text, &resource.start, sink);
+        }
         for variable in &resource.environment {
             let Some(value) = variable.value.as_ref().filter(|w| !w.open) else {
                 continue;

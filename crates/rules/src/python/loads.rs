@@ -393,7 +393,7 @@ fn repository(kind: LoadKind, name: &str, revision: Option<&str>) -> Loaded {
 }
 
 /// `hf://org/name@revision/file`, `hf-hub:org/name`
-fn address(text: &str) -> Option<Loaded> {
+pub(super) fn address(text: &str) -> Option<Loaded> {
     let (rest, kind) = if let Some(rest) = text.strip_prefix("hf://") {
         match rest.split_once('/') {
             Some(("datasets", rest)) => (rest, LoadKind::Dataset),

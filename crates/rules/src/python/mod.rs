@@ -4,6 +4,7 @@ mod disabled_tls_verification;
 mod hub;
 mod hub_commands;
 mod hub_endpoint_override;
+mod inline;
 pub mod loads;
 mod trust_remote_code;
 pub(crate) mod unlocked_model;
@@ -63,6 +64,50 @@ pub(crate) static RULES: &[Registered] = &[
     Registered {
         rule: &unsafe_torch_load::UNSAFE_TORCH_LOAD,
         check: Check::Python(unsafe_torch_load::check),
+    },
+    Registered {
+        rule: &hub_endpoint_override::HUB_ENDPOINT_OVERRIDE,
+        check: Check::Text(hub_endpoint_override::check_script),
+    },
+    Registered {
+        rule: &trust_remote_code::TRUST_REMOTE_CODE,
+        check: Check::Configuration(|input, sink| {
+            inline::of_configuration(input, sink, trust_remote_code::check);
+        }),
+    },
+    Registered {
+        rule: &trust_remote_code::TRUST_REMOTE_CODE,
+        check: Check::Text(|input, sink| inline::of_script(input, sink, trust_remote_code::check)),
+    },
+    Registered {
+        rule: &unpinned_revision::UNPINNED_REVISION,
+        check: Check::Configuration(|input, sink| {
+            inline::of_configuration(input, sink, unpinned_revision::check);
+        }),
+    },
+    Registered {
+        rule: &unpinned_revision::UNPINNED_REVISION,
+        check: Check::Text(|input, sink| inline::of_script(input, sink, unpinned_revision::check)),
+    },
+    Registered {
+        rule: &unsafe_deserialization::UNSAFE_DESERIALIZATION,
+        check: Check::Configuration(|input, sink| {
+            inline::of_configuration(input, sink, unsafe_deserialization::check);
+        }),
+    },
+    Registered {
+        rule: &unsafe_deserialization::UNSAFE_DESERIALIZATION,
+        check: Check::Text(|input, sink| inline::of_script(input, sink, unsafe_deserialization::check)),
+    },
+    Registered {
+        rule: &unsafe_torch_load::UNSAFE_TORCH_LOAD,
+        check: Check::Configuration(|input, sink| {
+            inline::of_configuration(input, sink, unsafe_torch_load::check);
+        }),
+    },
+    Registered {
+        rule: &unsafe_torch_load::UNSAFE_TORCH_LOAD,
+        check: Check::Text(|input, sink| inline::of_script(input, sink, unsafe_torch_load::check)),
     },
 ];
 

@@ -6,6 +6,7 @@ use crate::{
 };
 use std::path::{Path, PathBuf};
 use wellhead_core::{Budget, Span};
+use wellhead_formats::document::{Encoding, TextFile};
 
 fn raised(source: &str) -> String {
     let module = wellhead_pycode::parse(source, &mut Budget::default());
@@ -117,6 +118,48 @@ fn revisions() {
             "unpinned-revision medium",
         ),
         ("load_dataset('imdb')".to_owned(), "unpinned-revision medium"),
+        (
+            "load_dataset('tweet_eval')".to_owned(),
+            "unpinned-revision medium",
+        ),
+        (
+            "load_dataset('json', data_files='https://huggingface.co/datasets/o/d/resolve/main/x.json')"
+                .to_owned(),
+            "unpinned-revision medium",
+        ),
+        (
+            "import pandas as pd\npd.read_parquet('hf://datasets/o/d/x.parquet')".to_owned(),
+            "unpinned-revision medium",
+        ),
+        (
+            format!("import pandas as pd\npd.read_parquet('hf://datasets/o/d@{commit}/x.parquet')"),
+            "",
+        ),
+        (
+            "import timm\ntimm.create_model('hf_hub:o/m', pretrained=True)".to_owned(),
+            "unpinned-revision medium",
+        ),
+        (
+            "import timm\ntimm.create_model('resnet50', pretrained=True)".to_owned(),
+            "",
+        ),
+        ("print('hf://datasets/o/d')".to_owned(), ""),
+        (
+            "from huggingface_hub.file_download import hf_hub_download as d\nd('o/m', 'f')".to_owned(),
+            "unpinned-revision medium",
+        ),
+        (
+            "AutoModel.from_pretrained('org/m', local_files_only=True)".to_owned(),
+            "",
+        ),
+        (
+            "import os\nAutoModel.from_pretrained(os.path.join('org', 'm', 'x'))".to_owned(),
+            "",
+        ),
+        (
+            "from pathlib import Path\nAutoModel.from_pretrained(Path('org') / 'm')".to_owned(),
+            "",
+        ),
         ("torch.hub.load('o/r', 'm')".to_owned(), "unpinned-revision high"),
         (
             "torch.hub.load(repo_or_dir='o/r:v1', model='m')".to_owned(),
@@ -232,6 +275,20 @@ fn checkpoints() {
         ),
         ("from torch import load\nload('m')", "unsafe-torch-load medium"),
         (
+            "import torch\ntorch.load('m', weights_only=0)",
+            "unsafe-torch-load high",
+        ),
+        (
+            "import torch\ntorch.hub.load_state_dict_from_url(u, weights_only=False)",
+            "unsafe-torch-load high",
+        ),
+        (
+            "from net import Net\nNet.load_from_checkpoint('m.ckpt', weights_only=False)",
+            "unsafe-torch-load high",
+        ),
+        ("from net import Net\nNet.load_from_checkpoint('m.ckpt')", ""),
+        ("import torch\ntorch.hub.load_state_dict_from_url(u)", ""),
+        (
             "import torch, dill\ntorch.load('m', pickle_module=dill)",
             "unsafe-torch-load high",
         ),
@@ -296,6 +353,42 @@ fn other_formats_that_run_code() {
         (
             "import torch\nfrom huggingface_hub import hf_hub_download as d\nR = 'a' * 40\ntorch.jit.load(d('o/m', 'f', revision=R))",
             "unsafe-deserialization high",
+        ),
+        (
+            "import dill\ndill.load_session('s')",
+            "unsafe-deserialization medium",
+        ),
+        (
+            "from six.moves import cPickle as p\np.load(f)",
+            "unsafe-deserialization medium",
+        ),
+        (
+            "import numpy as np\nnp.lib.format.read_array(f, allow_pickle=True)",
+            "unsafe-deserialization medium",
+        ),
+        (
+            "import keras\nkeras.saving.deserialize_keras_object(c, safe_mode=False)",
+            "unsafe-deserialization high",
+        ),
+        (
+            "import torch, io, requests\ntorch.jit.load(io.BytesIO(requests.get(u).content))",
+            "unsafe-deserialization high",
+        ),
+        (
+            "import torch, urllib.request\nurllib.request.urlretrieve(u, 'm.pt')\ntorch.jit.load('m.pt')",
+            "unsafe-deserialization high",
+        ),
+        (
+            "import pickle\nfrom huggingface_hub import hf_hub_download as d\nwith open(d('o/m', 'f', revision='a' * 40), 'rb') as f:\n    pass\npickle.load(open(d(repo_id=m, filename='f'), 'rb'))",
+            "unsafe-deserialization high",
+        ),
+        (
+            "import pandas as pd\npd.read_pickle('https://a.example/x.pkl')",
+            "unsafe-deserialization high",
+        ),
+        (
+            "import torch, urllib.request\nurllib.request.urlretrieve(u, 'm.pt')\ntorch.jit.load('n.pt')",
+            "",
         ),
         ("import pickle\npickle.loads(pickle.dumps(x))", ""),
         ("import pickle\npickle.dump(x, f)", ""),
@@ -367,6 +460,26 @@ fn connections_and_endpoints() {
             "",
         ),
         (
+            "import os\nos.environ |= {'HF_ENDPOINT': 'https://hub.example'}",
+            "hub-endpoint-override medium",
+        ),
+        (
+            "from huggingface_hub import HfApi\nHfApi(endpoint='https://hub.example')",
+            "hub-endpoint-override medium",
+        ),
+        (
+            "from huggingface_hub import constants\nconstants.ENDPOINT = 'https://hub.example'",
+            "hub-endpoint-override medium",
+        ),
+        (
+            "from huggingface_hub import HfApi\nHfApi(endpoint='https://huggingface.co')",
+            "",
+        ),
+        (
+            "import boto3\nboto3.client('s3', endpoint='https://s3.example')",
+            "",
+        ),
+        (
             "import os\nos.environ['HF_ENDPOINT'] = 'http://localhost:8080'",
             "",
         ),
@@ -375,4 +488,78 @@ fn connections_and_endpoints() {
     for (source, expected) in cases {
         assert_eq!(raised(source), expected, "{source}");
     }
+}
+
+fn text_file(text: &str) -> TextFile {
+    TextFile {
+        text: text.into(),
+        encoding: Encoding::Utf8,
+    }
+}
+
+#[test]
+fn scripts_that_say_where_models_come_from() {
+    let told_of = |name: &str, text: &str| {
+        let file = text_file(text);
+        told(&findings(name, Subject::Text(&file)))
+    };
+    for (name, text, expected) in [
+        (
+            "run.sh",
+            "export HF_ENDPOINT=https://hub.example\n",
+            "hub-endpoint-override medium",
+        ),
+        (
+            "run.sh",
+            "HF_ENDPOINT=http://hub.example python train.py\n",
+            "hub-endpoint-override high",
+        ),
+        (
+            ".env",
+            "HF_ENDPOINT=https://hub.example\n",
+            "hub-endpoint-override medium",
+        ),
+        ("run.sh", "export HF_ENDPOINT=$MIRROR\n", ""),
+        ("run.sh", "export HF_ENDPOINT=https://huggingface.co\n", ""),
+        ("notes.txt", "export HF_ENDPOINT=https://hub.example\n", ""),
+        (
+            "run.sh",
+            "python -c \"import torch; torch.load('m', weights_only=False)\"\n",
+            "unsafe-torch-load high",
+        ),
+        (
+            "run.sh",
+            "python3 - <<'EOF'\nfrom transformers import AutoModel\nAutoModel.from_pretrained('o/m', trust_remote_code=True)\nEOF\n",
+            "trust-remote-code high, unpinned-revision medium",
+        ),
+        ("run.sh", "python -m http.server -c \"import torch\"\n", ""),
+        (
+            "run.sh",
+            "python train.py <<EOF\nimport pickle; pickle.load(f)\nEOF\n",
+            "",
+        ),
+        (
+            "run.sh",
+            "hf download \\\n  o/m \\\n  --quiet\n",
+            "unpinned-revision medium",
+        ),
+        (
+            "run.sh",
+            "M=o/m\nhf download \"$M\"\n",
+            "unpinned-revision medium",
+        ),
+    ] {
+        assert_eq!(told_of(name, text), expected, "{text}");
+    }
+}
+
+#[test]
+fn python_in_a_command_is_shown_where_it_stands() {
+    let text = "RUN\npython - <<EOF\nimport torch\ntorch.load('m', weights_only=False)\nEOF\n";
+    let file = text_file(text);
+    let all = findings("a.sh", Subject::Text(&file));
+    let Span::Text { start, length, .. } = all[0].locations[0].span else {
+        panic!("no place");
+    };
+    assert_eq!((start.line, length), (4, "weights_only=False".len() as u64));
 }

@@ -1,7 +1,8 @@
 use super::{
     callee,
-    hub::{Kind, Revision, fetch},
+    hub::{Kind, Revision, fetch, is_commit},
     hub_commands::{Fetched, fetches, file_address},
+    loads::{LoadKind, Loaded, address},
 };
 use std::ops::Range;
 use wellhead_core::{
@@ -10,7 +11,7 @@ use wellhead_core::{
 };
 use wellhead_formats::document::TextFile;
 use wellhead_infra::{Configuration, script};
-use wellhead_pycode::Module;
+use wellhead_pycode::{Call, Module, Value};
 
 /// A model or data set that is fetched at whatever its branch points to.
 pub(crate) static UNPINNED_REVISION: Rule = Rule {
@@ -46,7 +47,15 @@ pub(crate) static UNPINNED_REVISION: Rule = Rule {
 
 pub(super) fn check(module: &Module, sink: &mut Sink) {
     for call in &module.calls {
+        by_address(module, call, sink);
         let Some(fetch) = fetch(call) else { continue };
+        // What is taken from the cache alone was fetched by something else.
+        if call
+            .keyword("local_files_only")
+            .is_some_and(|a| a.value == Value::Bool(true))
+        {
+            continue;
+        }
         let Some(name) = fetch.names.first() else { continue };
         let what = match fetch.kind {
             Kind::Model => "the model",
@@ -91,6 +100,57 @@ pub(super) fn check(module: &Module, sink: &mut Sink) {
             finding = finding.help("name the commit: `revision=\"<40 hexadecimal digits>\"`");
         }
         sink.push(finding);
+    }
+}
+
+/// What reads `hf://owner/name@revision/file`, and `hf-hub:owner/name`.
+const READERS: &[&str] = &[
+    "read_",
+    "scan_",
+    "load",
+    "open",
+    "create_model",
+    "get_tokenizer",
+    "from_",
+    "download",
+    "get_file",
+    "glob",
+    "ls",
+];
+
+/// Addresses of the hub that name no commit.
+fn by_address(module: &Module, call: &Call, sink: &mut Sink) {
+    let last = |name: &String| {
+        let last = name.rsplit('.').next().unwrap_or_default();
+        READERS.iter().any(|start| last.starts_with(start))
+    };
+    if !call.callees.iter().any(last) {
+        return;
+    }
+    let keywords = call.keywords.iter().map(|k| &k.argument);
+    for argument in call.positional.iter().chain(keywords) {
+        for text in argument.value.texts() {
+            let Some(Loaded::Repository {
+                kind, name, revision, ..
+            }) = address(text)
+            else {
+                continue;
+            };
+            let found = Fetched {
+                settled: revision.as_deref().is_some_and(is_commit),
+                name,
+                reference: revision,
+                kind: match kind {
+                    LoadKind::Model => Kind::Model,
+                    LoadKind::Dataset => Kind::Dataset,
+                },
+                range: argument.range.clone(),
+                help: "name the commit behind the name: `owner/name@<40 hexadecimal digits>`",
+            };
+            if !found.settled {
+                push(&module.text, &found, argument.range.clone(), sink);
+            }
+        }
     }
 }
 
@@ -179,6 +239,11 @@ const DOWNLOADERS: &[&str] = &[
     "load_state_dict_from_url",
     "from_single_file",
     "stream",
+    "load_dataset",
+    "read_csv",
+    "read_json",
+    "read_parquet",
+    "load_image",
 ];
 
 fn downloads(call: &wellhead_pycode::Call) -> bool {

@@ -1,4 +1,5 @@
 use super::callee;
+use std::collections::BTreeSet;
 use wellhead_core::{
     Confidence, Finding, Measure, Reference, Risk, Rule, RuleStatus, Scenario, Severity, Sink, ThreatProfile,
     code,
@@ -47,6 +48,26 @@ const PICKLES: &[(&str, &str)] = &[
     ("cPickle.load", "pickle"),
     ("cPickle.loads", "pickle"),
     ("pickle5.load", "pickle"),
+    ("pickle5.loads", "pickle"),
+    ("pickle._load", "pickle"),
+    ("pickle._loads", "pickle"),
+    ("pickle._Unpickler().load", "pickle"),
+    ("_pickle.Unpickler().load", "pickle"),
+    ("cPickle.Unpickler().load", "pickle"),
+    ("six.moves.cPickle.load", "pickle"),
+    ("six.moves.cPickle.loads", "pickle"),
+    ("srsly.pickle_loads", "pickle"),
+    ("statsmodels.iolib.smpickle.load_pickle", "pickle"),
+    ("fastai.learner.load_learner", "pickle"),
+    ("fastai.vision.all.load_learner", "pickle"),
+    ("fastai.text.all.load_learner", "pickle"),
+    ("fastai.tabular.all.load_learner", "pickle"),
+    ("dill.load_session", "dill"),
+    ("dill.load_module", "dill"),
+    ("dill.Unpickler().load", "dill"),
+    ("ray.cloudpickle.load", "cloudpickle"),
+    ("ray.cloudpickle.loads", "cloudpickle"),
+    ("joblib.numpy_pickle.load", "joblib"),
     ("dill.load", "dill"),
     ("dill.loads", "dill"),
     ("cloudpickle.load", "cloudpickle"),
@@ -56,7 +77,9 @@ const PICKLES: &[(&str, &str)] = &[
     ("pandas.read_pickle", "pandas"),
     ("pandas.io.pickle.read_pickle", "pandas"),
     ("shelve.open", "shelve"),
+    ("shelve.DbfilenameShelf", "shelve"),
     ("jsonpickle.decode", "jsonpickle"),
+    ("jsonpickle.loads", "jsonpickle"),
     ("yaml.unsafe_load", "yaml"),
     ("yaml.unsafe_load_all", "yaml"),
 ];
@@ -73,11 +96,21 @@ const FOREIGN: &[&str] = &[
     "redis.",
     "wget.",
     "gdown.",
+    "torch.hub.download_url_to_file",
+    "urllib.urlretrieve",
+    "tensorflow.keras.utils.get_file",
+    "keras.utils.get_file",
+    "pooch.retrieve",
 ];
 
+/// What the first parameter of a loader is called.
+const FIRST: &[&str] = &["f", "file", "filename", "filepath_or_buffer", "path", "data"];
+
 pub(super) fn check(module: &Module, sink: &mut Sink) {
+    let fetched = fetched(module);
     for call in &module.calls {
-        let Some((loader, argument, advice)) = unsafe_load(call) else {
+        let outside = comes_from_outside(module, call, &fetched);
+        let Some((loader, argument, advice)) = unsafe_load(call, outside) else {
             continue;
         };
         if is_copy(call) {
@@ -96,7 +129,7 @@ pub(super) fn check(module: &Module, sink: &mut Sink) {
         if matches!(loader, "load_model" | "enable_unsafe_deserialization") {
             // The safe way is the default and was left on purpose.
             finding = finding.severity(Severity::High).confidence(Confidence::High);
-        } else if comes_from_outside(call) {
+        } else if outside {
             finding = finding
                 .severity(Severity::High)
                 .confidence(Confidence::High)
@@ -113,7 +146,7 @@ pub(super) fn check(module: &Module, sink: &mut Sink) {
 type Unsafe<'a> = (&'a str, Option<std::ops::Range<usize>>, &'static str);
 
 /// The loader, the argument that makes it unsafe where it is one, and what to use instead.
-fn unsafe_load(call: &Call) -> Option<Unsafe<'_>> {
+fn unsafe_load(call: &Call, outside: bool) -> Option<Unsafe<'_>> {
     let named = |names: &[&str]| names.iter().any(|n| call.may_be(n));
     if let Some((name, family)) = PICKLES.iter().find(|(name, _)| call.may_be(name)) {
         let advice = match *family {
@@ -134,7 +167,25 @@ fn unsafe_load(call: &Call) -> Option<Unsafe<'_>> {
             "keep arrays of numbers, and drop `allow_pickle`",
         ));
     }
-    if call.is_method("load_model") || call.is_method("model_from_json") {
+    if named(&["numpy.lib.format.read_array"]) {
+        let allow = call
+            .argument(1, "allow_pickle")
+            .filter(|a| a.value.may_be_true())?;
+        return Some((
+            "numpy.lib.format.read_array",
+            Some(allow.range.clone()),
+            "keep arrays of numbers, and drop `allow_pickle`",
+        ));
+    }
+    if [
+        "load_model",
+        "model_from_json",
+        "deserialize_keras_object",
+        "deserialize",
+    ]
+    .iter()
+    .any(|name| call.is_method(name))
+    {
         let off = call
             .keyword("safe_mode")
             .filter(|a| a.value.alternatives().contains(&Value::Bool(false)))?;
@@ -157,7 +208,7 @@ fn unsafe_load(call: &Call) -> Option<Unsafe<'_>> {
     if named(&["yaml.load", "yaml.load_all"]) {
         return yaml(call);
     }
-    if named(&["torch.jit.load"]) && comes_from_outside(call) {
+    if outside && named(&["torch.jit.load"]) {
         return Some((
             "torch.jit.load",
             None,
@@ -200,8 +251,50 @@ fn is_copy(call: &Call) -> bool {
     paths(call).any(|p| p.ends_with(".dumps()"))
 }
 
-fn comes_from_outside(call: &Call) -> bool {
-    paths(call).any(|p| FOREIGN.iter().any(|part| p.starts_with(part)))
+/// Whether a call gets something from another machine.
+fn is_foreign(call: &Call) -> bool {
+    let foreign = |name: &String| FOREIGN.iter().any(|part| name.starts_with(part));
+    call.callees.iter().any(foreign)
+}
+
+/// The files that the module says a download is to be written to.
+fn fetched(module: &Module) -> BTreeSet<&str> {
+    let downloads = module.calls.iter().filter(|c| is_foreign(c));
+    let arguments = downloads.flat_map(|c| c.positional.iter().chain(c.keywords.iter().map(|k| &k.argument)));
+    let texts = arguments.flat_map(|a| a.value.texts());
+    texts
+        .filter(|text| !text.contains("://") && text.contains('.'))
+        .collect()
+}
+
+/// Whether what is loaded comes from another machine: by the value itself, by a download inside of the argument, or by a
+/// file that the module downloads.
+fn comes_from_outside(module: &Module, call: &Call, fetched: &BTreeSet<&str>) -> bool {
+    const MOST: usize = 64;
+    let named = FIRST.iter().find_map(|name| call.keyword(name));
+    let Some(first) = call.positional.first().or(named) else {
+        return false;
+    };
+    let is_path =
+        |value: &Value| matches!(value, Value::Path(p) if FOREIGN.iter().any(|part| p.starts_with(part)));
+    let is_text = |text: &str| {
+        let remote = ["http://", "https://", "s3://", "gs://", "hf://", "ftp://"];
+        fetched.contains(text) || remote.iter().any(|scheme| text.starts_with(scheme))
+    };
+    if first.value.alternatives().iter().any(is_path) || first.value.texts().any(is_text) {
+        return true;
+    }
+    let from = module
+        .calls
+        .partition_point(|c| c.range.start < first.range.start);
+    let inside = module.calls.get(from..).unwrap_or_default().iter();
+    inside
+        .take_while(|c| c.range.start < first.range.end)
+        .take(MOST)
+        .any(|c| {
+            let opened = c.positional.first().into_iter().flat_map(|a| a.value.texts());
+            is_foreign(c) || c.may_be("open") && opened.into_iter().any(is_text)
+        })
 }
 
 /// Whether the module writes what this family of loaders reads.

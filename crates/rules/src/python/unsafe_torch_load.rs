@@ -37,7 +37,10 @@ pub(crate) static UNSAFE_TORCH_LOAD: Rule = Rule {
 
 pub(super) fn check(module: &Module, sink: &mut Sink) {
     for call in &module.calls {
-        if call.may_be("torch.load") || call.may_be("torch.serialization.load") {
+        let loads = call.may_be("torch.load") || call.may_be("torch.serialization.load");
+        let off = call.keyword("weights_only").map(|a| a.value.alternatives());
+        let hands_off = hands_on(call) && off.is_some_and(|values| values.iter().any(is_off));
+        if loads || hands_off {
             judge(module, call, sink);
         }
     }
@@ -63,6 +66,18 @@ pub(super) fn check(module: &Module, sink: &mut Sink) {
     }
 }
 
+/// `False`, and `0`.
+fn is_off(value: &Value) -> bool {
+    matches!(value, Value::Bool(false) | Value::Int(0))
+}
+
+/// Functions and methods that fetch or open a checkpoint and hand `weights_only` on to `torch.load`.
+fn hands_on(call: &Call) -> bool {
+    call.may_be("torch.hub.load_state_dict_from_url")
+        || call.may_be("torch.utils.model_zoo.load_url")
+        || call.is_method("load_from_checkpoint")
+}
+
 fn judge(module: &Module, call: &Call, sink: &mut Sink) {
     let message = "loading this checkpoint runs whatever code it brings";
     let safe = "load weights only: `weights_only=True`, or keep the weights as safetensors";
@@ -79,8 +94,8 @@ fn judge(module: &Module, call: &Call, sink: &mut Sink) {
         return;
     }
     match call.keyword("weights_only") {
-        Some(argument) if argument.value.alternatives().contains(&Value::Bool(false)) => {
-            let certain = argument.value == Value::Bool(false);
+        Some(argument) if argument.value.alternatives().iter().any(is_off) => {
+            let certain = is_off(&argument.value);
             let place = sink
                 .text(
                     &module.text,
