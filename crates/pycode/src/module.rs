@@ -83,6 +83,8 @@ pub struct Call {
     pub open: bool,
     /// Whether this only binds arguments for a later call (`functools.partial`).
     pub partial: bool,
+    /// Whether some arguments were bound before, by `functools.partial`; those stand outside of [`Call::range`].
+    pub bound: bool,
     /// Whether importing the module makes this call.
     pub at_import: bool,
     /// The scope it stands in, and whether only later: see [`Module::stage`].
@@ -225,6 +227,11 @@ impl Call {
             .rev()
             .find(|k| k.name == name)
             .map(|k| &k.argument)
+    }
+
+    /// Whether an argument is written at the call itself, and not where `functools.partial` bound it.
+    pub fn states(&self, argument: &Argument) -> bool {
+        self.range.start <= argument.range.start && argument.range.end <= self.range.end
     }
 
     /// The argument that stands at `position` or is named `name`.

@@ -146,7 +146,7 @@ struct Collector<'a, 's, 'b, 'm> {
     condition: ImportCondition,
 }
 
-impl Collector<'_, '_, '_, '_> {
+impl<'a> Collector<'a, '_, '_, '_> {
     fn place(&self, range: impl Ranged) -> Range<usize> {
         (self.source.locate)(bytes(range))
     }
@@ -194,7 +194,7 @@ impl Collector<'_, '_, '_, '_> {
     }
 
     /// Walks a statement whose imports happen under a condition.
-    fn under(&mut self, condition: ImportCondition, stmt: &Stmt) {
+    fn under(&mut self, condition: ImportCondition, stmt: &'a Stmt) {
         let before = self.condition;
         self.condition = before.max(condition);
         visitor::walk_stmt(self, stmt);
@@ -249,8 +249,73 @@ impl Collector<'_, '_, '_, '_> {
         }
     }
 
-    fn call(&mut self, call: &ExprCall) {
-        let scope = self.now.scope;
+    fn call(&mut self, call: &'a ExprCall) {
+        let mut entry = self.entry(call, self.now.scope);
+        if entry.may_be("functools.partial") || entry.may_be("functools.partialmethod") {
+            bind_partial(&mut entry);
+        }
+        apply_method(&mut entry);
+        self.consequences(&entry, call);
+        self.apply_partial(call, &mut entry);
+        self.module.calls.push(entry);
+        self.when.calls.push(self.now);
+    }
+
+    /// `load = functools.partial(f, x)` and then `load(y)`: a call of `f` with what was bound first.
+    fn apply_partial(&mut self, call: &'a ExprCall, entry: &mut Call) {
+        // The same few arguments are copied to every call.
+        const MOST: usize = 32;
+        if !entry.may_be("functools.partial()") {
+            return;
+        }
+        let Some((made, scope)) = self.maker(&call.func) else {
+            return;
+        };
+        if made
+            .arguments
+            .args
+            .len()
+            .saturating_add(made.arguments.keywords.len())
+            > MOST
+        {
+            return;
+        }
+        let mut first = self.entry(made, scope);
+        if !first.may_be("functools.partial") {
+            return;
+        }
+        bind_partial(&mut first);
+        if !first.partial || first.positional.len().saturating_add(first.keywords.len()) > MOST {
+            return;
+        }
+        entry.bound = true;
+        entry.open |= first.open;
+        entry.callees = first.callees;
+        entry.positional.splice(0..0, first.positional);
+        entry.keywords.splice(0..0, first.keywords);
+    }
+
+    /// The one call whose result an expression stands for: itself, or what its name is bound to.
+    fn maker(&self, expr: &'a Expr) -> Option<(&'a ExprCall, usize)> {
+        let (expr, scope) = match expr {
+            Expr::Name(name) => {
+                let name = name.id.as_str();
+                let scope = self.scopes.lookup(name, self.now.scope)?;
+                match self.scopes.get(scope)?.bound.get(name)?.as_slice() {
+                    [Bound::Value(expr, at)] => (*expr, *at),
+                    _ => return None,
+                }
+            }
+            expr => (expr, self.now.scope),
+        };
+        match expr {
+            Expr::Call(call) => Some((call, scope)),
+            _ => None,
+        }
+    }
+
+    /// A call with its names resolved and its arguments folded, as they are written.
+    fn entry(&mut self, call: &ExprCall, scope: usize) -> Call {
         let callees = self.folder.paths(&call.func, scope);
         let mut entry = Call {
             callees,
@@ -260,6 +325,7 @@ impl Collector<'_, '_, '_, '_> {
             keywords: Vec::new(),
             open: false,
             partial: false,
+            bound: false,
             at_import: false,
             place: self.now.place(),
         };
@@ -300,13 +366,7 @@ impl Collector<'_, '_, '_, '_> {
                 None => unpack(&value, &range, &mut entry),
             }
         }
-        if entry.may_be("functools.partial") || entry.may_be("functools.partialmethod") {
-            bind_partial(&mut entry);
-        }
-        apply_method(&mut entry);
-        self.consequences(&entry, call);
-        self.module.calls.push(entry);
-        self.when.calls.push(self.now);
+        entry
     }
 
     /// What follows from a call: capabilities, environment writes, functions of the module that run.
@@ -645,7 +705,7 @@ fn catches_import_error(caught: Option<&Expr>) -> bool {
     )
 }
 
-impl<'a> Visitor<'a> for Collector<'_, '_, '_, '_> {
+impl<'a> Visitor<'a> for Collector<'a, '_, '_, '_> {
     fn visit_stmt(&mut self, stmt: &'a Stmt) {
         match stmt {
             Stmt::FunctionDef(def) => {

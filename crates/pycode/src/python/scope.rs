@@ -4,7 +4,7 @@
 //! which is the side on which a guard should err.
 
 use ruff_python_ast::{
-    Expr, ExprContext, Keyword, ModModule, Parameters, Stmt, StmtClassDef, StmtFunctionDef,
+    Expr, ExprContext, Keyword, ModModule, Operator, Parameters, Stmt, StmtClassDef, StmtFunctionDef,
     visitor::{self, Visitor},
 };
 use ruff_text_size::{Ranged, TextRange};
@@ -385,6 +385,8 @@ impl<'a> Visitor<'a> for Binder<'a> {
                     self.assign(&assign.target, Some(value));
                 }
             }
+            // `os.environ |= {…}` changes what is in it, not what the name stands for.
+            Stmt::AugAssign(assign) if assign.op == Operator::BitOr && assign.target.is_attribute_expr() => {}
             Stmt::AugAssign(assign) => self.assign(&assign.target, None),
             Stmt::For(each) => self.each(&each.target, &each.iter),
             Stmt::With(with) => {

@@ -145,6 +145,28 @@ fn revisions() {
         ),
         ("print('hf://datasets/o/d')".to_owned(), ""),
         (
+            "from functools import partial\nf = partial(AutoModel.from_pretrained, 'o/m')\nf()".to_owned(),
+            "unpinned-revision medium",
+        ),
+        (
+            "from functools import partial\nf = partial(AutoModel.from_pretrained, torch_dtype='auto')\nf('o/m')"
+                .to_owned(),
+            "unpinned-revision medium",
+        ),
+        (
+            format!("from functools import partial\nf = partial(AutoModel.from_pretrained, revision='{commit}')\nf('o/m')"),
+            "",
+        ),
+        (
+            format!("from functools import partial\nf = partial(AutoModel.from_pretrained, 'o/m')\nf(revision='{commit}')"),
+            "",
+        ),
+        (
+            "from functools import partial\nf = partial(AutoModel.from_pretrained, 'o/m', revision='main')\nf()\nf()"
+                .to_owned(),
+            "unpinned-revision medium",
+        ),
+        (
             "from huggingface_hub.file_download import hf_hub_download as d\nd('o/m', 'f')".to_owned(),
             "unpinned-revision medium",
         ),
@@ -225,6 +247,11 @@ fn remote_code() {
             "trust-remote-code high",
         ),
         (
+            "import functools\nf = functools.partial(AutoModel.from_pretrained, trust_remote_code=True)\nf(p)\nf(q)"
+                .to_owned(),
+            "trust-remote-code high",
+        ),
+        (
             format!("AutoModel.from_pretrained('o/m', trust_remote_code=True, revision='{commit}')"),
             "trust-remote-code medium",
         ),
@@ -299,6 +326,18 @@ fn checkpoints() {
         (
             "import os\nos.environ['TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD'] = '1'",
             "unsafe-torch-load high",
+        ),
+        (
+            "import torch\nfrom functools import partial\nf = partial(torch.load, map_location='cpu')\nf('m')",
+            "unsafe-torch-load medium",
+        ),
+        (
+            "import torch\nfrom functools import partial\nf = partial(torch.load, weights_only=False)\nf('m')",
+            "unsafe-torch-load high",
+        ),
+        (
+            "import torch\nfrom functools import partial\nf = partial(torch.load, weights_only=True)\nf('m')",
+            "",
         ),
         ("import torch\ntorch.load('m', weights_only=True)", ""),
         ("import torch\ntorch.load('m', weights_only=safe)", ""),
@@ -461,6 +500,10 @@ fn connections_and_endpoints() {
         ),
         (
             "import os\nos.environ |= {'HF_ENDPOINT': 'https://hub.example'}",
+            "hub-endpoint-override medium",
+        ),
+        (
+            "import os\nos.environ |= settings\nos.environ['HF_ENDPOINT'] = 'https://hub.example'",
             "hub-endpoint-override medium",
         ),
         (

@@ -51,6 +51,8 @@ pub(super) fn check(module: &Module, sink: &mut Sink) {
         .calls
         .iter()
         .filter_map(|call| Some((call, trusting(call)?)))
+        // Where `functools.partial` bound it, it was reported there.
+        .filter(|(call, argument)| call.states(argument))
         .collect();
     // A dictionary of arguments matters by itself only where nothing in this file takes it.
     let is_taken = trusting.iter().any(|(call, _)| !call.may_be("dict"));

@@ -57,6 +57,11 @@ pub(super) fn check(module: &Module, sink: &mut Sink) {
             continue;
         }
         let Some(name) = fetch.names.first() else { continue };
+        // Where `functools.partial` bound both, it was reported there.
+        let stated = call.keyword("revision").is_none_or(|a| call.states(a));
+        if call.bound && !stated && !call.states(fetch.repository) {
+            continue;
+        }
         let what = match fetch.kind {
             Kind::Model => "the model",
             Kind::Dataset => "the data set",

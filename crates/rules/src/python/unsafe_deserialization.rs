@@ -113,7 +113,8 @@ pub(super) fn check(module: &Module, sink: &mut Sink) {
         let Some((loader, argument, advice)) = unsafe_load(call, outside) else {
             continue;
         };
-        if is_copy(call) {
+        // Where `functools.partial` bound the loader, it was reported there.
+        if is_copy(call) || call.bound {
             continue;
         }
         let message = format!("loading this with {} runs whatever code it brings", code(loader));

@@ -94,6 +94,8 @@ fn judge(module: &Module, call: &Call, sink: &mut Sink) {
         return;
     }
     match call.keyword("weights_only") {
+        // Where `functools.partial` bound it, it was reported there.
+        Some(argument) if !call.states(argument) => {}
         Some(argument) if argument.value.alternatives().iter().any(is_off) => {
             let certain = is_off(&argument.value);
             let place = sink
