@@ -82,13 +82,16 @@ pub struct LookAlike {
 /// The most popular names: what lies one slip from a long one of them is hardly ever honest.
 const FOREMOST: u16 = 3_000;
 
+/// Those whose imitations are hardly ever anything else: the most popular and the names of the field.
+const IMITATED: u16 = 1_501;
+
 impl LookAlike {
     /// Whether hardly any honest package could have this name: the difference cannot be seen, or it is a slip in a long
     /// name.
     pub fn is_certain(&self) -> bool {
         match self.how {
             Resemblance::Homoglyph => true,
-            Resemblance::Swapped | Resemblance::OneLetter => self.meant.len() >= 7 && self.rank < FOREMOST,
+            Resemblance::Swapped | Resemblance::OneLetter => self.meant.len() >= 7 && self.rank < IMITATED,
             Resemblance::Separators
             | Resemblance::WordOrder
             | Resemblance::Confusion
@@ -256,7 +259,9 @@ fn one_slip_apart(name: &str, meant: &str) -> Option<Resemblance> {
     if !an_end_stays {
         return None;
     }
-    let how = slip(mine, theirs)?;
+    let Some(how) = slip(mine, theirs) else {
+        return digit_slip(mine, theirs).then_some(Resemblance::OneLetter);
+    };
     // `aws-sns` and `aws-sqs` are two services: in a short word of several every letter counts.
     let same = mine.iter().zip(theirs).take_while(|(a, b)| a == b).count();
     let word = meant
@@ -269,7 +274,34 @@ fn one_slip_apart(name: &str, meant: &str) -> Option<Resemblance> {
         .find(|(end, _)| same <= *end);
     let short = word.is_some_and(|(_, word)| word.len() < 4 && word.len() < meant.len());
     let swapped = how == Resemblance::Swapped;
-    (!short || swapped).then_some(how)
+    (!short || swapped || repeats(mine, theirs)).then_some(how)
+}
+
+/// Whether a key was hit twice, or the name ends in an `s` too many: no other service is called so.
+fn repeats(mine: &[u8], theirs: &[u8]) -> bool {
+    let same = mine.iter().zip(theirs).take_while(|(a, b)| a == b).count();
+    let longer = mine.len() == theirs.len().saturating_add(1);
+    let added = mine.get(same);
+    let twice = added.is_some() && same.checked_sub(1).and_then(|before| mine.get(before)) == added;
+    longer && (twice || (same == theirs.len() && added == Some(&b's')))
+}
+
+/// A digit within a name where a letter belongs (`p8llow`), or the digit at its end twice (`jinja22`). Any other digit
+/// is a generation.
+fn digit_slip(mine: &[u8], theirs: &[u8]) -> bool {
+    let same = mine.iter().zip(theirs).take_while(|(a, b)| a == b).count();
+    let is_digit = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_digit);
+    let after = same.saturating_add(1);
+    let replaced = mine.len() == theirs.len()
+        && is_digit(mine.get(same))
+        && theirs.get(same).is_some_and(u8::is_ascii_alphabetic)
+        && after < mine.len()
+        && mine.get(after..) == theirs.get(after..);
+    let doubled = same == theirs.len()
+        && mine.len() == after
+        && is_digit(mine.get(same))
+        && mine.last() == theirs.last();
+    replaced || doubled
 }
 
 fn word_order(name: &str, spelt: &Spelt<'_>) -> Option<LookAlike> {
@@ -320,13 +352,16 @@ fn affix(name: &str, spelt: &Spelt<'_>) -> Option<LookAlike> {
 
 fn two_slips(name: &str, names: &Names, target: &Target<'_>) -> Option<LookAlike> {
     const SHORTEST: usize = 9;
-    if name.len() < SHORTEST || name.contains('-') {
+    // Of the very first, shorter ones are imitated so as well.
+    const FIRST: u16 = 100;
+    const SHORTEST_FIRST: usize = 8;
+    if name.len() < SHORTEST_FIRST.saturating_sub(1) || name.contains('-') {
         return None;
     }
     let first = name.as_bytes().first();
     let candidates = names.all().filter(|(meant, rank)| {
-        *rank < 1_501
-            && meant.len() > SHORTEST
+        let long = *rank < IMITATED && meant.len() > SHORTEST && name.len() >= SHORTEST;
+        (long || *rank < FIRST && meant.len() >= SHORTEST_FIRST)
             && !meant.contains('-')
             && meant.len().abs_diff(name.len()) <= 2
             && meant.as_bytes().first() == first
