@@ -19,9 +19,11 @@ pub(crate) type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
 /// The longest word that substitution may make.
 const LONGEST: usize = 64 << 10;
 
-/// The longest value of a variable of the script that is kept, and how much all of its uses may make together.
+/// The longest value of a variable of the script that is kept.
 const LONGEST_VALUE: usize = 512;
-const MOST_EXPANDED: usize = 1 << 20;
+
+/// How much all variables of a script may become; those beyond stay as they are written.
+const MOST_EXPANDED: usize = 64 << 10;
 
 /// How deep `sh -c` in `sh -c` is followed.
 const DEEPEST: usize = 4;
@@ -326,15 +328,15 @@ impl<'a> Splitter<'a> {
 
     /// What a variable holds, as far as the script or what it runs in says so.
     fn value(&self, name: &str) -> Option<String> {
-        match self.assigned.get(name) {
-            Some(value) => {
-                let value = value.as_ref()?;
-                let all = self.expanded.get().saturating_add(value.len());
-                self.expanded.set(all);
-                (all <= MOST_EXPANDED).then(|| value.clone())
-            }
+        let value = match self.assigned.get(name) {
+            Some(value) => value.clone(),
             None => (self.lookup)(name),
-        }
+        }?;
+        let all = self.expanded.get().saturating_add(value.len());
+        (all <= MOST_EXPANDED).then(|| {
+            self.expanded.set(all);
+            value
+        })
     }
 
     fn run(&mut self) {

@@ -162,6 +162,27 @@ fn many_heredocs_without_an_end_cost_what_they_are() {
 }
 
 #[test]
+fn what_variables_become_is_bounded() {
+    let value = "a==1 ".repeat(10_000);
+    let lookup = |_: &str| Some(value.clone());
+    let script = format!("pip install {}", "$P ".repeat(2_000));
+    let commands = split(&Mapped::at(&script, 0), &lookup);
+    let (open, known): (Vec<_>, Vec<_>) = commands[0].words.iter().partition(|w| w.open);
+    assert!(known.len() < 20_000, "{}", known.len());
+    assert!(
+        open.len() > 1_900 && open.iter().all(|w| w.text == "$P"),
+        "{}",
+        open.len()
+    );
+}
+
+#[test]
+fn many_wrappers_cost_what_they_are() {
+    let script = format!("{}pip install x", "exec ".repeat(100_000));
+    assert_eq!(super::script(&script, 0).len(), 1);
+}
+
+#[test]
 fn many_scripts_in_scripts_cost_what_they_are() {
     let script = "sh -c 'a b'\n".repeat(20_000);
     let commands = super::script(&script, 0);

@@ -3,6 +3,9 @@
 use super::is_name;
 use crate::resource::{Command, Word};
 
+/// How many words in front of a program are taken away, one after the other.
+const MOST_WRAPPED: usize = 64;
+
 /// `A=b`
 pub(super) fn assignment(word: &Word) -> Option<(&str, &str)> {
     word.text.split_once('=').filter(|(name, _)| is_name(name))
@@ -17,9 +20,9 @@ fn is_python(program: &str) -> bool {
 
 /// Takes away what only stands before a program: `exec`, `sudo -E`, `env A=b`, `nohup`, `tini --`, `A=b`.
 pub(super) fn strip(mut command: Command) -> Command {
-    loop {
+    for _ in 0..MOST_WRAPPED {
         let Some(first) = command.words.first() else {
-            return command;
+            break;
         };
         let is_assignment = assignment(first).is_some();
         let second = command.words.get(1).map(|w| w.text.as_str());
@@ -60,13 +63,14 @@ pub(super) fn strip(mut command: Command) -> Command {
             _ => 0,
         };
         if skip == 0 {
-            return command;
+            break;
         }
         let before = command.words.drain(..skip.min(command.words.len()));
         if is_assignment {
             command.variables.extend(before);
         }
     }
+    command
 }
 
 /// What stands before a program and runs it: the options of it that take a value, and how many words it takes besides.
