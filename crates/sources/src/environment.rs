@@ -252,6 +252,14 @@ impl Prefix {
         }
     }
 
+    /// Whether an absolute path leads into the prefix.
+    pub fn leads_inside(&self, path: &str) -> bool {
+        match &self.place {
+            Place::Disk(root) => std::fs::canonicalize(path).is_ok_and(|real| real.starts_with(root)),
+            Place::Memory(_) => false,
+        }
+    }
+
     /// Which of the names lie in a folder outside of the prefix; nothing of it is opened.
     pub fn beyond(&self, folder: &str, names: &[&str]) -> Vec<String> {
         if matches!(self.place, Place::Memory(_)) || !Path::new(folder).is_absolute() {

@@ -407,6 +407,28 @@ fn commands_that_shadow_tools_are_found() {
         env.found(),
         ["error shadowed-command git", "error shadowed-command python3"]
     );
+    // A link to a place where anybody may put an interpreter, and one to a script beside it.
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+    let open = env.project.path().join("open");
+    fs::create_dir(&open).unwrap();
+    fs::set_permissions(&open, fs::Permissions::from_mode(0o777)).unwrap();
+    for (name, target) in [
+        ("git", None),
+        ("python3", Some(open.join("python3"))),
+        ("python3.9", Some(bin.join("my-tool"))),
+    ] {
+        let _ = fs::remove_file(bin.join(name));
+        if let Some(target) = target {
+            symlink(target, bin.join(name)).unwrap();
+        }
+    }
+    assert_eq!(
+        env.found(),
+        [
+            "error shadowed-command python3",
+            "error shadowed-command python3.9"
+        ]
+    );
 }
 
 #[test]
@@ -867,6 +889,9 @@ fn a_record_that_vouches_for_nothing_is_told() {
             "{digest}"
         );
     }
+    let other = format!("six.py,sha256={},\n", "A".repeat(43));
+    fs::write(&record, format!("{text}{other}")).unwrap();
+    assert_eq!(env.found(), ["warning unverifiable-installation RECORD"]);
     fs::write(&record, text.replace(row, "six.py,sha256=,")).unwrap();
     assert!(
         env.found()
@@ -988,6 +1013,26 @@ fn a_lock_is_read_whatever_its_name_is_and_one_that_locks_nothing_is_said() {
         let ran = env.project.run(&[&args[..], &["-v"]].concat());
         assert!(ran.out.contains("nothing was compared"), "{text}: {}", ran.out);
     }
+}
+
+#[test]
+fn a_lock_settles_what_an_address_gives() {
+    let Some(env) = Environment::new() else { return };
+    let direct = r#"{"url":"https://files.example/six-1.17.0-py2.py3-none-any.whl","archive_info":{}}"#;
+    fs::write(env.info("six").join("direct_url.json"), direct).unwrap();
+    assert_eq!(env.found(), ["warning unpinned-direct-url RECORD"]);
+    let lock = |hash: &str| {
+        let text = format!(
+            "version = 1\n[[package]]\nname = \"six\"\nversion = \"1.17.0\"\nsource = {{ url = \"https://files.example/six-1.17.0-py2.py3-none-any.whl\" }}\nwheels = [{{ url = \"https://files.example/six-1.17.0-py2.py3-none-any.whl\"{hash} }}]\n"
+        );
+        env.project.write("uv.lock", text.as_bytes());
+        let mut found = env.found_by(&["audit", "env:venv", "--lock", "uv.lock"]);
+        found.retain(|f| f.contains("unpinned-direct-url"));
+        found
+    };
+    let digest = "0".repeat(64);
+    assert_eq!(lock(&format!(", hash = \"sha256:{digest}\"")), [""; 0]);
+    assert_eq!(lock(""), ["warning unpinned-direct-url RECORD"]);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Commands of an environment: whoever activates it puts their folder before all others.
 
-use super::{Gather, name_of};
+use super::{Gather, folder_of, name_of};
 use wellhead_rules::environment::{Command, CommandKind, Kind, Owner};
 use wellhead_sources::environment::Node;
 
@@ -127,7 +127,21 @@ impl Gather<'_, '_> {
                 self.command(&path, &name, CommandKind::Shadows, owner);
                 continue;
             }
-            if node != Node::File {
+            if let Node::Link {
+                target,
+                inside: false,
+            } = &node
+                && is_interpreter(&plain)
+                && target.starts_with('/')
+                && self.prefix.is_open(target)
+            {
+                self.command(&path, &name, CommandKind::OpenInterpreter(target.clone()), owner);
+                continue;
+            }
+            // The names of an interpreter lead to each other; what the last one is, is told once.
+            let own_link = matches!(&node, Node::Link { target, inside: true } if !is_interpreter(name_of(target)))
+                && is_interpreter(&plain);
+            if node != Node::File && !own_link {
                 continue;
             }
             let Some(head) = self.prefix.open(&path).ok().and_then(|b| b.bytes(0, HEAD).ok()) else {
@@ -136,7 +150,7 @@ impl Gather<'_, '_> {
             if !head.starts_with(b"#!") {
                 continue;
             }
-            if is_interpreter(&plain) && unowned {
+            if is_interpreter(&plain) && (unowned || own_link) {
                 self.suspects.insert(path.clone(), ());
                 self.command(&path, &name, CommandKind::FalseInterpreter, owner);
             } else if let Some(other) = self.foreign(&String::from_utf8_lossy(&head)) {
@@ -179,8 +193,9 @@ impl Gather<'_, '_> {
         let own = [root.as_str(), self.prefix.shown.trim_end_matches('/')]
             .iter()
             .any(|r| !r.is_empty() && interpreter.starts_with(&format!("{r}/")));
-        (is_python && interpreter.starts_with('/') && !own && !root.is_empty())
-            .then(|| interpreter.to_owned())
+        let foreign = is_python && interpreter.starts_with('/') && !own && !root.is_empty();
+        // A path over a link may lead here all the same.
+        (foreign && !self.prefix.leads_inside(folder_of(interpreter))).then(|| interpreter.to_owned())
     }
 }
 

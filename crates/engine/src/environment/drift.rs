@@ -9,7 +9,7 @@ use wellhead_packages::{
     installed::{DirectUrl, MarkerValues, Origin},
     is_commit,
 };
-use wellhead_rules::environment::{Kind, LockDrift};
+use wellhead_rules::environment::{Distribution, Kind, LockDrift};
 
 /// What environments have before anything is locked.
 const SEEDS: [&str; 6] = ["pip", "setuptools", "wheel", "uv", "distribute", "pkg-resources"];
@@ -38,6 +38,12 @@ impl Gather<'_, '_> {
             })
             .filter(|lock| locks(lock.manifest, lock.named))
             .collect();
+        let pinned: Vec<(usize, Origin)> = self
+            .installed
+            .iter()
+            .enumerate()
+            .filter_map(|(at, one)| Some((at, settled(&locks, &one.facts)?)))
+            .collect();
         let useless = self.options.locks.iter().filter(|name| {
             let is = |lock: &Lock<'_>| lock.path.to_string() == **name;
             !locks.iter().any(is)
@@ -59,6 +65,12 @@ impl Gather<'_, '_> {
             first.extra = self.extra(&known, &locks);
         }
         self.environment.locks = drifts;
+        for (at, origin) in pinned {
+            let one = self.installed.get_mut(at);
+            if let Some(direct) = one.and_then(|one| one.facts.direct_url.as_mut()) {
+                direct.origin = origin;
+            }
+        }
         for name in useless {
             let why =
                 "it was named as a lock, and no package of it has an exact version: nothing was compared"
@@ -152,6 +164,32 @@ impl Gather<'_, '_> {
             }
         }
         extra
+    }
+}
+
+/// Where a package came from, as the lock settles it that says what the next installation gets: clients write neither
+/// digest nor commit beside what they installed where the lock holds them.
+fn settled(locks: &[Lock<'_>], facts: &Distribution) -> Option<Origin> {
+    let direct = facts.direct_url.as_ref()?;
+    let mut rows = locks.iter().flat_map(|lock| &lock.manifest.components);
+    let pins = |c: &&Component| {
+        let exact = match &c.source {
+            Source::Url { url } => same_address(url, &direct.url) && !c.hashes.is_empty(),
+            Source::Vcs { revision, .. } => revision.as_deref().is_some_and(is_commit),
+            Source::Registry { .. } | Source::Path { .. } => false,
+        };
+        c.ecosystem == Ecosystem::PyPI && c.name == facts.name && exact
+    };
+    let pinned = rows.any(|c| pins(&c));
+    match &direct.origin {
+        Origin::Archive { hashed: false } if pinned => Some(Origin::Archive { hashed: true }),
+        Origin::Vcs {
+            commit: Some(commit), ..
+        } if pinned => Some(Origin::Vcs {
+            commit: Some(commit.clone()),
+            requested: None,
+        }),
+        _ => None,
     }
 }
 

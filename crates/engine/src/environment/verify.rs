@@ -166,7 +166,16 @@ impl Gather<'_, '_> {
         let differs = each.iter().any(|(_, outcome)| matches!(outcome, Ok(Some(_))));
         let by_conda = |at: &usize| self.installed.get(*at).is_some_and(|one| one.conda);
         let among_equals = !each.iter().any(|(at, _)| by_conda(at));
-        if fits_one && differs && among_equals {
+        let one_owner = each
+            .iter()
+            .all(|(at, _)| each.first().is_some_and(|(first, _)| at == first));
+        if fits_one && differs && one_owner {
+            let owner = each.first().and_then(|(at, _)| self.installed.get_mut(*at));
+            let why = "its record states two digests of it, and one of them is wrong".to_owned();
+            owner
+                .into_iter()
+                .for_each(|one| one.facts.unreadable.push((path.clone(), why.clone())));
+        } else if fits_one && differs && among_equals {
             let owners = each.iter().filter_map(|(at, _)| self.installed.get(*at));
             self.environment.contested.push(Contested {
                 artifact: self.artifact(&path),

@@ -272,6 +272,8 @@ pub enum CommandKind {
     Shadows,
     /// It bears the name of the interpreter and is a script.
     FalseInterpreter,
+    /// It bears the name of the interpreter and leads to where everybody may put one.
+    OpenInterpreter(String),
     /// It runs under an interpreter that is not that of the environment.
     Foreign(String),
 }

@@ -38,7 +38,7 @@ pub(crate) fn check(environment: &Environment, sink: &mut Sink) {
         .iter()
         .filter_map(|c| match &c.is {
             CommandKind::Foreign(interpreter) => Some((c, interpreter)),
-            CommandKind::Shadows | CommandKind::FalseInterpreter => None,
+            CommandKind::Shadows | CommandKind::FalseInterpreter | CommandKind::OpenInterpreter(_) => None,
         })
         .collect();
     let Some((first, interpreter)) = foreign.first() else {

@@ -45,6 +45,13 @@ pub(crate) fn check(environment: &Environment, sink: &mut Sink) {
                 Severity::High,
                 format!("whoever starts {name} of this environment runs a script and not the interpreter"),
             ),
+            (CommandKind::OpenInterpreter(target), _) => (
+                Severity::High,
+                format!(
+                    "everybody who can write to a shared folder of the machine decides what {name} of this environment runs: it leads to {}",
+                    code(target)
+                ),
+            ),
             (CommandKind::Shadows, Owner::Nobody) => (
                 Severity::High,
                 format!("whoever types {name} in this environment runs a script that no package installed"),
