@@ -140,6 +140,25 @@ mod tests {
     }
 
     #[test]
+    fn what_ends_a_string_is_seen_wherever_it_stands() {
+        for before in 0..40 {
+            for (odd, plain) in [
+                ("", true),
+                ("\t", true),
+                ("é", true),
+                ("\\n", false),
+                ("\u{1}", false),
+                ("\u{7f}", false),
+                ("\n", false),
+                ("\"", false),
+            ] {
+                let text = format!("a = \"{}{odd}{}\"\n", "x".repeat(before), "y".repeat(20));
+                assert_eq!(compare(&text), plain, "{text:?}");
+            }
+        }
+    }
+
+    #[test]
     fn plain_texts_are_read_in_one_pass_and_others_are_not() {
         for (text, plain) in [
             (
