@@ -4,7 +4,7 @@ use crate::{
     advisory::{Database, DatabaseError, Flaw, Match, MatchedBy, flaws},
     conda_name::{CondaName, conda_name},
     incident::{self, IncidentKind, KnownIncident},
-    manifest::{ManifestKind, specifiers},
+    manifest::{ManifestKind, alternatives},
     version::PyVersion,
 };
 use std::collections::BTreeSet;
@@ -149,24 +149,128 @@ fn ids(m: &Match) -> impl Iterator<Item = &str> {
 }
 
 fn admitted(known: &crate::advisory::PackageAdvisories, written: Option<&str>) -> Option<Admitted> {
-    let wanted = specifiers(written.unwrap_or_default())?;
-    let (version, matches) = known.admitted(&wanted)?;
-    let lowest_clean = known.lowest_clean(&PyVersion::new("0"), Some(&wanted));
+    let wanted = alternatives(written.unwrap_or_default())?;
+    let read = |v: &String| PyVersion::new(v).public().cloned();
+    let newest = wanted.iter().filter_map(|w| known.admitted(w));
+    let (version, matches) = newest.max_by_key(|(v, _)| read(v))?;
+    let clean = wanted
+        .iter()
+        .filter_map(|w| known.lowest_clean(&PyVersion::new("0"), Some(w)));
+    let lowest_clean = clean.min_by_key(read);
+    let oldest = wanted.iter().filter_map(|w| known.oldest_admitted(w));
+    let oldest = oldest.min_by_key(read).unwrap_or_else(|| version.clone());
     let flaws = flaws(matches.into_iter().filter(|m| !m.malicious).collect());
     if flaws.is_empty() {
         return None;
     }
-    let above = |fix: &str| PyVersion::new(fix).public().is_some_and(|v| !wanted.contains(v));
+    let above = |fix: &str| {
+        let fix = PyVersion::new(fix);
+        fix.public()
+            .is_some_and(|v| !wanted.iter().any(|w| w.contains(v)))
+    };
     let inescapable = flaws
         .iter()
         .filter(|f| lowest_clean.is_none() && f.fixed_in().is_some_and(above))
         .cloned()
         .collect();
     Some(Admitted {
-        oldest: known.oldest_admitted(&wanted).unwrap_or_else(|| version.clone()),
+        oldest,
         version,
         flaws,
         inescapable,
         lowest_clean,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        advisory::build,
+        manifest::{Requirement, from_requirement},
+    };
+    use proptest::prelude::*;
+    use wellhead_core::{ArtifactPath, Blob, Location};
+
+    /// Versions `0.0` to `5.3`.
+    fn grid() -> impl Iterator<Item = (u32, u32)> {
+        (0..6).flat_map(|a| (0..4).map(move |b| (a, b)))
+    }
+
+    fn database(flaws: &[((u32, u32), Option<(u32, u32)>)], listed: bool) -> Database {
+        let records: Vec<(String, String)> = flaws
+            .iter()
+            .enumerate()
+            .map(|(i, (from, fixed))| {
+                let inside = |v: &(u32, u32)| v >= from && fixed.is_none_or(|f| *v < f);
+                let versions: Vec<String> = grid()
+                    .filter(|v| listed && inside(v))
+                    .map(|(a, b)| format!("\"{a}.{b}\""))
+                    .collect();
+                let from = if *from == (0, 0) { "0".to_owned() } else { format!("{}.{}", from.0, from.1) };
+                let fixed = fixed.map(|(a, b)| format!(", {{\"fixed\": \"{a}.{b}\"}}")).unwrap_or_default();
+                let text = format!(
+                    r#"{{"id": "P-{i}", "modified": "2024-01-01T00:00:00Z", "affected": [{{
+                        "package": {{"ecosystem": "PyPI", "name": "a"}}, "versions": [{}],
+                        "ranges": [{{"type": "ECOSYSTEM", "events": [{{"introduced": "{from}"}}{fixed}]}}]}}]}}"#,
+                    versions.join(",")
+                );
+                (format!("P-{i}.json"), text)
+            })
+            .collect();
+        let (bytes, _) = build("2024-01-01", records, &mut Budget::default()).unwrap();
+        Database::open(&Blob::from_bytes(bytes), &mut Budget::default()).unwrap()
+    }
+
+    fn asked(wanted: &str, db: &Database) -> Option<Admitted> {
+        let at = Location::whole(&ArtifactPath::file("requirements.txt"), "");
+        let mut component = from_requirement(&Requirement::parse("a").unwrap(), at);
+        component.specifier = Some(wanted.to_owned());
+        let asked = Dependency::new(
+            component,
+            ManifestKind::Requirements,
+            Some(db),
+            &mut Budget::default(),
+        );
+        asked.unwrap().admitted
+    }
+
+    #[test]
+    fn alternatives_are_judged_one_by_one() {
+        let db = database(&[((1, 0), Some((1, 2))), ((3, 0), Some((3, 1)))], true);
+        let found = asked(">=1.0, <2 || >=3.0, <4", &db).unwrap();
+        assert_eq!((found.oldest.as_str(), found.version.as_str()), ("1", "3"));
+        assert_eq!(found.lowest_clean.as_deref(), Some("1.2"));
+        assert_eq!(asked(">=2.0,<3|>=4.0", &db), None);
+    }
+
+    proptest! {
+        #[test]
+        fn what_a_range_lets_in_is_what_trying_all_versions_finds(
+            flaws in prop::collection::vec(((0u32..5, 0u32..4), prop::option::of((0u32..6, 0u32..4))), 1..4),
+            low in (0u32..6, 0u32..4),
+            high in (0u32..6, 0u32..4),
+            listed: bool,
+        ) {
+            let flaws: Vec<_> = flaws.into_iter().filter(|(from, fixed)| fixed.is_none_or(|f| f > *from)).collect();
+            prop_assume!(!flaws.is_empty());
+            let db = database(&flaws, listed);
+            let affected = |v: &(u32, u32)| {
+                flaws.iter().any(|(from, fixed)| v >= from && fixed.is_none_or(|f| *v < f))
+            };
+            let inside = |v: &(u32, u32)| *v >= low && *v < high;
+            let bad: Vec<_> = grid().filter(|v| inside(v) && affected(v)).collect();
+            let found = asked(&format!(">={}.{},<{}.{}", low.0, low.1, high.0, high.1), &db);
+            prop_assert_eq!(found.is_some(), !bad.is_empty(), "{:?}", bad);
+            let Some(found) = found else { return Ok(()) };
+            let text = |v: &(u32, u32)| PyVersion::new(&format!("{}.{}", v.0, v.1));
+            if listed {
+                prop_assert_eq!(PyVersion::new(&found.oldest), text(bad.first().unwrap()));
+                prop_assert_eq!(PyVersion::new(&found.version), text(bad.last().unwrap()));
+            }
+            // The lowest fix that is admitted and that nothing else touches.
+            let clean = flaws.iter().filter_map(|(_, fixed)| *fixed).filter(|v| inside(v) && !affected(v)).min();
+            prop_assert_eq!(found.lowest_clean.map(|v| PyVersion::new(&v)), clean.map(|v| text(&v)));
+        }
+    }
 }

@@ -170,6 +170,33 @@ fn files_that_do_not_parse_are_never_no_packages() {
 }
 
 #[test]
+fn files_of_no_bytes_and_of_bytes_that_no_text_has_are_said() {
+    for (name, bytes, packages) in [
+        ("uv.lock", &b""[..], 0),
+        ("poetry.lock", b"", 0),
+        ("pylock.toml", b"", 0),
+        ("pixi.lock", b"", 0),
+        ("Pipfile.lock", b"", 0),
+        (
+            "requirements.txt",
+            b"torch==2.2.0\nnu\0mpy==1.24\nx\0y\npillow==10.0.0\n",
+            2,
+        ),
+        ("requirements.txt", b"t\0o\0r\0c\0h\0=\0=\02\0\n\0", 0),
+        ("environment.yml", b"dependencies:\n  - torch\0=2.2.0\n", 0),
+    ] {
+        let report = crate::audit(&[(name, bytes)], &Options::default());
+        let said = report
+            .reported()
+            .filter(|f| f.rule == "manifest-invalid-line")
+            .count();
+        assert_eq!((said, report.components.len()), (1, packages), "{name}");
+    }
+    let report = crate::audit(&[("requirements.txt", b"")], &Options::default());
+    assert_eq!(report.reported().count(), 0);
+}
+
+#[test]
 fn hostile_lists_are_bounded_and_say_so() {
     let long = format!("{}==1.0\n", "a".repeat(10_000));
     let bom = "\u{feff}torch==2.2.0\n";

@@ -578,28 +578,38 @@ impl PackageAdvisories {
     }
 
     /// The newest affected version that a specifier still lets in, with the advisories that apply to it, among the
-    /// versions that the database knows by name.
+    /// versions that are known by name.
     pub fn admitted(&self, specifiers: &VersionSpecifiers) -> Option<(String, Vec<Match>)> {
-        self.versions
-            .iter()
-            .rev()
-            .filter_map(|at| parse(self.version(at)))
-            .filter(|v| specifiers.contains(v))
-            .map(PyVersion::of)
-            .filter(|v| self.touches(v))
-            .max_by(|a, b| a.public().cmp(&b.public()))
-            .map(|v| (v.key().to_owned(), self.matches(&v)))
+        let newest = self
+            .known(specifiers)
+            .max_by(|a, b| a.public().cmp(&b.public()))?;
+        Some((newest.key().to_owned(), self.matches(&newest)))
     }
 
     /// The oldest affected version that a specifier still lets in.
     pub fn oldest_admitted(&self, specifiers: &VersionSpecifiers) -> Option<String> {
-        self.versions
-            .iter()
-            .filter_map(|at| parse(self.version(at)))
-            .filter(|v| specifiers.contains(v))
-            .map(PyVersion::of)
-            .filter(|v| self.touches(v))
+        self.known(specifiers)
             .min_by(|a, b| a.public().cmp(&b.public()))
             .map(|v| v.key().to_owned())
+    }
+
+    /// The affected versions that a specifier lets in and that an advisory names, in a list or as the end of a range.
+    /// Where there is none, but a range without a beginning reaches into the specifier, the ends of the specifier.
+    fn known(&self, specifiers: &VersionSpecifiers) -> impl Iterator<Item = PyVersion> {
+        let affected = |versions: &mut dyn Iterator<Item = Version>| -> Vec<PyVersion> {
+            let admitted = versions.filter(|v| specifiers.contains(v)).map(PyVersion::of);
+            admitted.filter(|v| self.touches(v)).collect()
+        };
+        let listed = self.versions.iter().filter_map(|at| parse(self.version(at)));
+        let ends = self
+            .records
+            .iter()
+            .flat_map(|r| r.lines.iter().flat_map(Line::affected_ends));
+        let mut found = affected(&mut listed.chain(ends.cloned()));
+        if found.is_empty() {
+            let named = specifiers.iter().map(|s| s.version().clone().without_local());
+            found = affected(&mut named.chain([Version::new([0])]));
+        }
+        found.into_iter()
     }
 }

@@ -55,6 +55,12 @@ impl Line {
         self.fixes.iter()
     }
 
+    /// The versions at which it says that something is affected.
+    pub(crate) fn affected_ends(&self) -> impl Iterator<Item = &Version> {
+        let affected = self.events.iter().filter(|(_, kind)| *kind != EventKind::Fixed);
+        affected.filter_map(|(at, _)| at.as_ref())
+    }
+
     /// Whether a version lies on it.
     pub(crate) fn holds(&self, public: &Version) -> bool {
         let mut affected = false;

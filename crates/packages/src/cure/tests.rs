@@ -295,6 +295,7 @@ torch = {version = ">=2.0", optional = true}
     a >=1.2, <2 > 1.5: safe
     early 1.0 > 3.1: safe
     torch 2.2.0 > 2.6.0: safe
+    torch >=2.0 > 2.6.0: safe
     worse 1.0 > 1.5: unsafe; CVE-P-6
     "#);
     insta::assert_snapshot!(files["pyproject.toml"], @r#"
@@ -315,7 +316,7 @@ torch = {version = ">=2.0", optional = true}
     worse = {version = "==1.5", extras = ["x"]}
     [tool.poetry.group.dev.dependencies]
     a = "^1.5"
-    torch = {version = ">=2.0", optional = true}
+    torch = {version = ">=2.6.0", optional = true}
     "#);
 }
 

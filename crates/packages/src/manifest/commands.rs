@@ -571,8 +571,8 @@ impl Reader<'_> {
         let text = match (wanted, constraint(wanted)) {
             ("latest", _) => name.to_owned(),
             (_, Some(Constraint::Exact(version))) => format!("{name}=={version}"),
-            (_, Some(Constraint::Range(Some(range)))) => format!("{name}{range}"),
-            (_, Some(Constraint::Range(None))) => name.to_owned(),
+            (_, Some(Constraint::Range(range))) => format!("{name}{range}"),
+            (_, Some(Constraint::Either(_))) => name.to_owned(),
             (_, None) => format!("{name}=={wanted}"),
         };
         let span = word.span.clone();

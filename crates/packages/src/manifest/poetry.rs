@@ -9,8 +9,10 @@ use pep440_rs::VersionSpecifiers;
 pub(super) enum Constraint {
     /// One version.
     Exact(String),
-    /// A range, as a specifier of PEP 440 where one says the same.
-    Range(Option<VersionSpecifiers>),
+    /// A range, as a specifier of PEP 440 that says the same.
+    Range(VersionSpecifiers),
+    /// Several of them, of which one has to hold, as specifiers with `||` between them.
+    Either(String),
 }
 
 /// Reads a constraint; `None` where it is none.
@@ -20,15 +22,21 @@ pub(super) fn constraint(text: &str) -> Option<Constraint> {
         return None;
     }
     if text.contains("||") || text.contains(" | ") {
-        // Alternatives have no counterpart in PEP 440; each must be a constraint all the same.
         let all = text.split('|').filter(|p| !p.trim().is_empty());
-        return all
-            .map(constraint)
-            .collect::<Option<Vec<_>>>()
-            .map(|_| Constraint::Range(None));
+        let all = all.map(|part| match constraint(part)? {
+            Constraint::Exact(version) => Some(format!("=={version}")),
+            Constraint::Range(range) => Some(range.to_string()),
+            Constraint::Either(_) => None,
+        });
+        let all = all.collect::<Option<Vec<String>>>()?;
+        // Where one of them is any version, all together are.
+        return match all.iter().any(String::is_empty) {
+            true => specifiers("").map(Constraint::Range),
+            false => Some(Constraint::Either(all.join(" || "))),
+        };
     }
     if text == "*" {
-        return Some(Constraint::Range(specifiers("")));
+        return specifiers("").map(Constraint::Range);
     }
     let mut clauses = Vec::new();
     for part in text.split(',').flat_map(words) {
@@ -37,7 +45,7 @@ pub(super) fn constraint(text: &str) -> Option<Constraint> {
     let joined = specifiers(&clauses.join(","))?;
     Some(match exact(&joined) {
         Some(version) => Constraint::Exact(version),
-        None => Constraint::Range(Some(joined)),
+        None => Constraint::Range(joined),
     })
 }
 
@@ -105,8 +113,8 @@ mod tests {
         let shown = |text: &str| match constraint(text) {
             None => "no constraint".to_owned(),
             Some(Constraint::Exact(v)) => format!("exactly {v}"),
-            Some(Constraint::Range(None)) => "some range".to_owned(),
-            Some(Constraint::Range(Some(s))) => format!("range {s}"),
+            Some(Constraint::Either(all)) => format!("either {all}"),
+            Some(Constraint::Range(s)) => format!("range {s}"),
         };
         for (text, means) in [
             ("2.10.0", "exactly 2.10.0"),
@@ -122,7 +130,10 @@ mod tests {
             ("*", "range "),
             (">=1.0 <2.0", "range >=1.0, <2.0"),
             (">= 1.0, < 2.0", "range >=1.0, <2.0"),
-            ("^1.0 || ^2.0", "some range"),
+            ("^1.0 || ^2.0", "either >=1.0, <2 || >=2.0, <3"),
+            ("1.0 || >=2.0", "either ==1.0 || >=2.0"),
+            ("^1.0 || *", "range "),
+            ("^1.0 || banana", "no constraint"),
             ("banana", "no constraint"),
             ("", "no constraint"),
         ] {

@@ -383,10 +383,9 @@ impl<'a> Reader<'a, '_> {
                 component.bucket = Bucket::Exact;
             }
             Some(Constraint::Range(range)) => {
-                if let Some(range) = range {
-                    component.specifier = Some(escape(&range.to_string())).filter(|s| !s.is_empty());
-                }
+                component.specifier = Some(escape(&range.to_string())).filter(|s| !s.is_empty());
             }
+            Some(Constraint::Either(all)) => component.specifier = Some(escape(&all)),
             None => {
                 problem(
                     &mut self.out,

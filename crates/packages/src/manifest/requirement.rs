@@ -169,6 +169,29 @@ pub(crate) fn specifiers(text: &str) -> Option<VersionSpecifiers> {
     VersionSpecifiers::from_str(text.trim().trim_end_matches(',').trim()).ok()
 }
 
+/// The specifiers of a text of which one has to hold, as Poetry and conda write them: `>=1,<2 || >=3`.
+pub(crate) fn alternatives(text: &str) -> Option<Vec<VersionSpecifiers>> {
+    let parts = text.split('|').filter(|part| !part.trim().is_empty());
+    let mut parts = parts.take(MAX_ALTERNATIVES.saturating_add(1)).peekable();
+    if parts.peek().is_none() {
+        return Some(vec![specifiers("")?]);
+    }
+    let one = |part: &str| {
+        let part = part.trim();
+        let bare = part.starts_with(|c: char| c.is_ascii_digit());
+        specifiers(&if bare {
+            format!("=={part}")
+        } else {
+            part.to_owned()
+        })
+    };
+    let all: Vec<VersionSpecifiers> = parts.map(one).collect::<Option<_>>()?;
+    (all.len() <= MAX_ALTERNATIVES).then_some(all)
+}
+
+/// Most alternatives of one specifier that are understood.
+const MAX_ALTERNATIVES: usize = 32;
+
 fn wanted(text: &str) -> Result<Wanted, RequirementError> {
     match (specifiers(text), text.strip_prefix("===")) {
         (Some(specifiers), _) => Ok(Wanted::Versions(specifiers)),
