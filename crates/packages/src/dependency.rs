@@ -197,7 +197,10 @@ mod tests {
         (0..6).flat_map(|a| (0..4).map(move |b| (a, b)))
     }
 
-    fn database(flaws: &[((u32, u32), Option<(u32, u32)>)], listed: bool) -> Database {
+    /// Where a flaw came in, and where it was fixed.
+    type Affected = ((u32, u32), Option<(u32, u32)>);
+
+    fn database(flaws: &[Affected], listed: bool) -> Database {
         let records: Vec<(String, String)> = flaws
             .iter()
             .enumerate()

@@ -32,10 +32,8 @@ mod shape;
 mod source;
 
 pub use bom::{identify_bom, read_bom};
-pub use commands::{Spoken, read_installs};
-pub use identify::{identify_lock, identify_manifest};
 pub use commands::{Spoken, is_index_variable, read_installs};
-pub use identify::identify_manifest;
+pub use identify::{identify_lock, identify_manifest};
 pub use installed::{InstalledFile, of_metadata, read_installed};
 pub use installers::installs_elsewhere;
 pub use lock::{read_poetry_lock, read_pylock, read_uv_lock};
