@@ -417,7 +417,8 @@ impl Reader<'_> {
             .chars()
             .map(|c| if c.is_ascii_digit() { '0' } else { c })
             .collect();
-        if shape != "0000-00-00" {
+        // A month that does not exist would never come, and the ignore would never end.
+        if shape != "0000-00-00" || crate::freshness::age(text, text).is_none() {
             let message = "`expires` is not a day".to_owned();
             return Err(self.error(
                 node.span.clone(),
@@ -517,6 +518,12 @@ mod tests {
             ),
             (
                 "[[ignore]]\nrule = \"unused-ignore\"\nreason = \"x\"\nexpires = \"soon\"",
+                4,
+                Some("`expires` is not a day"),
+                Some("write it as 2027-03-01"),
+            ),
+            (
+                "[[ignore]]\nrule = \"unused-ignore\"\nreason = \"x\"\nexpires = \"2027-13-01\"",
                 4,
                 Some("`expires` is not a day"),
                 Some("write it as 2027-03-01"),

@@ -21,7 +21,7 @@ const FLAWS: &str = "vulnerable-package";
 /// The rule about planted releases, which no statement settles: whoever installed one has run it.
 const ATTACKS: &str = "compromised-release";
 /// Findings about single statements of one document; more are counted.
-const MAX_TOLD: usize = 50;
+const MAX_TOLD: usize = 10;
 
 /// Whether a rule could have raised everything that it knows in this run.
 pub(crate) fn is_judged(rule: &str, options: &Options<'_>) -> bool {
@@ -81,6 +81,7 @@ pub(crate) fn apply(
             .collect(),
         used: BTreeSet::new(),
         settled: BTreeSet::new(),
+        open: BTreeSet::new(),
         budget: Budget::new(options.limits.clone(), Arc::clone(&options.cancelled)),
     };
     let mut done = Ok(());
@@ -122,6 +123,8 @@ struct Stage<'a> {
     used: BTreeSet<(usize, usize)>,
     /// The flaws that they spoke of, by package.
     settled: BTreeSet<(String, String)>,
+    /// Flaws of which no statement speaks, by package.
+    open: BTreeSet<(String, String)>,
     budget: Budget,
 }
 
@@ -153,9 +156,11 @@ impl Stage<'_> {
             .index
             .speaking(ids.iter().copied(), &meant, &mut self.budget)?;
         let name = text("package").unwrap_or_default().to_owned();
-        if !speaking.is_empty() {
-            let settled = ids.iter().map(|id| (name.clone(), (*id).to_owned()));
-            self.settled.extend(settled);
+        let flaws = ids.iter().map(|id| (name.clone(), (*id).to_owned()));
+        if speaking.is_empty() {
+            self.open.extend(flaws);
+        } else {
+            self.settled.extend(flaws);
         }
         let decided = self.index.deciding(&speaking);
         self.used.extend(speaking);
@@ -168,7 +173,7 @@ impl Stage<'_> {
     /// What is to be said of statements of a document that met nothing.
     fn unmatched(&mut self, d: usize, components: &[Component], judged: bool) -> Vec<Finding> {
         let mut out = Vec::new();
-        let (mut absent, mut more, mut all) = (0_usize, 0_usize, 0_usize);
+        let (mut absent, mut other, mut more, mut all) = (0_usize, 0_usize, 0_usize, 0_usize);
         let mut s = 0_usize;
         while let Some((document, statement)) = self.index.get((d, s)) {
             let place = (d, s);
@@ -179,6 +184,7 @@ impl Stage<'_> {
             }
             match self.why(statement, components, judged) {
                 Ok(Unmatched::Absent) => absent = absent.saturating_add(1),
+                Ok(Unmatched::OtherVersion) => other = other.saturating_add(1),
                 Ok(Unmatched::Told(message)) if out.len() < MAX_TOLD => {
                     out.push(unmatched(document, statement, message));
                 }
@@ -210,6 +216,11 @@ impl Stage<'_> {
             let message =
                 format!("{absent} of {all} {statements} speak of packages that the project does not have");
             out.push(whole(message).severity(Severity::Info).subject("absent"));
+        }
+        if other > 0 {
+            let message =
+                format!("{other} of {all} {statements} speak of versions that the project does not have");
+            out.push(whole(message).severity(Severity::Info).subject("versions"));
         }
         if more > 0 {
             let message = format!("{more} more statements match no finding");
@@ -262,6 +273,10 @@ impl Stage<'_> {
                 ))
             }
             (None, status) if status.excuses() => {
+                let open = |id: &String| self.open.contains(&(product.name().to_owned(), id.clone()));
+                if !statement.ids.iter().any(open) {
+                    return Ok(Unmatched::OtherVersion);
+                }
                 let used: Vec<String> = versions.iter().take(3).map(|v| code(v)).collect();
                 let used = if used.is_empty() {
                     "no exact version".to_owned()
@@ -280,6 +295,8 @@ impl Stage<'_> {
 enum Unmatched {
     /// The project has no such package.
     Absent,
+    /// The project has another version, in which nothing was found that it speaks of.
+    OtherVersion,
     /// Something is to be said.
     Told(String),
     /// It says the same as the advisories, or nothing that could be checked.

@@ -100,6 +100,7 @@ fn only_what_is_named_is_excused() {
             "pkg:pypi/torch@2.5.1",
             r#""status": "not_affected""#,
         ),
+        about("CVE-2020-5", "pkg:pypi/torch@2.4.0", r#""status": "fixed""#),
     ];
     project.write("a.json", openvex(&all.join(",\n")).as_bytes());
     insta::assert_snapshot!(told(&project.json(&["--vex", "a.json"])).join("\n"), @r"
@@ -109,7 +110,8 @@ fn only_what_is_named_is_excused() {
     reported unmatched-vex-statement: this statement excuses nothing: it does not speak of the `torch` that the project has (`2.5.1`)
     reported unmatched-vex-statement: this statement calls `torch` `2.5.1` affected by `CVE-2020-2`, and no advisory at hand does
     reported unmatched-vex-statement: this statement excuses nothing: no advisory at hand finds `CVE-2020-3` in `torch`
-    reported unmatched-vex-statement: 1 of 5 statements speak of packages that the project does not have
+    reported unmatched-vex-statement: 1 of 6 statements speak of packages that the project does not have
+    reported unmatched-vex-statement: 1 of 6 statements speak of versions that the project does not have
     ");
 }
 
