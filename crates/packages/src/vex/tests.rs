@@ -136,6 +136,8 @@ fn packages_are_compared_by_kind_name_version_and_index() {
     mirrored.source = Source::Registry {
         url: Some("https://i.example/simple/".to_owned()),
     };
+    let host = crate::well_known::PYPI.trim_end_matches("/simple");
+    let public = format!("pkg:pypi/torch@2.5.1?repository_url={host}");
     for (purl, used, expected) in [
         ("pkg:pypi/torch@2.5.1", &torch, true),
         ("pkg:pypi/torch", &torch, true),
@@ -161,11 +163,7 @@ fn packages_are_compared_by_kind_name_version_and_index() {
             &mirrored,
             true,
         ),
-        (
-            "pkg:pypi/torch@2.5.1?repository_url=https://pypi.org",
-            &torch,
-            true,
-        ),
+        (public.as_str(), &torch, true),
         // The project as a whole.
         ("pkg:pypi/App@1.0", &torch, true),
         ("pkg:github/acme/app", &torch, false),
