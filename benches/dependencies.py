@@ -39,7 +39,8 @@ def lock(folder: Path, pins: list) -> None:
     lines += [f'    {{ name = "{name}" }},' for name, _ in pins] + ["]", "", "[package.metadata]", "requires-dist = ["]
     lines += [f'    {{ name = "{name}", specifier = "=={version}" }},' for name, version in pins] + ["]", ""]
     for name, version in pins:
-        url = f"https://files.example/{name}-{version}-py3-none-any.whl"
+        # uv refuses a lock whose file names are no wheels.
+        url = f"https://files.example/{name.replace('-', '_')}-{version}-py3-none-any.whl"
         lines += ["[[package]]", f'name = "{name}"', f'version = "{version}"']
         lines += [f'source = {{ registry = "{PUBLIC_INDEX}" }}', "wheels = ["]
         lines += [f'    {{ url = "{url}", hash = "sha256:{"0" * 64}", size = 1000 }},', "]", ""]
@@ -131,7 +132,8 @@ def main() -> None:
     environment(cache / "environment", HERE / "environment.txt")
     many(cache / "many")
     tools, shared = cache / "auditors/bin", Path(args.shared)
-    base = {"PATH": os.environ["PATH"], "HOME": str(cache), "LC_ALL": "C.UTF-8"}
+    # uv asks the index for archived projects, too; where it is not there, nothing waits for it.
+    base = {"PATH": os.environ["PATH"], "HOME": str(cache), "LC_ALL": "C.UTF-8", "UV_HTTP_RETRIES": "0"}
     of = lambda name: base | {"WELLHEAD_DATA_DIR": str(cache / name)}
     imports = {"data-pysec": shared / "data/advisories/PyPI-pysec-all.zip", "data-many": cache / "many/all.zip"}
     for name, source in imports.items():
