@@ -35,6 +35,11 @@ pub(crate) fn run(args: &Audit, global: &Global, environment: &Environment) -> R
     // Those that were named as locks stand last.
     let locks = listings.iter().skip(args.targets.len());
     let locks = locks.flat_map(wellhead_engine::names).collect();
+    let asked = args.targets.iter().zip(&listings);
+    let asked = asked
+        .filter(|(text, listing)| listing.entries.len() == 1 && !Path::new(text).is_dir())
+        .flat_map(|(_, listing)| wellhead_engine::names(listing))
+        .collect();
     let (database, database_trouble) = db::at_hand(environment);
     if let Some(why) = &database_trouble {
         output::to_stderr(&format!("warning: {why}\n\nhint: {}\n", db::RENEW_HINT));
@@ -62,6 +67,7 @@ pub(crate) fn run(args: &Audit, global: &Global, environment: &Environment) -> R
             .as_ref()
             .map(|place| wellhead_sources::Wheels::parse(place, &network)),
         locks,
+        asked,
         cancelled: Arc::clone(&cancelled),
         observer: &watcher,
     };

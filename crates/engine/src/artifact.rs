@@ -481,6 +481,11 @@ impl Judge<'_, '_> {
         self.options.locks.contains(&self.path.to_string())
     }
 
+    /// Whether somebody named the file outright.
+    pub(crate) fn is_asked(&self) -> bool {
+        self.options.asked.contains(&self.path.to_string())
+    }
+
     /// Judges one subject. Structured subjects count on the scoreboard; `counts` is false for what every file is.
     pub(crate) fn subject(&mut self, subject: Subject<'_>, counts: bool) {
         let mut sink = Sink::new(self.path.clone());

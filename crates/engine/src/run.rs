@@ -76,6 +76,8 @@ pub struct Options<'a> {
     pub wheels: Option<Wheels>,
     /// The files, by their paths in the report, that are read as locks whatever their names are.
     pub locks: BTreeSet<String>,
+    /// The files, by their paths in the report, that somebody named outright rather than a folder round them.
+    pub asked: BTreeSet<String>,
     /// Ends the run early.
     pub cancelled: Arc<AtomicBool>,
     /// Who watches.
@@ -104,6 +106,7 @@ impl Default for Options<'_> {
             vex: Vec::new(),
             wheels: None,
             locks: BTreeSet::new(),
+            asked: BTreeSet::new(),
             database_trouble: None,
             cancelled: Arc::default(),
             observer: &Unobserved,

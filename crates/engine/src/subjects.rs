@@ -6,7 +6,9 @@ use wellhead_formats::{
     Document, Identity, Opened, Role, document::TextFile, format::table, jinja, read_text,
 };
 use wellhead_infra::{Configuration, ServiceDocument};
-use wellhead_packages::{identify_lock, identify_manifest, read_manifest};
+use wellhead_packages::{
+    ManifestKind, identify_by_content, identify_lock, identify_manifest, identify_tree, read_manifest,
+};
 use wellhead_pycode::Module;
 use wellhead_rules::{
     Subject,
@@ -65,17 +67,22 @@ pub(crate) fn judge(input: &Input<'_>, judge: &mut Judge<'_, '_>, budget: &mut B
         judge.take(|| wellhead_rules::taken_by_script(input.path, &text.text));
     }
     let mut outcome = image;
+    let before = judge.result.facts.len();
     let named = || judge.is_lock().then(|| identify_lock(&text.text));
-    if let Some(kind) = identify_manifest(input.path.leaf(), &text.text).or_else(named) {
-        let manifest = read_manifest(kind, input.path, &text.text, budget);
-        outcome = outcome.and(manifest.outcome.clone());
-        judge
-            .result
-            .facts
-            .push(Fact::Manifest(input.path.clone(), Box::new(manifest)));
+    let tree = || match &input.opened.document {
+        Document::Data(data) if input.identity.format.name == "yaml" => data.root.as_ref().ok(),
+        _ => None,
+    };
+    let path = input.path.leaf();
+    let kind = identify_manifest(path, &text.text).or_else(|| identify_tree(path, tree()?));
+    if let Some(kind) = kind.or_else(named) {
+        outcome = outcome.and(manifest(kind, input, &text.text, judge, budget));
     }
     outcome = outcome.and(crate::declared::declared(input, judge, budget));
     outcome = outcome.and(crate::commands::of_text(input, judge, budget));
+    if judge.result.facts.len() == before {
+        outcome = outcome.and(nameless(input, &text.text, judge, budget));
+    }
     let configuration = configuration(input, budget);
     if let Some(configuration) = &configuration {
         outcome = outcome.and(configuration.outcome.clone());
@@ -115,10 +122,47 @@ pub(crate) fn judge(input: &Input<'_>, judge: &mut Judge<'_, '_>, budget: &mut B
     outcome
 }
 
+/// Reads a manifest and keeps it; says what could not be read of it.
+fn manifest(
+    kind: ManifestKind,
+    input: &Input<'_>,
+    text: &str,
+    judge: &mut Judge<'_, '_>,
+    budget: &mut Budget,
+) -> Outcome {
+    let manifest = read_manifest(kind, input.path, text, budget);
+    let outcome = manifest.outcome.clone();
+    let fact = Fact::Manifest(input.path.clone(), Box::new(manifest));
+    judge.result.facts.push(fact);
+    outcome
+}
+
+/// A plain text that its name makes nothing: a manifest where its content says so. Somebody who names such a file outright
+/// wants to know what is wrong with it, and must not be told that all of it was looked at when nobody knew what it is.
+fn nameless(input: &Input<'_>, text: &str, judge: &mut Judge<'_, '_>, budget: &mut Budget) -> Outcome {
+    if *input.identity.format != table::PLAIN_TEXT || input.role != Role::Plain {
+        return Outcome::Analysed;
+    }
+    let asked = judge.is_asked();
+    if budget.steps(text.len() as u64).is_err() {
+        return Outcome::Partly {
+            why: "too large to look for requirements in it".to_owned(),
+        };
+    }
+    match identify_by_content(input.path.leaf(), text, asked) {
+        Some(kind) => manifest(kind, input, text, judge, budget),
+        None if asked => Outcome::Partly {
+            why: "a text of no known kind, only secrets were looked for".to_owned(),
+        },
+        None => Outcome::Analysed,
+    }
+}
+
 /// A file that its name makes a manifest is one also where nothing stands in it, or bytes that no text has: its installer
 /// would read it, so it must not count as one that declares nothing.
 fn named_manifest(input: &Input<'_>, judge: &mut Judge<'_, '_>, budget: &mut Budget) -> Outcome {
-    let plain = matches!(input.opened.document, Document::Opaque);
+    // An archive or a model behind a comment is one to some readers, and lines of requirements to pip.
+    let plain = input.role == Role::Plain;
     let Some(kind) = identify_manifest(input.path.leaf(), "dependencies:\n").filter(|_| plain) else {
         return Outcome::Analysed;
     };

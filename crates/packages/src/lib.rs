@@ -53,7 +53,10 @@ pub use includes::check_includes;
 pub use index::{Derivation, Exposure, Rivalry};
 pub use lookalike::{LookAlike, Resemblance, StandIn, look_alike, resembles, stand_in};
 pub use manifest::is_commit;
-pub use manifest::{Manifest, ManifestKind, identify_lock, identify_manifest, read_manifest};
+pub use manifest::{
+    Manifest, ManifestKind, identify_by_content, identify_lock, identify_manifest, identify_tree,
+    read_manifest,
+};
 pub use manifest::{identify_bom, read_bom};
 pub use metadata::{CoreMetadata, Needed, read_metadata, read_requires_txt};
 pub use name::normalise;

@@ -1,8 +1,8 @@
 //! Listing a local file or folder.
 //!
 //! The walk respects `.gitignore` below the target (not above it, and never the user's global file: the same bytes
-//! give the same verdict everywhere). Since a hostile repository can hide a tracked model behind its own
-//! `.gitignore`, excluded files that look like models by name are listed as unreadable, with that reason.
+//! give the same verdict everywhere). Since a hostile repository can hide a tracked file behind its own
+//! `.gitignore`, excluded files that look like models or manifests by name are listed as unreadable, with that reason.
 
 use crate::{Content, Entry, TargetError, file, target::Target};
 use ignore::WalkBuilder;
@@ -134,7 +134,7 @@ fn walk(root: &Path, options: WalkOptions) -> Vec<Entry> {
     }
     ignore_files |= root.join(".git/info/exclude").is_file();
     if ignore_files && !options.no_ignore {
-        excluded_models(root, &mut entries);
+        excluded(root, &mut entries);
     }
     entries.sort_by(|a, b| a.path.cmp(&b.path));
     entries
@@ -224,8 +224,8 @@ fn failed(root: &Path, e: &ignore::Error) -> Option<Entry> {
     })
 }
 
-/// Adds the models that ignore files exclude, as entries that were not looked at.
-fn excluded_models(root: &Path, entries: &mut Vec<Entry>) {
+/// Adds the models and manifests that ignore files exclude, as entries that were not looked at.
+fn excluded(root: &Path, entries: &mut Vec<Entry>) {
     let seen: BTreeSet<String> = entries.iter().map(|e| e.path.clone()).collect();
     let mut all = builder(root, false);
     all.filter_entry(|e| {
@@ -233,9 +233,10 @@ fn excluded_models(root: &Path, entries: &mut Vec<Entry>) {
         e.depth() == 0 || !TOOL_FOLDERS.contains(&name)
     });
     for step in all.build().flatten() {
-        let is_model = step.file_type().is_some_and(|t| t.is_file()) && looks_like_model(step.path());
+        let is_file = step.file_type().is_some_and(|t| t.is_file());
+        let matters = is_file && (looks_like_model(step.path()) || looks_like_manifest(step.path()));
         let path = shown(step.path().strip_prefix(root).unwrap_or(step.path()));
-        if is_model && !seen.contains(&path) {
+        if matters && !seen.contains(&path) {
             let why = "excluded by an ignore file, use `--no-ignore`".to_owned();
             entries.push(Entry {
                 path,
@@ -252,6 +253,37 @@ fn looks_like_model(path: &Path) -> bool {
     let extension = extension.to_ascii_lowercase();
     MODEL_EXTENSIONS.contains(&extension.as_str())
 }
+
+/// Whether a name is one that says what is installed, or from where.
+fn looks_like_manifest(path: &Path) -> bool {
+    let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
+    let name = name.to_ascii_lowercase();
+    let listed = [".txt", ".in", ".lock", ".pip"].iter().any(|e| name.ends_with(e))
+        && (name.contains("requirements") || name.starts_with("constraints"));
+    listed || (name.starts_with("pylock.") && name.ends_with(".toml")) || MANIFESTS.contains(&name.as_str())
+}
+
+/// Names of manifests, locks and the configuration of indexes.
+const MANIFESTS: [&str; 18] = [
+    "pyproject.toml",
+    "uv.lock",
+    "poetry.lock",
+    "pdm.lock",
+    "pixi.lock",
+    "pipfile.lock",
+    "pipfile",
+    "pixi.toml",
+    "hatch.toml",
+    "setup.cfg",
+    "environment.yml",
+    "environment.yaml",
+    "conda-lock.yml",
+    "pip.conf",
+    "pip.ini",
+    "uv.toml",
+    "poetry.toml",
+    ".condarc",
+];
 
 /// Names under which models that can run code travel.
 const MODEL_EXTENSIONS: [&str; 20] = [
@@ -357,6 +389,22 @@ mod tests {
         );
         let all = names(dir.path(), WalkOptions { no_ignore: true });
         assert_eq!(all, [".env", ".gitignore", ".venv/c.bin", "a.bin", "b.log"]);
+    }
+
+    #[test]
+    fn manifests_behind_an_ignore_file_are_named() {
+        let files = [
+            (".gitignore", "*\n!.gitignore\n"),
+            ("sub/Requirements-dev.txt", ""),
+            ("uv.lock", ""),
+            ("pip.conf", ""),
+            ("notes.txt", ""),
+            ("venv/lib/pyproject.toml", ""),
+        ];
+        let dir = tree(&files);
+        let hidden = |name: &str| format!("{name} (excluded by an ignore file, use `--no-ignore`)");
+        let wanted = ["pip.conf", "sub/Requirements-dev.txt", "uv.lock"].map(hidden);
+        assert_eq!(names(dir.path(), WalkOptions::default())[1..], wanted);
     }
 
     #[test]

@@ -100,3 +100,59 @@ fn the_same_input_gives_the_same_bytes() {
         }
     }
 }
+
+#[test]
+fn a_text_that_was_named_outright_is_never_quietly_nothing() {
+    let project = Project::new(&[
+        ("r.txt", "litellm==1.82.8\n"),
+        ("ranges.txt", "torch>=2\n"),
+        ("words.txt", "the\nof\n"),
+    ]);
+    for (file, code, said) in [
+        ("r.txt", 1, "compromised-release"),
+        ("ranges.txt", 3, "unpinned"),
+        ("words.txt", 3, "a text of no known kind"),
+    ] {
+        let ran = project.run(&["audit", file, "--strict"]);
+        assert_eq!(ran.code, code, "{file}: {}", ran.out);
+        assert!(ran.out.contains(said), "{file}: {}", ran.out);
+    }
+    // In a folder, lines that all pin something are requirements, and words are words.
+    let ran = project.run(&["audit", ".", "--select", "compromised-release"]);
+    assert_eq!(ran.code, 1, "{}", ran.out);
+    assert!(!ran.out.contains("no known kind"), "{}", ran.out);
+}
+
+#[test]
+fn no_disguise_takes_the_requirements_out_of_a_file() {
+    let zip = b"litellm==1.82.8\n# PK\x05\x06\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
+    let list = "dependencies:\n- pip: [litellm==1.82.8]\n";
+    for (name, bytes) in [
+        ("requirements.txt", zip.as_slice()),
+        ("requirements.txt", b"\x89HDF\r\n\x1a\n\nlitellm==1.82.8\n"),
+        ("environment.yml", list.as_bytes()),
+        (
+            "environment.yml",
+            list.replace("dependencies:", "? dependencies\n:").as_bytes(),
+        ),
+        (
+            "environment.yml",
+            b"{\"dependencies\": [{\"pip\": [\"litellm==1.82.8\"]}]}",
+        ),
+        (
+            "environment.yml",
+            b"  dependencies:\n  - pip: [litellm==1.82.8]\n",
+        ),
+    ] {
+        let project = Project::new(&[]);
+        project.write(name, bytes);
+        let ran = project.run(&["audit", "--select", "compromised-release"]);
+        assert_eq!(
+            ran.code,
+            1,
+            "{name} {:?}: {}",
+            String::from_utf8_lossy(bytes),
+            ran.out
+        );
+    }
+}

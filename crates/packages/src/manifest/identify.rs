@@ -2,6 +2,7 @@
 //! decides; a `.txt` is only taken for a requirements file where its name says so.
 
 use super::{ManifestKind, conda_explicit, script, setuptools};
+use wellhead_formats::text::{Node, Value};
 
 /// What kind of manifest a file is, by its path (with `/`). The text decides only for names that others use, too.
 pub fn identify_manifest(path: &str, text: &str) -> Option<ManifestKind> {
@@ -73,6 +74,23 @@ pub fn identify_lock(text: &str) -> ManifestKind {
     }
 }
 
+/// What kind of manifest a YAML document is by its keys, which may be written in ways that no line shows: quoted, in
+/// braces, behind `?`, indented as a whole.
+pub fn identify_tree(path: &str, root: &Node) -> Option<ManifestKind> {
+    let name = path.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
+    let (stem, _) = name
+        .rsplit_once('.')
+        .filter(|(_, e)| matches!(*e, "yml" | "yaml"))?;
+    let list = |key: &str| root.get(key).is_some_and(|n| matches!(n.value, Value::Array(_)));
+    let is_one = list("dependencies") && (is_named_environment(stem) || list("channels"));
+    is_one.then_some(ManifestKind::CondaEnvironment)
+}
+
+fn is_named_environment(stem: &str) -> bool {
+    stem.split(['-', '_', '.'])
+        .any(|w| matches!(w, "environment" | "env" | "conda"))
+}
+
 /// What the extension allows and the text says.
 fn by_extension(name: &str, text: &str) -> Option<ManifestKind> {
     let (stem, extension) = name.rsplit_once('.')?;
@@ -89,9 +107,7 @@ fn by_extension(name: &str, text: &str) -> Option<ManifestKind> {
 
 /// Whether a YAML text is an environment of conda: by its name, or because it has the keys that only one has.
 fn is_environment(stem: &str, text: &str) -> bool {
-    let named = stem
-        .split(['-', '_', '.'])
-        .any(|w| matches!(w, "environment" | "env" | "conda"));
+    let named = is_named_environment(stem);
     has_key(text, "dependencies")
         && (named || has_key(text, "channels") || text.contains("- pip:\n") || text.contains("- pip:\r\n"))
 }

@@ -8,6 +8,7 @@ mod commands;
 mod conda;
 mod conda_explicit;
 mod conda_lock;
+mod content;
 pub(crate) mod document;
 mod hatch;
 mod identify;
@@ -33,7 +34,8 @@ mod source;
 
 pub use bom::{identify_bom, read_bom};
 pub use commands::{Spoken, is_index_variable, read_installs};
-pub use identify::{identify_lock, identify_manifest};
+pub use content::identify_by_content;
+pub use identify::{identify_lock, identify_manifest, identify_tree};
 pub use installed::{InstalledFile, of_metadata, read_installed};
 pub use installers::installs_elsewhere;
 pub use lock::{read_poetry_lock, read_pylock, read_uv_lock};
