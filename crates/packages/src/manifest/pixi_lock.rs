@@ -1,7 +1,8 @@
-//! `pixi.lock`, formats 1 to 6.
+//! `pixi.lock`, formats 1 to 7.
 //!
 //! Since the fourth format packages stand once, and environments name those they take by address. A package that an
 //! environment takes and that the list does not hold is still one that gets installed, so it is read from its address.
+//! Since the seventh some are built from a recipe; what they are built with stands in the list like everything else.
 
 use super::{
     Manifest, ManifestKind, conda_lock,
@@ -10,7 +11,7 @@ use super::{
     matchspec::from_address,
     parts::{above, bare, bare_conda, set_version, unauditable},
     requirement::Requirement,
-    source::place,
+    source::{is_commit, place},
 };
 use crate::{
     index::{Address, IndexEntry, IndexRole, Manager},
@@ -21,7 +22,7 @@ use wellhead_core::{ArtifactPath, Budget, Component, Digest, Location, Source, c
 use wellhead_formats::text::{Node, Value};
 
 /// Newest format that is understood.
-const NEWEST: i64 = 6;
+const NEWEST: i64 = 7;
 
 /// Reads `pixi.lock`.
 pub(super) fn read(artifact: &ArtifactPath, text: &str, budget: &mut Budget) -> Manifest {
@@ -96,7 +97,7 @@ pub(super) fn read(artifact: &ArtifactPath, text: &str, budget: &mut Budget) -> 
 /// An address that environments take, and for which platforms.
 #[derive(Clone)]
 struct Taken<'a> {
-    conda: bool,
+    form: Form,
     node: &'a Node,
     platforms: BTreeSet<&'a str>,
 }
@@ -111,12 +112,12 @@ fn taken(root: &Node) -> BTreeMap<&str, Taken<'_>> {
             .unwrap_or_default();
         for platform in platforms {
             for item in platform.node.items() {
-                let Some((conda, node)) = reference(item) else {
+                let Some((form, node)) = reference(item) else {
                     continue;
                 };
                 let Some(address) = node.as_str() else { continue };
                 let entry = out.entry(address).or_insert_with(|| Taken {
-                    conda,
+                    form,
                     node,
                     platforms: BTreeSet::new(),
                 });
@@ -127,10 +128,27 @@ fn taken(root: &Node) -> BTreeMap<&str, Taken<'_>> {
     out
 }
 
-/// `conda: …` or `pypi: …`.
-fn reference(item: &Node) -> Option<(bool, &Node)> {
-    let conda = item.get("conda").map(|n| (true, n));
-    conda.or_else(|| item.get("pypi").map(|n| (false, n)))
+/// What an address is the address of.
+#[derive(Clone, Copy)]
+enum Form {
+    /// A package of a channel.
+    Conda,
+    /// A package that a recipe builds: `name[variant] @ place`.
+    Recipe,
+    /// A file or folder for pip.
+    Pypi,
+}
+
+/// `conda: …`, `conda_source: …` or `pypi: …`.
+fn reference(item: &Node) -> Option<(Form, &Node)> {
+    let forms = [
+        ("conda", Form::Conda),
+        ("conda_source", Form::Recipe),
+        ("pypi", Form::Pypi),
+    ];
+    forms
+        .into_iter()
+        .find_map(|(key, form)| Some((form, item.get(key)?)))
 }
 
 fn sources(document: &Document<'_>, out: &mut Manifest) {
@@ -179,10 +197,10 @@ impl<'a> Reader<'a> {
     fn package(&mut self, table: &'a Node) -> Option<Locked> {
         let text = |key: &str| table.get(key).and_then(Node::as_text);
         let kind = table.get("kind").and_then(Node::as_str);
-        let (conda, address) = match (kind, reference(table)) {
-            (Some("conda"), _) => (true, text("url").or_else(|| text("path"))),
-            (Some("pypi"), _) => (false, text("url").or_else(|| text("path"))),
-            (_, Some((conda, node))) => (conda, node.as_str()),
+        let (form, address) = match (kind, reference(table)) {
+            (Some("conda"), _) => (Form::Conda, text("url").or_else(|| text("path"))),
+            (Some("pypi"), _) => (Form::Pypi, text("url").or_else(|| text("path"))),
+            (_, Some((form, node))) => (form, node.as_str()),
             _ => return None,
         };
         let address = address?;
@@ -194,10 +212,10 @@ impl<'a> Reader<'a> {
         self.seen.insert(address);
         let name = text("name");
         let version = text("version");
-        let mut component = if conda {
-            conda_package(name, version, address, at)?
-        } else {
-            pypi_package(name, version, address, table, at)
+        let mut component = match form {
+            Form::Conda => conda_package(name, version, address, at)?,
+            Form::Recipe => built_package(version, address, at)?,
+            Form::Pypi => pypi_package(name, version, address, table, at),
         };
         for key in ["sha256", "md5"] {
             let stated = text(key).and_then(|hex| Digest::parse(&format!("{key}:{hex}")));
@@ -213,7 +231,9 @@ impl<'a> Reader<'a> {
             list("depends").filter_map(|n| n.as_str()?.split_whitespace().next().map(normalise));
         let pypi_needs = list("requires_dist").filter_map(|n| {
             let requirement = Requirement::parse(n.as_str()?).ok()?;
-            Some(normalise(&requirement.name))
+            // The lock does not say which extras were asked for, so none is taken for a reason.
+            let of_an_extra = requirement.marker.as_deref().is_some_and(names_extra);
+            (!of_an_extra).then(|| normalise(&requirement.name))
         });
         Some(Locked {
             needs: conda_needs.chain(pypi_needs).collect(),
@@ -254,6 +274,51 @@ fn conda_package(
     Some(component)
 }
 
+/// Whether a marker asks for an extra of the package.
+fn names_extra(marker: &str) -> bool {
+    marker
+        .split(|c: char| !(c.is_alphanumeric() || c == '_'))
+        .any(|word| word == "extra")
+}
+
+/// `name[variant] @ place`, a package that is built from the recipe at that place.
+fn built_package(version: Option<&str>, address: &str, at: Location) -> Option<Component> {
+    let (head, from) = address.split_once(" @ ")?;
+    let name = head.split('[').next().unwrap_or_default().trim();
+    let from = from.trim();
+    if name.is_empty() || from.is_empty() {
+        return None;
+    }
+    let mut component = bare_conda(name, at);
+    let (source, why) = match from.strip_prefix("git+") {
+        Some(git) => of_git(git),
+        None => {
+            let found = place(from, false);
+            (found.source, found.why)
+        }
+    };
+    component.version = version.map(escape);
+    component.bucket = unauditable(why);
+    component.source = source;
+    Some(component)
+}
+
+/// A repository, and why no advisory names what it holds.
+fn of_git(address: &str) -> (Source, &'static str) {
+    let source = git_source(address);
+    let why = match &source {
+        Source::Vcs {
+            revision: Some(revision),
+            ..
+        } if is_commit(revision) => "a commit of a repository, which no advisory names",
+        Source::Vcs {
+            revision: Some(_), ..
+        } => "a branch or tag of a repository, which can move",
+        _ => "a repository at whatever its default branch is",
+    };
+    (source, why)
+}
+
 fn pypi_package(
     name: Option<&str>,
     version: Option<&str>,
@@ -279,8 +344,9 @@ fn pypi_package(
             component.bucket = unauditable(found.why);
             component.source = found.source;
             if let Some(git) = address.strip_prefix("git+") {
-                component.source = git_source(git);
-                component.bucket = unauditable("a commit of a repository, which no advisory names");
+                let (source, why) = of_git(git);
+                component.source = source;
+                component.bucket = unauditable(why);
             }
         }
     }
@@ -288,10 +354,10 @@ fn pypi_package(
 }
 
 fn from_reference(address: &str, taken: &Taken<'_>, at: Location) -> Option<Component> {
-    let mut component = if taken.conda {
-        from_address(address, at)?
-    } else {
-        pypi_package(None, None, address, &Node::new(0..0, Value::Null), at)
+    let mut component = match taken.form {
+        Form::Conda => from_address(address, at)?,
+        Form::Recipe => built_package(None, address, at)?,
+        Form::Pypi => pypi_package(None, None, address, &Node::new(0..0, Value::Null), at),
     };
     let platforms: Vec<&str> = taken.platforms.iter().copied().collect();
     component.direct = None;
@@ -341,6 +407,44 @@ packages:
   name: peft
   version: 0.8.0
 - other: 1
+"#;
+
+    const SEVEN: &str = r#"version: 7
+platforms:
+- name: linux-64
+  virtual-packages:
+  - __glibc=2.28
+environments:
+  default:
+    channels:
+    - url: https://conda.example/conda-forge/
+    packages:
+      linux-64:
+      - conda_source: acme-core[07415ef2] @ .
+      - conda_source: acme-run[8dd45b28] @ git+https://git.example/run#777f555d99598274105459db9337de7e3c863f14
+      - conda_source: acme-late[00000000] @ recipes/late
+      - pypi: https://files.example/pillow-12.0.0-cp312-cp312-manylinux_2_28_x86_64.whl
+packages:
+- conda: https://conda.example/conda-forge/linux-64/setuptools-82.0.1-pyh332efcf_0.conda
+  sha256: aaaa
+- conda_source: acme-core[07415ef2] @ .
+  variants:
+    target_platform: noarch
+  depends:
+  - acme-run >=1
+  host_packages:
+  - conda: https://conda.example/conda-forge/linux-64/setuptools-82.0.1-pyh332efcf_0.conda
+- conda_source: acme-run[8dd45b28] @ git+https://git.example/run#777f555d99598274105459db9337de7e3c863f14
+  version: 1.2.0
+- conda_source: acme-tip[8dd45b29] @ git+https://git.example/tip?branch=main
+- conda_source: '[8dd45b29] @ .'
+- pypi: https://files.example/pillow-12.0.0-cp312-cp312-manylinux_2_28_x86_64.whl
+  name: pillow
+  version: 12.0.0
+  sha256: cccc
+  requires_dist:
+  - defusedxml
+  - pyarrow ; extra == 'test-arrow'
 "#;
 
     const FOUR: &str = r#"version: 4
@@ -395,6 +499,40 @@ packages:
     }
 
     #[test]
+    fn what_is_built_from_a_recipe_is_told_by_where_the_recipe_is() {
+        insta::assert_snapshot!(shown(&of(SEVEN)), @r#"
+        17: conda/setuptools 82.0.1 exact from https://conda.example/conda-forge hashes=1
+        19: conda/acme-core - unauditable (a path of the project) path . false ; linux-64
+        26: conda/acme-run 1.2.0 unauditable (a commit of a repository, which no advisory names) git https://git.example/run Some("777f555d99598274105459db9337de7e3c863f14") ; linux-64 via acme-core
+        28: conda/acme-tip - unauditable (a branch or tag of a repository, which can move) git https://git.example/tip Some("main")
+        30: pypi/pillow 12.0.0 exact hashes=1 ; linux-64
+        14: conda/acme-late - unauditable (a path of the project) path recipes/late false ; linux-64
+        29: problem: a package without a name or an address
+        9: index Pixi Default https://conda.example/conda-forge/
+        "#);
+    }
+
+    #[test]
+    fn what_only_an_extra_asks_for_is_needed_by_nobody() {
+        for (marker, asks) in [
+            ("extra == 'test-arrow'", true),
+            ("python_version >= '3.10' and extra=='x'", true),
+            ("python_version >= '3.10'", false),
+            ("sys_platform == 'extras'", false),
+        ] {
+            assert_eq!(names_extra(marker), asks, "{marker}");
+        }
+        let needs = |marker: &str| {
+            let both = SEVEN.replace("  - defusedxml\n", &format!("  - torch{marker}\n"));
+            let torch = "- conda: https://conda.example/conda-forge/linux-64/torch-2.2.0-0.conda\n";
+            let m = of(&format!("{both}{torch}"));
+            let torch = m.components.into_iter().find(|c| c.name == "torch").unwrap();
+            !torch.via.is_empty()
+        };
+        assert!(needs("") && !needs(" ; extra == 'test-arrow'"));
+    }
+
+    #[test]
     fn the_fourth_and_fifth_formats_are_read() {
         insta::assert_snapshot!(shown(&of(FOUR)), @"
         11: conda/python 3.12.2 exact from https://conda.example/conda-forge hashes=1 ; linux-64
@@ -412,7 +550,7 @@ packages:
     fn older_and_newer_formats_are_not_passed_over() {
         let old = "version: 3\nmetadata:\n  content_hash: {}\npackage:\n- {name: torch, version: 2.2.0, manager: pypi, platform: linux-64, dependencies: [filelock], url: 'https://files.example/t.whl'}\n";
         assert_eq!(of(old).components.len(), 1);
-        let new = FOUR.replace("version: 4", "version: 7");
+        let new = FOUR.replace("version: 4", "version: 8");
         assert_eq!((of(&new).components.len(), of(&new).problems.len()), (3, 1));
         assert_eq!(of("packages: 5\n").problems.len(), 2);
         assert_eq!(of("a: [\n").problems.len(), 1);
