@@ -32,6 +32,21 @@ impl Logical {
         line
     }
 
+    /// A line that another file holds in several parts of its text, one behind the other.
+    pub(super) fn joined(text: &str, parts: &[Range<usize>]) -> Self {
+        let mut joined = String::new();
+        let mut pieces = Vec::new();
+        for part in parts {
+            pieces.push((joined.len(), part.start));
+            joined.push_str(text.get(part.clone()).unwrap_or_default());
+        }
+        let from = parts.first().map_or(0, |p| p.start);
+        let span = from..parts.last().map_or(from, |p| p.end);
+        let mut line = Self::alone(&joined, span, None);
+        line.pieces = pieces;
+        line
+    }
+
     /// The same line of a text with `by` more bytes in front.
     pub(super) fn shifted(mut self, by: usize) -> Self {
         self.span = self.span.start.saturating_add(by)..self.span.end.saturating_add(by);

@@ -54,6 +54,7 @@ pub(super) fn read_cfg(artifact: &ArtifactPath, text: &str, budget: &mut Budget)
         lines: Lines::new(text),
         out: Manifest::new(ManifestKind::SetupCfg),
         found: Vec::new(),
+        open: Vec::new(),
     };
     for secret in &masked.secrets {
         let at = cfg.at(secret.clone());
@@ -66,13 +67,7 @@ pub(super) fn read_cfg(artifact: &ArtifactPath, text: &str, budget: &mut Budget)
         let lines: Vec<Logical> = found
             .iter()
             .filter(|(_, d)| *d == direct)
-            .map(|(span, _)| {
-                Logical::alone(
-                    text.get(span.clone()).unwrap_or_default(),
-                    span.clone(),
-                    Some(span.start),
-                )
-            })
+            .map(|(parts, _)| Logical::joined(text, parts))
             .collect();
         out = read_lines(out, artifact, text, &lines, budget);
         mark(&mut out.components, done, direct);
@@ -93,8 +88,10 @@ struct Cfg<'a> {
     text: &'a str,
     lines: Lines,
     out: Manifest,
-    /// Places of requirements, and whether the project runs with them.
-    found: Vec<(Range<usize>, bool)>,
+    /// Places of requirements, each in as many parts as it has lines, and whether the project runs with them.
+    found: Vec<(Vec<Range<usize>>, bool)>,
+    /// The parts of a requirement whose last line goes on in the next one.
+    open: Vec<Range<usize>>,
 }
 
 impl Cfg<'_> {
@@ -121,7 +118,9 @@ impl Cfg<'_> {
                 }
                 continue;
             }
-            list = None;
+            if let Some(direct) = list.take() {
+                self.close(direct);
+            }
             if let Some(name) = trimmed.strip_prefix('[').and_then(|t| t.strip_suffix(']')) {
                 section = name.trim().to_owned();
                 continue;
@@ -157,6 +156,17 @@ impl Cfg<'_> {
                 );
             }
         }
+        if let Some(direct) = list {
+            self.close(direct);
+        }
+    }
+
+    /// The requirement that was begun has no more lines.
+    fn close(&mut self, direct: bool) {
+        let parts = std::mem::take(&mut self.open);
+        if !parts.is_empty() {
+            self.found.push((parts, direct));
+        }
     }
 
     fn value(&mut self, start: usize, text: &str, direct: bool) {
@@ -164,6 +174,16 @@ impl Cfg<'_> {
         let trimmed = text.trim();
         let start = start.saturating_add(lead);
         let span = start..start.saturating_add(trimmed.len());
+        // As setuptools joins them: a backslash at the end, and comments between the lines do not count.
+        let goes_on = trimmed.strip_suffix('\\').map(str::trim_end);
+        if goes_on.is_some() || !self.open.is_empty() {
+            let body = goes_on.unwrap_or(trimmed);
+            self.open.push(start..start.saturating_add(body.len()));
+            if goes_on.is_none() {
+                self.close(direct);
+            }
+            return;
+        }
         if let Some(files) = trimmed.strip_prefix("file:") {
             for file in files.split(',').map(str::trim).filter(|f| !f.is_empty()) {
                 let declared = self.at(span.clone());
@@ -180,7 +200,7 @@ impl Cfg<'_> {
                 && pieces.clone().nth(1).is_some()
                 && pieces.clone().all(|p| Requirement::parse(p).is_ok());
             if !several {
-                self.found.push((span, direct));
+                self.found.push((vec![span], direct));
                 return;
             }
             let mut from = 0_usize;
@@ -189,7 +209,7 @@ impl Cfg<'_> {
                 let at = start.saturating_add(from).saturating_add(lead);
                 let end = at.saturating_add(piece.trim().len());
                 if end > at {
-                    self.found.push((at..end, direct));
+                    self.found.push((std::iter::once(at..end).collect(), direct));
                 }
                 from = from.saturating_add(piece.len()).saturating_add(1);
             }
@@ -259,8 +279,9 @@ pub(super) fn read_py(artifact: &ArtifactPath, text: &str, budget: &mut Budget) 
     if !computed.is_empty() && out.outcome == Outcome::Analysed {
         out.outcome = Outcome::Partly {
             why: format!(
-                "`{}` is computed, and `setup.py` is not run",
-                computed.join("` and `")
+                "`{}` {} computed, and `setup.py` is not run",
+                computed.join("` and `"),
+                if computed.len() > 1 { "are" } else { "is" }
             ),
         };
     }
@@ -435,6 +456,18 @@ mod tests {
         17: requirements extra.txt
         "#);
         assert!(is_cfg(CFG) && !is_cfg("[flake8]\n"));
+    }
+
+    #[test]
+    fn a_line_goes_on_over_comments_behind_a_backslash() {
+        let text = "[options.extras_require]\ntesting =\n\tpytest-flake8; \\\n\t# a comment\n\tpython_version < \"3.12\"\n\tpytest-cov; \\\n\t\tpython_version < '3.9' \\\n\t\tand os_name == 'nt'\n\tbuild\ndocs = sphinx; \\\n[options]\ninstall_requires = torch \\\n  ==2.2.0";
+        insta::assert_snapshot!(shown(&cfg(text)), @r#"
+        3: pypi/pytest-flake8 - unpinned ; python_version < "3.12" direct
+        6: pypi/pytest-cov - unpinned ; python_version < '3.9'and os_name == 'nt' direct
+        9: pypi/build - unpinned direct
+        10: pypi/sphinx - unpinned direct
+        12: pypi/torch 2.2.0 (==2.2.0) exact direct
+        "#);
     }
 
     #[test]
