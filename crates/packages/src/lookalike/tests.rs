@@ -75,6 +75,13 @@ fn imitations_are_seen_and_neighbours_left_alone() {
         ("pandas-dev", "pandas affix"),
         ("python-requests", "requests affix"),
         ("requests2", "requests affix"),
+        // Successors, and an ordinary word.
+        ("httpx2", "-"),
+        ("httpcore2", "-"),
+        ("py-cpuinfo2", "-"),
+        ("elasticsearch2", "-"),
+        ("dnspython3", "-"),
+        ("standard", "-"),
         ("torch", "-"),
         ("numpy", "-"),
         ("sklearn", "-"),
