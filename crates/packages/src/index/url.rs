@@ -163,7 +163,11 @@ fn tokens_of_path(text: &str) -> Vec<Range<usize>> {
     if let Some(at) = path.find("/t/") {
         let (range, value) = part(at.saturating_add(3), &['/', '?', '#']);
         let digits = value.bytes().any(|b| b.is_ascii_digit());
+        // A forum has its topics at `/t/words-of-the-title/123`; a channel has a name.
+        let (_, behind) = part(range.end.saturating_add(1), &['/', '?', '#']);
+        let is_topic = !behind.is_empty() && behind.bytes().all(|b| b.is_ascii_digit());
         if value.len() >= 8
+            && !is_topic
             && (digits || value.contains('-'))
             && !is_reference(value)
             && !value.contains(['.', '{', '$'])
@@ -172,6 +176,10 @@ fn tokens_of_path(text: &str) -> Vec<Range<usize>> {
         }
     }
     let query = path.find('?').map_or(path.len(), |i| i.saturating_add(1));
+    // The token of a badge only shows a picture, and is made to stand in a public page.
+    if path.get(..query).is_some_and(|p| p.ends_with("badge.svg?")) {
+        return out;
+    }
     let mut from = query;
     for pair in path.get(query..).unwrap_or_default().split('&') {
         let (name, _) = pair.split_once('=').unwrap_or((pair, ""));
@@ -301,6 +309,16 @@ mod tests {
             ("https://conda.example/t/${TOKEN}/acme", None),
             ("https://conda.example/t/<TOKEN>/acme", None),
             ("https://h.example/t/short/acme", None),
+            ("https://forum.example/t/words-of-a-title/684/3", None),
+            ("https://forum.example/t/words-of-2-titles/684).", None),
+            (
+                "https://conda.example/t/ab-12345678-cd/2026-acme/noarch",
+                Some("https://conda.example/t/**************/2026-acme/noarch"),
+            ),
+            (
+                "https://coverage.example/gh/acme/a/graph/badge.svg?token=erZTquL5n0",
+                None,
+            ),
             (
                 "https://h.example/simple?x=1&token=abc123def#f",
                 Some("https://h.example/simple?x=1&token=*********#f"),
