@@ -429,9 +429,9 @@ pub(crate) fn from_requirement(r: &Requirement, declared: Location) -> Component
             .name
             .as_deref()
             .is_none_or(|n| normalise(n) == normalise(&r.name));
-        if !same {
-            place.version = None;
-            place.why = "a file of another name";
+        // A repository may be called as it likes, and a file that gives no version proved none anyway.
+        if !same && place.version.take().is_some() {
+            place.why = "a file named for another package";
         }
         return from_place(&r.name, place, marker, Some(address), declared);
     }
@@ -634,7 +634,7 @@ mod tests {
         "ray[default] @ https://files.example/ray-2.9.0-cp311-cp311-manylinux2014_x86_64.whl"
             ray 2.9.0 exact
         "other @ https://files.example/ray-2.9.0-cp311-cp311-manylinux2014_x86_64.whl"
-            other - unauditable (a file of another name)
+            other - unauditable (a file named for another package)
         "git+https://git.example/peft.git@main#egg=peft"
             peft - unauditable (a branch or tag of a repository, which can move)
         "accelerate @ git+https://git.example/accelerate@v0.27.0"
