@@ -2,7 +2,7 @@ use super::labelled;
 use wellhead_core::{
     Confidence, Finding, Measure, Reference, Risk, Rule, RuleStatus, Scenario, Severity, Sink, ThreatProfile,
 };
-use wellhead_packages::Manifest;
+use wellhead_packages::{Manifest, ManifestKind};
 
 /// A line that ends in no bucket but this one.
 pub(crate) static MANIFEST_INVALID_LINE: Rule = Rule {
@@ -37,6 +37,13 @@ pub(crate) static MANIFEST_INVALID_LINE: Rule = Rule {
 };
 
 pub(crate) fn check(manifest: &Manifest, sink: &mut Sink) {
+    let help = if manifest.kind.is_lock() {
+        "make the lock anew with the tool that wrote it; what a newer format holds has to be looked at by hand"
+    } else if reads_as_requirements(manifest.kind) {
+        "mend the line; `pip install --dry-run -r` says whether pip understands it"
+    } else {
+        "mend it; the tool that reads this file says whether it understands it"
+    };
     for problem in &manifest.problems {
         sink.push(
             Finding::new(
@@ -45,9 +52,14 @@ pub(crate) fn check(manifest: &Manifest, sink: &mut Sink) {
                 labelled(&problem.at, "not understood"),
             )
             .subject(problem.message.clone())
-            .help("mend the line; `pip install --dry-run -r` says whether pip understands it"),
+            .help(help),
         );
     }
+}
+
+/// Whether pip can be asked about the file itself.
+fn reads_as_requirements(kind: ManifestKind) -> bool {
+    matches!(kind, ManifestKind::Requirements | ManifestKind::Constraints)
 }
 
 #[cfg(test)]
@@ -65,5 +77,28 @@ mod tests {
         medium: nothing could be looked up here: `torch=2.0` is no requirement: malformed version specifier
         medium: nothing could be looked up here: `--frobnicate` is no option of a requirements file
         ");
+    }
+
+    #[test]
+    fn nobody_is_told_to_mend_a_lock_by_hand() {
+        for (name, text, says) in [
+            ("requirements.txt", "torch=2.0\n", "pip install"),
+            ("pixi.lock", "version: 99\npackages: []\n", "make the lock anew"),
+            (
+                "environment.yml",
+                "dependencies: [{a: 1}]\n",
+                "the tool that reads this file",
+            ),
+        ] {
+            let m = manifest(name, text);
+            let mut sink = Sink::new(wellhead_core::ArtifactPath::file(name));
+            check(&m, &mut sink);
+            let found = sink.into_findings();
+            assert!(!found.is_empty(), "{name}");
+            assert!(
+                found.iter().all(|f| f.help.iter().any(|h| h.contains(says))),
+                "{name}"
+            );
+        }
     }
 }
