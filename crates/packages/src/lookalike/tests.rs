@@ -75,7 +75,8 @@ fn imitations_are_seen_and_neighbours_left_alone() {
         ("pandas-dev", "pandas affix"),
         ("python-requests", "requests affix"),
         ("requests2", "requests affix"),
-        // Successors, and an ordinary word.
+        // Successors, a sibling, and an ordinary word.
+        ("cymysql", "-"),
         ("httpx2", "-"),
         ("httpcore2", "-"),
         ("py-cpuinfo2", "-"),
