@@ -80,6 +80,21 @@ struct Stage<'a, 'o> {
     result: ProjectResult,
 }
 
+/// What could not be understood: a line for each file, and one for all where they are many, since each place is a
+/// finding of its own.
+fn places_not_understood(files: &[(String, usize)]) -> Vec<String> {
+    const FEW: usize = 3;
+    let line = |places: usize, of: &str| {
+        let word = if places == 1 { "place" } else { "places" };
+        format!("{places} {word} of {of} could not be understood, so nothing was looked up there")
+    };
+    if files.len() > FEW {
+        let places = files.iter().map(|(_, n)| n).sum();
+        return vec![line(places, &format!("{} files", files.len()))];
+    }
+    files.iter().map(|(path, n)| line(*n, path)).collect()
+}
+
 impl Stage<'_, '_> {
     fn subject(&mut self, path: &ArtifactPath, subject: Subject<'_>, purl: Option<&str>) {
         let mut sink = Sink::new(path.clone());
@@ -92,6 +107,7 @@ impl Stage<'_, '_> {
     }
 
     fn manifests(&mut self, project: &Project) {
+        let mut not_understood = Vec::new();
         for (path, manifest) in &project.files {
             self.subject(path, Subject::Manifest(manifest), None);
             let name = manifest.project.as_ref().and_then(|p| p.name.clone());
@@ -99,12 +115,12 @@ impl Stage<'_, '_> {
             let problems = manifest.problems.len();
             if problems > 0 {
                 self.scoreboard.not_assessed(Measure::Updates, problems as u64);
-                let places = if problems == 1 { "place" } else { "places" };
-                self.result.not_assessed.push(format!(
-                    "{problems} {places} of {path} could not be understood, so nothing was looked up there"
-                ));
+                not_understood.push((path.to_string(), problems));
             }
         }
+        self.result
+            .not_assessed
+            .extend(places_not_understood(&not_understood));
         let Some(first) = project.files.keys().next() else {
             return;
         };
@@ -432,5 +448,22 @@ mod tests {
         ] {
             assert_eq!(join(from, path).as_deref(), expected);
         }
+    }
+
+    #[test]
+    fn many_files_that_were_not_understood_are_one_line() {
+        let files: Vec<(String, usize)> = (1..=4).map(|n| (format!("f{n}.txt"), n)).collect();
+        assert_eq!(
+            places_not_understood(files.get(..2).unwrap()),
+            [
+                "1 place of f1.txt could not be understood, so nothing was looked up there",
+                "2 places of f2.txt could not be understood, so nothing was looked up there",
+            ]
+        );
+        assert_eq!(
+            places_not_understood(&files),
+            ["10 places of 4 files could not be understood, so nothing was looked up there"]
+        );
+        assert!(places_not_understood(&[]).is_empty());
     }
 }
