@@ -273,8 +273,9 @@ impl<'a, 'o> Gather<'a, 'o> {
         }
         if self.compiled > 0 {
             let artifact = self.environment.itself.clone();
+            // Reports put the number of artifacts in front of a reason, so it does not begin with another.
             let why = format!(
-                "{} compiled files were not compared with their sources",
+                "compiled files not compared with their sources: {}",
                 self.compiled
             );
             rows.extend(artifact.map(|a| (a, Outcome::Partly { why })));
