@@ -3,12 +3,12 @@
 use crate::{
     artifact::ArtifactPath,
     digest::hex,
-    location::Location,
+    location::{Lines, Location},
     rule::{Confidence, Measure, Rule, Severity, named},
     untrusted::Untrusted,
 };
 use sha2::{Digest as _, Sha256};
-use std::{borrow::Cow, collections::BTreeMap, ops::Range};
+use std::{borrow::Cow, cell::OnceCell, collections::BTreeMap, ops::Range, sync::Arc};
 
 named!(
     /// What the policy makes of a rule.
@@ -243,6 +243,9 @@ impl Finding {
 pub struct Sink {
     artifact: ArtifactPath,
     findings: Vec<Finding>,
+    /// The text that is judged, and its lines once a place in it was asked for. It is held so that nothing else can
+    /// come to lie where it lies.
+    text: Option<(Arc<str>, OnceCell<Lines>)>,
 }
 
 impl Sink {
@@ -251,7 +254,15 @@ impl Sink {
         Self {
             artifact,
             findings: Vec::new(),
+            text: None,
         }
+    }
+
+    /// The same for an artifact of this text: its lines are counted once for all that is found in it.
+    #[must_use]
+    pub fn of_text(mut self, text: Arc<str>) -> Self {
+        self.text = Some((text, OnceCell::new()));
+        self
     }
 
     /// The artifact that is being judged.
@@ -266,7 +277,24 @@ impl Sink {
 
     /// A place in the artifact's text.
     pub fn text(&self, text: &str, range: Range<usize>, label: impl Into<String>) -> Location {
-        Location::text(&self.artifact, text, range, label)
+        match &self.text {
+            Some((own, lines)) if std::ptr::eq::<str>(&**own, text) => {
+                let lines = lines.get_or_init(|| Lines::new(own));
+                Location::text_in(&self.artifact, own, lines, range, label)
+            }
+            _ => Location::text(&self.artifact, text, range, label),
+        }
+    }
+
+    /// A place in the artifact's text with a second labelled part of it in the excerpt, as [`Location::and`].
+    pub fn and(
+        &self,
+        place: Location,
+        text: &str,
+        range: Range<usize>,
+        label: impl Into<String>,
+    ) -> Location {
+        place.joined(self.text(text, range, label))
     }
 
     /// Bytes of the artifact.
@@ -310,6 +338,21 @@ mod tests {
         assert_eq!(find("x\nbad\n"), find("x\ny\nz\nbad\n"));
         assert_ne!(find("x\nbad\n"), find("x\nbad = 2\n"));
         assert_eq!(find("bad").len(), 32);
+    }
+
+    #[test]
+    fn a_sink_that_knows_its_text_gives_the_same_places() {
+        let text: Arc<str> = "a\nb c\n".into();
+        let knows = Sink::new(ArtifactPath::file("a.py")).of_text(Arc::clone(&text));
+        let plain = Sink::new(ArtifactPath::file("a.py"));
+        let other = "x\ny\nz z";
+        for (from, text) in [(2, &*text), (4, other)] {
+            let place = |sink: &Sink| {
+                let place = sink.text(text, from..from + 1, "here");
+                sink.and(place, text, from + 2..from + 3, "there")
+            };
+            assert_eq!(place(&knows), place(&plain));
+        }
     }
 
     #[test]

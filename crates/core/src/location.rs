@@ -239,6 +239,7 @@ fn begun(bytes: &[u8]) -> usize {
 }
 
 /// A line of a text, seen from a byte in it.
+#[derive(Clone, Copy)]
 struct Line {
     /// Its number, from 1.
     number: u32,
@@ -299,7 +300,8 @@ impl Location {
     ) -> Self {
         let start = floor_char(text, range.start);
         let end = floor_char(text, range.end.max(range.start)).max(start);
-        let (first, last) = (line_of(start), line_of(end));
+        let first = line_of(start);
+        let last = if end > start { line_of(end) } else { first };
         let span = Span::Text {
             start: TextPosition {
                 line: first.number,
@@ -337,8 +339,13 @@ impl Location {
 
     /// Adds a second labelled part of the same text to the excerpt.
     #[must_use]
-    pub fn and(mut self, text: &str, range: Range<usize>, label: impl Into<String>) -> Self {
+    pub fn and(self, text: &str, range: Range<usize>, label: impl Into<String>) -> Self {
         let other = Self::text(&self.artifact, text, range, label);
+        self.joined(other)
+    }
+
+    /// Takes what another place of the same text shows into the excerpt.
+    pub(crate) fn joined(mut self, other: Self) -> Self {
         match (self.excerpt.as_mut(), other.excerpt) {
             (Some(mine), Some(theirs)) => {
                 for line in theirs.lines {

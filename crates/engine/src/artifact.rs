@@ -488,7 +488,11 @@ impl Judge<'_, '_> {
 
     /// Judges one subject. Structured subjects count on the scoreboard; `counts` is false for what every file is.
     pub(crate) fn subject(&mut self, subject: Subject<'_>, counts: bool) {
-        let mut sink = Sink::new(self.path.clone());
+        let sink = Sink::new(self.path.clone());
+        let mut sink = match subject.text() {
+            Some(text) => sink.of_text(Arc::clone(text)),
+            None => sink,
+        };
         let enabled = |rule: &wellhead_core::Rule| self.options.enables(rule);
         let measures = wellhead_rules::judge(subject, &enabled, &mut sink);
         if counts {

@@ -21,7 +21,7 @@ mod taken;
 mod template;
 mod trust;
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 use wellhead_core::{Measure, Rule, Sink};
 
 pub use formats::ARCHIVE_BOMB;
@@ -127,6 +127,22 @@ subjects! {
     Environment(crate::environment::Environment),
     /// Two models side by side: the original and a copy.
     Twin(crate::repository::Twin),
+}
+
+impl<'a> Subject<'a> {
+    /// The text in which its findings are, where it is one text.
+    pub fn text(self) -> Option<&'a Arc<str>> {
+        match self {
+            Self::Text(text) => Some(&text.text),
+            Self::Data(data) => Some(&data.text.text),
+            Self::Model(model) => model.text.as_ref().map(|t| &t.text),
+            Self::Template(template) => Some(&template.text),
+            Self::Python(module) => Some(&module.text),
+            Self::Configuration(configuration) => Some(&configuration.text),
+            Self::Service(document) => Some(&document.text),
+            _ => None,
+        }
+    }
 }
 
 /// A rule and the function that looks for it.

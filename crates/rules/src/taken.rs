@@ -2,7 +2,8 @@
 //! repositories, images and actions. The rules judge how a thing is named; this only says whose it is.
 
 use crate::python::{Kind, all_fetches, fetch, file_address};
-use wellhead_core::{ArtifactPath, Location};
+use std::sync::Arc;
+use wellhead_core::{ArtifactPath, Lines, Location, Sink};
 use wellhead_infra::{Command, Configuration, script};
 use wellhead_pycode::{Module, Value};
 
@@ -37,10 +38,10 @@ const LOADED: &str = "taken from there";
 
 /// What a module loads.
 pub fn taken_by_module(artifact: &ArtifactPath, module: &Module) -> Vec<Taken> {
-    let text: &str = &module.text;
+    let place = Sink::new(artifact.clone()).of_text(Arc::clone(&module.text));
     let mut out = Vec::new();
     let mut push = |from, name: String, range: std::ops::Range<usize>| {
-        let location = Location::text(artifact, text, range, LOADED);
+        let location = place.text(&module.text, range, LOADED);
         out.push(Taken { from, name, location });
     };
     for call in &module.calls {
@@ -84,11 +85,11 @@ pub fn taken_by_module(artifact: &ArtifactPath, module: &Module) -> Vec<Taken> {
 
 /// What a recipe, a compose file or a workflow takes.
 pub fn taken_by_configuration(artifact: &ArtifactPath, configuration: &Configuration) -> Vec<Taken> {
-    let text: &str = &configuration.text;
+    let place = Sink::new(artifact.clone()).of_text(Arc::clone(&configuration.text));
     let mut out = Vec::new();
     for resource in &configuration.resources {
         let mut push = |from, name: &str, range: std::ops::Range<usize>| {
-            let location = Location::text(artifact, text, range, LOADED);
+            let location = place.text(&configuration.text, range, LOADED);
             let name = name.to_owned();
             out.push(Taken { from, name, location });
         };
@@ -135,11 +136,12 @@ pub fn taken_by_configuration(artifact: &ArtifactPath, configuration: &Configura
 
 /// What a shell script fetches.
 pub fn taken_by_script(artifact: &ArtifactPath, text: &str) -> Vec<Taken> {
+    let lines = Lines::new(text);
     all_fetches(&script(text, 0))
         .into_iter()
         .map(|found| Taken {
             from: TakenFrom::Hub,
-            location: Location::text(artifact, text, found.range.clone(), LOADED),
+            location: Location::text_in(artifact, text, &lines, found.range.clone(), LOADED),
             name: found.name,
         })
         .collect()

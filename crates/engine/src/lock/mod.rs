@@ -18,7 +18,7 @@ use crate::{
 };
 use rayon::prelude::*;
 use std::{collections::BTreeSet, path::PathBuf};
-use wellhead_core::{ArtifactPath, Budget, Finding, Location, Sink, Span, code};
+use wellhead_core::{ArtifactPath, Budget, Finding, Lines, Location, Sink, Span, code};
 use wellhead_formats::{Document, is_named_like_model};
 use wellhead_infra::{Command, Configuration};
 use wellhead_pycode::Module;
@@ -45,12 +45,13 @@ pub(crate) struct FileLoads {
 }
 
 fn placed(path: &ArtifactPath, text: &str, found: Vec<Load>) -> Vec<(Load, Location)> {
+    let lines = Lines::new(if found.is_empty() { "" } else { text });
     let place = |load: Load| {
         let rest = text.get(load.at..).unwrap_or_default();
         let end = load
             .at
             .saturating_add(rest.find('\n').unwrap_or(rest.len()).min(200));
-        let location = Location::text(path, text, load.at..end, "loaded here");
+        let location = Location::text_in(path, text, &lines, load.at..end, "loaded here");
         (load, location)
     };
     found.into_iter().map(place).collect()

@@ -56,7 +56,7 @@ fn report(configuration: &Configuration, resource: &Resource, exposure: &Exposur
     };
     let mut place = sink.text(text, range.clone(), label.clone());
     for (range, label) in marks {
-        place = place.and(text, range.clone(), label.clone());
+        place = sink.and(place, text, range.clone(), label.clone());
     }
     let message = if exposure.certain {
         format!("anyone who reaches {} {}", product.name, product.gain.verb())
@@ -198,7 +198,7 @@ fn jupyter_settings(module: &Module, sink: &mut Sink) {
     let mut place = sink.text(&module.text, token.range.clone(), "asks nobody for a token");
     let mut severity = Severity::Medium;
     if let Some(range) = reached {
-        place = place.and(&module.text, range, "listens on every address");
+        place = sink.and(place, &module.text, range, "listens on every address");
         severity = Severity::High;
     } else if ip.is_some() {
         return;

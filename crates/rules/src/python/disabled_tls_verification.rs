@@ -43,13 +43,12 @@ pub(super) fn check(module: &Module, sink: &mut Sink) {
         if let Some((argument, confidence)) = unverified(call)
             && !is_local(call)
         {
-            let place = sink
-                .text(
-                    &module.text,
-                    argument.range.clone(),
-                    "any certificate is accepted",
-                )
-                .and(&module.text, call.callee_range.clone(), "connects here");
+            let place = sink.text(
+                &module.text,
+                argument.range.clone(),
+                "any certificate is accepted",
+            );
+            let place = sink.and(place, &module.text, call.callee_range.clone(), "connects here");
             push(place, confidence, sink);
         } else if call.may_be("ssl._create_unverified_context") {
             let place = sink.text(

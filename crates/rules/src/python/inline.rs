@@ -3,6 +3,7 @@
 //! Images are often given their model by such a line, so the rules for Python look at it as at a file. The one decision:
 //! it is judged by itself, without what the files of the project say, since it is run before they are there.
 
+use std::sync::Arc;
 use wellhead_core::{Budget, Finding, Location, Sink, Span};
 use wellhead_formats::document::TextFile;
 use wellhead_infra::{Command, Configuration, Word, script};
@@ -41,7 +42,7 @@ fn of_commands(text: &str, commands: &[Command], sink: &mut Sink, check: Check) 
             continue;
         };
         let module = wellhead_pycode::parse(&word.text, &mut Budget::default());
-        let mut inner = Sink::new(sink.artifact().clone());
+        let mut inner = Sink::new(sink.artifact().clone()).of_text(Arc::clone(&module.text));
         check(&module, &mut inner);
         for finding in inner.into_findings() {
             let finding = placed(finding, text, word, sink);

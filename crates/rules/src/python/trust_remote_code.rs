@@ -120,13 +120,12 @@ fn judge(module: &Module, call: &Call, argument: &Argument, sink: &mut Sink) {
         Some(name) => format!("loading {} runs the Python code of its repository", code(name)),
         None => "loading runs the Python code that the repository brings".to_owned(),
     };
-    let place = sink
-        .text(
-            &module.text,
-            argument.range.clone(),
-            "imports and runs `*.py` of the repository",
-        )
-        .and(&module.text, call.callee_range.clone(), "loaded here");
+    let place = sink.text(
+        &module.text,
+        argument.range.clone(),
+        "imports and runs `*.py` of the repository",
+    );
+    let place = sink.and(place, &module.text, call.callee_range.clone(), "loaded here");
     let mut finding = Finding::new(&TRUST_REMOTE_CODE, message, place)
         .subject(name.clone().unwrap_or_else(|| escape(call.callee())));
     if pinned {

@@ -89,11 +89,8 @@ pub(super) fn check(module: &Module, sink: &mut Sink) {
             (Kind::TorchHub, ..) | (_, Revision::Missing, _) | (.., None) => fetch.repository.range.clone(),
             (.., Some(argument)) => argument.range.clone(),
         };
-        let location = sink.text(&module.text, place, label).and(
-            &module.text,
-            call.callee_range.clone(),
-            "fetched here",
-        );
+        let location = sink.text(&module.text, place, label);
+        let location = sink.and(location, &module.text, call.callee_range.clone(), "fetched here");
         let mut finding = Finding::new(&UNPINNED_REVISION, message, location).subject(name.clone());
         if fetch.kind == Kind::TorchHub {
             // The repository's own `hubconf.py` runs, so whoever moves the branch runs code.

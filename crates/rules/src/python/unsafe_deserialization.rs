@@ -119,11 +119,10 @@ pub(super) fn check(module: &Module, sink: &mut Sink) {
         }
         let message = format!("loading this with {} runs whatever code it brings", code(loader));
         let place = match argument {
-            Some(range) => sink.text(&module.text, range, "this allows it").and(
-                &module.text,
-                call.callee_range.clone(),
-                "loaded here",
-            ),
+            Some(range) => {
+                let place = sink.text(&module.text, range, "this allows it");
+                sink.and(place, &module.text, call.callee_range.clone(), "loaded here")
+            }
             None => callee(module, call, sink, "executes what the data says"),
         };
         let mut finding = Finding::new(&UNSAFE_DESERIALIZATION, message, place).help(advice);

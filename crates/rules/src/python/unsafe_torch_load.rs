@@ -98,13 +98,12 @@ fn judge(module: &Module, call: &Call, sink: &mut Sink) {
         Some(argument) if !call.states(argument) => {}
         Some(argument) if argument.value.alternatives().iter().any(is_off) => {
             let certain = is_off(&argument.value);
-            let place = sink
-                .text(
-                    &module.text,
-                    argument.range.clone(),
-                    "switches the restriction off",
-                )
-                .and(&module.text, call.callee_range.clone(), "loaded here");
+            let place = sink.text(
+                &module.text,
+                argument.range.clone(),
+                "switches the restriction off",
+            );
+            let place = sink.and(place, &module.text, call.callee_range.clone(), "loaded here");
             // Where it is one of several values somebody else decides, as in code that hands an argument on.
             let (severity, confidence) = if certain {
                 (Severity::High, Confidence::High)
