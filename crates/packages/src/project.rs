@@ -1,7 +1,11 @@
 //! All manifests of a project together. Which file settles what another leaves open is in [`crate::settlement`], who could
 //! supply what in [`crate::index`].
 
-use crate::{includes::join, index::IndexSettings, manifest::Manifest};
+use crate::{
+    includes::join,
+    index::IndexSettings,
+    manifest::{Manifest, ManifestKind},
+};
 use std::collections::{BTreeMap, BTreeSet};
 use wellhead_core::ArtifactPath;
 
@@ -15,12 +19,6 @@ pub struct Project {
 }
 
 impl Project {
-    /// Whether a lock lies beside a file, or in a folder above it, as workspaces have it.
-    pub(crate) fn locked(&self, path: &ArtifactPath) -> bool {
-        let mut files = self.files.iter();
-        files.any(|(p, m)| m.kind.is_lock() && covers(p, path))
-    }
-
     /// A file and all that it includes.
     pub(crate) fn closure(&self, path: &ArtifactPath) -> BTreeSet<ArtifactPath> {
         let mut seen = BTreeSet::new();
@@ -37,6 +35,51 @@ impl Project {
     }
 }
 
+/// A file with what it declares.
+pub(crate) type File<'a> = (&'a ArtifactPath, &'a Manifest);
+
+/// A project with its files by folder and kind: what holds for a file lies beside it or above it, and a script may have
+/// thousands of commands that each ask for it.
+pub(crate) struct Folders<'a> {
+    pub(crate) project: &'a Project,
+    files: BTreeMap<&'a str, BTreeMap<ManifestKind, Vec<File<'a>>>>,
+    locks: BTreeSet<&'a str>,
+}
+
+impl<'a> Folders<'a> {
+    pub(crate) fn new(project: &'a Project) -> Self {
+        let mut out = Self {
+            project,
+            files: BTreeMap::new(),
+            locks: BTreeSet::new(),
+        };
+        for (path, manifest) in &project.files {
+            // Commands configure nothing, and there may be very many.
+            if manifest.kind == ManifestKind::Commands {
+                continue;
+            }
+            let here = folder(path);
+            let kinds = out.files.entry(here).or_default();
+            kinds.entry(manifest.kind).or_default().push((path, manifest));
+            if manifest.kind.is_lock() {
+                out.locks.insert(here);
+            }
+        }
+        out
+    }
+
+    /// The files of a kind in a folder, in their order.
+    pub(crate) fn of(&self, here: &str, kind: ManifestKind) -> &[File<'a>] {
+        let files = self.files.get(here).and_then(|kinds| kinds.get(&kind));
+        files.map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether a lock lies beside a file, or in a folder above it, as workspaces have it.
+    pub(crate) fn locked(&self, path: &ArtifactPath) -> bool {
+        ancestors(folder(path)).any(|above| self.locks.contains(above))
+    }
+}
+
 /// Whether a configuration file counts for a file: it lies in the same folder or above.
 pub(crate) fn covers(config: &ArtifactPath, path: &ArtifactPath) -> bool {
     let (above, below) = (folder(config), folder(path));
@@ -46,6 +89,14 @@ pub(crate) fn covers(config: &ArtifactPath, path: &ArtifactPath) -> bool {
 /// The folder of a file, without a slash at the end.
 pub(crate) fn folder(path: &ArtifactPath) -> &str {
     path.top().rsplit_once('/').map_or("", |(folder, _)| folder)
+}
+
+/// A folder and those above it, the root of the target last.
+pub(crate) fn ancestors(folder: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(Some(folder), |at| match at.rsplit_once('/') {
+        Some((up, _)) => Some(up),
+        None => (!at.is_empty()).then_some(""),
+    })
 }
 
 #[cfg(test)]

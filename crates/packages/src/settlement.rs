@@ -6,7 +6,7 @@
 use crate::{
     includes::join,
     manifest::ManifestKind,
-    project::{Project, folder},
+    project::{Project, ancestors, folder},
 };
 use std::{
     cell::RefCell,
@@ -176,14 +176,6 @@ fn walk<'a>(
         }
     }
     seen
-}
-
-/// A folder and those above it, the root of the target last.
-fn ancestors(folder: &str) -> impl Iterator<Item = &str> {
-    std::iter::successors(Some(folder), |at| match at.rsplit_once('/') {
-        Some((up, _)) => Some(up),
-        None => (!at.is_empty()).then_some(""),
-    })
 }
 
 #[cfg(test)]

@@ -7,12 +7,12 @@ use super::{Manager, Member, Passing, Pool, SourceCandidate, pip};
 use crate::{
     index::{Address, ChannelPriority, IndexEntry, IndexSettings, conda::channel_address},
     manifest::{Manifest, ManifestKind},
-    project::{Project, covers, folder},
+    project::{Folders, ancestors, covers, folder},
 };
 use wellhead_core::{ArtifactPath, Component, Ecosystem, Location, Source};
 
-pub(super) fn pools<'a>(project: &'a Project, out: &mut Vec<Pool<'a>>) {
-    for (path, manifest) in &project.files {
+pub(super) fn pools<'a>(folders: &Folders<'a>, out: &mut Vec<Pool<'a>>) {
+    for (path, manifest) in &folders.project.files {
         let settings = &manifest.indexes;
         let conda = pip::has(settings, Manager::Conda);
         match manifest.kind {
@@ -22,14 +22,14 @@ pub(super) fn pools<'a>(project: &'a Project, out: &mut Vec<Pool<'a>>) {
                         && pip::has(&m.indexes, Manager::Conda)
                         && covers(path, p)
                 };
-                if conda && !project.files.iter().any(met) {
-                    let mut pool = pool(project, path, settings, None);
+                if conda && !folders.project.files.iter().any(met) {
+                    let mut pool = pool(folders, path, settings, None);
                     pool.alone = true;
                     out.push(pool);
                 }
             }
             kind if conda && !kind.is_lock() && !kind.is_record() => {
-                out.push(pool(project, path, settings, Some(manifest)));
+                out.push(pool(folders, path, settings, Some(manifest)));
             }
             _ => {}
         }
@@ -37,14 +37,14 @@ pub(super) fn pools<'a>(project: &'a Project, out: &mut Vec<Pool<'a>>) {
 }
 
 fn pool<'a>(
-    project: &'a Project,
+    folders: &Folders<'a>,
     path: &ArtifactPath,
     settings: &'a IndexSettings,
     manifest: Option<&'a Manifest>,
 ) -> Pool<'a> {
     let pixi = settings.installer == Some(Manager::Pixi);
     let manager = if pixi { Manager::Pixi } else { Manager::Conda };
-    let configs = if pixi { Vec::new() } else { configs(project, path) };
+    let configs = if pixi { Vec::new() } else { configs(folders, path) };
     let layers: Vec<&IndexSettings> = std::iter::once(settings).chain(configs.iter().copied()).collect();
     let priority = layers.iter().find_map(|s| s.channel_priority.as_ref());
     let how = match priority {
@@ -73,7 +73,7 @@ fn pool<'a>(
     if how == ChannelPriority::Disabled {
         out.blame = priority.and_then(|(_, at): &(_, Option<Location>)| at.clone());
     }
-    out.locked = project.locked(path);
+    out.locked = folders.locked(path);
     out.members = manifest
         .map_or(&[][..], |m| &m.components)
         .iter()
@@ -84,14 +84,12 @@ fn pool<'a>(
 }
 
 /// The configuration files that hold for a path, the nearest first.
-fn configs<'a>(project: &'a Project, path: &ArtifactPath) -> Vec<&'a IndexSettings> {
-    let mut all: Vec<_> = project
-        .files
-        .iter()
-        .filter(|(p, m)| m.kind == ManifestKind::CondaConfig && *p != path && covers(p, path))
-        .collect();
-    all.sort_by_key(|(p, _)| std::cmp::Reverse(folder(p).len()));
-    all.into_iter().map(|(_, m)| &m.indexes).collect()
+fn configs<'a>(folders: &Folders<'a>, path: &ArtifactPath) -> Vec<&'a IndexSettings> {
+    ancestors(folder(path))
+        .flat_map(|here| folders.of(here, ManifestKind::CondaConfig))
+        .filter(|(p, _)| *p != path)
+        .map(|(_, m)| &m.indexes)
+        .collect()
 }
 
 /// The channels of the file, then those of the configuration; `nodefaults` keeps Anaconda's own out.

@@ -19,7 +19,10 @@ mod tests;
 mod uv;
 
 use super::{Address, IndexEntry, IndexRole, Manager};
-use crate::{project::Project, well_known};
+use crate::{
+    project::{Folders, Project},
+    well_known,
+};
 use std::{collections::BTreeSet, sync::Arc};
 use wellhead_core::{ArtifactPath, Bucket, Component, Location, Source, code};
 
@@ -504,13 +507,14 @@ fn address_of(component: &Component) -> Option<SourceCandidate> {
 impl Project {
     fn pools(&self) -> Vec<Pool<'_>> {
         let mut pools = Vec::new();
-        pip::pools(self, &mut pools);
-        uv::pools(self, &mut pools);
-        poetry::pools(self, &mut pools);
-        pdm::pools(self, &mut pools);
-        pipenv::pools(self, &mut pools);
-        conda::pools(self, &mut pools);
-        pixi::pools(self, &mut pools);
+        let folders = Folders::new(self);
+        pip::pools(&folders, &mut pools);
+        uv::pools(&folders, &mut pools);
+        poetry::pools(&folders, &mut pools);
+        pdm::pools(&folders, &mut pools);
+        pipenv::pools(&folders, &mut pools);
+        conda::pools(&folders, &mut pools);
+        pixi::pools(&folders, &mut pools);
         pools
     }
 

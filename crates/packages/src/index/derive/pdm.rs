@@ -6,21 +6,18 @@ use super::{Manager, Passing, Pool, SourceCandidate, pip};
 use crate::{
     index::{IndexSettings, SourceFilter},
     manifest::ManifestKind,
-    project::{Project, folder},
+    project::{Folders, folder},
 };
 use std::collections::{BTreeMap, BTreeSet};
 use wellhead_core::Component;
 
-pub(super) fn pools<'a>(project: &'a Project, out: &mut Vec<Pool<'a>>) {
-    for (path, manifest) in &project.files {
+pub(super) fn pools<'a>(folders: &Folders<'a>, out: &mut Vec<Pool<'a>>) {
+    for (path, manifest) in &folders.project.files {
         if manifest.kind != ManifestKind::Pyproject {
             continue;
         }
         // The configuration beside the project: its sources are asked after those of the project.
-        let beside = project
-            .files
-            .iter()
-            .find(|(p, m)| m.kind == ManifestKind::PdmConfig && folder(p) == folder(path));
+        let beside = folders.of(folder(path), ManifestKind::PdmConfig).first();
         let beside = beside.map(|(_, m)| &m.indexes);
         if !pip::has(&manifest.indexes, Manager::Pdm) && beside.is_none_or(|s| !pip::has(s, Manager::Pdm)) {
             continue;
@@ -35,7 +32,7 @@ pub(super) fn pools<'a>(project: &'a Project, out: &mut Vec<Pool<'a>>) {
             let sources = places.iter().filter_map(|i| all.get(*i)).cloned().collect();
             let mut pool = Pool::new(Manager::Pdm, path, sources);
             pool.passing = Passing::NoVersionFits;
-            pool.locked = project.locked(path);
+            pool.locked = folders.locked(path);
             out.push(pool.with(components.into_iter()));
         }
     }

@@ -9,28 +9,28 @@ use crate::{
     includes::join,
     index::{IndexEntry, IndexRole, IndexSettings},
     manifest::{Manifest, ManifestKind},
-    project::{Project, covers, folder},
+    project::{Folders, Project, ancestors, covers, folder},
 };
 use std::collections::BTreeSet;
 use wellhead_core::{ArtifactPath, Component, Ecosystem, Source};
 
-pub(super) fn pools<'a>(project: &'a Project, out: &mut Vec<Pool<'a>>) {
-    for path in roots(project) {
-        each_command(project, path, &mut |command| {
-            out.push(requirements(project, path, true, command));
+pub(super) fn pools<'a>(folders: &Folders<'a>, out: &mut Vec<Pool<'a>>) {
+    for path in roots(folders.project) {
+        each_command(folders, path, &mut |command| {
+            out.push(requirements(folders, path, true, command));
         });
     }
-    for (path, manifest) in &project.files {
+    for (path, manifest) in &folders.project.files {
         match manifest.kind {
             ManifestKind::Commands => {
                 let own = has(&manifest.indexes, Manager::Pip);
                 let pip = manifest.indexes.installer.unwrap_or(Manager::Pip) == Manager::Pip;
                 // Without settings of its own the command adds nothing to what the files that it installs say.
                 if pip && (own || !manifest.components.is_empty()) {
-                    out.push(requirements(project, path, own, None));
+                    out.push(requirements(folders, path, own, None));
                 }
             }
-            ManifestKind::PipConfig => alone(project, path, out),
+            ManifestKind::PipConfig => alone(folders, path, out),
             _ => {}
         }
     }
@@ -75,20 +75,20 @@ fn roots(project: &Project) -> Vec<&ArtifactPath> {
 }
 
 /// The configuration files that hold for a path, the nearest last.
-fn configs<'a>(project: &'a Project, path: &ArtifactPath) -> Vec<&'a IndexSettings> {
-    let mut all: Vec<_> = project
-        .files
-        .iter()
-        .filter(|(p, m)| m.kind == ManifestKind::PipConfig && covers(p, path))
-        .collect();
-    all.sort_by_key(|(p, _)| folder(p).len());
-    all.into_iter().map(|(_, m)| &m.indexes).collect()
+fn configs<'a>(folders: &Folders<'a>, path: &ArtifactPath) -> Vec<&'a IndexSettings> {
+    let mut above: Vec<&str> = ancestors(folder(path)).collect();
+    above.reverse();
+    above
+        .into_iter()
+        .flat_map(|here| folders.of(here, ManifestKind::PipConfig))
+        .map(|(_, m)| &m.indexes)
+        .collect()
 }
 
 /// Once for `pip install`, and once for each command with a section of its own.
-fn each_command<'a>(project: &'a Project, path: &ArtifactPath, push: &mut dyn FnMut(Option<&'a str>)) {
+fn each_command<'a>(folders: &Folders<'a>, path: &ArtifactPath, push: &mut dyn FnMut(Option<&'a str>)) {
     push(None);
-    let variants = configs(project, path).into_iter().flat_map(|c| &c.variants);
+    let variants = configs(folders, path).into_iter().flat_map(|c| &c.variants);
     let names: BTreeSet<&str> = variants.map(|(name, _)| name.as_str()).collect();
     names.into_iter().for_each(|name| push(Some(name)));
 }
@@ -162,21 +162,21 @@ impl<'a> Effective<'a> {
 
 /// The pool of a requirements file, or of a command, with all that it includes.
 fn requirements<'a>(
-    project: &'a Project,
+    folders: &Folders<'a>,
     path: &ArtifactPath,
     whole: bool,
     command: Option<&str>,
 ) -> Pool<'a> {
     let mut effective = Effective::default();
-    for settings in configs(project, path)
+    for settings in configs(folders, path)
         .into_iter()
         .map(|c| for_command(c, command))
-        .chain(&project.settings)
+        .chain(&folders.project.settings)
     {
         effective.replace(settings.entries.iter());
         effective.flags(settings);
     }
-    let members = in_order(project, path, &mut effective);
+    let members = in_order(folders, path, &mut effective);
     let components: Vec<&Component> = members
         .iter()
         .filter(|(p, m)| match m.kind {
@@ -199,7 +199,7 @@ fn requirements<'a>(
 
 /// Visits a file and what it includes in the order in which pip reads their lines.
 fn in_order<'a>(
-    project: &'a Project,
+    folders: &Folders<'a>,
     path: &ArtifactPath,
     effective: &mut Effective<'a>,
 ) -> Vec<(ArtifactPath, &'a Manifest)> {
@@ -218,7 +218,7 @@ fn in_order<'a>(
             }
             Event::File(at) => at,
         };
-        let Some(manifest) = project.files.get(&at).filter(|_| !seen.contains(&at)) else {
+        let Some(manifest) = folders.project.files.get(&at).filter(|_| !seen.contains(&at)) else {
             continue;
         };
         let settings = &manifest.indexes;
@@ -254,9 +254,9 @@ fn in_order<'a>(
 
 /// A configuration that no requirements file of the project meets still counts for every `pip install`, and for the
 /// projects below it that name no other manager's sources.
-fn alone<'a>(project: &'a Project, path: &ArtifactPath, out: &mut Vec<Pool<'a>>) {
+fn alone<'a>(folders: &Folders<'a>, path: &ArtifactPath, out: &mut Vec<Pool<'a>>) {
     let below = |kind: ManifestKind| {
-        let files = project.files.iter();
+        let files = folders.project.files.iter();
         files.filter(move |(p, m)| m.kind == kind && covers(path, p))
     };
     if below(ManifestKind::Requirements).next().is_some() {
@@ -272,9 +272,9 @@ fn alone<'a>(project: &'a Project, path: &ArtifactPath, out: &mut Vec<Pool<'a>>)
         .filter(plain)
         .flat_map(|m| &m.components)
         .collect();
-    each_command(project, path, &mut |command| {
+    each_command(folders, path, &mut |command| {
         let mut effective = Effective::default();
-        for settings in configs(project, path) {
+        for settings in configs(folders, path) {
             let settings = for_command(settings, command);
             effective.replace(settings.entries.iter());
             effective.flags(settings);

@@ -2,10 +2,10 @@
 //! packages come from the first as well. What is installed later is what `Pipfile.lock` has the hashes of.
 
 use super::{Manager, Member, Pool, SourceCandidate, pip};
-use crate::project::Project;
+use crate::project::Folders;
 
-pub(super) fn pools<'a>(project: &'a Project, out: &mut Vec<Pool<'a>>) {
-    for (path, manifest) in &project.files {
+pub(super) fn pools<'a>(folders: &Folders<'a>, out: &mut Vec<Pool<'a>>) {
+    for (path, manifest) in &folders.project.files {
         let settings = &manifest.indexes;
         if manifest.kind.is_lock() || manifest.kind.is_record() || !pip::has(settings, Manager::Pipenv) {
             continue;
@@ -13,7 +13,7 @@ pub(super) fn pools<'a>(project: &'a Project, out: &mut Vec<Pool<'a>>) {
         let entries = || settings.entries.iter().filter(|e| e.manager == Manager::Pipenv);
         let first = entries().next().map(|e| SourceCandidate::of(e, 0));
         let mut pool = Pool::new(Manager::Pipenv, path, first.into_iter().collect());
-        pool.locked = project.locked(path);
+        pool.locked = folders.locked(path);
         pool.members = manifest
             .components
             .iter()

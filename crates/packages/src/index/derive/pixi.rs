@@ -4,12 +4,12 @@
 use super::{Manager, Passing, Pool, pip, uv};
 use crate::{
     index::{IndexEntry, Strategy},
-    project::Project,
+    project::Folders,
 };
 use wellhead_core::{Component, Ecosystem};
 
-pub(super) fn pools<'a>(project: &'a Project, out: &mut Vec<Pool<'a>>) {
-    for (path, manifest) in &project.files {
+pub(super) fn pools<'a>(folders: &Folders<'a>, out: &mut Vec<Pool<'a>>) {
+    for (path, manifest) in &folders.project.files {
         let settings = &manifest.indexes;
         if manifest.kind.is_lock() || manifest.kind.is_record() || !pip::has(settings, Manager::Pixi) {
             continue;
@@ -28,7 +28,7 @@ pub(super) fn pools<'a>(project: &'a Project, out: &mut Vec<Pool<'a>>) {
         if how != Strategy::FirstIndex {
             pool.blame = strategy.map(|(_, at)| at.clone());
         }
-        pool.locked = project.locked(path);
+        pool.locked = folders.locked(path);
         let python = |c: &&Component| c.ecosystem == Ecosystem::PyPI;
         uv::push(pool.with(manifest.components.iter().filter(python)), out);
     }

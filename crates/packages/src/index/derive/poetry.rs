@@ -5,14 +5,14 @@ use super::{Manager, Member, Passing, Pool, SourceCandidate};
 use crate::{
     index::{IndexRole, IndexSettings},
     manifest::{Manifest, ManifestKind},
-    project::Project,
+    project::Folders,
 };
 use wellhead_core::ArtifactPath;
 
-pub(super) fn pools<'a>(project: &'a Project, out: &mut Vec<Pool<'a>>) {
-    for (path, manifest) in &project.files {
+pub(super) fn pools<'a>(folders: &Folders<'a>, out: &mut Vec<Pool<'a>>) {
+    for (path, manifest) in &folders.project.files {
         if manifest.kind == ManifestKind::Pyproject && super::pip::has(&manifest.indexes, Manager::Poetry) {
-            let mut pool = pool(project, path, manifest);
+            let mut pool = pool(folders, path, manifest);
             // The sources stand in the order of their priorities, and between equal versions that order decides.
             let exact = pool.split_exact();
             out.extend([pool].into_iter().chain(exact));
@@ -20,11 +20,11 @@ pub(super) fn pools<'a>(project: &'a Project, out: &mut Vec<Pool<'a>>) {
     }
 }
 
-fn pool<'a>(project: &'a Project, path: &ArtifactPath, manifest: &'a Manifest) -> Pool<'a> {
+fn pool<'a>(folders: &Folders<'a>, path: &ArtifactPath, manifest: &'a Manifest) -> Pool<'a> {
     let settings = &manifest.indexes;
     let mut out = Pool::new(Manager::Poetry, path, order(settings));
     out.passing = Passing::NoVersionFits;
-    out.locked = project.locked(path);
+    out.locked = folders.locked(path);
     let entries = || settings.entries.iter().filter(|e| e.manager == Manager::Poetry);
     out.members = manifest
         .components

@@ -8,17 +8,17 @@ use super::{Manager, Member, Passing, Pool, SourceCandidate, pip};
 use crate::{
     index::{IndexEntry, IndexRole, IndexSettings, Strategy},
     manifest::{Manifest, ManifestKind},
-    project::{Project, covers, folder},
+    project::{Folders, ancestors, covers, folder},
 };
 use std::collections::BTreeSet;
 use wellhead_core::{ArtifactPath, Component};
 
-pub(super) fn pools<'a>(project: &'a Project, out: &mut Vec<Pool<'a>>) {
-    for (path, manifest) in &project.files {
+pub(super) fn pools<'a>(folders: &Folders<'a>, out: &mut Vec<Pool<'a>>) {
+    for (path, manifest) in &folders.project.files {
         match manifest.kind {
-            ManifestKind::Pyproject => pyproject(project, path, manifest, out),
-            ManifestKind::UvConfig => alone(project, path, manifest, out),
-            ManifestKind::Commands => command(project, path, manifest, out),
+            ManifestKind::Pyproject => pyproject(folders, path, manifest, out),
+            ManifestKind::UvConfig => alone(folders, path, manifest, out),
+            ManifestKind::Commands => command(folders, path, manifest, out),
             _ => {}
         }
     }
@@ -29,28 +29,28 @@ fn speaks(settings: &IndexSettings) -> bool {
 }
 
 /// The settings that hold for a folder: the nearest file that has any, and a `uv.toml` before a `pyproject.toml`.
-fn nearest<'a>(project: &'a Project, path: &ArtifactPath) -> Option<&'a IndexSettings> {
-    let of_uv = |m: &Manifest| match m.kind {
-        ManifestKind::UvConfig => true,
-        ManifestKind::Pyproject => speaks(&m.indexes),
-        _ => false,
-    };
-    project
-        .files
-        .iter()
-        .filter(|(p, m)| of_uv(m) && covers(p, path))
-        .max_by_key(|(p, m)| (folder(p).len(), m.kind == ManifestKind::UvConfig))
-        .map(|(_, m)| &m.indexes)
+fn nearest<'a>(folders: &Folders<'a>, path: &ArtifactPath) -> Option<&'a IndexSettings> {
+    ancestors(folder(path)).find_map(|here| {
+        let own = folders.of(here, ManifestKind::UvConfig).last();
+        let mut others = folders.of(here, ManifestKind::Pyproject).iter();
+        own.or_else(|| others.rfind(|(_, m)| speaks(&m.indexes)))
+            .map(|(_, m)| &m.indexes)
+    })
 }
 
-fn pyproject<'a>(project: &'a Project, path: &ArtifactPath, manifest: &'a Manifest, out: &mut Vec<Pool<'a>>) {
-    let Some(settings) = nearest(project, path) else {
+fn pyproject<'a>(
+    folders: &Folders<'a>,
+    path: &ArtifactPath,
+    manifest: &'a Manifest,
+    out: &mut Vec<Pool<'a>>,
+) {
+    let Some(settings) = nearest(folders, path) else {
         return;
     };
     for (command, settings) in with_variants(settings) {
-        let mut pool = pool(path, settings, &project.settings, &[]);
+        let mut pool = pool(path, settings, &folders.project.settings, &[]);
         pool.command = command.map(Into::into);
-        pool.locked = project.locked(path) && command.is_none();
+        pool.locked = folders.locked(path) && command.is_none();
         pool.members = members(manifest.components.iter(), &manifest.indexes, &[settings]);
         push(pool, out);
     }
@@ -62,43 +62,43 @@ fn with_variants(settings: &IndexSettings) -> impl Iterator<Item = (Option<&str>
 }
 
 /// A `uv.toml` above no `pyproject.toml` counts for every `uv pip install`.
-fn alone<'a>(project: &'a Project, path: &ArtifactPath, manifest: &'a Manifest, out: &mut Vec<Pool<'a>>) {
-    let mut files = project.files.iter();
+fn alone<'a>(folders: &Folders<'a>, path: &ArtifactPath, manifest: &'a Manifest, out: &mut Vec<Pool<'a>>) {
+    let mut files = folders.project.files.iter();
     if files.any(|(p, m)| m.kind == ManifestKind::Pyproject && covers(path, p)) {
         return;
     }
-    let components: Vec<&Component> = project
+    let components: Vec<&Component> = folders
+        .project
         .files
         .iter()
         .filter(|(p, m)| m.kind == ManifestKind::Requirements && covers(path, p))
         .flat_map(|(_, m)| &m.components)
         .collect();
     for (command, settings) in with_variants(&manifest.indexes) {
-        let mut pool = pool(path, settings, &project.settings, &[]).with(components.iter().copied());
+        let mut pool = pool(path, settings, &folders.project.settings, &[]).with(components.iter().copied());
         pool.command = command.map(Into::into);
         pool.alone = true;
         push(pool, out);
     }
 }
 
-fn command<'a>(project: &'a Project, path: &ArtifactPath, manifest: &'a Manifest, out: &mut Vec<Pool<'a>>) {
+fn command<'a>(folders: &Folders<'a>, path: &ArtifactPath, manifest: &'a Manifest, out: &mut Vec<Pool<'a>>) {
     if manifest.indexes.installer != Some(Manager::Uv) {
         return;
     }
-    let closure = project.closure(path);
+    let closure = folders.project.closure(path);
     let files: Vec<&Manifest> = closure
         .iter()
         .filter(|p| *p != path)
-        .filter_map(|p| project.files.get(p))
+        .filter_map(|p| folders.project.files.get(p))
         .collect();
     let is_list = |m: &&&Manifest| m.kind == ManifestKind::Requirements;
     let lists = || files.iter().filter(is_list);
     let lines: Vec<&IndexEntry> = lists().flat_map(|m| &m.indexes.entries).collect();
-    let declared = closure
-        .iter()
-        .filter(|p| *p != path)
-        .find_map(|p| Some((p, project.files.get(p)?)).filter(|(_, m)| m.kind == ManifestKind::Pyproject));
-    let surrounding = nearest(project, declared.map_or(path, |(p, _)| p))
+    let declared = closure.iter().filter(|p| *p != path).find_map(|p| {
+        Some((p, folders.project.files.get(p)?)).filter(|(_, m)| m.kind == ManifestKind::Pyproject)
+    });
+    let surrounding = nearest(folders, declared.map_or(path, |(p, _)| p))
         .cloned()
         .unwrap_or_default();
     let mut pool = pool(path, &manifest.indexes, &[surrounding], &lines);
@@ -109,8 +109,8 @@ fn command<'a>(project: &'a Project, path: &ArtifactPath, manifest: &'a Manifest
         .chain(lists().flat_map(|m| &m.components));
     pool = pool.with(components);
     if let Some((p, m)) = declared {
-        pool.locked = project.locked(p) && manifest.components.is_empty();
-        let settings = nearest(project, p);
+        pool.locked = folders.locked(p) && manifest.components.is_empty();
+        let settings = nearest(folders, p);
         let places: Vec<&IndexSettings> = settings.into_iter().collect();
         pool.members
             .extend(members(m.components.iter(), &m.indexes, &places));
