@@ -7,7 +7,7 @@
 
 mod names;
 
-use names::{HONEST, Names, names};
+use names::{HONEST, Heads, Names, names};
 
 /// How a name resembles another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -170,7 +170,7 @@ fn compare(name: &str, names: &Names, other: &dyn Fn(&str) -> bool) -> Option<Lo
     {
         return Some(found);
     }
-    separators(name, &spelt)
+    separators(name, names, &spelt)
         .or_else(|| one_slip(name, names, &target))
         .or_else(|| word_order(name, &spelt))
         .or_else(|| affix(name, &spelt))
@@ -181,7 +181,7 @@ type Spelt<'a> = dyn Fn(&str, u16, Resemblance) -> Option<LookAlike> + 'a;
 type Target<'a> = dyn Fn((&'static str, u16), Resemblance) -> Option<LookAlike> + 'a;
 
 /// The same letters with one or two separators elsewhere, or none.
-fn separators(name: &str, spelt: &Spelt<'_>) -> Option<LookAlike> {
+fn separators(name: &str, names: &Names, spelt: &Spelt<'_>) -> Option<LookAlike> {
     const SHORTEST: usize = 5;
     let joined = name.replace('-', "");
     if joined.len() < SHORTEST || joined.len() > 48 || !joined.is_ascii() {
@@ -199,18 +199,27 @@ fn separators(name: &str, spelt: &Spelt<'_>) -> Option<LookAlike> {
         let (head, tail) = text.split_at_checked(at)?;
         Some(format!("{head}-{tail}"))
     };
-    for first in 1..joined.len() {
-        let Some(once) = cut(&joined, first) else { continue };
-        if let Some(found) = ask(&once) {
+    let (heads, end) = (Heads::new(&joined), joined.len());
+    // Hundreds of spellings are tried, and next to none of them is a name.
+    for first in 1..end {
+        let before = heads.cut(0, 0..first);
+        if names.holds(heads.behind(before, first..end))
+            && let Some(found) = cut(&joined, first).and_then(|once| ask(&once))
+        {
             return Some(found);
         }
     }
     // A second one only where the name has some: nobody forgets two.
-    let has = name.len().saturating_sub(joined.len());
-    for first in (1..joined.len()).filter(|_| has > 0) {
-        let Some(once) = cut(&joined, first) else { continue };
-        for second in first.saturating_add(2)..once.len() {
-            if let Some(found) = cut(&once, second).and_then(|twice| ask(&twice)) {
+    let has = name.len().saturating_sub(end);
+    for first in (1..end).filter(|_| has > 0) {
+        let before = heads.cut(0, 0..first);
+        for second in first.saturating_add(1)..end {
+            let both = heads.cut(before, first..second);
+            if names.holds(heads.behind(both, second..end))
+                && let Some(found) = cut(&joined, second)
+                    .and_then(|once| cut(&once, first))
+                    .and_then(|twice| ask(&twice))
+            {
                 return Some(found);
             }
         }

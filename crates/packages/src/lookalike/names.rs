@@ -5,7 +5,7 @@
 //! looked up at the price of a few operations, and only the names themselves need a table.
 
 use serde::Deserialize;
-use std::{collections::BTreeMap, sync::OnceLock};
+use std::{collections::BTreeMap, ops::Range, sync::OnceLock};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -89,6 +89,43 @@ fn slot(hash: u64) -> usize {
     usize::try_from(mixed >> BITS).unwrap_or_default()
 }
 
+/// The hashes of all beginnings of a text, from which follows what any part of it adds to a hash.
+pub(super) struct Heads {
+    heads: Vec<u64>,
+    /// What a part of so many bytes multiplies the hash before it by.
+    powers: Vec<u64>,
+}
+
+impl Heads {
+    pub(super) fn new(text: &str) -> Self {
+        let (mut heads, mut powers) = (vec![0_u64], vec![1_u64]);
+        for byte in text.bytes() {
+            heads.push(step(heads.last().copied().unwrap_or_default(), byte));
+            powers.push(powers.last().copied().unwrap_or(1).wrapping_mul(PRIME));
+        }
+        Self { heads, powers }
+    }
+
+    /// The hash of the first `length` bytes.
+    fn of(&self, length: usize) -> u64 {
+        self.heads.get(length).copied().unwrap_or_default()
+    }
+
+    /// The hash of what has the hash `before`, and that part of the text behind it.
+    pub(super) fn behind(&self, before: u64, part: Range<usize>) -> u64 {
+        let power = self.powers.get(part.len()).copied().unwrap_or(1);
+        let own = self
+            .of(part.end)
+            .wrapping_sub(self.of(part.start).wrapping_mul(power));
+        before.wrapping_mul(power).wrapping_add(own)
+    }
+
+    /// The same with a separator at the end.
+    pub(super) fn cut(&self, before: u64, part: Range<usize>) -> u64 {
+        step(self.behind(before, part), b'-')
+    }
+}
+
 impl Names {
     fn insert(&mut self, name: &'static str, rank: u16) {
         let hash = hash(name);
@@ -118,6 +155,11 @@ impl Names {
             .filter(move |at| self.names.get(*at).is_some_and(|n| n.1 == hash))
     }
 
+    /// Whether a name could have that hash.
+    pub(super) fn holds(&self, hash: u64) -> bool {
+        self.places(hash).next().is_some()
+    }
+
     /// The rank of a name, where it is known.
     pub(super) fn rank(&self, name: &str) -> Option<u16> {
         self.find(name).map(|(_, rank)| rank)
@@ -138,21 +180,10 @@ impl Names {
     /// Names whose hash agrees by chance are among them.
     pub(super) fn near(&self, name: &str) -> Vec<(&'static str, u16)> {
         let bytes = name.as_bytes();
-        // The hash of the first `i` bytes, and what an end of `i` bytes multiplies the hash before it by.
-        let mut heads = vec![0_u64];
-        let mut powers = vec![1_u64];
-        for byte in bytes {
-            heads.push(step(heads.last().copied().unwrap_or_default(), *byte));
-            powers.push(powers.last().copied().unwrap_or(1).wrapping_mul(PRIME));
-        }
-        let whole = heads.last().copied().unwrap_or_default();
-        let head = |i: usize| heads.get(i).copied().unwrap_or_default();
+        let heads = Heads::new(name);
+        let (head, whole) = (|i: usize| heads.of(i), heads.of(bytes.len()));
         // A beginning in place of the first `i` bytes, and the rest behind it.
-        let with = |start: u64, i: usize| {
-            let power = powers.get(bytes.len().saturating_sub(i)).copied().unwrap_or(1);
-            let rest = whole.wrapping_sub(head(i).wrapping_mul(power));
-            start.wrapping_mul(power).wrapping_add(rest)
-        };
+        let with = |start: u64, i: usize| heads.behind(start, i..bytes.len());
         let mut out = Vec::new();
         let mut ask = |hash: u64| {
             for at in self.places(hash) {
@@ -210,6 +241,22 @@ mod tests {
         assert!(names.names.len() < SLOTS * 6 / 10);
         assert_eq!(names.rank("boto3"), Some(0));
         assert_eq!(names.rank("no-such-name-of-anybody"), None);
+    }
+
+    #[test]
+    fn the_hash_of_a_spelling_follows_from_its_parts() {
+        let text = "scikitlearnextra";
+        let (heads, end) = (Heads::new(text), text.len());
+        for first in 1..end {
+            let before = heads.cut(0, 0..first);
+            let (start, rest) = text.split_at(first);
+            assert_eq!(heads.behind(before, first..end), hash(&format!("{start}-{rest}")));
+            for second in first + 1..end {
+                let both = heads.cut(before, first..second);
+                let twice = format!("{start}-{}-{}", &text[first..second], &text[second..]);
+                assert_eq!(heads.behind(both, second..end), hash(&twice));
+            }
+        }
     }
 
     #[test]
