@@ -8,6 +8,7 @@
 mod names;
 
 use names::{HONEST, Heads, Names, names};
+use std::sync::OnceLock;
 
 /// How a name resembles another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -368,12 +369,17 @@ fn two_slips(name: &str, names: &Names, target: &Target<'_>) -> Option<LookAlike
         return None;
     }
     let first = name.as_bytes().first();
-    let candidates = names.all().filter(|(meant, rank)| {
-        let long = *rank < IMITATED && meant.len() > SHORTEST && name.len() >= SHORTEST;
-        (long || *rank < FIRST && meant.len() >= SHORTEST_FIRST)
-            && !meant.contains('-')
-            && meant.len().abs_diff(name.len()) <= 2
-            && meant.as_bytes().first() == first
+    // A few hundred of fifteen thousand, and every name that nobody knows is held against them.
+    static IMITABLE: OnceLock<Vec<(&str, u16)>> = OnceLock::new();
+    let imitable = IMITABLE.get_or_init(|| {
+        names
+            .all()
+            .filter(|(meant, rank)| *rank < IMITATED && meant.len() >= SHORTEST_FIRST && !meant.contains('-'))
+            .collect()
+    });
+    let candidates = imitable.iter().copied().filter(|(meant, rank)| {
+        let long = meant.len() > SHORTEST && name.len() >= SHORTEST;
+        (long || *rank < FIRST) && meant.len().abs_diff(name.len()) <= 2 && meant.as_bytes().first() == first
     });
     let near = candidates
         .filter(|(meant, _)| within_two(name.as_bytes(), meant.as_bytes()))
