@@ -58,11 +58,12 @@ pub(super) fn place(text: &str, editable: bool) -> Place {
     let file = path.rsplit(['/', '\\']).next().unwrap_or_default();
     let file = percent_decoded(file.split('[').next().unwrap_or_default());
     let (from_file, version) = from_file_name(&file);
-    let name = name.or(from_file).or_else(|| stem(&file));
     let address = Address::new(body);
     let local = address.scheme.is_empty()
         || address.scheme == "file"
         || body.to_ascii_lowercase().starts_with("file:");
+    let of_repository = || (!local).then(|| repository_of_archive(path)).flatten();
+    let name = name.or(from_file).or_else(of_repository).or_else(|| stem(&file));
     let (source, why) = if local {
         let source = Source::Path {
             path: escape(body),
@@ -156,6 +157,13 @@ pub(super) fn from_file_name(file: &str) -> (Option<String>, Option<String>) {
     }
 }
 
+/// `r` of `https://host.example/o/r/archive/main.zip`: the file is named for the branch.
+fn repository_of_archive(path: &str) -> Option<String> {
+    let (before, _) = path.split_once("/archive/")?;
+    let (_, name) = before.trim_end_matches("/-").rsplit_once('/')?;
+    (!normalise(name).is_empty()).then(|| escape(name))
+}
+
 fn stem(file: &str) -> Option<String> {
     let lower = file.to_ascii_lowercase();
     let end = ARCHIVES.iter().find(|end| lower.ends_with(**end));
@@ -203,7 +211,7 @@ mod tests {
         https://files.example/a-b-1.2.tar.gz
             Url { url: "https://files.example/a-b-1.2.tar.gz" } Some("a-b") Some("1.2") an address without a version in its file name
         https://github.com/o/r/archive/refs/heads/main.zip
-            Url { url: "https://github.com/o/r/archive/refs/heads/main.zip" } Some("main") None an address without a version in its file name
+            Url { url: "https://github.com/o/r/archive/refs/heads/main.zip" } Some("r") None an address without a version in its file name
         git+https://github.com/huggingface/peft.git@main#egg=peft
             Vcs { url: "https://github.com/huggingface/peft.git", revision: Some("main") } Some("peft") None a branch or tag of a repository, which can move
         git+https://u:***@github.com/o/r@0123456789abcdef0123456789abcdef01234567
