@@ -376,9 +376,15 @@ fn is_secret_value(name: &str, value: &str) -> bool {
     let calls = ["os.", "env.", "secrets.", "config."]
         .iter()
         .any(|p| lower.starts_with(p));
+    // `"aws_secret_access_key": "AWS_SECRET_ACCESS_KEY"` says which variable has it.
+    let is_own_name = value.eq_ignore_ascii_case(name)
+        && value.contains('_')
+        && !value.bytes().any(|b| b.is_ascii_lowercase());
     // People make shorter passwords than machines make tokens.
     let shortest = if name.ends_with("PASSWORD") { 6 } else { 8 };
-    value.len() >= shortest && !refers && !is_word && !is_path && !calls && !is_placeholder_text(&lower)
+    value.len() >= shortest
+        && !(refers || is_word || is_path || calls || is_own_name)
+        && !is_placeholder_text(&lower)
 }
 
 /// `-----BEGIN RSA PRIVATE KEY-----` with a body; a header alone is code that looks for keys.
@@ -568,6 +574,11 @@ mod tests {
             ("MY_HF_TOKEN=abcdefgh1".to_owned(), true, false),
             (
                 "('AWS_SECRET_ACCESS_KEY', 'aws_session_token')".to_owned(),
+                false,
+                false,
+            ),
+            (
+                "{\"aws_secret_access_key\": \"AWS_SECRET_ACCESS_KEY\"}".to_owned(),
                 false,
                 false,
             ),
