@@ -6,6 +6,27 @@ use wellhead_core::Report;
 /// Most reasons that are named.
 const REASONS: usize = 3;
 
+/// The advisories that were asked, and how old they are; `None` where there was nothing to ask for.
+pub(crate) fn databases(report: &Report) -> Option<String> {
+    if report.databases.is_empty() {
+        return (report.stats.packages > 0).then(|| "no database was asked".to_owned());
+    }
+    let all: Vec<String> = report
+        .databases
+        .iter()
+        .map(|d| {
+            let records = plural(d.records, "record", "records");
+            let date = if d.date.is_empty() {
+                "unknown date".to_owned()
+            } else {
+                clean(&d.date)
+            };
+            format!("{} of {date} ({records})", clean(&d.name))
+        })
+        .collect();
+    Some(all.join(", "))
+}
+
 /// `345 packages: 340 audited, 3 unpinned, 2 unauditable (2 a path of the project)`; `None` where nothing is declared.
 pub(crate) fn sentence(report: &Report) -> Option<String> {
     let counts = report.inventory_counts();

@@ -24,6 +24,9 @@ pub fn render(report: &Report, rules: &[&'static Rule]) -> String {
     if let Some(inventory) = crate::inventory::sentence(report) {
         out.push_str(&format!("\nInventory: {}.\n", inline(&inventory)));
     }
+    if let Some(databases) = crate::inventory::databases(report) {
+        out.push_str(&format!("\nAdvisories: {}.\n", inline(&databases)));
+    }
     let rows = rows(report, rules);
     if !rows.is_empty() {
         out.push_str("\n### Findings\n\n");
@@ -312,6 +315,8 @@ mod tests {
         | lock down infrastructure | 1 | 0 | 12 | high (72) |
 
         Inventory: 1 package: 1 audited.
+
+        Advisories: osv of 2026-11-03 (31,204 records).
 
         ### Findings
 

@@ -95,30 +95,10 @@ fn scoreboard(context: &Context<'_>) -> String {
 
 /// The advisories that were asked, and how old they are.
 fn databases(context: &Context<'_>) -> String {
-    let report = context.report;
-    if report.databases.is_empty() && report.stats.packages == 0 {
-        return String::new();
-    }
-    let all: Vec<String> = report
-        .databases
-        .iter()
-        .map(|d| {
-            let records = plural(d.records, "record", "records");
-            let date = if d.date.is_empty() {
-                "unknown date".to_owned()
-            } else {
-                clean(&d.date)
-            };
-            format!("{} of {date} ({records})", clean(&d.name))
-        })
-        .collect();
-    let text = if all.is_empty() {
-        "no database was asked".to_owned()
-    } else {
-        all.join(", ")
-    };
     let mut out = String::new();
-    labelled(context, "Advisories", &text, &mut out);
+    if let Some(text) = crate::inventory::databases(context.report) {
+        labelled(context, "Advisories", &text, &mut out);
+    }
     out
 }
 
