@@ -83,9 +83,16 @@ fn split_at(script: &Mapped, lookup: Lookup<'_>, depth: usize) -> Vec<Command> {
             second.input = first.input.take();
         }
     }
+    let mut substitutions = splitter.substitutions.into_iter().peekable();
     let mut out = Vec::new();
-    for (_, command) in commands {
-        unwrap_into(command, script, lookup, depth, &mut out);
+    for (i, (_, command)) in commands.into_iter().enumerate() {
+        let is_script = unwrap_into(command, script, lookup, depth, &mut out);
+        while let Some((_, inner)) = substitutions.next_if(|(owner, _)| *owner <= i) {
+            // In a script of its own they were found there.
+            if !is_script && depth < DEEPEST {
+                out.extend(split_at(&script.slice(inner), lookup, depth.saturating_add(1)));
+            }
+        }
     }
     out
 }
@@ -145,13 +152,14 @@ fn script_of(command: &Command) -> Option<&Word> {
     })
 }
 
+/// Puts a command into `out`, or the commands of the script that it is given; says which.
 fn unwrap_into(
     mut command: Command,
     script: &Mapped,
     lookup: Lookup<'_>,
     depth: usize,
     out: &mut Vec<Command>,
-) {
+) -> bool {
     command = strip(command);
     let inner = script_of(&command).filter(|_| depth < DEEPEST).map(|word| {
         let found = script.position_of(word.span.start);
@@ -175,8 +183,12 @@ fn unwrap_into(
                 first.piped = command.piped && command.input.is_none();
             }
             out.extend(inner);
+            true
         }
-        None => out.push(command),
+        None => {
+            out.push(command);
+            false
+        }
     }
 }
 
@@ -217,6 +229,8 @@ struct Splitter<'a> {
     assigned: BTreeMap<String, Option<String>>,
     /// How many bytes variables of the script have made.
     expanded: Cell<usize>,
+    /// What stands in `$(…)`, `` `…` `` and `<(…)`, each with the place of its command.
+    substitutions: Vec<(usize, Range<usize>)>,
 }
 
 impl<'a> Splitter<'a> {
@@ -232,6 +246,7 @@ impl<'a> Splitter<'a> {
             lines: None,
             assigned: BTreeMap::new(),
             expanded: Cell::new(0),
+            substitutions: Vec::new(),
         }
     }
 
@@ -592,6 +607,23 @@ impl<'a> Splitter<'a> {
 
     /// Takes a balanced parenthesis as it is written.
     fn parenthesis(&mut self, text: &mut String) {
+        let start = self.at.saturating_add(1);
+        self.balanced(text);
+        // `$((1 + 2))` computes.
+        if self.script.get(start) != Some('(') {
+            self.substitute(start);
+        }
+    }
+
+    /// Remembers the commands from `start` to the character before this one.
+    fn substitute(&mut self, start: usize) {
+        let end = self.at.saturating_sub(1);
+        if start < end {
+            self.substitutions.push((self.commands.len(), start..end));
+        }
+    }
+
+    fn balanced(&mut self, text: &mut String) {
         let mut depth = 0_usize;
         while let Some(c) = self.next() {
             text.push(c);
@@ -608,12 +640,14 @@ impl<'a> Splitter<'a> {
 
     fn backticks(&mut self, text: &mut String, open: &mut bool) {
         self.at = self.at.saturating_add(1);
+        let start = self.at;
         *open = true;
         text.push_str("$(");
         while let Some(c) = self.next().filter(|c| *c != '`') {
             text.push(c);
         }
         text.push(')');
+        self.substitute(start);
     }
 }
 

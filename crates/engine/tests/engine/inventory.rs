@@ -182,7 +182,11 @@ fn files_of_no_bytes_and_of_bytes_that_no_text_has_are_said() {
             b"torch==2.2.0\nnu\x00mpy==1.24\nx\x00y\npillow==10.0.0\n",
             2,
         ),
-        ("requirements.txt", b"t\x00o\x00r\x00c\x00h\x00=\x00=\x002\x00\n\x00", 0),
+        (
+            "requirements.txt",
+            b"t\x00o\x00r\x00c\x00h\x00=\x00=\x002\x00\n\x00",
+            0,
+        ),
         ("environment.yml", b"dependencies:\n  - torch\0=2.2.0\n", 0),
     ] {
         let report = crate::audit(&[(name, bytes)], &Options::default());

@@ -34,7 +34,9 @@ fn scripts_are_split_as_a_shell_would() {
     "#);
     assert_snapshot!(show(r#"sh -c "$(curl -fsSL https://a.example/i.sh)"; bash <(curl a); A=1 env B=2 python -m mlflow ui"#), @r#"
     $(curl -fsSL https://a.example/i.sh)?
+    curl · -fsSL · https://a.example/i.sh
     bash · <(curl a)?
+    curl · a
     mlflow · ui
     "#);
 }
@@ -95,6 +97,27 @@ fn here_documents_are_input_and_no_commands() {
     }
     let commands = split(&Mapped::at("python - <<X\nimport x\nX\n", 0), &|_| None);
     assert_eq!(commands[0].input.as_ref().unwrap().text, "import x\n");
+}
+
+#[test]
+fn what_is_substituted_is_run() {
+    for (text, expected) in [
+        (
+            "echo $(pip install x)",
+            "echo · $(pip install x)?\npip · install · x",
+        ),
+        ("X=$(pip install x); b", "\npip · install · x\nb"),
+        ("a \"`pip list`\"", "a · $(pip list)?\npip · list"),
+        ("bash <(curl a)", "bash · <(curl a)?\ncurl · a"),
+        ("a $(b $(c d))", "a · $(b $(c d))?\nb · $(c d)?\nc · d"),
+        ("a $((1 + 2))", "a · $((1 + 2))?"),
+        ("sh -c 'a $(b c)'", "a · $(b c)?\nb · c"),
+        ("a '$(b c)'", "a · $(b c)"),
+    ] {
+        assert_eq!(show(text), expected, "{text}");
+    }
+    let deep = "$(".repeat(50_000);
+    assert!(super::script(&deep, 0).len() < 100);
 }
 
 #[test]
