@@ -315,12 +315,12 @@ fn what_is_not_written_is_said_and_keeps_nothing_else_from_it() {
     let project = project(&[
         ("a/requirements.txt", "alpha==1.0\n"),
         ("b/requirements.txt", "alpha==1.0\n"),
-        ("c/real.txt", "alpha==1.0\n"),
+        ("c/real.md", "alpha==1.0\n"),
     ]);
     let path = |name: &str| project.path().join(name);
     let closed = std::fs::Permissions::from_mode(0o444);
     std::fs::set_permissions(path("p/a/requirements.txt"), closed).unwrap();
-    std::os::unix::fs::symlink("real.txt", path("p/c/requirements.txt")).unwrap();
+    std::os::unix::fs::symlink("real.md", path("p/c/requirements.txt")).unwrap();
     let ran = project.run(&["audit", "p", "--fix", "--select", VULNERABLE]);
     assert_eq!(ran.code, 1, "{}", ran.err);
     insta::assert_snapshot!(ran.err, @r#"
@@ -332,7 +332,7 @@ fn what_is_not_written_is_said_and_keeps_nothing_else_from_it() {
     "#);
     assert_eq!(read(&project, "p/a/requirements.txt"), "alpha==1.0\n");
     assert_eq!(read(&project, "p/b/requirements.txt"), "alpha==1.5\n");
-    assert_eq!(read(&project, "p/c/real.txt"), "alpha==1.0\n");
+    assert_eq!(read(&project, "p/c/real.md"), "alpha==1.0\n");
 }
 
 #[test]
@@ -341,5 +341,8 @@ fn what_contradicts_itself_is_refused() {
     assert_eq!(project.run(&["audit", "p", "--fix", "--diff"]).code, 2);
     // Standard input can be looked at, and there is nothing to write.
     let ran = project.run_with_input(&["audit", "-", "--fix"], b"alpha==1.0\n");
-    assert_eq!(ran.err, "Nothing to fix\n");
+    insta::assert_snapshot!(ran.err, @r"
+    Left for you:
+      stdin:1: alpha 1.0 → 1.5: write 1.5 where the version stands
+    ");
 }
