@@ -133,6 +133,13 @@ impl Stage<'_, '_> {
             }
         }
         self.result.findings.extend(sink.into_findings());
+        let left_out = project.sources_left_out();
+        self.scoreboard
+            .not_assessed(Measure::Sources, left_out.len() as u64);
+        let lines = left_out.iter().map(|(path, n)| {
+            format!("packages of {path} are asked of {n} more sources, which were not held against them")
+        });
+        self.result.not_assessed.extend(lines);
     }
 
     /// Holds what is taken from elsewhere against the policy.

@@ -118,7 +118,9 @@ fn internal(sources: &Sources, derivations: &[Derivation], judged: &mut Judged) 
                 .filter(|s| !s.address.is_local() || !s.address.scheme.is_empty())
                 .collect(),
         };
-        let unsaid = derivation.sources.is_empty() && derivation.locked;
+        let any_bytes = derivation.decided_by != DecidedBy::Hash;
+        let unsaid =
+            (derivation.sources.is_empty() && derivation.locked) || (derivation.left_out > 0 && any_bytes);
         if rivals.is_empty() && !unsaid {
             judged.proved.insert(derivation.package.clone());
             continue;
@@ -352,6 +354,7 @@ fn underived(project: &Project, derivations: &mut Vec<Derivation>) {
                 package: c.name.clone(),
                 declared: c.declared.clone(),
                 sources: std::sync::Arc::clone(&public),
+                left_out: 0,
                 passing: Passing::UnknownName,
                 decided_by: DecidedBy::OnlySource,
                 exact: c.bucket == wellhead_core::Bucket::Exact,

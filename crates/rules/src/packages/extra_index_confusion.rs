@@ -40,6 +40,9 @@ pub(crate) static EXTRA_INDEX_CONFUSION: Rule = Rule {
     file: file!(),
 };
 
+/// How many packages a finding lists; the same list may hold for hundreds of indexes.
+const LISTED: usize = 1_000;
+
 pub(crate) fn check(project: &Project, sink: &mut Sink) {
     for exposure in project.exposures() {
         if let Some(finding) = finding(&exposure) {
@@ -56,7 +59,7 @@ fn finding(e: &Exposure) -> Option<Finding> {
         return None;
     }
     let (added, other) = (code(&e.added.shown), code(&e.other.shown));
-    let which = match e.packages.as_slice() {
+    let which = match &*e.packages {
         [] => "a package".to_owned(),
         [one] => code(one),
         [one, other] => format!("{} or {}", code(one), code(other)),
@@ -108,7 +111,13 @@ fn finding(e: &Exposure) -> Option<Finding> {
         .property("manager", e.manager.name())
         .property("index", e.added.shown.as_str())
         .property("other_index", e.other.shown.as_str())
-        .property("packages", e.packages.clone());
+        .property(
+            "packages",
+            e.packages.iter().take(LISTED).cloned().collect::<Vec<_>>(),
+        );
+    if e.packages.len() > LISTED {
+        finding = finding.property("packages_in_all", e.packages.len());
+    }
     if e.packages.is_empty() || e.added.is_open() || e.rivalry == Rivalry::TwoPrivate {
         finding = finding.confidence(Confidence::Medium);
     }

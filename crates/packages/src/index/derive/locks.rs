@@ -49,6 +49,7 @@ pub(super) fn derivations(project: &Project, out: &mut Vec<Derivation>) {
                 package: c.name.clone(),
                 declared: c.declared.clone(),
                 sources: Arc::clone(sources),
+                left_out: 0,
                 passing: Passing::UnknownName,
                 decided_by,
                 exact: c.bucket == Bucket::Exact,

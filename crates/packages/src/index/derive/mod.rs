@@ -23,7 +23,10 @@ use crate::{
     project::{Folders, Project},
     well_known,
 };
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 use wellhead_core::{ArtifactPath, Bucket, Component, Location, Source, code};
 
 /// One source that could be asked for a package.
@@ -150,8 +153,10 @@ pub struct Derivation {
     pub package: String,
     /// The line that asks for it.
     pub declared: Location,
-    /// The sources that are asked, in the order of their ranks.
+    /// The sources that are asked, in the order of their ranks: the first few hundred.
     pub sources: Arc<[SourceCandidate]>,
+    /// How many more there are, so that nothing is proved by what stands in `sources` alone.
+    pub left_out: usize,
     /// When the next rank is asked.
     pub passing: Passing,
     /// What decides.
@@ -206,7 +211,7 @@ pub struct Exposure {
     /// It happens only where no version of the source that was meant fits.
     pub only_without_fit: bool,
     /// The packages that either could supply, sorted.
-    pub packages: Vec<String>,
+    pub packages: Arc<[String]>,
     /// How many of them have an exact version.
     pub exact: usize,
     /// Whether a lock says what gets installed until it is made anew.
@@ -217,12 +222,18 @@ pub struct Exposure {
     pub declared: Location,
 }
 
+/// How many sources of a configuration are held against its packages. Nobody has as many, and what is done for each
+/// pair of a package and a source must not become work without bound.
+const MOST_SOURCES: usize = 256;
+
 /// Packages that are asked of the same sources in the same way.
 pub(crate) struct Pool<'a> {
     pub(crate) manager: Manager,
     pub(crate) command: Option<Arc<str>>,
     pub(crate) scope: ArtifactPath,
     pub(crate) sources: Vec<SourceCandidate>,
+    /// How many more sources there are than [`MOST_SOURCES`].
+    pub(crate) left_out: usize,
     pub(crate) passing: Passing,
     /// The setting that makes the sources equal, which is what has to change.
     pub(crate) blame: Option<Location>,
@@ -244,8 +255,22 @@ pub(crate) struct Member<'a> {
 }
 
 impl<'a> Pool<'a> {
-    pub(crate) fn new(manager: Manager, scope: &ArtifactPath, sources: Vec<SourceCandidate>) -> Self {
+    pub(crate) fn new(manager: Manager, scope: &ArtifactPath, mut sources: Vec<SourceCandidate>) -> Self {
+        let all = sources.len();
+        if all > MOST_SOURCES {
+            let mut room = MOST_SOURCES;
+            let mut public = false;
+            // One source that is open to everybody is a rival to all others, so it must not hide behind them.
+            sources.retain(|s| {
+                let first_public = !public && well_known::is_public(&s.address);
+                let keep = room > 0 || first_public;
+                public |= first_public;
+                room = room.saturating_sub(1);
+                keep
+            });
+        }
         Self {
+            left_out: all.saturating_sub(sources.len()),
             manager,
             command: None,
             scope: scope.clone(),
@@ -286,6 +311,7 @@ impl<'a> Pool<'a> {
         out.blame.clone_from(&self.blame);
         out.locked = self.locked;
         out.hash_mode = self.hash_mode;
+        out.left_out = self.left_out;
         for (rank, source) in out.sources.iter_mut().enumerate() {
             source.rank = rank;
         }
@@ -308,7 +334,8 @@ impl<'a> Pool<'a> {
         }
     }
 
-    fn decided_by(&self, member: &Member<'_>) -> DecidedBy {
+    /// What decides for a member, where `strategy` does so for those that name nothing themselves.
+    fn decided_by(&self, member: &Member<'_>, strategy: DecidedBy) -> DecidedBy {
         let c = member.component;
         if !matches!(c.source, Source::Registry { .. }) {
             return DecidedBy::Address;
@@ -318,12 +345,12 @@ impl<'a> Pool<'a> {
         }
         match &member.named {
             Some(_) => DecidedBy::Named,
-            None => self.strategy(),
+            None => strategy,
         }
     }
 
     /// Whether somebody could put another file in the place of this member's.
-    fn open(&self, member: &Member<'_>, rivalry: Rivalry) -> bool {
+    fn open(&self, member: &Member<'_>, rivalry: Rivalry, strategy: DecidedBy) -> bool {
         // The public index refuses local versions, so a pin of one names its source.
         let local = member
             .component
@@ -331,7 +358,7 @@ impl<'a> Pool<'a> {
             .as_deref()
             .is_some_and(|v| v.contains('+'));
         matches!(
-            self.decided_by(member),
+            self.decided_by(member, strategy),
             DecidedBy::BestVersion | DecidedBy::FirstSource | DecidedBy::FirstMatch
         ) && (rivalry == Rivalry::TwoPrivate || !local)
     }
@@ -351,7 +378,12 @@ impl<'a> Pool<'a> {
             out.push_str(joint);
             out.push_str(&code(&source.address.shown));
         }
-        let more = sources.len().saturating_sub(SHOWN);
+        let left_out = if sources.len() == self.sources.len() {
+            self.left_out
+        } else {
+            0
+        };
+        let more = sources.len().saturating_sub(SHOWN).saturating_add(left_out);
         if more > 0 {
             out.push_str(&format!(" and {more} more"));
         }
@@ -371,11 +403,16 @@ impl<'a> Pool<'a> {
 
     fn derivations(&self, out: &mut Vec<Derivation>) {
         let shared: Arc<[SourceCandidate]> = self.sources.as_slice().into();
-        let contests = self.contests();
+        let strategy = self.strategy();
+        let mut contests = self.contests();
+        // What is open to one contest is open to all between the same hands, so the worst of each is enough.
+        contests.sort_by_key(|t| (t.only_without_fit, t.rivalry));
+        let mut rivalries = BTreeSet::new();
+        contests.retain(|t| rivalries.insert(t.rivalry));
         let mut whys: Vec<(DecidedBy, Arc<str>)> = Vec::new();
         for member in &self.members {
             let c = member.component;
-            let decided_by = self.decided_by(member);
+            let decided_by = self.decided_by(member, strategy);
             let own = match (decided_by, &member.named) {
                 (DecidedBy::Address, _) => Some(address_of(c).into_iter().collect::<Arc<[_]>>()),
                 (DecidedBy::Named | DecidedBy::Hash, Some(named)) => Some(named.as_slice().into()),
@@ -391,13 +428,14 @@ impl<'a> Pool<'a> {
                     why
                 }
             };
-            let open = contests.iter().filter(|t| self.open(member, t.rivalry));
+            let open = contests.iter().filter(|t| self.open(member, t.rivalry, strategy));
             out.push(Derivation {
                 manager: self.manager,
                 command: self.command.clone(),
                 scope: self.scope.clone(),
                 package: c.name.clone(),
                 declared: c.declared.clone(),
+                left_out: if own.is_some() { 0 } else { self.left_out },
                 sources: own.unwrap_or_else(|| Arc::clone(&shared)),
                 passing: self.passing,
                 decided_by,
@@ -412,7 +450,7 @@ impl<'a> Pool<'a> {
         }
     }
 
-    fn exposures(&self, found: &mut Vec<Exposure>) {
+    fn exposures(&self, found: &mut Found<'a>) {
         // A lock says the source as well; only a setting that is unsafe by itself is worth a word all the same.
         let settled = self.locked && self.blame.is_none();
         if settled || (self.members.is_empty() && !self.alone) {
@@ -424,25 +462,44 @@ impl<'a> Pool<'a> {
             let worst = contests.iter().min_by_key(|t| (t.only_without_fit, t.rivalry));
             contests = worst.copied().into_iter().collect();
         }
+        let decided_by = self.strategy();
+        let why = self.why(&self.sources, decided_by);
+        // What is open depends on who competes, not on which of the sources do: many contests share one answer.
+        let mut answers: BTreeMap<Rivalry, Open<'a>> = BTreeMap::new();
         for contest in contests {
-            self.expose(contest, found);
+            let open = answers
+                .entry(contest.rivalry)
+                .or_insert_with(|| self.all_open(contest.rivalry, decided_by));
+            if open.names.is_empty() && !self.members.is_empty() {
+                continue;
+            }
+            self.expose(contest, open, (decided_by, &why), found);
         }
     }
 
-    fn expose(&self, contest: Contest, found: &mut Vec<Exposure>) {
+    fn all_open(&self, rivalry: Rivalry, strategy: DecidedBy) -> Open<'a> {
+        let mut out = Open::default();
+        let mut names = BTreeSet::new();
+        for member in self.members.iter().filter(|m| self.open(m, rivalry, strategy)) {
+            names.insert(member.component.name.as_str());
+            let exact = member.component.bucket == Bucket::Exact;
+            out.exact = out.exact.saturating_add(exact.into());
+        }
+        out.names = Arc::new(names);
+        out
+    }
+
+    fn expose(
+        &self,
+        contest: Contest,
+        open: &Open<'a>,
+        (decided_by, why): (DecidedBy, &Arc<str>),
+        found: &mut Found<'a>,
+    ) {
         let (Some(meant), Some(rival)) = (self.sources.get(contest.meant), self.sources.get(contest.rival))
         else {
             return;
         };
-        let open: Vec<&Component> = self
-            .members
-            .iter()
-            .filter(|m| self.open(m, contest.rivalry))
-            .map(|m| m.component)
-            .collect();
-        if open.is_empty() && !self.members.is_empty() {
-            return;
-        }
         // The line to look at is that of the source that was added, not that of the default; where the order decides,
         // that of the source that stands too early.
         let ordered = meant.rank != rival.rank;
@@ -454,24 +511,29 @@ impl<'a> Pool<'a> {
             (false, false) if meant.declared.is_some() => (meant, rival),
             (false, false) => (rival, meant),
         };
-        let Some(declared) = self.blame.clone().or_else(|| added.declared.clone()) else {
+        let Some(declared) = self.blame.as_ref().or(added.declared.as_ref()) else {
             return;
         };
-        let names: BTreeSet<&str> = open.iter().map(|c| c.name.as_str()).collect();
-        let exact = open.iter().filter(|c| c.bucket == Bucket::Exact).count();
-        let decided_by = self.strategy();
-        if let Some(same) = found.iter_mut().find(|e| {
-            e.declared == declared
-                && e.manager == self.manager
-                && e.only_without_fit == contest.only_without_fit
-        }) {
-            let mut all: BTreeSet<String> = same.packages.drain(..).collect();
-            all.extend(names.into_iter().map(str::to_owned));
-            same.packages = all.into_iter().collect();
-            same.exact = same.exact.saturating_add(exact).min(same.packages.len());
+        let key = PlaceKey {
+            artifact: declared.artifact.clone(),
+            offset: declared.offset(),
+            manager: self.manager,
+            only_without_fit: contest.only_without_fit,
+        };
+        let here = found.by_place.entry(key).or_default();
+        let same = here.iter().find_map(|at| {
+            let (exposure, _) = found.all.get(*at)?;
+            (exposure.declared == *declared).then_some(*at)
+        });
+        if let Some((same, names)) = same.and_then(|at| found.all.get_mut(at)) {
+            if !open.names.is_subset(names) {
+                Arc::make_mut(names).extend(open.names.iter());
+            }
+            same.exact = same.exact.saturating_add(open.exact).min(names.len());
             return;
         }
-        found.push(Exposure {
+        here.push(found.all.len());
+        let exposure = Exposure {
             manager: self.manager,
             command: self.command.clone(),
             rivalry: contest.rivalry,
@@ -479,12 +541,52 @@ impl<'a> Pool<'a> {
             other: other.address.clone(),
             decided_by,
             only_without_fit: contest.only_without_fit,
-            packages: names.into_iter().map(str::to_owned).collect(),
-            exact,
+            packages: [].into(),
+            exact: open.exact,
             locked: self.locked,
-            why: self.why(&self.sources, decided_by),
-            declared,
+            why: Arc::clone(why),
+            declared: declared.clone(),
+        };
+        found.all.push((exposure, Arc::clone(&open.names)));
+    }
+}
+
+/// The packages of a pool that somebody could replace. Contests by the thousand share them.
+#[derive(Default)]
+struct Open<'a> {
+    names: Arc<BTreeSet<&'a str>>,
+    exact: usize,
+}
+
+/// What a place has to share so that two exposures are one.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct PlaceKey {
+    artifact: ArtifactPath,
+    offset: u64,
+    manager: Manager,
+    only_without_fit: bool,
+}
+
+/// Exposures with their packages, found again by their place.
+#[derive(Default)]
+struct Found<'a> {
+    all: Vec<(Exposure, Arc<BTreeSet<&'a str>>)>,
+    by_place: BTreeMap<PlaceKey, Vec<usize>>,
+}
+
+impl Found<'_> {
+    fn into_exposures(self) -> Vec<Exposure> {
+        let mut lists: BTreeMap<*const BTreeSet<&str>, Arc<[String]>> = BTreeMap::new();
+        let all = self.all.iter().map(|(exposure, names)| {
+            let list = lists
+                .entry(Arc::as_ptr(names))
+                .or_insert_with(|| names.iter().map(|&n| n.to_owned()).collect());
+            Exposure {
+                packages: Arc::clone(list),
+                ..exposure.clone()
+            }
         });
+        all.collect()
     }
 }
 
@@ -528,12 +630,24 @@ impl Project {
         out
     }
 
+    /// The files whose packages are asked of more sources than are held against them, with how many were left out.
+    pub fn sources_left_out(&self) -> BTreeMap<ArtifactPath, usize> {
+        let mut out = BTreeMap::new();
+        for pool in self.pools().into_iter().filter(|p| p.left_out > 0) {
+            let most: &mut usize = out.entry(pool.scope).or_default();
+            *most = pool.left_out.max(*most);
+        }
+        out
+    }
+
     /// All configurations in which a package could come from where it should not, sorted by place.
     pub fn exposures(&self) -> Vec<Exposure> {
-        let mut found: Vec<Exposure> = Vec::new();
-        for pool in self.pools() {
+        let pools = self.pools();
+        let mut found = Found::default();
+        for pool in &pools {
             pool.exposures(&mut found);
         }
+        let mut found = found.into_exposures();
         found.sort_by(|a, b| {
             let key = |e: &Exposure| (e.declared.artifact.clone(), e.declared.offset(), e.manager);
             key(a).cmp(&key(b))

@@ -246,3 +246,40 @@ fn a_proof_needs_every_source_that_decides_to_be_trusted() {
         assert_eq!(rivals, others, "{text}");
     }
 }
+
+#[test]
+fn packages_of_many_indexes_share_one_bounded_answer() {
+    let indexes = |n: usize| -> String {
+        (0..n)
+            .map(|i| format!("--extra-index-url https://h{i}.example/simple\n"))
+            .collect()
+    };
+    let packages: String = (0..50).map(|i| format!("p{i}>=1\n")).collect();
+    let of = |n: usize| project(&[("requirements.txt", &format!("{}{packages}", indexes(n)))]);
+    let many = of(2_000);
+    let exposures = many.exposures();
+    let (first, last) = (exposures.first().unwrap(), exposures.last().unwrap());
+    assert_eq!(
+        exposures.len(),
+        super::MOST_SOURCES - 1,
+        "one of them is the public one"
+    );
+    assert_eq!(first.packages.len(), 50);
+    assert!(std::sync::Arc::ptr_eq(&first.packages, &last.packages));
+    let derivations = many.derivations();
+    let lists: std::collections::BTreeSet<_> = derivations.iter().map(|d| d.sources.as_ptr()).collect();
+    assert_eq!((derivations.len(), lists.len()), (50, 1));
+    // What is not held against the packages is said, and nothing is said where all is.
+    let left_out: Vec<usize> = many.sources_left_out().into_values().collect();
+    assert_eq!(left_out, [2_001 - super::MOST_SOURCES]);
+    assert!(derivations.iter().all(|d| left_out.contains(&d.left_out)));
+    assert!(first.why.contains(" and 1995 more;"), "{}", first.why);
+    assert!(of(20).sources_left_out().is_empty());
+    // The public index is a rival wherever it stands.
+    let behind = format!(
+        "--index-url https://own.example/simple\n{}--extra-index-url {}\np>=1\n",
+        indexes(1_000),
+        well_known::PYPI
+    );
+    assert!(shown(&[("requirements.txt", &behind)]).starts_with("pip PublicAndPrivate p; "));
+}
