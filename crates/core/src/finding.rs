@@ -8,7 +8,13 @@ use crate::{
     untrusted::Untrusted,
 };
 use sha2::{Digest as _, Sha256};
-use std::{borrow::Cow, cell::OnceCell, collections::BTreeMap, ops::Range, sync::Arc};
+use std::{
+    borrow::Cow,
+    cell::{OnceCell, RefCell},
+    collections::BTreeMap,
+    ops::Range,
+    sync::Arc,
+};
 
 named!(
     /// What the policy makes of a rule.
@@ -246,6 +252,8 @@ pub struct Sink {
     /// The text that is judged, and its lines once a place in it was asked for. It is held so that nothing else can
     /// come to lie where it lies.
     text: Option<(Arc<str>, OnceCell<Lines>)>,
+    /// The same for the last text of another artifact: what is found in one text comes together.
+    other: RefCell<Option<(Arc<str>, Lines)>>,
 }
 
 impl Sink {
@@ -255,6 +263,7 @@ impl Sink {
             artifact,
             findings: Vec::new(),
             text: None,
+            other: RefCell::new(None),
         }
     }
 
@@ -284,6 +293,21 @@ impl Sink {
             }
             _ => Location::text(&self.artifact, text, range, label),
         }
+    }
+
+    /// A place in the text of another artifact, where many artifacts are judged together. The lines of the last text
+    /// are kept, so that a place in it does not cost a way through all of it.
+    pub fn text_of(
+        &self,
+        artifact: &ArtifactPath,
+        text: &Arc<str>,
+        range: Range<usize>,
+        label: impl Into<String>,
+    ) -> Location {
+        let mut last = self.other.borrow_mut();
+        let known = last.take().filter(|(known, _)| Arc::ptr_eq(known, text));
+        let (_, lines) = last.insert(known.unwrap_or_else(|| (Arc::clone(text), Lines::new(text))));
+        Location::text_in(artifact, text, lines, range, label)
     }
 
     /// A place in the artifact's text with a second labelled part of it in the excerpt, as [`Location::and`].
@@ -352,6 +376,29 @@ mod tests {
                 sink.and(place, text, from + 2..from + 3, "there")
             };
             assert_eq!(place(&knows), place(&plain));
+        }
+    }
+
+    #[test]
+    fn a_sink_counts_the_lines_of_another_text_once() {
+        let (path, sink) = (ArtifactPath::file("b.py"), Sink::new(ArtifactPath::file("a.py")));
+        let (one, two): (Arc<str>, Arc<str>) = ("a\nb\nc\n".into(), "x\ny z\n".into());
+        let counted = || {
+            let last = sink.other.borrow();
+            last.as_ref()
+                .map(|(_, lines)| std::ptr::from_ref(lines.starts()).addr())
+        };
+        for text in [&one, &two, &one] {
+            let mut seen = None;
+            for from in [0, 2, 4] {
+                let place = sink.text_of(&path, text, from..from + 1, "here");
+                assert_eq!(place, Location::text(&path, text, from..from + 1, "here"));
+                assert_eq!(
+                    *seen.get_or_insert(counted()),
+                    counted(),
+                    "lines were counted anew"
+                );
+            }
         }
     }
 

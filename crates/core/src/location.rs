@@ -170,6 +170,12 @@ pub struct Lines {
 const STEP: usize = 4 << 10;
 
 impl Lines {
+    /// Where each line starts; a test tells by it whether lines were counted anew.
+    #[cfg(test)]
+    pub(crate) fn starts(&self) -> &[usize] {
+        &self.starts
+    }
+
     /// Counts the lines of `text`.
     pub fn new(text: &str) -> Self {
         let after = text.bytes().enumerate().filter(|(_, b)| *b == b'\n');

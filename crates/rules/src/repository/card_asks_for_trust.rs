@@ -5,8 +5,7 @@ use super::{
 };
 use std::ops::Range;
 use wellhead_core::{
-    Confidence, Finding, Location, Measure, Reference, Risk, Rule, RuleStatus, Scenario, Severity, Sink,
-    ThreatProfile,
+    Confidence, Finding, Measure, Reference, Risk, Rule, RuleStatus, Scenario, Severity, Sink, ThreatProfile,
 };
 use wellhead_pycode::{DeedKind, deeds};
 
@@ -65,15 +64,16 @@ pub(super) fn check(repository: &Repository, sink: &mut Sink) {
         // One decision a kind, however often the card repeats it.
         asks.dedup_by_key(|a| a.what);
         for ask in asks {
-            sink.push(finding(repository, path, card, &ask));
+            let finding = finding(repository, path, card, &ask, sink);
+            sink.push(finding);
         }
     }
 }
 
 const TRUST: &str = "to let the repository run its own code (`trust_remote_code`)";
 
-fn finding(repository: &Repository, path: &str, card: &Prose, ask: &Ask) -> Finding {
-    let place = Location::text(
+fn finding(repository: &Repository, path: &str, card: &Prose, ask: &Ask, sink: &Sink) -> Finding {
+    let place = sink.text_of(
         &card.artifact,
         &card.text,
         ask.range.clone(),

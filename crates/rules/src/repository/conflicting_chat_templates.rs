@@ -55,7 +55,7 @@ pub(super) fn check(repository: &Repository, sink: &mut Sink) {
                 continue;
             };
             let place = Location::whole(&prose.artifact, "newer loaders take this one");
-            let theirs = Location::text(
+            let theirs = sink.text_of(
                 &document.artifact,
                 &document.text,
                 template.span.clone(),

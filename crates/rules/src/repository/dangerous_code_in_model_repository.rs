@@ -6,8 +6,8 @@ use super::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 use wellhead_core::{
-    Confidence, Finding, Location, Measure, Reference, Risk, Rule, RuleStatus, Scenario, Severity, Sink,
-    ThreatProfile, code,
+    Confidence, Finding, Measure, Reference, Risk, Rule, RuleStatus, Scenario, Severity, Sink, ThreatProfile,
+    code,
 };
 
 /// Python beside a model does what no model needs.
@@ -103,7 +103,7 @@ fn shell(path: &str, script: &Prose, sink: &mut Sink) {
             continue;
         };
         let end = start.saturating_add(line.trim_end().len());
-        let place = Location::text(&script.artifact, &script.text, start..end, what);
+        let place = sink.text_of(&script.artifact, &script.text, start..end, what);
         sink.push(
             Finding::new(
                 &DANGEROUS_CODE_IN_MODEL_REPOSITORY,
@@ -134,14 +134,14 @@ fn report(found: Vec<Done<'_>>, loaded: bool, sink: &mut Sink) {
         let mut finding = Finding::new(
             &DANGEROUS_CODE_IN_MODEL_REPOSITORY,
             format!("{} beside this model {when}", code(path)),
-            place(worst),
+            place(worst, sink),
         )
         .severity(worst.severity)
         .subject(format!("{path} {}", worst.deed.kind.name()))
         .property("deed", worst.deed.kind.name())
         .note(format!("by {}", code(&worst.deed.what)));
         for one in distinct(&found).into_iter().skip(1).take(3) {
-            finding = finding.at(place(one));
+            finding = finding.at(place(one, sink));
         }
         sink.push(finding.help(match worst.severity {
             Severity::Critical | Severity::High => {

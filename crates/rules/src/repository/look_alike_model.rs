@@ -98,7 +98,7 @@ pub(super) fn check(repository: &Repository, sink: &mut Sink) {
                 continue;
             };
             if let Some((part, meant, how)) = imitates(text) {
-                let place = Location::text(
+                let place = sink.text_of(
                     &document.artifact,
                     &document.text,
                     node.span.clone(),

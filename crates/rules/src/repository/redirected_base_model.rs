@@ -1,5 +1,4 @@
-use super::facts::{Document, Repository};
-use std::ops::Range;
+use super::facts::Repository;
 use wellhead_core::{
     Confidence, Finding, Location, Measure, Reference, Risk, Rule, RuleStatus, Scenario, Severity, Sink,
     ThreatProfile, code,
@@ -57,7 +56,9 @@ pub(super) fn check(repository: &Repository, sink: &mut Sink) {
             continue;
         };
         let Some(text) = base.as_str() else { continue };
-        if let Some(finding) = judge(path, text, &|label| place(document, base.span.clone(), label)) {
+        if let Some(finding) = judge(path, text, &|label| {
+            sink.text_of(&document.artifact, &document.text, base.span.clone(), label)
+        }) {
             sink.push(finding);
         }
     }
@@ -78,16 +79,12 @@ pub(super) fn check(repository: &Repository, sink: &mut Sink) {
                 continue;
             };
             let range = start..start.saturating_add(line.trim_end().len());
-            let place = |label: &str| Location::text(&prose.artifact, &prose.text, range.clone(), label);
+            let place = |label: &str| sink.text_of(&prose.artifact, &prose.text, range.clone(), label);
             if let Some(finding) = judge(path, text, &place) {
                 sink.push(finding);
             }
         }
     }
-}
-
-fn place(document: &Document, span: Range<usize>, label: &str) -> Location {
-    Location::text(&document.artifact, &document.text, span, label)
 }
 
 fn judge(path: &str, text: &str, place: &dyn Fn(&str) -> Location) -> Option<Finding> {

@@ -1,7 +1,7 @@
 use super::facts::{Document, Repository};
 use wellhead_core::{
-    Confidence, Finding, Location, Measure, Reference, Risk, Rule, RuleStatus, Scenario, Severity, Sink,
-    ThreatProfile, code,
+    Confidence, Finding, Measure, Reference, Risk, Rule, RuleStatus, Scenario, Severity, Sink, ThreatProfile,
+    code,
 };
 use wellhead_formats::text::Node;
 
@@ -107,7 +107,7 @@ fn judge(path: &str, document: &Document, node: &Node, sink: &mut Sink) {
     } else {
         return;
     };
-    let place = Location::text(&document.artifact, &document.text, node.span.clone(), how);
+    let place = sink.text_of(&document.artifact, &document.text, node.span.clone(), how);
     sink.push(
         Finding::new(
             &REFERENCE_OUTSIDE_REPOSITORY,
@@ -130,7 +130,7 @@ fn pickle_in_index(path: &str, document: &Document, node: &Node, sink: &mut Sink
     if !path.ends_with(".safetensors.index.json") || text.ends_with(".safetensors") {
         return;
     }
-    let place = Location::text(
+    let place = sink.text_of(
         &document.artifact,
         &document.text,
         node.span.clone(),

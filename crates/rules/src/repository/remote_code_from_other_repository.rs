@@ -4,8 +4,8 @@ use super::{
 };
 use std::collections::BTreeSet;
 use wellhead_core::{
-    Confidence, Finding, Location, Measure, Reference, Risk, Rule, RuleStatus, Scenario, Severity, Sink,
-    ThreatProfile, code,
+    Confidence, Finding, Measure, Reference, Risk, Rule, RuleStatus, Scenario, Severity, Sink, ThreatProfile,
+    code,
 };
 
 /// A configuration takes code from another repository.
@@ -49,7 +49,7 @@ pub(super) fn check(repository: &Repository, sink: &mut Sink) {
         if !seen.insert((reference.path.to_owned(), other.clone())) {
             continue;
         }
-        let place = Location::text(
+        let place = sink.text_of(
             &reference.document.artifact,
             &reference.document.text,
             reference.span.clone(),

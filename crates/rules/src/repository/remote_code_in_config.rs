@@ -59,7 +59,8 @@ pub(super) fn check(repository: &Repository, sink: &mut Sink) {
     }
     for ((_, script), references) in groups {
         if let Some(first) = references.first() {
-            sink.push(finding(repository, first, &references, &script));
+            let finding = finding(repository, first, &references, &script, sink);
+            sink.push(finding);
         }
     }
 }
@@ -69,9 +70,10 @@ fn finding(
     first: &CodeReference<'_>,
     all: &[&CodeReference<'_>],
     script: &str,
+    sink: &Sink,
 ) -> Finding {
     let loader = first.loader;
-    let place = Location::text(
+    let place = sink.text_of(
         &first.document.artifact,
         &first.document.text,
         first.span.clone(),
@@ -120,7 +122,7 @@ fn finding(
         .note("loaders join such paths without looking where they lead")
         .help("do not load it; every file of a model belongs into its own folder"),
         Target::Local(_) | Target::Elsewhere(_) => {
-            local(repository, script, &base, &runs, loader.is_unasked())
+            local(repository, script, &base, &runs, loader.is_unasked(), sink)
         }
     };
     let mut more: Vec<String> = all.iter().skip(1).map(|r| code(&r.text)).collect();
@@ -138,6 +140,7 @@ fn local(
     base: &dyn Fn(String, Severity) -> Finding,
     runs: &str,
     unasked: bool,
+    sink: &Sink,
 ) -> Finding {
     let stages = reach(repository, [script]);
     let found = done(repository, &stages, true);
@@ -168,7 +171,7 @@ fn local(
     let severity = worst.severity.max(Severity::Medium);
     let mut finding = base(format!("{runs}, {who} {}", worst.words()), severity);
     for one in distinct(&found).into_iter().take(4) {
-        finding = finding.at(place(one));
+        finding = finding.at(place(one, sink));
     }
     finding.help(match severity {
         Severity::Critical | Severity::High => "do not load this model; delete it and report the repository",
@@ -195,7 +198,7 @@ pub(super) fn distinct<'a, 'd>(found: &'d [Done<'a>]) -> Vec<&'d Done<'a>> {
 }
 
 /// The line that does it.
-pub(super) fn place(done: &Done<'_>) -> Location {
+pub(super) fn place(done: &Done<'_>, sink: &Sink) -> Location {
     let mut label = match &done.deed.given {
         Some(given) if given.len() < 60 => {
             format!("{} {}: {}", done.deed.kind.verb(), done.stage.when(), code(given))
@@ -205,7 +208,7 @@ pub(super) fn place(done: &Done<'_>) -> Location {
     if done.deed.kind == wellhead_pycode::DeedKind::Secrets {
         label = format!("reads {} {}", code(&done.deed.what), done.stage.when());
     }
-    Location::text(
+    sink.text_of(
         &done.script.artifact,
         &done.script.module.text,
         done.deed.range.clone(),
