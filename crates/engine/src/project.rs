@@ -13,11 +13,11 @@ use std::{
 };
 use wellhead_core::{
     ArtifactPath, Blob, Bucket, Budget, Component, Coverage, DatabaseInfo, Digest, DigestAlgorithm, Finding,
-    Measure, Need, Sink,
+    Location, Measure, Need, Sink,
 };
 use wellhead_formats::read_text;
 use wellhead_packages::{Dependency, Manifest, ManifestKind, Project, incident, read_manifest};
-use wellhead_rules::Subject;
+use wellhead_rules::{NOT_FULLY_ANALYSED, Subject};
 use wellhead_sources::Entry;
 use wellhead_trust::{Attestations, Attested, attested_file};
 
@@ -46,6 +46,7 @@ pub(crate) fn judge(
         scoreboard,
         budget: Budget::new(options.limits.clone(), Arc::clone(&options.cancelled)),
         result: ProjectResult::default(),
+        unjudged: false,
     };
     let mut project = Project::default();
     let mut taken = Vec::new();
@@ -78,7 +79,12 @@ struct Stage<'a, 'o> {
     scoreboard: &'a mut Scoreboard,
     budget: Budget,
     result: ProjectResult,
+    /// The budget ended before all was judged.
+    unjudged: bool,
 }
+
+/// Why a package was not looked at.
+const UNJUDGED: &str = "the project takes more time than it may";
 
 /// What could not be understood: a line for each file, and one for all where they are many, since each place is a
 /// finding of its own.
@@ -106,9 +112,41 @@ impl Stage<'_, '_> {
         self.result.findings.extend(sink.into_findings());
     }
 
+    /// Whether the project as a whole has used up what it may: the first to see it says so, and that nothing more is
+    /// judged. Files were read before, within budgets of their own.
+    fn spent(&mut self, at: &ArtifactPath) -> bool {
+        if self.unjudged {
+            return true;
+        }
+        let Err(why) = self.budget.steps(1).and_then(|()| self.budget.check_clock()) else {
+            return false;
+        };
+        self.unjudged = true;
+        self.result
+            .not_assessed
+            .push(format!("the project as a whole was judged only in part: {why}"));
+        if self.options.enables(&NOT_FULLY_ANALYSED) {
+            let message = format!("the packages of this project were judged only up to here: {why}");
+            self.result.findings.push(
+                Finding::new(
+                    &NOT_FULLY_ANALYSED,
+                    message,
+                    Location::whole(at, "not judged from here on"),
+                )
+                .help("audit its parts one by one, or raise the ceiling if the project is your own")
+                .subject(format!("project {:?}", why.resource)),
+            );
+        }
+        true
+    }
+
     fn manifests(&mut self, project: &Project) {
         let mut not_understood = Vec::new();
         for (path, manifest) in &project.files {
+            if self.spent(path) {
+                self.scoreboard.not_assessed(Measure::Updates, 1);
+                continue;
+            }
             self.subject(path, Subject::Manifest(manifest), None);
             let name = manifest.project.as_ref().and_then(|p| p.name.clone());
             self.result.names.extend(name);
@@ -124,6 +162,9 @@ impl Stage<'_, '_> {
         let Some(first) = project.files.keys().next() else {
             return;
         };
+        if self.spent(first) {
+            return;
+        }
         // What is said of the project is said at the places it names; that it was judged counts for each file.
         let mut sink = Sink::new(first.clone());
         let enabled = |rule: &wellhead_core::Rule| self.options.enables(rule);
@@ -368,6 +409,15 @@ impl Stage<'_, '_> {
                     self.scoreboard.not_assessed(Measure::Updates, 1);
                 }
                 asked = asked.saturating_add(1);
+                if self.spent(path) {
+                    let mut component = component.clone();
+                    component.bucket = Bucket::Unauditable {
+                        why: UNJUDGED.to_owned(),
+                    };
+                    self.scoreboard.not_assessed(Measure::Updates, 1);
+                    self.result.components.push(component);
+                    continue;
+                }
                 let purl = component.purl();
                 let database = self.options.database.filter(|_| damaged.is_none());
                 let asked = Dependency::new(component.clone(), manifest.kind, database, &mut self.budget);

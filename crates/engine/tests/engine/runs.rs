@@ -2,7 +2,7 @@
 
 use crate::audit;
 use std::sync::{Arc, atomic::AtomicBool};
-use wellhead_core::{Limits, Outcome, Report};
+use wellhead_core::{Bucket, Limits, Outcome, Report};
 use wellhead_engine::{Listing, Options, Selection, run};
 
 /// A pickle that would run a command when it is loaded, assembled.
@@ -77,6 +77,48 @@ fn running_out_is_said_for_what_could_run_code() {
         "{:?}",
         report.coverage
     );
+}
+
+#[test]
+fn a_project_that_takes_too_much_is_judged_in_part() {
+    // Each file is within what it may take, and all together are not.
+    let files: Vec<(String, String)> = (0..400)
+        .map(|i| {
+            let names: String = (0..5).map(|n| format!("acme-{i}-{n}==1\n")).collect();
+            (format!("r{i}/requirements.txt"), names)
+        })
+        .collect();
+    let files: Vec<(&str, &[u8])> = files
+        .iter()
+        .map(|(path, text)| (path.as_str(), text.as_bytes()))
+        .collect();
+    let with = |steps: u64| {
+        let limits = Limits {
+            steps,
+            ..Limits::default()
+        };
+        audit(
+            &files,
+            &Options {
+                limits,
+                ..Options::default()
+            },
+        )
+    };
+    let partly = |report: &Report| {
+        let unseen = report.reported().filter(|f| f.rule == "not-fully-analysed");
+        let lines = report.not_assessed.iter().filter(|l| l.contains("in part"));
+        let left = report
+            .components
+            .iter()
+            .filter(|c| matches!(&c.bucket, Bucket::Unauditable { why } if why.contains("more time")));
+        (unseen.count(), lines.count(), left.count() > 500)
+    };
+    let (whole, part) = (with(2_000_000_000), with(1_000));
+    assert_eq!(partly(&whole), (0, 0, false));
+    assert_eq!(partly(&part), (1, 1, true));
+    // What was not judged is still listed.
+    assert_eq!(part.components.len(), whole.components.len());
 }
 
 #[test]
