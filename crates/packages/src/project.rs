@@ -6,7 +6,10 @@ use crate::{
     index::IndexSettings,
     manifest::{Manifest, ManifestKind},
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Bound,
+};
 use wellhead_core::ArtifactPath;
 
 /// The manifests of a project.
@@ -74,6 +77,25 @@ impl<'a> Folders<'a> {
         files.map_or(&[], Vec::as_slice)
     }
 
+    /// The files of a kind in a folder and in all below it, without a way through the others.
+    pub(crate) fn below(&self, here: &str, kind: ManifestKind) -> impl Iterator<Item = File<'a>> {
+        let prefix = if here.is_empty() {
+            String::new()
+        } else {
+            format!("{here}/")
+        };
+        // The root begins its own range; a folder stands before what lies below it, and others may stand between.
+        let own = if here.is_empty() { &[] } else { self.of(here, kind) };
+        let from = (Bound::Included(prefix.as_str()), Bound::Unbounded);
+        let deeper = self.files.range::<str, _>(from);
+        let deeper = deeper
+            .take_while(|(folder, _)| folder.starts_with(&prefix))
+            .filter_map(|(_, kinds)| kinds.get(&kind))
+            .flatten();
+        let found: Vec<File<'a>> = own.iter().chain(deeper).copied().collect();
+        found.into_iter()
+    }
+
     /// Whether a lock lies beside a file, or in a folder above it, as workspaces have it.
     pub(crate) fn locked(&self, path: &ArtifactPath) -> bool {
         ancestors(folder(path)).any(|above| self.locks.contains(above))
@@ -116,6 +138,21 @@ mod tests {
         Project {
             files: files.iter().map(read).collect(),
             settings: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn what_lies_below_a_folder_is_what_it_covers() {
+        let names = ["", "a/", "a/b/", "a-b/", "a.b/c/", "ab/", "b/"];
+        let files: Vec<String> = names.iter().map(|n| format!("{n}requirements.txt")).collect();
+        let files: Vec<(&str, &str)> = files.iter().map(|f| (f.as_str(), "a==1\n")).collect();
+        let p = project(&files);
+        let folders = Folders::new(&p);
+        for config in names.map(|n| ArtifactPath::file(format!("{n}pip.conf"))) {
+            let below = folders.below(folder(&config), ManifestKind::Requirements);
+            let got: BTreeSet<&ArtifactPath> = below.map(|(path, _)| path).collect();
+            let all = p.files.keys().filter(|path| covers(&config, path));
+            assert_eq!(got, all.collect(), "{config}");
         }
     }
 

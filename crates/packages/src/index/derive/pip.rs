@@ -9,7 +9,7 @@ use crate::{
     includes::join,
     index::{IndexEntry, IndexRole, IndexSettings},
     manifest::{Manifest, ManifestKind},
-    project::{Folders, Project, ancestors, covers, folder},
+    project::{Folders, Project, ancestors, folder},
 };
 use std::collections::BTreeSet;
 use wellhead_core::{ArtifactPath, Component, Ecosystem, Source};
@@ -255,10 +255,7 @@ fn in_order<'a>(
 /// A configuration that no requirements file of the project meets still counts for every `pip install`, and for the
 /// projects below it that name no other manager's sources.
 fn alone<'a>(folders: &Folders<'a>, path: &ArtifactPath, out: &mut Vec<Pool<'a>>) {
-    let below = |kind: ManifestKind| {
-        let files = folders.project.files.iter();
-        files.filter(move |(p, m)| m.kind == kind && covers(path, p))
-    };
+    let below = |kind: ManifestKind| folders.below(folder(path), kind);
     if below(ManifestKind::Requirements).next().is_some() {
         return;
     }

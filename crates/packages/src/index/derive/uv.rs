@@ -8,7 +8,7 @@ use super::{Manager, Member, Passing, Pool, SourceCandidate, pip};
 use crate::{
     index::{IndexEntry, IndexRole, IndexSettings, Strategy},
     manifest::{Manifest, ManifestKind},
-    project::{Folders, ancestors, covers, folder},
+    project::{Folders, ancestors, folder},
 };
 use std::collections::BTreeSet;
 use wellhead_core::{ArtifactPath, Component};
@@ -63,15 +63,11 @@ fn with_variants(settings: &IndexSettings) -> impl Iterator<Item = (Option<&str>
 
 /// A `uv.toml` above no `pyproject.toml` counts for every `uv pip install`.
 fn alone<'a>(folders: &Folders<'a>, path: &ArtifactPath, manifest: &'a Manifest, out: &mut Vec<Pool<'a>>) {
-    let mut files = folders.project.files.iter();
-    if files.any(|(p, m)| m.kind == ManifestKind::Pyproject && covers(path, p)) {
+    let below = |kind: ManifestKind| folders.below(folder(path), kind);
+    if below(ManifestKind::Pyproject).next().is_some() {
         return;
     }
-    let components: Vec<&Component> = folders
-        .project
-        .files
-        .iter()
-        .filter(|(p, m)| m.kind == ManifestKind::Requirements && covers(path, p))
+    let components: Vec<&Component> = below(ManifestKind::Requirements)
         .flat_map(|(_, m)| &m.components)
         .collect();
     for (command, settings) in with_variants(&manifest.indexes) {
