@@ -131,7 +131,8 @@ pub fn remove(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Writes a file whole or not at all: to a temporary name beside it, then by renaming.
+/// Writes a file whole or not at all: to a temporary name beside it, then by renaming. What is no file, such as a device
+/// or a pipe, is written to as it stands.
 ///
 /// # Errors
 /// As the system says; the temporary file is removed.
@@ -156,6 +157,12 @@ fn whole(
     write: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>,
 ) -> io::Result<()> {
     static NEXT: AtomicU32 = AtomicU32::new(0);
+    // A device or a pipe takes what is written to it; renaming would put a file in the place of `/dev/null`.
+    if std::fs::metadata(path).is_ok_and(|m| !m.is_file() && !m.is_dir()) {
+        let mut out = BufWriter::new(OpenOptions::new().write(true).open(path)?);
+        write(&mut out)?;
+        return out.flush();
+    }
     let folder = path
         .parent()
         .filter(|p| !p.as_os_str().is_empty())
@@ -192,6 +199,17 @@ fn whole(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn a_device_stays_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let link = dir.path().join("out");
+        std::os::unix::fs::symlink("/dev/null", &link).unwrap();
+        write_atomically(&link, b"report", false).unwrap();
+        assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(std::fs::read(&link).unwrap(), b"");
+    }
 
     #[test]
     fn a_write_replaces_the_file_and_leaves_nothing_beside_it() {
