@@ -214,7 +214,7 @@ def table(case: Case) -> list:
     lines = [
         f"## {case.title}",
         "",
-        f"Goal: {case.goal}.",
+        *([f"Goal: {case.goal}."] if case.goal else []),
         "",
         "| tool | wall | CPU | largest resident set | exit code | CPU against wellhead |",
         "|---|---|---|---|---|---|",
