@@ -24,14 +24,19 @@
     )
 )]
 
+mod behaviour;
 mod capability;
 mod compare;
 mod deeds;
+mod eval;
 mod flow;
 mod module;
 mod notebook;
 mod python;
 
+pub use behaviour::{
+    Analysis, Hop, Language, Layer, SinkKind, SinkRecord, SourceFile, SourceKind, analyse_package,
+};
 pub use capability::Capability;
 pub use compare::{Behaviour, Change, Comparison, compare};
 pub use deeds::{Deed, DeedKind, deeds};

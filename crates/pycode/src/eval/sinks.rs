@@ -1,0 +1,210 @@
+//! Which callables have an effect worth a record.
+//!
+//! A table of names and not of prefixes where a module does harmless things too: what is missing here is not seen, and
+//! what is here without need makes two releases differ by nothing.
+
+use crate::behaviour::SinkKind;
+
+/// What a callable is good for, by its full name.
+pub(super) fn kind_of(callee: &str) -> Option<SinkKind> {
+    let callee = callee.strip_prefix("builtins.").unwrap_or(callee);
+    execution(callee)
+        .or_else(|| process(callee))
+        .or_else(|| network(callee))
+        .or_else(|| native(callee))
+        .or_else(|| other(callee))
+}
+
+fn execution(callee: &str) -> Option<SinkKind> {
+    matches!(
+        callee,
+        "exec"
+            | "eval"
+            | "execfile"
+            | "compile"
+            | "types.FunctionType"
+            | "types.LambdaType"
+            | "types.CodeType"
+            | "runpy.run_path"
+            | "runpy.run_module"
+            | "code.interact"
+            | "code.InteractiveInterpreter().runcode"
+            | "code.InteractiveInterpreter().runsource"
+            | "code.InteractiveConsole().push"
+            | "importlib.util.spec_from_file_location"
+            | "importlib.machinery.SourceFileLoader"
+            | "importlib.machinery.SourcelessFileLoader"
+            | "importlib.machinery.ExtensionFileLoader"
+            | "imp.load_source"
+            | "imp.load_dynamic"
+            | "imp.load_compiled"
+            | "zipimport.zipimporter"
+            | "timeit.timeit"
+            | "cProfile.run"
+    )
+    .then_some(SinkKind::Execute)
+}
+
+fn process(callee: &str) -> Option<SinkKind> {
+    let (module, name) = callee.rsplit_once('.')?;
+    let starts = match module {
+        "os" | "posix" | "nt" => {
+            matches!(
+                name,
+                "system" | "popen" | "startfile" | "posix_spawn" | "posix_spawnp" | "forkpty"
+            ) || name.starts_with("exec")
+                || name.starts_with("spawn")
+        }
+        "subprocess" => matches!(
+            name,
+            "run" | "Popen" | "call" | "check_call" | "check_output" | "getoutput" | "getstatusoutput"
+        ),
+        "asyncio" | "asyncio.subprocess" => {
+            matches!(name, "create_subprocess_exec" | "create_subprocess_shell")
+        }
+        "pty" => name == "spawn",
+        "popen2" | "commands" => true,
+        "pexpect" => matches!(name, "spawn" | "run"),
+        "_posixsubprocess" => name == "fork_exec",
+        "win32api" => matches!(name, "ShellExecute" | "WinExec"),
+        "ctypes.windll.shell32" => name.starts_with("ShellExecute"),
+        "ctypes.windll.kernel32" => matches!(name, "CreateProcessA" | "CreateProcessW" | "WinExec"),
+        _ => false,
+    };
+    starts.then_some(SinkKind::Process)
+}
+
+fn network(callee: &str) -> Option<SinkKind> {
+    if matches!(
+        callee,
+        "socket.gethostbyname"
+            | "socket.gethostbyname_ex"
+            | "socket.getaddrinfo"
+            | "socket.gethostbyaddr"
+            | "dns.resolver.resolve"
+            | "dns.resolver.query"
+            | "dns.resolver.Resolver().resolve"
+            | "dns.resolver.Resolver().query"
+    ) {
+        return Some(SinkKind::DnsName);
+    }
+    let (owner, name) = callee.rsplit_once('.')?;
+    let verb = matches!(
+        name,
+        "get" | "post" | "put" | "patch" | "delete" | "head" | "options" | "request" | "stream" | "send"
+    );
+    let sends = match owner {
+        "requests"
+        | "requests.api"
+        | "httpx"
+        | "requests.Session()"
+        | "requests.session()"
+        | "requests.sessions.Session()"
+        | "httpx.Client()"
+        | "httpx.AsyncClient()"
+        | "aiohttp.ClientSession()"
+        | "cloudscraper.create_scraper()"
+        | "curl_cffi.requests" => verb,
+        "aiohttp" => name == "request",
+        "urllib.request" => matches!(name, "urlopen" | "urlretrieve" | "URLopener" | "Request"),
+        "urllib" | "urllib2" => matches!(name, "urlopen" | "urlretrieve"),
+        "urllib.request.build_opener()" | "urllib2.build_opener()" => name == "open",
+        "urllib3" => name == "request",
+        "urllib3.PoolManager()" => matches!(name, "request" | "urlopen" | "request_encode_body"),
+        "http.client.HTTPConnection()"
+        | "http.client.HTTPSConnection()"
+        | "httplib.HTTPSConnection()"
+        | "httplib.HTTPConnection()" => matches!(name, "request" | "send" | "putrequest"),
+        "socket.socket()"
+        | "socket.create_connection()"
+        | "ssl.wrap_socket()"
+        | "ssl.create_default_context().wrap_socket()" => {
+            matches!(name, "connect" | "connect_ex" | "send" | "sendall" | "sendto")
+        }
+        "socket" => name == "create_connection",
+        "smtplib.SMTP()" | "smtplib.SMTP_SSL()" => matches!(name, "sendmail" | "send_message"),
+        "ftplib.FTP()" | "ftplib.FTP_TLS()" => name.starts_with("stor"),
+        "websockets" | "websocket" => matches!(name, "connect" | "create_connection"),
+        "websocket.WebSocket()" | "websocket.create_connection()" => name == "send",
+        "paramiko.SSHClient()" => name == "connect",
+        "webbrowser" => name.starts_with("open"),
+        "wget" => name == "download",
+        "discord_webhook.DiscordWebhook()" => name == "execute",
+        "boto3.client()" => matches!(name, "put_object" | "upload_file" | "upload_fileobj"),
+        _ => false,
+    };
+    sends.then_some(SinkKind::NetworkSend)
+}
+
+fn native(callee: &str) -> Option<SinkKind> {
+    let name = callee.rsplit('.').next()?;
+    let memory = matches!(
+        name,
+        "VirtualAlloc"
+            | "VirtualAllocEx"
+            | "VirtualProtect"
+            | "VirtualProtectEx"
+            | "RtlMoveMemory"
+            | "WriteProcessMemory"
+            | "CreateRemoteThread"
+            | "CreateThread"
+            | "NtWriteVirtualMemory"
+            | "NtCreateThreadEx"
+            | "QueueUserAPC"
+            | "HeapCreate"
+            | "mprotect"
+            | "memfd_create"
+            | "EnumSystemLocalesA"
+    );
+    if memory && (callee.starts_with("ctypes.") || callee.starts_with("win32") || callee == "os.memfd_create")
+    {
+        return Some(SinkKind::NativeMemory);
+    }
+    matches!(
+        callee,
+        "ctypes.CDLL"
+            | "ctypes.PyDLL"
+            | "ctypes.WinDLL"
+            | "ctypes.OleDLL"
+            | "ctypes.cdll.LoadLibrary"
+            | "ctypes.windll.LoadLibrary"
+            | "ctypes.pydll.LoadLibrary"
+            | "_ctypes.dlopen"
+            | "cffi.FFI().dlopen"
+    )
+    .then_some(SinkKind::NativeLoad)
+}
+
+fn other(callee: &str) -> Option<SinkKind> {
+    if matches!(
+        callee,
+        "winreg.SetValueEx"
+            | "winreg.SetValue"
+            | "_winreg.SetValueEx"
+            | "winreg.CreateKeyEx"
+            | "crontab.CronTab().write"
+    ) {
+        return Some(SinkKind::Persistence);
+    }
+    matches!(
+        callee,
+        "pickle.loads"
+            | "pickle.load"
+            | "_pickle.loads"
+            | "_pickle.load"
+            | "cPickle.loads"
+            | "cPickle.load"
+            | "pickle.Unpickler"
+            | "dill.loads"
+            | "dill.load"
+            | "cloudpickle.loads"
+            | "cloudpickle.load"
+            | "marshal.loads"
+            | "marshal.load"
+            | "shelve.open"
+            | "joblib.load"
+            | "jsonpickle.decode"
+            | "yaml.unsafe_load"
+    )
+    .then_some(SinkKind::Deserialize)
+}
