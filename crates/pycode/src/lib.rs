@@ -28,7 +28,7 @@ mod behaviour;
 mod capability;
 mod compare;
 mod deeds;
-mod eval;
+pub mod eval;
 mod flow;
 mod module;
 mod notebook;

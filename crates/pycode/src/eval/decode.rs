@@ -1,0 +1,1 @@
+//! Decoders of text and bytes: bases, codecs, compressions.
