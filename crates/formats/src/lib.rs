@@ -67,6 +67,7 @@ pub mod text;
 mod torch7;
 mod torchscript;
 mod ubjson;
+pub mod unpack;
 pub mod xml;
 pub mod zip;
 

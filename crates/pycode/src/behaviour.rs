@@ -252,3 +252,7 @@ pub struct Analysis {
 pub fn analyse_package(files: &[SourceFile<'_>], budget: &mut Budget) -> Analysis {
     crate::eval::analyse(files, budget)
 }
+
+#[cfg(test)]
+#[path = "behaviour_tests.rs"]
+mod tests;

@@ -107,6 +107,16 @@ const HOOKS: &[&str] = &[
     "__dir__",
 ];
 
+/// When a function runs that nothing in the module calls, by its name and whether it is a method.
+pub(crate) fn stage_of(name: &str, in_class: bool) -> Stage {
+    match in_class {
+        true if LOADS.contains(&name) => Stage::Load,
+        true => Stage::Use,
+        false if HOOKS.contains(&name) => Stage::Load,
+        false => Stage::Call,
+    }
+}
+
 impl Flow {
     /// The scope of a definition by its name; the last one counts, as it does in Python.
     pub fn of_name(&self, name: &str) -> Option<usize> {
@@ -120,12 +130,12 @@ impl Flow {
         let methods = self.scopes.iter().enumerate().skip(1).filter_map(|(at, scope)| {
             let name = scope.name.rsplit('.').next().unwrap_or_default();
             let parent = self.scopes.get(scope.parent)?;
-            match (scope.kind, parent.kind) {
-                (ScopeKind::Function, ScopeKind::Class) if LOADS.contains(&name) => Some((at, Stage::Load)),
-                (ScopeKind::Function, ScopeKind::Class) => Some((at, Stage::Use)),
-                (ScopeKind::Function, ScopeKind::Module) if HOOKS.contains(&name) => Some((at, Stage::Load)),
-                _ => None,
-            }
+            let in_class = match (scope.kind, parent.kind) {
+                (ScopeKind::Function, ScopeKind::Class) => true,
+                (ScopeKind::Function, ScopeKind::Module) => false,
+                _ => return None,
+            };
+            Some((at, stage_of(name, in_class))).filter(|(_, stage)| *stage != Stage::Call)
         });
         let roots: Vec<_> = methods.collect();
         self.spread(&mut stages, roots.into_iter());

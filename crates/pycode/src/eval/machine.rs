@@ -1,91 +1,796 @@
-//! Follows what the files of a package do, without running them.
+//! The walk over a package: its files in order, then every function that nothing in them called.
+//!
+//! A walk that runs each function at most a few times with what is really given to it, and once with nothing known.
+//! The one decision: fuel in proportion to the source pays for exactness (loops that are unrolled, functions that are
+//! entered again), and when it is gone everything is still visited once, with less known.
 
-use super::sinks;
-use crate::{
-    behaviour::{Analysis, SinkRecord, SourceFile},
-    module::{Argument, Module, Value},
-    python::parse,
+use super::{
+    sinks,
+    value::{
+        Class, Code, Container, Function, Id, Instance, Kind, Object, PACKAGE, Scope, Step, Taint, Value,
+        What,
+    },
 };
-use std::collections::BTreeSet;
-use wellhead_core::{Budget, Outcome};
+use crate::{
+    behaviour::{Analysis, Hop, Layer, SinkKind, SinkRecord, SourceFile, SourceKind},
+    flow::{Stage, stage_of},
+    python::{Syntax, syntax},
+};
+use std::{
+    cell::OnceCell,
+    collections::{BTreeMap, HashMap, HashSet},
+    ops::Range,
+    rc::Rc,
+};
+use wellhead_core::{Budget, Exhausted, Outcome};
 
 /// Most records that are kept of a package.
-const MOST: usize = 20_000;
-/// The longest argument that is quoted, in characters.
-const QUOTED: usize = 400;
+const MOST_RECORDS: usize = 20_000;
+/// Most decoded layers of a package.
+pub(super) const MOST_LAYERS: usize = 200;
+/// Most source that is held as trees at a time, in bytes; what lies in another part of a larger package is outside.
+const TOGETHER: usize = 3 << 20;
+/// How much memory a byte of source takes as a tree.
+const MEMORY_FACTOR: u64 = 30;
+/// How deep source may nest.
+const NESTING: usize = 1_000;
+/// How deep statements, expressions and calls may lie in each other.
+const DEEPEST: u32 = 700;
+/// Stack for all of it, in an unoptimised build.
+const STACK: usize = 96 << 20;
+/// Most objects of a package.
+const MOST_OBJECTS: usize = 2_000_000;
 
+/// Follows all files, in parts where they are too many for one.
 pub(crate) fn analyse(files: &[SourceFile<'_>], budget: &mut Budget) -> Analysis {
-    let mut analysis = Analysis {
+    stacker::grow(STACK, || in_parts(files, budget))
+}
+
+fn in_parts(files: &[SourceFile<'_>], budget: &mut Budget) -> Analysis {
+    let mut all = Analysis {
         records: Vec::new(),
         layers: Vec::new(),
         outcome: Outcome::Analysed,
     };
-    for file in files.iter().filter(|f| f.path.ends_with(".py")) {
-        let module = parse(file.text, budget);
-        let outcome = std::mem::replace(&mut analysis.outcome, Outcome::Analysed);
-        analysis.outcome = outcome.and(module.outcome.clone());
-        read(file.path, &module, &mut analysis);
+    let mut sorted: Vec<SourceFile<'_>> = files.iter().copied().filter(|f| is_read(f.path)).collect();
+    sorted.sort_by(|a, b| a.path.cmp(b.path));
+    let mut rest = sorted.as_slice();
+    while !rest.is_empty() {
+        let mut size = 0_usize;
+        let count = rest
+            .iter()
+            .take_while(|f| {
+                size = size.saturating_add(f.text.len());
+                size <= TOGETHER
+            })
+            .count()
+            .max(1);
+        let (part, later) = rest.split_at_checked(count).unwrap_or((rest, &[]));
+        rest = later;
+        let bytes: u64 = part.iter().map(|f| f.text.len().min(TOGETHER) as u64).sum();
+        let cost = bytes.saturating_mul(MEMORY_FACTOR);
+        let outcome = match budget.steps(bytes).and_then(|()| budget.memory(cost)) {
+            Ok(()) => {
+                let outcome = one_part(part, budget, &mut all);
+                budget.release(cost);
+                outcome
+            }
+            Err(why) => Outcome::Partly { why: why.to_string() },
+        };
+        all.outcome = std::mem::replace(&mut all.outcome, Outcome::Analysed).and(outcome);
+        if budget.exhausted().is_some() {
+            break;
+        }
     }
-    analysis
+    all.records.sort_by(|a, b| {
+        let key = |r: &SinkRecord| (r.layer, r.range.start, r.range.end, r.kind);
+        a.module
+            .cmp(&b.module)
+            .then_with(|| key(a).cmp(&key(b)))
+            .then_with(|| a.callee.cmp(&b.callee))
+    });
+    all
 }
 
-fn read(path: &str, module: &Module, analysis: &mut Analysis) {
-    let stages = module.flow.stages();
-    for call in &module.calls {
-        let known = call.callees.iter().find_map(|c| Some((c, sinks::kind_of(c)?)));
-        let Some((callee, kind)) = known.filter(|_| analysis.records.len() < MOST) else {
-            continue;
-        };
-        let positional = call.positional.iter().map(words);
-        let keywords = call
-            .keywords
-            .iter()
-            .map(|k| format!("{}={}", k.name, words(&k.argument)));
-        analysis.records.push(SinkRecord {
-            module: path.to_owned(),
-            function: module
-                .flow
-                .scopes
-                .get(call.place.scope)
-                .map_or_else(String::new, |s| s.name.clone()),
-            callee: callee.clone(),
-            kind,
-            arguments: positional.chain(keywords).collect(),
-            sources: BTreeSet::new(),
-            stage: Module::stage(call.place, &stages),
+fn is_read(path: &str) -> bool {
+    [".py", ".pyw", ".pth"].iter().any(|end| path.ends_with(end))
+}
+
+fn one_part(files: &[SourceFile<'_>], budget: &mut Budget, all: &mut Analysis) -> Outcome {
+    let trees: Vec<OnceCell<Syntax>> = std::iter::repeat_with(OnceCell::new)
+        .take(files.len().saturating_add(MOST_LAYERS))
+        .collect();
+    let mut machine = Machine::new(files, &trees, budget);
+    machine.run();
+    all.records.append(&mut machine.records);
+    all.layers.append(&mut machine.layers);
+    let outcome = std::mem::replace(&mut machine.outcome, Outcome::Analysed);
+    match machine.stopped {
+        Some(why) => outcome.and(Outcome::Partly { why: why.to_string() }),
+        None => outcome,
+    }
+}
+
+/// A name of a scope.
+pub(super) type Name = (Id, Rc<str>);
+/// What names were before a branch bound them.
+pub(super) type Journal = HashMap<Name, Option<Value>>;
+/// What a branch bound.
+pub(super) type Changes = Vec<(Name, Option<Value>)>;
+
+/// How far a file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    Waiting,
+    Begun,
+}
+
+pub(super) struct FileState<'f> {
+    pub path: &'f str,
+    pub text: &'f str,
+    pub state: State,
+    pub scope: Id,
+}
+
+/// Where the walk is.
+#[derive(Clone)]
+pub(super) struct Frame {
+    pub file: usize,
+    /// `Class.method`, empty for a module.
+    pub function: Rc<str>,
+    pub scope: Id,
+    pub class: Option<Id>,
+    pub stage: Stage,
+    pub layer: u8,
+    /// In a decoded layer, the place in the file that runs it.
+    pub origin: Option<Range<usize>>,
+    /// What it gives back so far.
+    pub result: Option<Value>,
+    /// How many branches lie round this place that may not be taken.
+    pub unsure: u32,
+    /// Whether a loop may have been left, or gone on, in a branch that may not be taken.
+    pub maybe_left: bool,
+    /// What a generator gives, and whether that is all for certain.
+    pub yields: Option<(Vec<Value>, bool)>,
+    pub loops: u32,
+    /// Which text, of the file or of a layer.
+    pub tree: usize,
+}
+
+/// How often a function was entered.
+#[derive(Clone)]
+pub(super) struct Entries {
+    pub vain: u32,
+    pub taints: Vec<u64>,
+    pub open: u32,
+    pub plain: Option<Value>,
+    pub plain_stage: Stage,
+    pub visited: bool,
+}
+
+impl Default for Entries {
+    fn default() -> Self {
+        Self {
+            vain: 0,
+            taints: Vec::new(),
+            open: 0,
+            plain: None,
+            plain_stage: Stage::Call,
+            visited: false,
+        }
+    }
+}
+
+pub(super) struct Machine<'a, 'b> {
+    pub files: Vec<FileState<'a>>,
+    trees: &'a [OnceCell<Syntax>],
+    used_trees: usize,
+    pub budget: &'b mut Budget,
+    pub objects: Vec<Object<'a>>,
+    pub frame: Frame,
+    pub depth: u32,
+    pub calls: u32,
+    /// What exactness may still cost.
+    pub fuel: u64,
+    /// How often something came up that is not known.
+    pub vague: u64,
+    pub stopped: Option<Exhausted>,
+    pub by_path: HashMap<String, usize>,
+    pub by_name: HashMap<String, usize>,
+    pub journals: Vec<Journal>,
+    pub entries: HashMap<(usize, u8), Entries>,
+    /// Functions in the order in which they were defined.
+    pub functions: Vec<Id>,
+    /// What was written to which file.
+    pub written: HashMap<Rc<str>, Taint>,
+    pub symbols: u32,
+    pub records: Vec<SinkRecord>,
+    pub record_at: HashMap<(usize, usize, usize, SinkKind, Rc<str>), usize>,
+    pub layers: Vec<Layer>,
+    pub layers_seen: HashSet<(usize, u64)>,
+    pub outcome: Outcome,
+}
+
+impl<'a, 'b> Machine<'a, 'b> {
+    fn new(files: &'a [SourceFile<'a>], trees: &'a [OnceCell<Syntax>], budget: &'b mut Budget) -> Self {
+        let frame = Frame {
+            file: 0,
+            function: Rc::from(""),
+            scope: Id(0),
+            class: None,
+            stage: Stage::Import,
             layer: 0,
-            range: call.range.clone(),
-            hops: Vec::new(),
+            origin: None,
+            result: None,
+            unsure: 0,
+            maybe_left: false,
+            yields: None,
+            loops: 0,
+            tree: 0,
+        };
+        let mut machine = Self {
+            files: Vec::new(),
+            trees,
+            used_trees: 0,
+            budget,
+            objects: Vec::new(),
+            frame,
+            depth: 0,
+            calls: 0,
+            fuel: 0,
+            vague: 0,
+            stopped: None,
+            by_path: HashMap::new(),
+            by_name: HashMap::new(),
+            journals: Vec::new(),
+            entries: HashMap::new(),
+            functions: Vec::new(),
+            written: HashMap::new(),
+            symbols: 0,
+            records: Vec::new(),
+            record_at: HashMap::new(),
+            layers: Vec::new(),
+            layers_seen: HashSet::new(),
+            outcome: Outcome::Analysed,
+        };
+        for (at, file) in files.iter().enumerate() {
+            let scope = machine.new_scope(None, false);
+            machine.by_path.insert(file.path.to_owned(), at);
+            machine.files.push(FileState {
+                path: file.path,
+                text: file.text,
+                state: State::Waiting,
+                scope,
+            });
+        }
+        machine.name_files();
+        machine
+    }
+
+    /// Under which dotted names files can be imported: from the outermost folder that is a package, and from further
+    /// out, for packages without `__init__.py` and folders of source.
+    fn name_files(&mut self) {
+        let mut names: Vec<(String, usize)> = Vec::new();
+        for (at, file) in self.files.iter().enumerate() {
+            let Some(stem) = file.path.strip_suffix(".py") else {
+                continue;
+            };
+            let mut parts: Vec<&str> = stem.split('/').collect();
+            if parts.last() == Some(&"__init__") {
+                parts.pop();
+            }
+            if parts.len() > 40 || parts.is_empty() {
+                continue;
+            }
+            let mut from = parts.len().saturating_sub(1);
+            let folder = |n: usize| format!("{}/__init__.py", parts.get(..n).unwrap_or_default().join("/"));
+            while from > 0 && self.by_path.contains_key(&folder(from)) {
+                from = from.saturating_sub(1);
+            }
+            for start in (0..=from).rev() {
+                names.push((parts.get(start..).unwrap_or_default().join("."), at));
+            }
+        }
+        for (name, at) in names {
+            self.by_name.entry(name).or_insert(at);
+        }
+    }
+
+    fn run(&mut self) {
+        for at in 0..self.files.len() {
+            self.run_file(at);
+        }
+        // What runs earlier is visited first, so that what it calls is known to run as early.
+        for stage in [Stage::Load, Stage::Use, Stage::Call] {
+            let mut done = 0_usize;
+            // Functions define functions; the list grows while it is gone through.
+            while let Some(id) = self.functions.get(done).copied() {
+                done = done.saturating_add(1);
+                if self.stopped.is_some() {
+                    return;
+                }
+                self.visit(id, stage);
+            }
+        }
+    }
+
+    /// Runs a file, unless it has been begun.
+    pub(super) fn run_file(&mut self, at: usize) {
+        let Some(file) = self.files.get_mut(at) else {
+            return;
+        };
+        if file.state != State::Waiting {
+            return;
+        }
+        file.state = State::Begun;
+        let (path, text, scope) = (file.path, file.text, file.scope);
+        let code: std::borrow::Cow<'_, str> = if path.ends_with(".pth") {
+            start_up_lines(text).into()
+        } else {
+            text.into()
+        };
+        let fuel = self
+            .fuel
+            .max((code.len() as u64).saturating_mul(40).saturating_add(200_000));
+        let Some(tree) = self.parse(&code) else { return };
+        if let Outcome::Partly { why } | Outcome::NotAnalysed { why } = &tree.outcome {
+            let why = format!("{}: {why}", wellhead_core::escape(path));
+            let outcome = std::mem::replace(&mut self.outcome, Outcome::Analysed);
+            self.outcome = outcome.and(Outcome::Partly { why });
+        }
+        let dotted = path
+            .trim_end_matches(".py")
+            .trim_end_matches("/__init__")
+            .replace('/', ".");
+        self.define(scope, "__name__", Value::shape(&dotted));
+        self.define(scope, "__file__", Value::shape(&format!("{PACKAGE}/{path}")));
+        self.define(scope, "__builtins__", Value::path("__builtins__"));
+        let tree_number = self.used_trees;
+        let frame = Frame {
+            file: at,
+            function: Rc::from(""),
+            scope,
+            class: None,
+            stage: Stage::Import,
+            layer: 0,
+            origin: None,
+            result: None,
+            unsure: 0,
+            maybe_left: false,
+            yields: None,
+            loops: 0,
+            tree: tree_number,
+        };
+        let outer = std::mem::replace(&mut self.frame, frame);
+        let journals = std::mem::take(&mut self.journals);
+        let (depth, calls) = (std::mem::take(&mut self.depth), std::mem::take(&mut self.calls));
+        self.fuel = fuel;
+        if depth < DEEPEST / 2 {
+            self.depth = depth;
+            self.block(tree.body());
+        }
+        self.depth = depth;
+        self.calls = calls;
+        self.journals = journals;
+        self.frame = outer;
+    }
+
+    pub(super) fn trees_used(&self) -> usize {
+        self.used_trees
+    }
+
+    /// Parses text that lives as long as the walk.
+    pub(super) fn parse(&mut self, code: &str) -> Option<&'a Syntax> {
+        let cell = self.trees.get(self.used_trees)?;
+        self.used_trees = self.used_trees.saturating_add(1);
+        if let Err(why) = self.budget.steps(code.len() as u64) {
+            self.stopped = Some(why);
+            return None;
+        }
+        Some(cell.get_or_init(|| syntax(code, NESTING)))
+    }
+
+    /// Enters a function with nothing known, if nobody has.
+    fn visit(&mut self, id: Id, when: Stage) {
+        let Some(Object::Function(function)) = self.objects.get(id.0 as usize) else {
+            return;
+        };
+        let function = function.clone();
+        let key = (function.address(), function.layer);
+        if self
+            .entries
+            .get(&key)
+            .is_some_and(|e| e.visited && e.plain.is_some())
+        {
+            return;
+        }
+        let is_lambda = matches!(function.code, Code::Lambda(_));
+        if is_lambda && self.entries.get(&key).is_some_and(|e| e.visited) {
+            return;
+        }
+        let last = function.name.rsplit('.').next().unwrap_or_default();
+        let inner = function.name.contains("<locals>");
+        let stage = if inner {
+            Stage::Call
+        } else {
+            stage_of(last, function.class.is_some())
+        };
+        if stage != when {
+            return;
+        }
+        let length = function.length();
+        self.fuel = (length as u64).saturating_mul(40).saturating_add(60_000);
+        let outer = self.frame.clone();
+        self.frame.stage = stage;
+        self.frame.loops = 0;
+        self.frame.unsure = 0;
+        self.journals.clear();
+        self.depth = 0;
+        self.calls = 0;
+        self.enter_plain(id, &function);
+        self.frame = outer;
+    }
+
+    // The table of objects.
+
+    pub(super) fn add(&mut self, object: Object<'a>) -> Id {
+        let id = Id(u32::try_from(self.objects.len()).unwrap_or(u32::MAX));
+        if self.objects.len() < MOST_OBJECTS {
+            self.objects.push(object);
+        } else if self.stopped.is_none() {
+            let resource = wellhead_core::Resource::Memory;
+            self.stopped = Some(Exhausted {
+                resource,
+                limit: MOST_OBJECTS as u64,
+            });
+        }
+        id
+    }
+
+    pub(super) fn object(&self, id: Id) -> Option<&Object<'a>> {
+        self.objects.get(id.0 as usize)
+    }
+
+    pub(super) fn container(&self, value: &Value) -> Option<&Container> {
+        match &value.what {
+            What::Object(id) => match self.object(*id)? {
+                Object::Container(container) => Some(container),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    pub(super) fn container_mut(&mut self, value: &Value) -> Option<&mut Container> {
+        match &value.what {
+            What::Object(id) => match self.objects.get_mut(id.0 as usize)? {
+                Object::Container(container) => Some(container),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    pub(super) fn class(&self, id: Id) -> Option<&Class> {
+        match self.object(id)? {
+            Object::Class(class) => Some(class),
+            _ => None,
+        }
+    }
+
+    pub(super) fn new_scope(&mut self, parent: Option<Id>, is_class: bool) -> Id {
+        self.add(Object::Scope(Scope {
+            names: HashMap::new(),
+            parent,
+            is_class,
+            elsewhere: HashMap::new(),
+            stars: Vec::new(),
+        }))
+    }
+
+    pub(super) fn new_container(&mut self, kind: Kind, items: Vec<Value>) -> Value {
+        let mut container = Container::new(kind, self.frame.unsure);
+        for item in items {
+            container.push(item);
+        }
+        let taint = container.taint.clone();
+        Value::from(self.add(Object::Container(container))).with(&taint)
+    }
+
+    pub(super) fn new_instance(&mut self, class: Id) -> Id {
+        self.add(Object::Instance(Instance {
+            class,
+            names: HashMap::new(),
+            begun: false,
+        }))
+    }
+
+    // Names.
+
+    pub(super) fn scope(&self, id: Id) -> Option<&Scope> {
+        match self.object(id)? {
+            Object::Scope(scope) => Some(scope),
+            _ => None,
+        }
+    }
+
+    pub(super) fn scope_mut(&mut self, id: Id) -> Option<&mut Scope> {
+        match self.objects.get_mut(id.0 as usize)? {
+            Object::Scope(scope) => Some(scope),
+            _ => None,
+        }
+    }
+
+    /// Binds a name of a scope, and remembers what it was for as long as a branch is open.
+    pub(super) fn define(&mut self, scope: Id, name: &str, value: Value) {
+        let Some(held) = self.scope_mut(scope) else { return };
+        let (name, old) = match held.names.get_key_value(name) {
+            Some((key, old)) => (Rc::clone(key), Some(old.clone())),
+            None => (Rc::from(name), None),
+        };
+        held.names.insert(Rc::clone(&name), value);
+        if let Some(journal) = self.journals.last_mut() {
+            journal.entry((scope, name)).or_insert(old);
+        }
+    }
+
+    /// Binds a name where the walk is.
+    pub(super) fn assign(&mut self, name: &str, value: Value) {
+        let here = self.frame.scope;
+        let elsewhere = self.scope(here).and_then(|s| s.elsewhere.get(name).copied());
+        match elsewhere {
+            Some(other) => {
+                let old = self.scope(other).and_then(|s| s.names.get(name).cloned());
+                let value = match old {
+                    Some(old) => old.or(value),
+                    None => value,
+                };
+                self.define(other, name, value);
+            }
+            None => self.define(here, name, value),
+        }
+    }
+
+    pub(super) fn lookup(&self, name: &str) -> Option<Value> {
+        let mut at = Some(self.frame.scope);
+        let mut first = true;
+        while let Some(scope) = at.and_then(|id| self.scope(id)) {
+            if (first || !scope.is_class)
+                && let Some(value) = scope.names.get(name)
+            {
+                return Some(value.clone());
+            }
+            first = false;
+            at = scope.parent;
+        }
+        let file = self.files.get(self.frame.file)?;
+        let stars = &self.scope(file.scope)?.stars;
+        for star in stars {
+            let full = format!("{star}.{name}");
+            if sinks::kind_of(&full).is_some() || super::sources::of_name(&full).is_some() {
+                return Some(Value::path(&full));
+            }
+        }
+        None
+    }
+
+    /// Runs something that may not happen: what it binds is joined with what was.
+    pub(super) fn maybe<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> T {
+        let before = self.begin_branch();
+        let out = work(self);
+        let after = self.end_branch(before);
+        self.join(vec![after], true);
+        out
+    }
+
+    /// Opens a branch.
+    pub(super) fn begin_branch(&mut self) -> u32 {
+        self.journals.push(HashMap::new());
+        let unsure = self.frame.unsure;
+        self.frame.unsure = unsure.saturating_add(1);
+        unsure
+    }
+
+    /// Closes a branch, undoes what it bound and says what that was.
+    pub(super) fn end_branch(&mut self, unsure: u32) -> Changes {
+        self.frame.unsure = unsure;
+        let journal = self.journals.pop().unwrap_or_default();
+        let mut out = Vec::with_capacity(journal.len());
+        for ((scope, name), old) in journal {
+            let Some(held) = self.scope_mut(scope) else {
+                continue;
+            };
+            let new = match old {
+                Some(old) => held.names.insert(Rc::clone(&name), old),
+                None => held.names.remove(&name),
+            };
+            out.push(((scope, name), new));
+        }
+        out
+    }
+
+    /// Joins what branches bound; `or_none` where it may be that no branch was taken.
+    pub(super) fn join(&mut self, branches: Vec<Changes>, or_none: bool) {
+        let count = branches.len();
+        let mut merged: BTreeMap<Name, (usize, Option<Value>)> = BTreeMap::new();
+        for (name, value) in branches.into_iter().flatten() {
+            let slot = merged.entry(name).or_insert((0, None));
+            slot.0 = slot.0.saturating_add(1);
+            slot.1 = match (slot.1.take(), value) {
+                (Some(a), Some(b)) => Some(a.or(b)),
+                (a, b) => a.or(b),
+            };
+        }
+        for ((scope, name), (times, value)) in merged {
+            let old = self.scope(scope).and_then(|s| s.names.get(&name).cloned());
+            let value = match (value, old) {
+                (Some(new), Some(old)) if or_none || times < count => Some(old.or(new)),
+                (new, old) => new.or(old),
+            };
+            if let Some(value) = value {
+                self.define(scope, &name, value);
+            }
+        }
+    }
+
+    // Cost and places.
+
+    /// Pays for one step; says whether the walk goes on.
+    pub(super) fn tick(&mut self) -> bool {
+        self.fuel = self.fuel.saturating_sub(1);
+        if self.stopped.is_some() {
+            return false;
+        }
+        if let Err(why) = self.budget.steps(1) {
+            self.stopped = Some(why);
+            return false;
+        }
+        true
+    }
+
+    /// Takes what the budget said.
+    pub(super) fn known<T>(&mut self, result: Result<Option<T>, Exhausted>) -> Option<T> {
+        match result {
+            Ok(value) => value,
+            Err(why) => {
+                self.stopped.get_or_insert(why);
+                None
+            }
+        }
+    }
+
+    pub(super) fn deeper(&mut self) -> bool {
+        if self.depth >= DEEPEST {
+            return false;
+        }
+        self.depth = self.depth.saturating_add(1);
+        true
+    }
+
+    /// Where something stands in the text of the file itself.
+    pub(super) fn place(&self, range: impl ruff_text_size::Ranged) -> Range<usize> {
+        match &self.frame.origin {
+            Some(origin) => origin.clone(),
+            None => crate::python::bytes(range),
+        }
+    }
+
+    pub(super) fn step(
+        &self,
+        kind: Option<SourceKind>,
+        range: impl ruff_text_size::Ranged,
+        what: &str,
+    ) -> Step {
+        let what: String = what.chars().take(120).collect();
+        Step {
+            kind,
+            file: self.frame.file,
+            range: self.place(range),
+            what: Rc::from(what),
+        }
+    }
+
+    pub(super) fn symbol(&mut self) -> Value {
+        self.symbols = self.symbols.saturating_add(1);
+        What::Symbol(self.symbols).into()
+    }
+
+    /// Keeps a record, or adds to the one that is there.
+    pub(super) fn record(
+        &mut self,
+        kind: SinkKind,
+        callee: &str,
+        arguments: Vec<String>,
+        taint: &Taint,
+        range: ruff_text_size::TextRange,
+    ) {
+        let frame = &self.frame;
+        let key = (
+            frame.tree,
+            range.start().to_usize(),
+            range.end().to_usize(),
+            kind,
+            Rc::from(callee),
+        );
+        let range = self.place(range);
+        let hops = taint.trail().iter().filter_map(|step| {
+            Some(Hop {
+                module: self.files.get(step.file)?.path.to_owned(),
+                range: step.range.clone(),
+                what: step.what.to_string(),
+            })
+        });
+        let hops: Vec<Hop> = hops.collect();
+        if let Some(known) = self.record_at.get(&key).and_then(|at| self.records.get_mut(*at)) {
+            known.stage = known.stage.min(frame.stage);
+            let before = known.sources.len();
+            known.sources.extend(taint.kinds());
+            if known.sources.len() > before {
+                known.hops = hops;
+            }
+            let unknown = |words: &[String]| words.iter().filter(|w| w.contains(super::value::HOLE)).count();
+            if unknown(&arguments) < unknown(&known.arguments) {
+                known.arguments = arguments;
+            }
+            return;
+        }
+        if self.records.len() >= MOST_RECORDS {
+            let why = format!("more than {MOST_RECORDS} calls with an effect");
+            let outcome = std::mem::replace(&mut self.outcome, Outcome::Analysed);
+            self.outcome = if outcome == Outcome::Analysed {
+                Outcome::Partly { why }
+            } else {
+                outcome
+            };
+            return;
+        }
+        let Some(module) = self.files.get(frame.file) else {
+            return;
+        };
+        self.record_at.insert(key, self.records.len());
+        self.records.push(SinkRecord {
+            module: module.path.to_owned(),
+            function: frame.function.to_string(),
+            callee: callee.to_owned(),
+            kind,
+            arguments,
+            sources: taint.kinds().collect(),
+            stage: frame.stage,
+            layer: frame.layer,
+            range,
+            hops,
         });
     }
 }
 
-fn words(argument: &Argument) -> String {
-    match &argument.value {
-        Value::Text(text) => text.chars().take(QUOTED).collect(),
-        Value::Int(n) => n.to_string(),
-        Value::Bool(true) => "True".to_owned(),
-        Value::Bool(false) => "False".to_owned(),
-        Value::None => "None".to_owned(),
-        _ => "…".to_owned(),
+impl Function<'_> {
+    /// What tells it from every other function.
+    pub(super) fn address(&self) -> usize {
+        match self.code {
+            Code::Def(def) => std::ptr::from_ref(def).addr(),
+            Code::Lambda(lambda) => std::ptr::from_ref(lambda).addr(),
+        }
+    }
+
+    /// How long its text is.
+    pub(super) fn length(&self) -> usize {
+        let range = match self.code {
+            Code::Def(def) => def.range,
+            Code::Lambda(lambda) => lambda.range,
+        };
+        range.len().to_usize()
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::sinks;
-    use crate::{SinkKind, SourceFile, analyse_package};
-    use wellhead_core::Budget;
-
-    #[test]
-    fn a_call_with_an_effect_is_a_record() {
-        let files = [SourceFile {
-            path: "a/b.py",
-            text: "import os\ndef f(): os.system('id')\n",
-        }];
-        let analysis = analyse_package(&files, &mut Budget::default());
-        let record = &analysis.records[0];
-        assert_eq!((record.kind, record.function.as_str()), (SinkKind::Process, "f"));
-        assert_eq!(record.arguments, ["id"]);
+/// The lines of a `.pth` file that Python runs, at their places; everything else is blank.
+fn start_up_lines(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for line in text.split_inclusive('\n') {
+        if line.starts_with("import ") || line.starts_with("import\t") {
+            out.push_str(line);
+        } else {
+            out.extend(line.bytes().map(|b| if b == b'\n' { '\n' } else { ' ' }));
+        }
     }
+    out
 }

@@ -5,20 +5,34 @@
 //! or `None` where that cannot be known; what it costs is paid to the budget before it is done.
 
 mod builtins;
+mod call;
 mod code_object;
 mod crypto;
 mod datum;
 mod decode;
+mod expressions;
+mod external;
+mod format;
+mod layers;
 mod machine;
 mod methods;
+mod names;
 mod operators;
 mod sinks;
+mod sources;
+mod statements;
+mod value;
 
 pub(crate) use machine::analyse;
 
-pub use builtins::builtin;
+pub use builtins::{builtin, constant};
 pub use code_object::CodeObject;
-pub use crypto::Tool;
+pub use crypto::{Cipher, Hash, Mode, Tool};
 pub use datum::{CAP, DEPTH, Datum, Items, Known, Pairs, Range, WEIGHT};
+pub use format::render;
 pub use methods::{method, mutate};
-pub use operators::{Operator, Unary, index, iterate, operator, render, set_item, slice, unary};
+pub use names::{FUNCTIONS, METHODS, is_known};
+pub use operators::{Operator, Unary, index, iterate, operator, set_item, slice, unary};
+
+#[cfg(test)]
+mod tests;

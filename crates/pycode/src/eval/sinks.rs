@@ -21,7 +21,6 @@ fn execution(callee: &str) -> Option<SinkKind> {
         "exec"
             | "eval"
             | "execfile"
-            | "compile"
             | "types.FunctionType"
             | "types.LambdaType"
             | "types.CodeType"
@@ -51,7 +50,7 @@ fn process(callee: &str) -> Option<SinkKind> {
         "os" | "posix" | "nt" => {
             matches!(
                 name,
-                "system" | "popen" | "startfile" | "posix_spawn" | "posix_spawnp" | "forkpty"
+                "system" | "popen" | "startfile" | "dup2" | "posix_spawn" | "posix_spawnp" | "forkpty"
             ) || name.starts_with("exec")
                 || name.starts_with("spawn")
         }

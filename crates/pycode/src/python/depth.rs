@@ -23,15 +23,20 @@ pub(super) fn stack_for(height: usize) -> Option<usize> {
 
 /// The part of the source before the first line that nests too deeply, and the height of its tree.
 pub(super) fn shallow(code: &str, mode: Mode) -> (&str, usize) {
+    shallow_within(code, mode, LIMIT)
+}
+
+/// As [`shallow`], with another greatest height.
+pub(super) fn shallow_within(code: &str, mode: Mode, limit: usize) -> (&str, usize) {
     let whole = height(code, mode);
-    if whole <= LIMIT {
+    if whole <= limit {
         return (code, whole);
     }
     // The height of a prefix never falls as the prefix grows, so the first line that is too much is found by halving.
     let lines: Vec<usize> = std::iter::once(0)
         .chain(code.match_indices('\n').map(|(at, _)| at.saturating_add(1)))
         .collect();
-    let good = lines.partition_point(|end| height(code.get(..*end).unwrap_or_default(), mode) <= LIMIT);
+    let good = lines.partition_point(|end| height(code.get(..*end).unwrap_or_default(), mode) <= limit);
     let end = lines.get(good.saturating_sub(1)).copied().unwrap_or(0);
     let prefix = code.get(..end).unwrap_or_default();
     (prefix, height(prefix, mode))

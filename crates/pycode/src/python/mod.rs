@@ -1,6 +1,6 @@
 //! Python source to a [`Module`], by the parser that Ruff uses.
 //!
-//! Everything that knows the parser's types lives below here. Hostile source is bounded before it is parsed: the
+//! Everything that knows the parser's types lives below here and in `eval`. Hostile source is bounded before it is parsed: the
 //! parser, the walk over the tree and the dropping of the tree all recurse, so a lexer pass that cannot recurse
 //! measures the nesting first, and what goes deeper than [`depth::LIMIT`] is not parsed at all.
 
@@ -10,7 +10,7 @@ mod fold;
 mod scope;
 
 use crate::module::{Issue, Module};
-use ruff_python_ast::ModModule;
+use ruff_python_ast::{ModModule, Stmt};
 use ruff_python_parser::{Mode, ParseOptions, Parsed, parse_cells_unchecked, parse_unchecked};
 use ruff_text_size::{Ranged, TextRange, TextSize};
 use std::{ops::Range, sync::Arc};
@@ -120,6 +120,56 @@ fn read(
     collect::collect(parsed.syntax(), &scopes, source, module, budget)
 }
 
+/// A syntax tree, and how much of the source it is.
+#[derive(Debug)]
+pub(crate) struct Syntax {
+    parsed: Option<Parsed<ModModule>>,
+    /// Whether it is all of the source.
+    pub outcome: Outcome,
+}
+
+impl Syntax {
+    /// The statements.
+    pub(crate) fn body(&self) -> &[Stmt] {
+        self.parsed.as_ref().map_or(&[], |p| &p.syntax().body)
+    }
+
+    /// How many places are not Python.
+    pub(crate) fn errors(&self) -> usize {
+        self.parsed.as_ref().map_or(0, |p| p.errors().len())
+    }
+}
+
+/// The tree of source that nests up to `deepest`. The caller has stack for a tree of that height, and drops it there.
+pub(crate) fn syntax(source: &str, deepest: usize) -> Syntax {
+    let mut code = source;
+    let mut outcome = Outcome::Analysed;
+    if code.len() > LONGEST {
+        code = up_to_line(code, LONGEST);
+        outcome = Outcome::Partly {
+            why: format!("only the first {LONGEST} bytes of the source were read"),
+        };
+    }
+    let (shallow, _) = depth::shallow_within(code, Mode::Module, deepest);
+    if shallow.len() < code.len() {
+        let line = line_of(code, shallow.len());
+        outcome = outcome.and(Outcome::Partly {
+            why: format!("the source nests too deeply from line {line} on"),
+        });
+        code = shallow;
+    }
+    let parsed = tree(code, Mode::Module, None);
+    if let Some(first) = parsed.as_ref().and_then(|p| p.errors().first()) {
+        let line = line_of(code, bytes(first.location).start);
+        let why = format!(
+            "not valid Python at line {line}: {}",
+            escape(&first.error.to_string())
+        );
+        outcome = outcome.and(Outcome::Partly { why });
+    }
+    Syntax { parsed, outcome }
+}
+
 fn tree(code: &str, mode: Mode, cells: Option<&[Range<usize>]>) -> Option<Parsed<ModModule>> {
     let options = ParseOptions::from(mode);
     let Some(cells) = cells else {
@@ -152,7 +202,7 @@ fn line_of(text: &str, at: usize) -> usize {
     before.iter().filter(|b| **b == b'\n').count().saturating_add(1)
 }
 
-fn bytes(range: impl Ranged) -> Range<usize> {
+pub(crate) fn bytes(range: impl Ranged) -> Range<usize> {
     let range = range.range();
     range.start().to_usize()..range.end().to_usize()
 }
