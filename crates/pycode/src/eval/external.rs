@@ -124,7 +124,7 @@ impl<'a> Machine<'a, '_> {
         if let Some(kind) = sinks::kind_of(path).filter(|_| shell) {
             self.sink(kind, path, inner, arguments, range);
         }
-        self.side_effects(path, arguments, range);
+        self.side_effects(path, inner, arguments, range);
         if let Some(known) = self.computed(path, arguments, &given, range) {
             return known;
         }
@@ -139,6 +139,12 @@ impl<'a> Machine<'a, '_> {
         }
         if let Some(by) = sources::decoder(path) {
             taint = taint.then(self.step(Some(SourceKind::Decoded), range, by));
+        }
+        // An archive holds what it was fetched with.
+        if matches!(path, "zipfile.ZipFile" | "tarfile.open")
+            && let Some(written) = arguments.positional.first().and_then(|v| self.written_to(v))
+        {
+            taint = taint.and(&written);
         }
         taint = self.answered(path, arguments, taint, range);
         self.callbacks(path, arguments, range);
@@ -178,9 +184,9 @@ impl<'a> Machine<'a, '_> {
             Some(SinkKind::Process) => {
                 let told = arguments
                     .values()
-                    .any(|v| sources::tells_host(&self.command_of(v)));
-                if told {
-                    Taint::of(self.step(Some(SourceKind::HostIdentity), range, path))
+                    .find_map(|v| sources::of_command(&self.command_of(v)));
+                if let Some(kind) = told {
+                    Taint::of(self.step(Some(kind), range, path))
                 } else {
                     Taint::default()
                 }
@@ -372,7 +378,10 @@ impl<'a> Machine<'a, '_> {
                 } else {
                     Taint::default()
                 };
-                Some(Value::unknown().with(&taint))
+                let value = key
+                    .as_str()
+                    .map_or_else(Value::unknown, |name| Value::shape(&format!("${name}")));
+                Some(value.with(&taint))
             }
             "os.environ.items" | "os.environ.values" | "os.environ.copy" => {
                 let taint = Taint::of(self.step(Some(SourceKind::BulkEnvironment), range, "os.environ"));
@@ -673,7 +682,7 @@ impl<'a> Machine<'a, '_> {
             .map(|(_, t)| t.clone())
     }
 
-    fn side_effects(&mut self, path: &str, arguments: &Arguments, range: TextRange) {
+    fn side_effects(&mut self, path: &str, inner: &Taint, arguments: &Arguments, range: TextRange) {
         let (first, second) = (arguments.positional.first(), arguments.positional.get(1));
         match path {
             "urllib.request.urlretrieve" | "urllib.urlretrieve" | "wget.download" => {
@@ -696,6 +705,21 @@ impl<'a> Machine<'a, '_> {
                     self.record(SinkKind::Persistence, path, quoted, &taint, range);
                 }
                 taint = taint.clone();
+                let key = self.key_of(to);
+                self.wrote(key, &taint, range, path);
+            }
+            "zipfile.ZipFile().extractall" | "zipfile.ZipFile().extract" | "tarfile.open().extractall" => {
+                let Some(to) = arguments.keyword("path").or(first) else {
+                    return;
+                };
+                let key = self.key_of(to);
+                self.wrote(key, inner, range, path);
+            }
+            "shutil.unpack_archive" => {
+                let (Some(from), Some(to)) = (first, second) else {
+                    return;
+                };
+                let taint = self.written_to(from).unwrap_or_default().and(&from.taint);
                 let key = self.key_of(to);
                 self.wrote(key, &taint, range, path);
             }
@@ -781,7 +805,7 @@ impl<'a> Machine<'a, '_> {
         }
         let quoted = self.quoted(arguments);
         if kind == SinkKind::Process {
-            self.process(path, arguments, &kept, range);
+            kept = self.process(path, arguments, kept, range);
         }
         if matches!(kind, SinkKind::Process | SinkKind::NativeLoad | SinkKind::Execute) {
             let written = arguments.values().find_map(|v| self.written_to(v));
@@ -806,25 +830,30 @@ impl<'a> Machine<'a, '_> {
         value.words().unwrap_or_default().to_owned()
     }
 
-    fn process(&mut self, path: &str, arguments: &Arguments, taint: &Taint, range: TextRange) {
+    /// Looks into a command; gives what flows into it, with what it gets hold of itself.
+    fn process(&mut self, path: &str, arguments: &Arguments, mut taint: Taint, range: TextRange) -> Taint {
         let Some(first) = arguments
             .positional
             .first()
             .or_else(|| arguments.keyword("args"))
             .cloned()
         else {
-            return;
+            return taint;
         };
         let mut command = self.command_of(&first);
         for other in arguments.positional.get(1..).unwrap_or_default() {
             command.push(' ');
             command.push_str(&self.command_of(other));
         }
+        for kind in sources::within_command(&command) {
+            taint = taint.then(self.step(Some(kind), range, path));
+        }
         if sources::schedules(&command) {
             let quoted = self.quoted(arguments);
-            self.record(SinkKind::Persistence, path, quoted, taint, range);
+            self.record(SinkKind::Persistence, path, quoted, &taint, range);
         }
-        self.command_layers(&first, &command, taint, range);
+        self.command_layers(&first, &command, &taint, range);
+        taint
     }
 
     fn callbacks(&mut self, path: &str, arguments: &Arguments, range: TextRange) {

@@ -95,9 +95,7 @@ pub(super) fn decoder(path: &str) -> Option<&'static str> {
         "codecs" if name == "decode" => "codecs",
         "marshal" if name == "loads" => "marshal",
         "cryptography.fernet.Fernet()" if name == "decrypt" => "fernet",
-        _ if name == "decrypt" && (owner.starts_with("Crypto.") || owner.starts_with("Cryptodome.")) => {
-            "cipher"
-        }
+        _ if name == "decrypt" => "cipher",
         _ => return None,
     })
 }
@@ -269,4 +267,108 @@ pub(super) fn tells_host(command: &str) -> bool {
             "whoami" | "hostname" | "uname" | "ipconfig" | "ifconfig" | "systeminfo" | "wmic"
         )
     })
+}
+
+/// What a command of a shell gets hold of and prints.
+pub(super) fn of_command(command: &str) -> Option<SourceKind> {
+    let first = command.split_ascii_whitespace().next().unwrap_or_default();
+    if matches!(first, "env" | "printenv" | "set" | "export") && !command.contains('=') {
+        return Some(SourceKind::BulkEnvironment);
+    }
+    if matches!(
+        first,
+        "cat" | "type" | "head" | "tail" | "base64" | "tar" | "zip" | "find" | "grep"
+    ) {
+        let kind = of_file(command);
+        if !matches!(kind, SourceKind::File | SourceKind::Resource) {
+            return Some(kind);
+        }
+    }
+    tells_host(command).then_some(SourceKind::HostIdentity)
+}
+
+/// What a command of a shell sends away, or fetches and runs, all by itself.
+pub(super) fn within_command(command: &str) -> Vec<SourceKind> {
+    let lower = command.to_ascii_lowercase();
+    let has = |parts: &[&str]| parts.iter().any(|part| lower.contains(part));
+    let mut out = Vec::new();
+    let speaks = has(&[
+        "curl ",
+        "wget ",
+        "nslookup ",
+        "dig ",
+        "invoke-webrequest",
+        "iwr ",
+        "downloadstring",
+        "downloadfile",
+        "certutil",
+        "bitsadmin",
+        "invoke-restmethod",
+        "irm ",
+        "start-bitstransfer",
+        "nc ",
+        "ncat ",
+        "/dev/tcp/",
+    ]);
+    if !speaks {
+        return out;
+    }
+    let runs = has(&[
+        "| sh",
+        "|sh",
+        "| bash",
+        "|bash",
+        "| python",
+        "|python",
+        "chmod +x",
+        "chmod 7",
+        "iex",
+        "invoke-expression",
+        "start-process",
+        "&& ./",
+        "; ./",
+        "&& python",
+        "/dev/tcp/",
+        "start ",
+        "&& /tmp/",
+        "sh -c",
+        ".exe",
+    ]);
+    let fetches = !has(&["nslookup ", "dig "]);
+    if runs && fetches {
+        out.push(SourceKind::Network);
+    }
+    if has(&[
+        "$(env",
+        "`env`",
+        "env |",
+        "env|",
+        "printenv",
+        "/proc/self/environ",
+    ]) {
+        out.push(SourceKind::BulkEnvironment);
+    }
+    if has(&[
+        "$(whoami",
+        "`whoami`",
+        "$(hostname",
+        "`hostname`",
+        "$(id",
+        "`id`",
+        "$(uname",
+        "$hostname",
+        "$user",
+        "%username%",
+        "%computername%",
+        "whoami",
+        "$env:username",
+        "$env:computername",
+    ]) {
+        out.push(SourceKind::HostIdentity);
+    }
+    match of_file(&lower) {
+        SourceKind::File | SourceKind::Resource => {}
+        kind => out.push(kind),
+    }
+    out
 }
