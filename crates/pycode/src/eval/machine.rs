@@ -210,6 +210,8 @@ pub(super) struct Machine<'a, 'b> {
     pub functions: Vec<Id>,
     /// What was written to which file.
     pub written: HashMap<Rc<str>, Taint>,
+    /// Python that was written to a file.
+    pub texts: HashMap<Rc<str>, Rc<str>>,
     pub symbols: u32,
     pub records: Vec<SinkRecord>,
     pub record_at: HashMap<(usize, usize, usize, SinkKind, Rc<str>), usize>,
@@ -253,6 +255,7 @@ impl<'a, 'b> Machine<'a, 'b> {
             entries: HashMap::new(),
             functions: Vec::new(),
             written: HashMap::new(),
+            texts: HashMap::new(),
             symbols: 0,
             records: Vec::new(),
             record_at: HashMap::new(),
