@@ -813,11 +813,11 @@ impl<'a> Machine<'a, '_> {
         if kind == SinkKind::Process {
             kept = self.process(path, arguments, kept, range);
         }
-        if matches!(kind, SinkKind::Process | SinkKind::NativeLoad | SinkKind::Execute) {
-            if let Some(written) = written {
-                self.record(SinkKind::WriteThenRun, path, quoted.clone(), &written, range);
-                self.run_written(arguments, &written, range);
-            }
+        if let Some(written) = written
+            && matches!(kind, SinkKind::Process | SinkKind::NativeLoad | SinkKind::Execute)
+        {
+            self.record(SinkKind::WriteThenRun, path, quoted.clone(), &written, range);
+            self.run_written(arguments, &written, range);
         }
         self.record(kind, path, quoted, &kept, range);
     }
