@@ -71,6 +71,8 @@ pub struct Code {
     pub locals: Vec<Arc<str>>,
     /// Texts among its constants, also those in tuples; hostile text.
     pub texts: Vec<Arc<str>>,
+    /// Bytes among its constants, as a program that unpacks another one carries them.
+    pub bytes: Vec<Arc<[u8]>>,
     /// Its constants as far as instructions need them.
     pub(crate) consts: Vec<Const>,
     /// Its instructions.
@@ -273,6 +275,9 @@ fn codes(objects: &Objects<'_>, root: Id, budget: &mut Budget) -> Result<Vec<Cod
         for id in consts {
             budget.steps(1).map_err(|e| e.to_string())?;
             budget.memory(64).map_err(|e| e.to_string())?;
+            if let Some(Object::Bytes(bytes)) = objects.all.get(*id) {
+                code.bytes.push(Arc::clone(bytes));
+            }
             let value = match objects.all.get(*id) {
                 Some(Object::Code(_)) if order.len() < MAX_CODES => {
                     let parent = out.len();
@@ -359,6 +364,7 @@ fn describe(objects: &Objects<'_>, raw: &object::Raw, parent: Option<usize>, bud
         names: objects.names(part(2), budget),
         locals: objects.names(part(3), budget),
         texts: Vec::new(),
+        bytes: Vec::new(),
         consts: Vec::new(),
         instructions,
         parent,

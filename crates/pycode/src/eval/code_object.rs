@@ -39,6 +39,11 @@ impl CodeObject {
             .iter()
             .flat_map(|code| code.texts.iter().map(AsRef::as_ref))
     }
+
+    /// The bytes among the constants, of this object and those in it.
+    pub fn blobs(&self) -> impl Iterator<Item = &Arc<[u8]>> {
+        self.bytecode.codes.iter().flat_map(|code| &code.bytes)
+    }
 }
 
 /// `marshal.loads(bytes)`, where it is a code object.

@@ -32,6 +32,8 @@ pub enum Tool {
     Unpacker(Packing),
     /// `io.BytesIO(data)`, and `gzip.GzipFile(fileobj=…)` over one.
     File(Arc<[u8]>),
+    /// `codecs.getencoder(codec)` or `codecs.getdecoder(codec)`: `encode` or `decode`, and the codec.
+    Coder(&'static str, Arc<str>),
     /// `itertools.cycle(values)`.
     Cycle(Items),
 }

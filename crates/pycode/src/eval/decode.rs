@@ -516,6 +516,19 @@ pub(super) fn unquote(text: &str, plus: bool) -> Option<String> {
     String::from_utf8(out).ok()
 }
 
+/// `urllib.parse.quote`: percent signs for all but what a path may hold.
+pub(super) fn quote(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for b in text.bytes() {
+        if b.is_ascii_alphanumeric() || b"_.-~/".contains(&b) {
+            out.push(char::from(b));
+        } else {
+            out.push_str(&format!("%{b:02X}"));
+        }
+    }
+    out
+}
+
 /// Bytes of an argument that may be bytes or, for the bases, a text of ASCII.
 pub(super) fn ascii_or_bytes(value: &Datum) -> Option<&[u8]> {
     match value {

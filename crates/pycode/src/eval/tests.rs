@@ -129,7 +129,8 @@ fn value_of(expr: &Expr, budget: &mut Budget) -> Option<Datum> {
                 return builtin(&name, &arguments, &keywords, budget).unwrap();
             }
             let Expr::Attribute(attribute) = call.func.as_ref() else {
-                return None;
+                let function = value_of(&call.func, budget)?;
+                return invoke(&function, &arguments, &keywords, budget).unwrap();
             };
             let receiver = value_of(&attribute.value, budget)?;
             method(&receiver, &attribute.attr, &arguments, &keywords, budget).unwrap()
@@ -169,7 +170,7 @@ fn each_expression_gives_what_python_gives() {
     reason = "Python itself says what is right, and is given nothing but the table"
 )]
 fn the_table_is_what_python_on_this_machine_says() {
-    let program = "import sys,base64,binascii,bz2,codecs,gzip,hashlib,io,itertools,lzma,operator,string,struct,\
+    let program = "import sys,base64,binascii,bz2,codecs,gzip,hashlib,io,itertools,json,lzma,operator,string,struct,textwrap,\
                    urllib.parse,zlib\nfor line in sys.argv[1].splitlines():\n e,_,r=line.rpartition(' => ')\n \
                    g=repr(eval(e))\n if g!=r: print(e,g)";
     let run = Command::new("python3")
@@ -330,6 +331,28 @@ fn a_number_that_is_a_program_is_one_again() {
     assert_eq!(
         shown(&format!("Crypto.Util.number.long_to_bytes({number})")),
         "b'print(\"a longer text than fits\")'"
+    );
+}
+
+#[test]
+fn a_marshalled_program_gives_its_names_and_constants() {
+    // `import base64` and `print(base64.b64decode(b'aGk='))`, compiled by Python 3.11.
+    let bytes = "630000000000000000000000000500000000000000f3400000009700640064016c005a000200650102006500\
+                 6a0200000000000000006402a6010000ab010000000000000000a6010000ab010000000000000000010064\
+                 0153002903e9000000004e730400000061476b3d2903da06626173653634da057072696e74da096236346\
+                 465636f6465a900f300000000da05696e657274fa083c6d6f64756c653e720800000001000000733200000\
+                 0f003010101d8000d800d800d800dd800058005d006168066d406169077d1061fd4061fd10020d40020d00\
+                 020d00020d000207206000000";
+    let Some(Datum::Code(code)) = evaluate(&format!("marshal.loads(bytes.fromhex('{bytes}'))")) else {
+        panic!()
+    };
+    assert_eq!(code.names().collect::<Vec<_>>(), ["base64", "print", "b64decode"]);
+    assert_eq!(code.blobs().map(AsRef::as_ref).collect::<Vec<_>>(), [b"aGk="]);
+    let calls: Vec<_> = code.bytecode.uses.iter().map(|u| u.path.as_str()).collect();
+    assert!(calls.contains(&"base64.b64decode"), "{calls:?}");
+    assert_eq!(
+        shown(&format!("marshal.loads(bytes.fromhex('{}'))", &bytes[..40])),
+        "?"
     );
 }
 
