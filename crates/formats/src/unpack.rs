@@ -4,7 +4,9 @@
 //! result has a ceiling that the caller names, and nothing beyond it is unpacked.
 
 use crate::decode::{Codec, maker};
-use miniz_oxide::inflate::{decompress_to_vec_with_limit, decompress_to_vec_zlib_with_limit};
+use miniz_oxide::inflate::{
+    DecompressError, decompress_to_vec_with_limit, decompress_to_vec_zlib_with_limit,
+};
 use std::io::Read;
 use wellhead_core::{Blob, Budget, Exhausted};
 
@@ -39,24 +41,35 @@ pub fn unpack(
     let read = |reader: &mut dyn Read| {
         let mut out = Vec::new();
         let limit = (most as u64).saturating_add(1);
-        reader.take(limit).read_to_end(&mut out).ok()?;
-        (out.len() <= most).then_some(out)
+        let whole = reader.take(limit).read_to_end(&mut out).is_ok();
+        (whole && out.len() <= most, out)
     };
     let decode = |codec| read(&mut maker(&Blob::from_bytes(data), codec)());
-    let out = match packing {
-        Packing::Zlib => decompress_to_vec_zlib_with_limit(data, most).ok(),
-        Packing::Deflate => decompress_to_vec_with_limit(data, most).ok(),
+    let inflate = |result: Result<Vec<u8>, DecompressError>| match result {
+        Ok(out) => (true, out),
+        Err(error) => (false, error.output),
+    };
+    let (whole, out) = match packing {
+        Packing::Zlib => inflate(decompress_to_vec_zlib_with_limit(data, most)),
+        Packing::Deflate => inflate(decompress_to_vec_with_limit(data, most)),
         Packing::Gzip => read(&mut flate2::bufread::MultiGzDecoder::new(data)),
         Packing::Bzip2 => decode(Codec::Bzip2),
         Packing::Lzma if data.starts_with(b"\xfd7zXZ\0") => decode(Codec::Xz),
         Packing::Lzma => decode(Codec::Lzma),
         Packing::Zstd => decode(Codec::Zstd),
     };
-    if let Some(out) = &out {
-        budget.expanded(out.len() as u64)?;
-        budget.steps(out.len() as u64)?;
+    // What came out was worked for, also where it is thrown away: a loop over a bomb must come to an end.
+    let hard = if matches!(packing, Packing::Bzip2 | Packing::Lzma) {
+        4
+    } else {
+        1
+    };
+    budget.steps((out.len() as u64).saturating_mul(hard))?;
+    if !whole {
+        return Ok(None);
     }
-    Ok(out)
+    budget.expanded(out.len() as u64)?;
+    Ok(Some(out))
 }
 
 #[cfg(test)]
@@ -70,6 +83,18 @@ mod tests {
         let unpacked = unpack(&packed, Packing::Zlib, 1 << 20, budget).unwrap();
         assert_eq!(unpacked.map(|out| out.len()), Some(1 << 20));
         assert_eq!(unpack(&packed, Packing::Zlib, (1 << 20) - 1, budget), Ok(None));
+    }
+
+    #[test]
+    fn what_is_thrown_away_is_paid_for() {
+        let packed = miniz_oxide::deflate::compress_to_vec_zlib(&vec![7; 8 << 20], 6);
+        let limits = wellhead_core::Limits {
+            steps: 10 << 20,
+            ..wellhead_core::Limits::default()
+        };
+        let budget = &mut Budget::new(limits, std::sync::Arc::default());
+        let ends = (0..20).find(|_| unpack(&packed, Packing::Zlib, 1 << 20, budget).is_err());
+        assert!(ends.is_some());
     }
 
     #[test]

@@ -267,21 +267,44 @@ fn open_token(sign: [u8; 16], cipher: [u8; 16], token: &[u8]) -> Option<Vec<u8>>
 }
 
 /// `AES.new(key, mode, start)` and its like, by PyCryptodome's numbers of modes.
-pub(super) fn aes(key: &Datum, mode: Option<&Datum>, start: Option<&Datum>) -> Option<Tool> {
+pub(super) fn aes(
+    key: &Datum,
+    mode: Option<&Datum>,
+    start: Option<&Datum>,
+    first_count: Option<&Datum>,
+) -> Option<Tool> {
     let Datum::Bytes(key) = key else { return None };
-    let mode = match mode?.as_int()? {
-        1 => Mode::Ecb,
-        2 => Mode::Cbc,
-        3 => Mode::Cfb8,
-        5 => Mode::Ofb,
-        _ => return None,
+    let start = match start {
+        Some(Datum::Bytes(start)) => Some(start),
+        Some(_) => return None,
+        None => None,
     };
-    let start: Arc<[u8]> = match start {
-        Some(Datum::Bytes(start)) => Arc::clone(start),
-        None if mode == Mode::Ecb => Arc::default(),
+    let (mode, start) = match (mode?.as_int()?, start) {
+        (1, None) => (Mode::Ecb, Arc::default()),
+        (2, Some(start)) => (Mode::Cbc, Arc::clone(start)),
+        (3, Some(start)) => (Mode::Cfb8, Arc::clone(start)),
+        (5, Some(start)) => (Mode::Ofb, Arc::clone(start)),
+        (6, Some(nonce)) => {
+            let count = first_count.map_or(Some(0), Datum::as_int)?;
+            (Mode::Ctr, counter(nonce, u128::try_from(count).ok()?)?)
+        }
+        (11, Some(nonce)) => (Mode::Ctr, after_tag(nonce)?),
         _ => return None,
     };
     Some(Tool::Cipher(Cipher::Aes, Arc::clone(key), mode, start))
+}
+
+/// A block of a nonce with a counter behind it.
+fn counter(nonce: &[u8], count: u128) -> Option<Arc<[u8]>> {
+    let rest = 16_usize.checked_sub(nonce.len()).filter(|n| *n > 0)?;
+    let count = count.to_be_bytes();
+    let (high, low) = count.split_at_checked(nonce.len())?;
+    (low.len() == rest && high.iter().all(|b| *b == 0)).then(|| [nonce, low].concat().into())
+}
+
+/// The counter of GCM's first block of text; the one before it makes the tag.
+pub(super) fn after_tag(nonce: &[u8]) -> Option<Arc<[u8]>> {
+    (nonce.len() == 12).then(|| counter(nonce, 2)).flatten()
 }
 
 /// What a method of such an object gives.

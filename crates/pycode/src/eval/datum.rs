@@ -135,12 +135,19 @@ impl Pairs {
     /// When the budget does not allow to look.
     pub fn find(&self, key: &Datum, budget: &mut Budget) -> Result<Option<&Datum>, Exhausted> {
         budget.steps(self.all.len() as u64)?;
-        let Some(key) = key.key() else { return Ok(None) };
-        Ok(self
-            .all
-            .iter()
-            .find(|(k, _)| k.key().as_ref() == Some(&key))
-            .map(|(_, v)| v))
+        // Texts and numbers that fit are what tables of decoders have; those are compared without making anything.
+        let place = match key {
+            Datum::Str(_) | Datum::Bytes(_) | Datum::None => self.all.iter().position(|(k, _)| k == key),
+            Datum::Int(_) | Datum::Bool(_) => {
+                let n = key.as_int();
+                self.all.iter().position(|(k, _)| k.as_int() == n)
+            }
+            _ => match key.key() {
+                Some(key) => self.all.iter().position(|(k, _)| k.key().as_ref() == Some(&key)),
+                None => None,
+            },
+        };
+        Ok(place.and_then(|at| self.all.get(at)).map(|(_, value)| value))
     }
 }
 

@@ -38,6 +38,8 @@ pub fn constant(name: &str) -> Option<Datum> {
         "Crypto.Cipher.AES.MODE_CFB" => Datum::Int(3),
         "Crypto.Cipher.AES.MODE_OFB" => Datum::Int(5),
         "Crypto.Cipher.AES.MODE_CTR" => Datum::Int(6),
+        "Crypto.Cipher.AES.MODE_GCM" => Datum::Int(11),
+        "zlib.MAX_WBITS" => Datum::Int(15),
         "Crypto.Cipher.AES.block_size" => Datum::Int(16),
         "sys.maxunicode" => Datum::Int(0x0010_ffff),
         _ => return None,
@@ -325,12 +327,9 @@ pub(super) fn library(name: &str, given: Arguments<'_>, budget: &mut Budget) -> 
     };
     Ok(match (name, given.positional) {
         ("zlib.decompress", _) => {
-            let window = given.get(1, "wbits").map_or(Some(15), Datum::as_int);
-            return match window {
-                Some(0..=15) => unpacked(Packing::Zlib, budget),
-                Some(-15..=-8) => unpacked(Packing::Deflate, budget),
-                Some(24..=31) => unpacked(Packing::Gzip, budget),
-                _ => Ok(None),
+            return match window(given.get(1, "wbits"), given.get(0, "data")) {
+                Some(packing) => unpacked(packing, budget),
+                None => Ok(None),
             };
         }
         ("gzip.decompress", _) => return unpacked(Packing::Gzip, budget),
@@ -340,7 +339,9 @@ pub(super) fn library(name: &str, given: Arguments<'_>, budget: &mut Budget) -> 
             return unpacked(Packing::Zstd, budget);
         }
         ("compression.zlib.decompress", [_]) => return unpacked(Packing::Zlib, budget),
-        ("zlib.decompressobj", []) if given.keywords.is_empty() => Some(tool(Tool::Unpacker(Packing::Zlib))),
+        ("zlib.decompressobj", _) if given.are(&["wbits"]) => {
+            window(given.get(0, "wbits"), None).map(|packing| tool(Tool::Unpacker(packing)))
+        }
         ("bz2.BZ2Decompressor", []) => Some(tool(Tool::Unpacker(Packing::Bzip2))),
         ("lzma.LZMADecompressor", []) if given.keywords.is_empty() => {
             Some(tool(Tool::Unpacker(Packing::Lzma)))
@@ -390,9 +391,15 @@ pub(super) fn library(name: &str, given: Arguments<'_>, budget: &mut Budget) -> 
         }
         ("Crypto.Cipher.AES.new", _) => {
             let start = given.get(2, "iv").or_else(|| given.get(2, "IV"));
+            let start = start.or_else(|| given.get(2, "nonce"));
+            if !given.are(&["key", "mode", "iv", "IV", "nonce", "initial_value"])
+                || given.positional.len() > 3
+            {
+                return Ok(None);
+            }
             given
                 .get(0, "key")
-                .and_then(|key| crypto::aes(key, given.get(1, "mode"), start))
+                .and_then(|key| crypto::aes(key, given.get(1, "mode"), start, given.get(3, "initial_value")))
                 .map(tool)
         }
         ("Crypto.Cipher.ARC4.new" | "Crypto.Cipher.XOR.new", [Datum::Bytes(key)]) if !key.is_empty() => {
@@ -428,6 +435,18 @@ pub(super) fn library(name: &str, given: Arguments<'_>, budget: &mut Budget) -> 
     })
 }
 
+/// What zlib's size of the window says of the header; from 40 on, the data says it.
+fn window(bits: Option<&Datum>, data: Option<&Datum>) -> Option<Packing> {
+    match bits.map_or(Some(15), Datum::as_int)? {
+        0..=15 => Some(Packing::Zlib),
+        -15..=-8 => Some(Packing::Deflate),
+        24..=31 => Some(Packing::Gzip),
+        40..=47 if data?.as_bytes()?.starts_with(b"\x1f\x8b") => Some(Packing::Gzip),
+        40..=47 => Some(Packing::Zlib),
+        _ => None,
+    }
+}
+
 /// `cryptography.hazmat`, whose cipher is put together from an algorithm and a mode.
 fn hazmat(
     name: &str,
@@ -446,6 +465,8 @@ fn hazmat(
         "modes.ECB" => Some(tool(Tool::Mode(Mode::Ecb, Arc::default()))),
         "modes.CBC" => Some(tool(Tool::Mode(Mode::Cbc, held(first)?))),
         "modes.CTR" => Some(tool(Tool::Mode(Mode::Ctr, held(first)?))),
+        // That the tag is right is not looked at: without it, the text is the same.
+        "modes.GCM" => Some(tool(Tool::Mode(Mode::Ctr, crypto::after_tag(&held(first)?)?))),
         "modes.OFB" => Some(tool(Tool::Mode(Mode::Ofb, held(first)?))),
         "modes.CFB8" => Some(tool(Tool::Mode(Mode::Cfb8, held(first)?))),
         "modes.CFB" => Some(tool(Tool::Mode(Mode::Cfb128, held(first)?))),

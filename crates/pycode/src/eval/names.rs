@@ -57,6 +57,7 @@ pub const FUNCTIONS: &[&str] = &[
     "cryptography.hazmat.primitives.ciphers.modes.CFB8",
     "cryptography.hazmat.primitives.ciphers.modes.CTR",
     "cryptography.hazmat.primitives.ciphers.modes.ECB",
+    "cryptography.hazmat.primitives.ciphers.modes.GCM",
     "cryptography.hazmat.primitives.ciphers.modes.OFB",
     "cryptography.hazmat.primitives.padding.PKCS7",
     "dict",

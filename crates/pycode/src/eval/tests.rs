@@ -305,6 +305,24 @@ fn tokens_and_ciphers_with_their_keys_are_opened() {
             assert_eq!(shown(&opened), format!("'{plain}'"), "{mode}");
         }
     }
+    let counted =
+        "Crypto.Cipher.AES.MODE_CTR, nonce=bytes(range(0xf0, 0xf8)), initial_value=0xf8f9fafbfcfdfeff";
+    let counted = format!("Crypto.Cipher.AES.new({key}, {counted})");
+    let hidden = modes[5].2;
+    assert_eq!(
+        shown(&format!("{counted}.decrypt(bytes.fromhex('{hidden}')).hex()")),
+        format!("'{plain}'")
+    );
+    // The second example of GCM's specification: all zeros.
+    let hidden = "bytes.fromhex('0388dace60b6a392f328c2b971b2fe78')";
+    let made = "Crypto.Cipher.AES.new(bytes(16), Crypto.Cipher.AES.MODE_GCM, nonce=bytes(12))";
+    assert_eq!(shown(&format!("{made}.decrypt({hidden}) == bytes(16)")), "True");
+    let cipher =
+        format!("{hazmat}.Cipher({hazmat}.algorithms.AES(bytes(16)), {hazmat}.modes.GCM(bytes(12)))");
+    assert_eq!(
+        shown(&format!("{cipher}.decryptor().update({hidden}) == bytes(16)")),
+        "True"
+    );
     assert_eq!(
         shown("Crypto.Cipher.ARC4.new(b'Key').decrypt(bytes.fromhex('bbf316e8d940af0ad3'))"),
         "b'Plaintext'"
