@@ -34,16 +34,22 @@ pub fn builtin(
         keywords,
     };
     let name = spelling(name);
+    let made = known_function(&name, given, budget)?;
+    pay(made.as_ref().map_or(0, weigh), budget)?;
+    Ok(made)
+}
+
+fn known_function(name: &str, given: Arguments<'_>, budget: &mut Budget) -> Known {
     match name.split_once('.') {
-        None => language(&name, given, budget),
-        Some(("str" | "bytes" | "bytearray" | "int" | "dict" | "list", _)) => of_type(&name, given, budget),
+        None => language(name, given, budget),
+        Some(("str" | "bytes" | "bytearray" | "int" | "dict" | "list", _)) => of_type(name, given, budget),
         Some(("base64", function)) => base64(function, given),
         Some(("binascii", function)) => Ok(binascii(function, given)),
         Some(("codecs", function)) => codecs(function, given, budget),
         Some(("operator", function)) => operators(function, given, budget),
         Some(("hashlib" | "_hashlib", function)) => Ok(digest(function, given)),
         Some(("struct", function)) => Ok(structs(function, given)),
-        _ => library(&name, given, budget),
+        _ => library(name, given, budget),
     }
 }
 
@@ -136,6 +142,7 @@ fn over_values(name: &str, given: Arguments<'_>, budget: &mut Budget) -> Known {
                 }
                 ("sorted", 1, _) => Ok(sorted(values, given, budget)?.and_then(Datum::list)),
                 ("enumerate", ..) if given.are(&["iterable", "start"]) => {
+                    budget.steps((values.len() as u64).saturating_mul(4))?;
                     let Some(start) = given.get(1, "start").map_or(Some(0), Datum::as_int) else {
                         return Ok(None);
                     };
@@ -211,7 +218,8 @@ fn zip(values: &[Datum], given: Arguments<'_>, budget: &mut Budget) -> Known {
         // Only endless ones.
         None => return Ok(None),
     };
-    budget.steps((length as u64).saturating_mul(columns.len() as u64))?;
+    let cells = (length as u64).saturating_mul((columns.len() as u64).saturating_add(1));
+    budget.steps(cells.saturating_mul(4))?;
     let mut rows = Vec::new();
     for at in 0..length {
         let row = columns.iter().map(|column| {

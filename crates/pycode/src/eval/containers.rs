@@ -58,6 +58,7 @@ pub(super) fn of_pairs(
         ("keys", [], []) => Ok(Datum::list(pairs.iter().map(|(k, _)| k.clone()).collect())),
         ("values", [], []) => Ok(Datum::list(pairs.iter().map(|(_, v)| v.clone()).collect())),
         ("items", [], []) => {
+            budget.steps((pairs.len() as u64).saturating_mul(4))?;
             let items: Option<Vec<Datum>> = pairs
                 .iter()
                 .map(|(k, v)| Datum::tuple(vec![k.clone(), v.clone()]))
@@ -80,7 +81,11 @@ pub fn mutate(
     keywords: &[(Arc<str>, Datum)],
     budget: &mut Budget,
 ) -> Result<Option<(Datum, Datum)>, Exhausted> {
-    pay(weigh(receiver), budget)?;
+    let cost = arguments
+        .iter()
+        .map(weigh)
+        .fold(weigh(receiver), usize::saturating_add);
+    pay(cost, budget)?;
     match receiver {
         Datum::List(items) => {
             let mut all = items.to_vec();
@@ -98,6 +103,7 @@ pub fn mutate(
             Ok(result.and_then(|result| Some((Datum::bytes(back?)?, result))))
         }
         Datum::Dict(pairs) => {
+            budget.steps((pairs.len() as u64).saturating_mul(8))?;
             let mut all = pairs.to_vec();
             let result = change_dict(&mut all, name, arguments, keywords, budget)?;
             Ok(result.and_then(|result| Some((Datum::dict(all)?, result))))

@@ -109,6 +109,27 @@ impl Hash {
     }
 }
 
+impl Tool {
+    /// What it gives over and over.
+    pub(super) fn cycle(&self) -> Option<&Items> {
+        match self {
+            Self::Cycle(items) => Some(items),
+            _ => None,
+        }
+    }
+
+    /// How many bytes it holds.
+    pub(super) fn size(&self) -> usize {
+        match self {
+            Self::Digest(_, data) | Self::File(data) | Self::Algorithm(_, data) | Self::Mode(_, data) => {
+                data.len()
+            }
+            Self::Cipher(_, key, _, start) => key.len().saturating_add(start.len()),
+            Self::Fernet(..) | Self::Unpadder(_) | Self::Unpacker(_) | Self::Coder(..) | Self::Cycle(_) => 0,
+        }
+    }
+}
+
 /// AES with a key.
 enum Aes {
     Short(Box<aes::Aes128>),
@@ -333,11 +354,11 @@ pub(super) fn method(tool: &Tool, name: &str, arguments: &[Datum], budget: &mut 
         }
         (Tool::Unpadder(block), "update", Some(data), 1) => unpad(data, *block).map(<[u8]>::to_vec),
         (Tool::Digest(hash, data), "digest", None, 0) => {
-            pay(data.len(), budget)?;
+            pay(data.len().saturating_mul(4), budget)?;
             Some(hash.of(data))
         }
         (Tool::Digest(hash, data), "hexdigest", None, 0) => {
-            pay(data.len(), budget)?;
+            pay(data.len().saturating_mul(4), budget)?;
             return Ok(Datum::text(to_hex(&hash.of(data))));
         }
         (Tool::Digest(..), "copy", None, 0) => return Ok(Some(Datum::Tool(Arc::new(tool.clone())))),

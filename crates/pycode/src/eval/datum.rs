@@ -342,6 +342,8 @@ impl Datum {
             Self::Big(n) => of(usize::try_from(n.bits().checked_div(8).unwrap_or(0)).unwrap_or(usize::MAX)),
             Self::List(items) | Self::Tuple(items) => items.weight,
             Self::Dict(pairs) => pairs.weight,
+            Self::Code(code) => of(code.marshalled.len()),
+            Self::Tool(tool) => tool.cycle().map_or_else(|| of(tool.size()), |items| items.weight),
             _ => 1,
         }
     }
@@ -350,6 +352,7 @@ impl Datum {
         match self {
             Self::List(items) | Self::Tuple(items) => items.depth,
             Self::Dict(pairs) => pairs.depth,
+            Self::Tool(tool) => tool.cycle().map_or(0, |items| items.depth),
             _ => 0,
         }
     }

@@ -136,10 +136,14 @@ pub(super) fn to_hex(bytes: &[u8]) -> String {
 /// `base64.b85decode`.
 pub(super) fn base85(text: &[u8]) -> Option<Vec<u8>> {
     let alphabet = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~";
-    let digits: Vec<u8> = text
-        .iter()
-        .map(|c| position(alphabet, *c))
-        .collect::<Option<_>>()?;
+    let mut values = [None; 256];
+    for (digit, c) in (0_u8..).zip(alphabet) {
+        if let Some(slot) = values.get_mut(usize::from(*c)) {
+            *slot = Some(digit);
+        }
+    }
+    let digit = |c: &u8| values.get(usize::from(*c)).copied().flatten();
+    let digits: Vec<u8> = text.iter().map(digit).collect::<Option<_>>()?;
     groups85(&digits)
 }
 

@@ -34,7 +34,9 @@ pub fn render(
         return string(value, budget);
     }
     pay(super::operators::weigh(value), budget)?;
-    Ok(spell(value, spec))
+    let made = spell(value, spec);
+    pay(made.as_ref().map_or(0, String::len), budget)?;
+    Ok(made)
 }
 
 /// `str(value)`.

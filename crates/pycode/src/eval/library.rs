@@ -247,7 +247,7 @@ pub(super) fn structs(function: &str, given: Arguments<'_>) -> Option<Datum> {
             _ => return None,
         };
         let count = times.take().unwrap_or(1);
-        if fields.len().saturating_add(count) > 1 << 16 {
+        if fields.len().saturating_add(count) > 4096 {
             return None;
         }
         fields.extend(std::iter::repeat_n((size, signed), count));
@@ -346,7 +346,10 @@ pub(super) fn library(name: &str, given: Arguments<'_>, budget: &mut Budget) -> 
         ("lzma.LZMADecompressor", []) if given.keywords.is_empty() => {
             Some(tool(Tool::Unpacker(Packing::Lzma)))
         }
-        ("zlib.crc32", [Datum::Bytes(data)]) => Some(Datum::Int(crc32(data).into())),
+        ("zlib.crc32", [Datum::Bytes(data)]) => {
+            budget.steps(data.len() as u64)?;
+            Some(Datum::Int(crc32(data).into()))
+        }
         ("marshal.loads", [Datum::Bytes(bytes)]) => return code_object::loads(bytes, budget),
         ("io.BytesIO" | "six.BytesIO", [Datum::Bytes(bytes)]) => Some(tool(Tool::File(Arc::clone(bytes)))),
         ("gzip.GzipFile", _) => return gzip_file(given, budget),

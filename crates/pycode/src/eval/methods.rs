@@ -51,7 +51,23 @@ pub fn method(
     keywords: &[(Arc<str>, Datum)],
     budget: &mut Budget,
 ) -> Known {
-    pay(weigh(receiver), budget)?;
+    let cost = arguments
+        .iter()
+        .map(weigh)
+        .fold(weigh(receiver), usize::saturating_add);
+    pay(cost, budget)?;
+    let made = known_method(receiver, name, arguments, keywords, budget)?;
+    pay(made.as_ref().map_or(0, weigh), budget)?;
+    Ok(made)
+}
+
+fn known_method(
+    receiver: &Datum,
+    name: &str,
+    arguments: &[Datum],
+    keywords: &[(Arc<str>, Datum)],
+    budget: &mut Budget,
+) -> Known {
     if let Some(known) = special(receiver, name, arguments, budget)? {
         return Ok(Some(known));
     }

@@ -34,7 +34,7 @@ pub(super) fn numbers(op: Operator, left: &Datum, right: &Datum, budget: &mut Bu
     };
     // Long multiplication and division take the square of the length.
     let words = a.bits().max(b.bits()).checked_div(64).unwrap_or(0);
-    budget.steps(words.saturating_mul(words).checked_div(64).unwrap_or(0))?;
+    budget.steps(words.saturating_mul(words).checked_div(16).unwrap_or(0))?;
     Ok(large(op, &a, &b, budget)?.and_then(Datum::big))
 }
 
@@ -105,7 +105,8 @@ fn large(op: Operator, a: &BigInt, b: &BigInt, budget: &mut Budget) -> Result<Op
             if !most(base.bits().saturating_mul(n.into())) {
                 return Ok(None);
             }
-            budget.steps(u64::from(n))?;
+            let words = base.bits().saturating_mul(n.into()).checked_div(64).unwrap_or(0);
+            budget.steps(words.saturating_mul(words).checked_div(16).unwrap_or(0))?;
             let power = base.pow(n);
             match op {
                 Operator::Pow => Some(power),
@@ -113,7 +114,11 @@ fn large(op: Operator, a: &BigInt, b: &BigInt, budget: &mut Budget) -> Result<Op
             }
         }
         Operator::RightShift => match u32::try_from(b) {
-            Ok(n) if u64::from(n) <= BITS => divide(a, &BigInt::from(2).pow(n)).map(|(quotient, _)| quotient),
+            // Nothing of it is left but its sign.
+            Ok(n) if u64::from(n) > a.bits() => {
+                Some(BigInt::from(if a.sign() == Sign::Minus { -1 } else { 0 }))
+            }
+            Ok(n) => divide(a, &BigInt::from(2).pow(n)).map(|(quotient, _)| quotient),
             _ => None,
         },
         Operator::BitAnd => Some(a & b),

@@ -95,7 +95,8 @@ pub fn operator(op: Operator, left: &Datum, right: &Datum, budget: &mut Budget) 
         },
         BitOr => match (left, right) {
             (Datum::Dict(a), Datum::Dict(b)) => {
-                budget.steps((a.len() as u64).saturating_add(b.len() as u64))?;
+                let length = (a.len() as u64).saturating_add(b.len() as u64);
+                budget.steps(length.saturating_mul(8))?;
                 Ok(Datum::dict(a.iter().chain(b.iter()).cloned().collect()))
             }
             _ => numbers(op, left, right, budget),
@@ -416,6 +417,7 @@ pub fn set_item(value: &Datum, at: &Datum, item: &Datum, budget: &mut Budget) ->
             }
         }
         Datum::Dict(pairs) => {
+            budget.steps((pairs.len() as u64).saturating_mul(8))?;
             let mut all = pairs.to_vec();
             all.push((at.clone(), item.clone()));
             Datum::dict(all)

@@ -183,6 +183,7 @@ fn fill(
         let Some(piece) = render(&value, conversion, &spec, budget)? else {
             return Ok(None);
         };
+        pay(piece.len(), budget)?;
         out.push_str(&piece);
         if out.len() > CAP {
             return Ok(None);

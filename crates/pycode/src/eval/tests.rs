@@ -428,6 +428,14 @@ fn a_value_that_holds_itself_over_and_over_ends() {
         levels += 1;
     }
     assert_eq!(levels, i32::from(DEPTH) - 1);
+    let budget = &mut Budget::default();
+    let mut cycle = Datum::list(Vec::new()).unwrap();
+    levels = 0;
+    while let Some(next) = Datum::list(vec![cycle.clone()]) {
+        cycle = builtin("itertools.cycle", &[next], &[], budget).unwrap().unwrap();
+        levels += 1;
+    }
+    assert_eq!(levels, i32::from(DEPTH) - 1);
     let mut wide = Datum::list(vec![Datum::Int(1); 1000]).unwrap();
     while let Some(next) = Datum::list(vec![wide.clone(), wide.clone()]) {
         wide = next;
