@@ -30,7 +30,7 @@ pub(super) fn of_bytes(bytes: &[u8], name: &str, given: Arguments<'_>, budget: &
         ("replace", [Datum::Bytes(old), Datum::Bytes(new)], []) if !old.is_empty() => {
             return replace_bytes(bytes, old, new, budget);
         }
-        ("split", [Datum::Bytes(mark)], []) if !mark.is_empty() => {
+        ("split", [Datum::Bytes(mark)], []) if !mark.is_empty() && mark.len() <= LONGEST => {
             return pieces(split_bytes(bytes, mark).into_iter(), budget);
         }
         ("split", [] | [Datum::None], []) => {
@@ -75,6 +75,57 @@ pub(super) fn of_bytes(bytes: &[u8], name: &str, given: Arguments<'_>, budget: &
                 None => (name == "find").then_some(Datum::Int(-1)),
             });
         }
+        ("find" | "index", [value], []) => {
+            let byte = value.as_int().and_then(|n| u8::try_from(n).ok());
+            let found = byte.map(|byte| bytes.iter().position(|b| *b == byte));
+            return Ok(match found {
+                Some(Some(at)) => Some(Datum::Int(at as i128)),
+                Some(None) => (name == "find").then_some(Datum::Int(-1)),
+                None => None,
+            });
+        }
+        ("count", [Datum::Bytes(part)], []) if !part.is_empty() && part.len() <= LONGEST => {
+            let n = split_bytes(bytes, part).len().saturating_sub(1);
+            return Ok(Some(Datum::Int(n as i128)));
+        }
+        ("partition", [Datum::Bytes(mark)], []) if !mark.is_empty() => {
+            let parts = match find(bytes, mark) {
+                Some(at) => {
+                    let end = at.saturating_add(mark.len());
+                    [bytes.get(..at), Some(mark.as_ref()), bytes.get(end..)]
+                }
+                None => [Some(bytes), Some(&[][..]), Some(&[])],
+            };
+            let parts = parts.map(|part| Datum::Bytes(part.unwrap_or_default().into()));
+            return Ok(Datum::tuple(parts.to_vec()));
+        }
+        ("removeprefix", [Datum::Bytes(part)], []) => {
+            Some(bytes.strip_prefix(part.as_ref()).unwrap_or(bytes).to_vec())
+        }
+        ("removesuffix", [Datum::Bytes(part)], []) => {
+            Some(bytes.strip_suffix(part.as_ref()).unwrap_or(bytes).to_vec())
+        }
+        ("ljust" | "rjust", [width, fill @ ..], []) if fill.len() <= 1 => {
+            let fill = match fill {
+                [] => Some(b' '),
+                [Datum::Bytes(fill)] if fill.len() == 1 => fill.first().copied(),
+                _ => None,
+            };
+            let width = width.as_int().filter(|n| i64::try_from(*n).is_ok());
+            let (Some(fill), Some(width)) = (fill, width) else {
+                return Ok(None);
+            };
+            let width = usize::try_from(width.max(0)).unwrap_or(usize::MAX);
+            if too_long(width, budget)? {
+                return Ok(None);
+            }
+            let padding = vec![fill; width.saturating_sub(bytes.len())];
+            Some(if name == "ljust" {
+                [bytes, &padding].concat()
+            } else {
+                [&padding, bytes].concat()
+            })
+        }
         ("lower", [], []) => Some(bytes.to_ascii_lowercase()),
         ("upper", [], []) => Some(bytes.to_ascii_uppercase()),
         ("translate", [Datum::Bytes(table)], []) => bytes
@@ -88,14 +139,14 @@ pub(super) fn of_bytes(bytes: &[u8], name: &str, given: Arguments<'_>, budget: &
     Ok(out.and_then(Datum::bytes))
 }
 
+/// Longest mark; a longer one would be looked for at a cost that nobody paid.
+const LONGEST: usize = 64;
+
+/// The parts between marks of at most [`LONGEST`] bytes.
 fn split_bytes<'a>(bytes: &'a [u8], mark: &[u8]) -> Vec<&'a [u8]> {
-    /// Longest mark; a longer one would be looked for at a cost that nobody paid.
-    const LONGEST: usize = 64;
     let mut out = Vec::new();
     let mut rest = bytes;
-    while mark.len() <= LONGEST
-        && let Some(at) = rest.windows(mark.len()).position(|window| window == mark)
-    {
+    while let Some(at) = rest.windows(mark.len()).position(|window| window == mark) {
         out.push(rest.get(..at).unwrap_or_default());
         rest = rest.get(at.saturating_add(mark.len())..).unwrap_or_default();
     }
@@ -137,7 +188,7 @@ fn join_bytes(mark: &[u8], values: &Datum, budget: &mut Budget) -> Known {
 }
 
 fn replace_bytes(bytes: &[u8], old: &[u8], new: &[u8], budget: &mut Budget) -> Known {
-    if old.len() > 64 {
+    if old.len() > LONGEST {
         return Ok(None);
     }
     let parts = split_bytes(bytes, old);

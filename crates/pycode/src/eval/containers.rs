@@ -20,7 +20,7 @@ pub(super) fn of_items(
     budget: &mut Budget,
 ) -> Known {
     match (name, given.positional, given.keywords) {
-        ("copy", [], []) => Ok(Some(receiver.clone())),
+        ("copy", [], []) if matches!(receiver, Datum::List(_)) => Ok(Some(receiver.clone())),
         ("index" | "count", [value], []) => {
             let mut seen = 0_i128;
             for (at, item) in items.iter().enumerate() {
@@ -257,6 +257,14 @@ fn change_dict(
             );
             Ok(Some(Datum::None))
         }
+        ("setdefault", [key]) => match position(all, key) {
+            None => Ok(None),
+            Some(Some(at)) => Ok(all.get(at).map(|(_, v)| v.clone())),
+            Some(None) => {
+                all.push((key.clone(), Datum::None));
+                Ok(Some(Datum::None))
+            }
+        },
         ("setdefault", [key, value]) => match position(all, key) {
             None => Ok(None),
             Some(Some(at)) => Ok(all.get(at).map(|(_, v)| v.clone())),

@@ -388,8 +388,12 @@ impl Datum {
                 }
                 true
             }
-            (Self::Dict(_) | Self::Range(_) | Self::Code(_) | Self::Tool(_), _)
-            | (_, Self::Dict(_) | Self::Range(_) | Self::Code(_) | Self::Tool(_)) => return None,
+            (Self::Tool(_), _) | (_, Self::Tool(_)) => return None,
+            (Self::Dict(_), Self::Dict(_))
+            | (Self::Range(_), Self::Range(_))
+            | (Self::Code(_), Self::Code(_)) => {
+                return None;
+            }
             (a, b) => match (a.key(), b.key()) {
                 (Some(a), Some(b)) => a == b,
                 _ => a.type_name() == b.type_name() && return None,

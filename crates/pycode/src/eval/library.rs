@@ -48,6 +48,14 @@ pub fn constant(name: &str) -> Option<Datum> {
 
 /// `base64`.
 pub(super) fn base64(function: &str, given: Arguments<'_>) -> Known {
+    let most = match function {
+        "b64decode" | "b32decode" => 3,
+        "b64encode" | "b16decode" | "b32hexdecode" => 2,
+        _ => 1,
+    };
+    if given.positional.len() > most {
+        return Ok(None);
+    }
     let data = given.get(0, "s").or_else(|| given.get(0, "b"));
     let Some(data) = data.and_then(ascii_or_bytes) else {
         return Ok(None);
@@ -75,7 +83,8 @@ pub(super) fn base64(function: &str, given: Arguments<'_>) -> Known {
                 .then(|| decode::base64(data, alphabet))
                 .flatten()
         }
-        "standard_b64decode" | "decodebytes" | "decodestring" => decode::base64(data, None),
+        "standard_b64decode" => decode::base64(data, None),
+        "decodebytes" | "decodestring" if is_bytes => decode::base64(data, None),
         "urlsafe_b64decode" => decode::base64(data, Some([b'-', b'_'])),
         "b32decode" if given.get(2, "map01").is_none() => decode::base32(data, truth(1, "casefold"), false),
         "b32hexdecode" => decode::base32(data, truth(1, "casefold"), true),
@@ -104,12 +113,14 @@ pub(super) fn base64(function: &str, given: Arguments<'_>) -> Known {
 
 /// `binascii`.
 pub(super) fn binascii(function: &str, given: Arguments<'_>) -> Option<Datum> {
-    let data = ascii_or_bytes(given.positional.first()?)?;
+    let first = given.positional.first()?;
+    let is_bytes = matches!(first, Datum::Bytes(_));
+    let data = ascii_or_bytes(first)?;
     match (function, given.positional.len(), given.keywords) {
         ("unhexlify" | "a2b_hex", 1, []) => Datum::bytes(decode::hex(data, false)?),
-        ("hexlify" | "b2a_hex", 1, []) => Datum::bytes(decode::to_hex(data).into_bytes()),
+        ("hexlify" | "b2a_hex", 1, []) if is_bytes => Datum::bytes(decode::to_hex(data).into_bytes()),
         ("a2b_base64", 1, []) => Datum::bytes(decode::base64(data, None)?),
-        ("b2a_base64", 1, keywords) => {
+        ("b2a_base64", 1, keywords) if is_bytes => {
             let mut out = decode::to_base64(data, b'+', b'/');
             if keywords.iter().all(|(k, v)| k.as_ref() != "newline" || v.truth()) {
                 out.push(b'\n');
@@ -163,7 +174,8 @@ pub(super) fn codecs(function: &str, given: Arguments<'_>, budget: &mut Budget) 
 /// `operator`.
 pub(super) fn operators(function: &str, given: Arguments<'_>, budget: &mut Budget) -> Known {
     let of = match function.trim_matches('_') {
-        "add" | "concat" | "iadd" | "iconcat" => Operator::Add,
+        "add" | "iadd" => Operator::Add,
+        "concat" | "iconcat" if given.positional.iter().all(|v| v.as_int().is_none()) => Operator::Add,
         "sub" => Operator::Sub,
         "mul" => Operator::Mul,
         "mod" => Operator::Mod,
@@ -251,6 +263,9 @@ pub(super) fn structs(function: &str, given: Arguments<'_>) -> Option<Datum> {
             return None;
         }
         fields.extend(std::iter::repeat_n((size, signed), count));
+    }
+    if times.is_some() {
+        return None;
     }
     match (function, rest) {
         ("calcsize", []) => Some(Datum::Int(fields.iter().map(|(size, _)| *size as i128).sum())),

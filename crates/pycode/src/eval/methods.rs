@@ -91,6 +91,17 @@ fn special(receiver: &Datum, name: &str, arguments: &[Datum], budget: &mut Budge
     if !name.starts_with("__") {
         return Ok(None);
     }
+    // What two values of different types make is tried on both, and the first says that it is not implemented.
+    let is_number = |value: &Datum| value.as_big().is_some();
+    let is_sequence =
+        |value: &Datum| matches!(value, Datum::Str(_) | Datum::Bytes(_)) || value.items().is_some();
+    let same = |other: &Datum| is_number(receiver) && is_number(other);
+    let fits = |other: &Datum| match name {
+        "__mul__" | "__rmul__" if is_sequence(receiver) => is_number(other),
+        "__mod__" if receiver.as_str().is_some() => true,
+        "__iadd__" if matches!(receiver, Datum::List(_)) => matches!(other, Datum::List(_)),
+        _ => same(other) || receiver.type_name() == other.type_name(),
+    };
     let binary = match name {
         "__add__" | "__concat__" | "__iadd__" => Operator::Add,
         "__sub__" => Operator::Sub,
@@ -114,9 +125,11 @@ fn special(receiver: &Datum, name: &str, arguments: &[Datum], budget: &mut Budge
             return match (name, arguments) {
                 ("__getitem__", [at]) => index(receiver, at, budget),
                 ("__contains__", [item]) => operator(Operator::In, item, receiver, budget),
-                ("__radd__", [left]) => operator(Operator::Add, left, receiver, budget),
-                ("__rsub__", [left]) => operator(Operator::Sub, left, receiver, budget),
-                ("__rmod__", [left]) => operator(Operator::Mod, left, receiver, budget),
+                ("__radd__", [left]) if same(left) => operator(Operator::Add, left, receiver, budget),
+                ("__rsub__", [left]) if same(left) => operator(Operator::Sub, left, receiver, budget),
+                ("__rmod__", [left]) if same(left) || left.as_str().is_some() => {
+                    operator(Operator::Mod, left, receiver, budget)
+                }
                 ("__neg__", []) => unary(Unary::Minus, receiver, budget),
                 ("__invert__", []) => unary(Unary::Invert, receiver, budget),
                 ("__bool__", []) => Ok(Some(Datum::Bool(receiver.truth()))),
@@ -131,7 +144,7 @@ fn special(receiver: &Datum, name: &str, arguments: &[Datum], budget: &mut Budge
         }
     };
     match arguments {
-        [right] => operator(binary, receiver, right, budget),
+        [right] if fits(right) => operator(binary, receiver, right, budget),
         _ => Ok(None),
     }
 }

@@ -1,7 +1,7 @@
 //! Operators, places and slices over known values.
 
 use super::{
-    datum::{CAP, Datum, Known, WEIGHT, pay},
+    datum::{CAP, Datum, Known, Range, WEIGHT, pay},
     numbers::numbers,
     template::percent,
 };
@@ -222,7 +222,7 @@ fn multiply(left: &Datum, right: &Datum, budget: &mut Budget) -> Known {
         (n, Datum::Str(_) | Datum::Bytes(_) | Datum::List(_) | Datum::Tuple(_)) => (right, n),
         _ => return numbers(Operator::Mul, left, right, budget),
     };
-    let Some(times) = times.as_int() else {
+    let Some(times) = times.as_int().filter(|n| i64::try_from(*n).is_ok()) else {
         return Ok(None);
     };
     let length = match sequence {
@@ -340,16 +340,17 @@ pub fn slice(value: &Datum, bounds: [Option<&Datum>; 3], budget: &mut Budget) ->
         Datum::Bytes(bytes) => pick(bytes, bounds).and_then(Datum::bytes),
         Datum::List(items) => pick(items, bounds).and_then(Datum::list),
         Datum::Tuple(items) => pick(items, bounds).and_then(Datum::tuple),
-        Datum::Range(range) if range.count() <= WEIGHT => {
-            budget.steps(range.count())?;
-            let all: Vec<Datum> = range.numbers().map(Datum::Int).collect();
-            pick(&all, bounds).and_then(Datum::list)
-        }
+        Datum::Range(range) => cut(i128::from(range.count()), bounds).and_then(|(first, end, every)| {
+            let (start, _, step) = range.parts();
+            let at = |n: i128| start.checked_add(step.checked_mul(n)?);
+            Range::new(at(first)?, at(end)?, step.checked_mul(every)?).map(Datum::Range)
+        }),
         _ => None,
     })
 }
 
-fn pick<T: Clone>(all: &[T], bounds: [Option<&Datum>; 3]) -> Option<Vec<T>> {
+/// The bounds of a slice of so many: the first place, the one where it ends, and the step.
+fn cut(length: i128, bounds: [Option<&Datum>; 3]) -> Option<(i128, i128, i128)> {
     let number = |bound: Option<&Datum>| match bound {
         None | Some(Datum::None) => Some(None),
         // Beyond any length is the same as far beyond it.
@@ -366,7 +367,6 @@ fn pick<T: Clone>(all: &[T], bounds: [Option<&Datum>; 3]) -> Option<Vec<T>> {
     if step == 0 {
         return None;
     }
-    let length = all.len() as i128;
     let (low, high) = if step > 0 {
         (0, length)
     } else {
@@ -378,6 +378,11 @@ fn pick<T: Clone>(all: &[T], bounds: [Option<&Datum>; 3]) -> Option<Vec<T>> {
     };
     let first = start.map_or(if step > 0 { low } else { high }, clamp);
     let end = stop.map_or(if step > 0 { high } else { low }, clamp);
+    Some((first, end, step))
+}
+
+fn pick<T: Clone>(all: &[T], bounds: [Option<&Datum>; 3]) -> Option<Vec<T>> {
+    let (first, end, step) = cut(all.len() as i128, bounds)?;
     let mut out = Vec::new();
     let mut at = first;
     while (step > 0 && at < end) || (step < 0 && at > end) {

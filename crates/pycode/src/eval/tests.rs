@@ -238,6 +238,13 @@ fn what_raises_or_depends_on_the_machine_is_not_known() {
         "struct.pack('I', 1)",
         "random.choice('abc')",
         "hashlib.sha256('a')",
+        "(5).__mul__('a')",
+        "'a'.__eq__(1)",
+        "'a'.__radd__('b')",
+        "binascii.hexlify('a')",
+        "base64.urlsafe_b64decode('YQ==', 1)",
+        "'a' * -(2 ** 70)",
+        "('a',).copy()",
     ] {
         assert_eq!(shown(expression), "?", "{expression}");
     }

@@ -53,11 +53,11 @@ pub(super) fn of_text(text: &str, name: &str, given: Arguments<'_>, budget: &mut
             Some(text.replacen(old.as_ref(), new, most))
         }
         ("split" | "rsplit", ..) => return split_text(text, name == "rsplit", given, budget),
-        ("splitlines", ..) => {
+        ("splitlines", [] | [Datum::Bool(_) | Datum::Int(_)], _) if given.are(&["keepends"]) => {
             let lines = lines(text, given.truth(0, "keepends", false));
             return texts(lines.into_iter(), budget);
         }
-        ("strip" | "lstrip" | "rstrip", ..) => {
+        ("strip" | "lstrip" | "rstrip", [] | [_], []) => {
             let set: Option<Vec<char>> = match first {
                 None | Some(Datum::None) => None,
                 Some(Datum::Str(set)) => Some(set.chars().collect()),
@@ -328,7 +328,8 @@ fn translate(text: &str, table: &Datum, budget: &mut Budget) -> Result<Option<St
 }
 
 fn pad_text(text: &str, name: &str, width: &Datum, fill: &str) -> Option<String> {
-    let width = usize::try_from(width.as_int()?.max(0))
+    let width = width.as_int().filter(|n| i64::try_from(*n).is_ok())?;
+    let width = usize::try_from(width.max(0))
         .ok()
         .filter(|n| *n <= CAP.checked_div(4).unwrap_or(0))?;
     let length = text.chars().count();
