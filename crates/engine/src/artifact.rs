@@ -4,6 +4,7 @@
 //! under one budget, and each artifact inside one `catch_unwind`, so that a bug in a parser costs one artifact.
 
 use crate::{
+    distribution::Shipped,
     facts::Fact,
     repository::{self, Packed},
     run::Options,
@@ -35,6 +36,8 @@ pub(crate) struct FileResult {
     pub(crate) scoreboard: Scoreboard,
     pub(crate) is_model: bool,
     pub(crate) bytes: u64,
+    /// The distributions in it, while it is judged.
+    pub(crate) shipped: Shipped,
     /// How many files it speaks of, where that is more than one.
     pub(crate) covers: u64,
 }
@@ -115,6 +118,7 @@ pub(crate) fn visit(
     }
     file.run();
     file.repositories();
+    file.distributions(path);
     if let Some(blob) = source {
         if options.depth == Depth::Full && !blob.claimed().is_empty() {
             file.compare(path, &blob);
@@ -160,6 +164,28 @@ impl Analysis<'_> {
             let enabled = |rule: &wellhead_core::Rule| self.options.enables(rule);
             wellhead_rules::judge(Subject::Repository(&repository), &enabled, &mut sink);
             self.result.findings.extend(sink.into_findings());
+        }
+    }
+
+    /// Judges the distributions that the file is or holds.
+    fn distributions(&mut self, path: &str) {
+        let shipped = std::mem::take(&mut self.result.shipped);
+        let artifact = ArtifactPath::file(path);
+        let judged = catch_unwind(AssertUnwindSafe(|| {
+            let mut judge = Judge {
+                options: self.options,
+                path: &artifact,
+                result: &mut self.result,
+            };
+            shipped.judge(&mut judge, &mut self.budget)
+        }));
+        match judged {
+            Ok(partly) => {
+                for (path, why) in partly {
+                    self.less_seen(&path, why);
+                }
+            }
+            Err(_) => self.failed(artifact),
         }
     }
 
@@ -237,6 +263,7 @@ impl Analysis<'_> {
         if matches!(had, Outcome::NotAnalysed { .. }) && blob.is_empty() {
             let could_run = is_model || hides || runs_code_by_name(&identity) || is_named_like_model(&name);
             self.unseen(&path, &had, role, could_run);
+            self.result.shipped.unread(&path);
             self.cover(path, had, identity.by_name);
             return;
         }
@@ -459,6 +486,7 @@ impl Analysis<'_> {
         let more = subjects::judge(&input, &mut judge, &mut self.budget);
         self.visitor.visit(&input, &mut self.budget);
         repository::keep(&input, &mut self.packed);
+        self.result.shipped.keep(&input, &outcome, &mut self.budget);
         outcome.and(more)
     }
 }
@@ -489,10 +517,19 @@ impl Judge<'_, '_> {
     /// Judges one subject. Structured subjects count on the scoreboard; `counts` is false for what every file is.
     pub(crate) fn subject(&mut self, subject: Subject<'_>, counts: bool) {
         let sink = Sink::new(self.path.clone());
-        let mut sink = match subject.text() {
+        let sink = match subject.text() {
             Some(text) => sink.of_text(Arc::clone(text)),
             None => sink,
         };
+        self.place(subject, counts, sink);
+    }
+
+    /// The same for a subject that lies elsewhere than the artifact.
+    pub(crate) fn subject_at(&mut self, subject: Subject<'_>, sink: Sink) {
+        self.place(subject, true, sink);
+    }
+
+    fn place(&mut self, subject: Subject<'_>, counts: bool, mut sink: Sink) {
         let enabled = |rule: &wellhead_core::Rule| self.options.enables(rule);
         let measures = wellhead_rules::judge(subject, &enabled, &mut sink);
         if counts {

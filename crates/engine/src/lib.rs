@@ -11,6 +11,7 @@ mod constants;
 mod declared;
 mod diff;
 mod digest;
+mod distribution;
 mod environment;
 mod facts;
 mod freshness;

@@ -37,6 +37,21 @@ pub fn import_names(distribution: &str) -> (Vec<String>, bool) {
     (names, false)
 }
 
+/// The distributions that are known for a module, by its first name; empty where none is known for it.
+pub(crate) fn owners_of(module: &str) -> &'static [&'static str] {
+    static OWNERS: OnceLock<BTreeMap<&'static str, Vec<&'static str>>> = OnceLock::new();
+    let owners = OWNERS.get_or_init(|| {
+        let mut out: BTreeMap<&'static str, Vec<&'static str>> = BTreeMap::new();
+        for (distribution, modules) in table() {
+            for module in modules.iter().filter(|m| !m.contains('.')) {
+                out.entry(module).or_default().push(distribution);
+            }
+        }
+        out
+    });
+    owners.get(module).map_or(&[], Vec::as_slice)
+}
+
 /// The program that loads a distribution by itself, without anybody's import, where its name says so.
 pub fn plugin_of(distribution: &str) -> Option<&'static str> {
     const HOSTS: [(&str, &str); 16] = [

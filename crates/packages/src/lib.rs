@@ -28,6 +28,7 @@ pub mod cure;
 mod cycle;
 mod dependency;
 mod disagreement;
+pub mod distribution;
 pub mod image;
 mod import_names;
 pub mod incident;

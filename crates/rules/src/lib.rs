@@ -6,6 +6,7 @@
 
 mod bytecode;
 mod config;
+pub mod distribution;
 pub mod environment;
 mod formats;
 mod infra;
@@ -125,6 +126,8 @@ subjects! {
     Repository(crate::repository::Repository),
     /// An environment of Python: what was installed, and what lies there.
     Environment(crate::environment::Environment),
+    /// A package as one thing: what it says of itself, and when each of its files runs.
+    Distribution(crate::distribution::DistributionFacts),
     /// Two models side by side: the original and a copy.
     Twin(crate::repository::Twin),
 }
@@ -158,6 +161,7 @@ pub struct Registered {
 static FAMILIES: &[&[Registered]] = &[
     bytecode::RULES,
     config::RULES,
+    distribution::RULES,
     environment::RULES,
     formats::RULES,
     infra::RULES,

@@ -1,98 +1,9 @@
 //! Commands of an environment: whoever activates it puts their folder before all others.
 
 use super::{Gather, folder_of, name_of};
+use wellhead_packages::distribution::{is_packaging_tool, is_system_tool};
 use wellhead_rules::environment::{Command, CommandKind, Kind, Owner};
 use wellhead_sources::environment::Node;
-
-/// Tools of the system that nobody expects from a Python package.
-const TOOLS: &[&str] = &[
-    "apt",
-    "apt-get",
-    "base64",
-    "bash",
-    "cat",
-    "chmod",
-    "chown",
-    "cp",
-    "curl",
-    "dash",
-    "dig",
-    "dnf",
-    "docker",
-    "doas",
-    "env",
-    "find",
-    "gh",
-    "git",
-    "gpg",
-    "grep",
-    "id",
-    "kill",
-    "kubectl",
-    "less",
-    "ln",
-    "login",
-    "ls",
-    "make",
-    "mkdir",
-    "more",
-    "mount",
-    "mv",
-    "nano",
-    "nc",
-    "nohup",
-    "openssl",
-    "passwd",
-    "ping",
-    "podman",
-    "ps",
-    "pwd",
-    "rm",
-    "rsync",
-    "scp",
-    "sed",
-    "sftp",
-    "sh",
-    "sleep",
-    "ssh",
-    "ssh-add",
-    "ssh-agent",
-    "ssh-keygen",
-    "su",
-    "sudo",
-    "systemctl",
-    "tail",
-    "tar",
-    "tee",
-    "test",
-    "top",
-    "touch",
-    "uname",
-    "unzip",
-    "vi",
-    "vim",
-    "wget",
-    "which",
-    "whoami",
-    "xargs",
-    "yum",
-    "zip",
-    "zsh",
-];
-
-/// Tools of packaging that somebody's record has to name.
-const PACKAGING: &[&str] = &[
-    "pip",
-    "pip3",
-    "uv",
-    "uvx",
-    "pipx",
-    "poetry",
-    "conda",
-    "twine",
-    "hf",
-    "huggingface-cli",
-];
 
 /// How much of a script is read to know its interpreter.
 const HEAD: usize = 512;
@@ -118,7 +29,7 @@ impl Gather<'_, '_> {
             let plain = name.strip_suffix(".exe").unwrap_or(&name).to_ascii_lowercase();
             let owner = self.owner(&path);
             let unowned = matches!(owner, Owner::Nobody);
-            let shadows = TOOLS.contains(&plain.as_str()) || (PACKAGING.contains(&plain.as_str()) && unowned);
+            let shadows = is_system_tool(&plain) || (is_packaging_tool(&plain) && unowned);
             if shadows && self.is_of_conda(&path, &node) {
                 continue;
             }

@@ -22,6 +22,8 @@ mod unverifiable_installation;
 use crate::{Check, Registered};
 use wellhead_core::code;
 
+pub(crate) use startup_hook::STARTUP_HOOK;
+
 pub use facts::{
     Changed, Command, CommandKind, Contested, Distribution, Effects, Environment, FileUse, Hook, HookKind,
     Kind, LockDrift, Owner, RecordState, Unmet, Unowned, UnownedKind, WheelDrift,

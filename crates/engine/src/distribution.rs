@@ -1,0 +1,378 @@
+//! Distributions among the files of a target: archives that are installed as one.
+//!
+//! Members pass by one at a time while the queue is worked through, and what makes them a distribution is only known
+//! together, so what is needed of each is kept: its digest, its kind, its text where it is code or tells of the whole.
+//! The one decision: what is kept is bounded by bytes for each file of the target, and what was left out is said.
+
+use crate::{artifact::Judge, subjects::Input};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+use wellhead_core::{ArtifactPath, Budget, Outcome, Sink};
+use wellhead_formats::{Document, Family, format::table, read_text};
+use wellhead_packages::{
+    distribution::{
+        Anomaly, Contained, Distribution, DistributionKind, Parts, Trigger, of_listing, of_zip, read,
+        recognise, spread,
+    },
+    installed::{PthUse, innocent, read_pth},
+};
+use wellhead_pycode::{ImportCondition, Module};
+use wellhead_rules::{
+    Subject,
+    distribution::{DistributionFacts, PackageCode, StartupLine},
+    environment::Effects,
+};
+
+/// Largest text of a member that is kept, and of all of a file of the target.
+const MAX_TEXT: usize = 16 << 20;
+const MAX_TEXTS: usize = 96 << 20;
+/// Most imports of a module that are kept.
+const MAX_IMPORTS: usize = 2_000;
+/// What identifies a tar archive inside of a package of conda.
+const CONDA_PARTS: [&str; 2] = ["pkg-", "info-"];
+
+/// The distributions of one file of the target, while their members pass by.
+#[derive(Debug, Default)]
+pub(crate) struct Shipped {
+    open: Vec<Open>,
+    /// Archives whose members belong to a distribution.
+    archives: BTreeMap<ArtifactPath, usize>,
+    /// Files that are one compressed artifact, by which archives are called.
+    compressed: BTreeSet<ArtifactPath>,
+    /// What modules import while they are imported.
+    imports: BTreeMap<ArtifactPath, Vec<String>>,
+    kept: usize,
+}
+
+#[derive(Debug)]
+struct Open {
+    artifact: ArtifactPath,
+    parts: Parts,
+    places: BTreeMap<String, ArtifactPath>,
+    /// The names that the archive lists.
+    names: BTreeSet<String>,
+    why: Option<String>,
+}
+
+impl Open {
+    fn lacks(&mut self, why: impl Into<String>) {
+        self.why.get_or_insert(why.into());
+    }
+}
+
+impl Shipped {
+    /// What a module of an archive imports.
+    pub(crate) fn module(&mut self, path: &ArtifactPath, module: &Module) {
+        if path.nesting() == 0 || self.open.is_empty() {
+            return;
+        }
+        let firm = |condition| matches!(condition, ImportCondition::Always | ImportCondition::Optional);
+        let names = module.imports.iter().filter(|i| i.at_import && firm(i.condition));
+        let names = names.map(|i| i.path.clone()).take(MAX_IMPORTS).collect();
+        self.imports.insert(path.clone(), names);
+    }
+
+    /// A member that could not be had at all.
+    pub(crate) fn unread(&mut self, path: &ArtifactPath) {
+        if let Some(open) = self.of(path) {
+            open.lacks("some members could not be read");
+            open.parts.whole = false;
+        }
+    }
+
+    fn of(&mut self, path: &ArtifactPath) -> Option<&mut Open> {
+        let at = *self.archives.get(&path.parent()?)?;
+        self.open.get_mut(at)
+    }
+
+    /// Keeps what is needed of an artifact.
+    pub(crate) fn keep(&mut self, input: &Input<'_>, outcome: &Outcome, budget: &mut Budget) {
+        self.member(input, budget);
+        match &input.opened.document {
+            Document::Compressed(_) => {
+                self.compressed.insert(input.path.clone());
+            }
+            Document::Zip(_) | Document::Tar(_) => self.archive(input, outcome),
+            _ => {}
+        }
+    }
+
+    fn archive(&mut self, input: &Input<'_>, outcome: &Outcome) {
+        // The tar archives inside a package of conda are parts of it.
+        let mut above = input.path.parent();
+        let part = CONDA_PARTS.iter().any(|p| input.path.name().starts_with(p));
+        while let Some(path) = above.as_ref().filter(|_| part) {
+            if let Some(at) = self.archives.get(path).copied()
+                && let Some(open) = self.open.get_mut(at)
+                && open.parts.shape.kind == DistributionKind::Conda
+            {
+                if let (Some(why), false) = (outcome.why(), open.why.is_some()) {
+                    open.lacks(why);
+                    open.parts.whole = false;
+                }
+                self.archives.insert(input.path.clone(), at);
+                return;
+            }
+            above = path.parent();
+        }
+        let Some(listing) = input.opened.document.listing() else {
+            return;
+        };
+        let parent = input.path.parent().filter(|p| self.compressed.contains(p));
+        let file = parent.as_ref().unwrap_or(input.path).name().to_owned();
+        let names = listing.entries.iter().map(|e| e.name.as_str());
+        let Some(shape) = recognise(&file, names) else {
+            return;
+        };
+        let mut container: Vec<Anomaly> = of_listing(&listing);
+        if let Document::Zip(archive) = &input.opened.document {
+            container.extend(of_zip(archive));
+        }
+        self.archives.insert(input.path.clone(), self.open.len());
+        self.open.push(Open {
+            artifact: input.path.clone(),
+            parts: Parts {
+                file,
+                shape,
+                members: Vec::new(),
+                whole: outcome.why().is_none(),
+                container,
+            },
+            places: BTreeMap::new(),
+            names: listing.entries.into_iter().map(|e| e.name).collect(),
+            why: outcome.why().map(str::to_owned),
+        });
+    }
+
+    fn member(&mut self, input: &Input<'_>, budget: &mut Budget) {
+        let room = MAX_TEXTS.saturating_sub(self.kept);
+        let Some(open) = self.of(input.path) else {
+            return;
+        };
+        let path = listed(&open.names, input.path.leaf());
+        let path = path.trim_start_matches("./").to_owned();
+        let digest = crate::digest::raw(input.blob, budget);
+        let mut text = None;
+        if is_kept(&path, input) {
+            text = match input.text() {
+                Some(text) => Some(Arc::clone(&text.text)),
+                None if input.blob.len() <= MAX_TEXT as u64 => {
+                    read_text(input.blob, budget).ok().map(|(text, _)| text.text)
+                }
+                None => None,
+            };
+            let fits = |text: &Arc<str>| text.len() <= room.min(MAX_TEXT);
+            if !text.as_ref().is_some_and(fits) {
+                text = None;
+                open.lacks("it holds more code than is looked at together");
+            }
+        }
+        let kept = text.as_ref().map_or(0, |t| t.len());
+        open.parts.members.push(Contained {
+            path: path.clone(),
+            size: input.blob.len(),
+            digest,
+            format: input.identity.format,
+            text,
+        });
+        open.places.insert(path, input.path.clone());
+        self.kept = self.kept.saturating_add(kept);
+    }
+
+    /// Reads and judges what was kept; says of which archive not all was seen.
+    pub(crate) fn judge(self, judge: &mut Judge<'_, '_>, budget: &mut Budget) -> Vec<(ArtifactPath, String)> {
+        let mut partly = Vec::new();
+        let imports = self.imports;
+        for open in self.open {
+            let artifact = open.artifact.clone();
+            let mut why = open.why.clone();
+            let facts = facts(open, &imports, budget);
+            if let Some(more) = facts.distribution.outcome.why() {
+                why.get_or_insert(more.to_owned());
+            }
+            let sink = Sink::new(artifact.clone());
+            judge.subject_at(Subject::Distribution(&facts), sink);
+            partly.extend(why.map(|why| (artifact, why)));
+        }
+        partly
+    }
+}
+
+/// The name that the archive lists; of two of one name the second was renamed on its way.
+fn listed<'a>(names: &BTreeSet<String>, name: &'a str) -> &'a str {
+    if names.contains(name) {
+        return name;
+    }
+    match name.rsplit_once('#') {
+        Some((stem, _)) if names.contains(stem) => stem,
+        _ => name,
+    }
+}
+
+/// Whether the text of a member is wanted: code, what runs, and what tells of the distribution.
+fn is_kept(path: &str, input: &Input<'_>) -> bool {
+    let name = path.rsplit('/').next().unwrap_or_default();
+    let tells = matches!(
+        name,
+        "METADATA"
+            | "PKG-INFO"
+            | "RECORD"
+            | "WHEEL"
+            | "entry_points.txt"
+            | "top_level.txt"
+            | "requires.txt"
+            | "pyproject.toml"
+            | "setup.cfg"
+    );
+    let conda = matches!(path, "info/index.json" | "info/link.json" | "info/about.json");
+    let runs = name.ends_with(".pth") || name.ends_with(".start");
+    let script = [".sh", ".bat", ".ps1"].iter().any(|e| name.ends_with(e));
+    let source = input.identity.format.family == Family::Source && *input.identity.format != table::NOTEBOOK;
+    tells || conda || runs || script || source
+}
+
+fn facts(
+    open: Open,
+    imports: &BTreeMap<ArtifactPath, Vec<String>>,
+    budget: &mut Budget,
+) -> DistributionFacts {
+    let mut distribution = read(&open.parts, budget);
+    let imports: BTreeMap<String, Vec<String>> = open
+        .places
+        .iter()
+        .filter_map(|(path, place)| Some((path.clone(), imports.get(place)?.clone())))
+        .collect();
+    spread(&mut distribution, &imports, budget);
+    let mut texts: BTreeMap<String, Arc<str>> = BTreeMap::new();
+    let mut python: BTreeSet<String> = BTreeSet::new();
+    for member in open.parts.members {
+        if let Some(text) = member.text {
+            if *member.format == table::PYTHON {
+                python.insert(member.path.clone());
+            }
+            texts.insert(member.path, text);
+        }
+    }
+    let code = code(&distribution, &texts, &python);
+    let startup = startup(&distribution, &texts, &python, budget);
+    DistributionFacts {
+        artifact: open.artifact,
+        distribution,
+        places: open.places,
+        texts,
+        code,
+        startup,
+    }
+}
+
+/// The Python of a distribution, start-up files included.
+fn code(
+    distribution: &Distribution,
+    texts: &BTreeMap<String, Arc<str>>,
+    python: &BTreeSet<String>,
+) -> Vec<PackageCode> {
+    let mut out = Vec::new();
+    for member in &distribution.members {
+        let Some(text) = texts.get(&member.path) else {
+            continue;
+        };
+        let is_hook = is_pth(member.site.as_deref());
+        if !is_hook && !python.contains(&member.path) {
+            continue;
+        }
+        out.push(PackageCode {
+            path: member.path.clone(),
+            text: if is_hook { blanked(text) } else { Arc::clone(text) },
+            trigger: member.trigger,
+        });
+    }
+    out
+}
+
+fn is_pth(site: Option<&str>) -> bool {
+    site.is_some_and(|site| site.ends_with(".pth") && !site.contains('/'))
+}
+
+/// A `.pth` file with everything but what Python runs turned to spaces, so that places stay where they are.
+fn blanked(text: &str) -> Arc<str> {
+    let mut out = String::with_capacity(text.len());
+    let mut at = 0_usize;
+    let blank = |out: &mut String, part: &str| {
+        for c in part.chars() {
+            match c {
+                '\n' | '\r' => out.push(c),
+                _ => out.extend(std::iter::repeat_n(' ', c.len_utf8())),
+            }
+        }
+    };
+    for line in read_pth(text).into_iter().filter(|l| l.is == PthUse::Runs) {
+        if line.span.start < at {
+            continue;
+        }
+        blank(&mut out, text.get(at..line.span.start).unwrap_or_default());
+        out.push_str(text.get(line.span.clone()).unwrap_or_default());
+        at = line.span.end;
+    }
+    blank(&mut out, text.get(at..).unwrap_or_default());
+    out.into()
+}
+
+/// What runs at every start, and what it does together with the modules of the distribution that it imports.
+fn startup(
+    distribution: &Distribution,
+    texts: &BTreeMap<String, Arc<str>>,
+    python: &BTreeSet<String>,
+    budget: &mut Budget,
+) -> Vec<StartupLine> {
+    let at_start = |m: &&wellhead_packages::distribution::Member| m.trigger == Trigger::Startup;
+    let mut reached = Effects::default();
+    let mut out = Vec::new();
+    for member in distribution.members.iter().filter(at_start) {
+        let Some(text) = texts.get(&member.path) else {
+            // What cannot be read and runs at every start is told all the same.
+            out.push(line(&member.path, 0..0, None, Effects::default()));
+            continue;
+        };
+        let site = member.site.as_deref();
+        if is_pth(site) {
+            for run in read_pth(text).into_iter().filter(|l| l.is == PthUse::Runs) {
+                let content = text.get(run.span.clone()).unwrap_or_default();
+                let module = wellhead_pycode::parse(content, budget);
+                let effects = Effects::of(&module, budget);
+                out.push(line(&member.path, run.span, innocent(content), effects));
+            }
+        } else if site.is_some_and(|s| s.ends_with(".start")) {
+            out.push(line(&member.path, 0..text.len(), None, Effects::default()));
+        } else if python.contains(&member.path) {
+            let module = wellhead_pycode::parse(text, budget);
+            let effects = Effects::of(&module, budget);
+            let first = site.and_then(|s| s.split(['/', '.']).next()).unwrap_or_default();
+            if matches!(first, "sitecustomize" | "usercustomize") {
+                let end = text.find('\n').unwrap_or(text.len());
+                out.push(line(&member.path, 0..end, None, effects));
+            } else {
+                reached.merge(&effects);
+            }
+        }
+    }
+    for hook in &mut out {
+        hook.effects.merge(&reached);
+    }
+    out
+}
+
+fn line(
+    member: &str,
+    span: std::ops::Range<usize>,
+    known: Option<&'static str>,
+    effects: Effects,
+) -> StartupLine {
+    StartupLine {
+        member: member.to_owned(),
+        span,
+        known,
+        effects,
+    }
+}

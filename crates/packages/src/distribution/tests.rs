@@ -1,0 +1,1 @@
+//! Distributions end to end from lists of members.

@@ -1,0 +1,72 @@
+use super::DistributionFacts;
+use wellhead_core::{
+    Confidence, Finding, Location, Measure, Reference, Risk, Rule, RuleStatus, Scenario, Severity, Sink,
+    ThreatProfile, code,
+};
+use wellhead_packages::distribution::{DistributionKind, Trigger};
+
+/// A package of conda runs a script when it is installed or activated.
+pub(crate) static CONDA_SCRIPT: Rule = Rule {
+    id: "conda-script",
+    summary: "a package of conda runs a script when it is installed, removed or activated",
+    severity: Severity::Medium,
+    confidence: Confidence::High,
+    measure: Measure::Integrity,
+    scenario: Some(Scenario::PoisonedLibrary),
+    risk: Risk {
+        exploitability: 3,
+        detectability: 4,
+        technical_impact: 4,
+        ml_application: 2,
+        ml_operations: 4,
+    },
+    threat: ThreatProfile {
+        agent: "whoever publishes a package or runs a channel",
+        vector: "a `post-link` script, or one in `etc/conda/activate.d`",
+        weakness: "conda runs them without a question",
+        impact: "the script runs with the rights of whoever installs or activates",
+    },
+    needs: &[],
+    status: RuleStatus::Stable,
+    references: &[
+        Reference::Owasp("ML06:2023"),
+        Reference::Cwe(829),
+        Reference::Cwe(506),
+    ],
+    page: include_str!("conda_script.md"),
+    file: file!(),
+};
+
+pub(crate) fn check(facts: &DistributionFacts, sink: &mut Sink) {
+    if facts.distribution.kind != DistributionKind::Conda {
+        return;
+    }
+    for member in &facts.distribution.members {
+        let (severity, when) = match member.trigger {
+            Trigger::Install => (Severity::Medium, "installing or removing this package"),
+            Trigger::Activation => (Severity::Info, "activating an environment with this package"),
+            Trigger::Startup
+            | Trigger::Build
+            | Trigger::Import
+            | Trigger::EntryPoint
+            | Trigger::Plugin
+            | Trigger::Lazy
+            | Trigger::Never => continue,
+        };
+        let place = facts.place(&member.path);
+        let at = match facts.texts.get(&member.path) {
+            Some(text) => {
+                let end = text.find('\n').unwrap_or(text.len());
+                Location::text(place, text, 0..end, "begins here")
+            }
+            None => Location::whole(place, "run by conda"),
+        };
+        let name = member.path.rsplit('/').next().unwrap_or_default();
+        sink.push(
+            Finding::new(&CONDA_SCRIPT, format!("{when} runs a script: {}", code(name)), at)
+                .severity(severity)
+                .help("read it before you install the package")
+                .subject(member.path.clone()),
+        );
+    }
+}

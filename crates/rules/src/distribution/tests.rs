@@ -1,0 +1,1 @@
+//! Findings on facts that are made by hand.
