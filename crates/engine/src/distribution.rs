@@ -292,7 +292,8 @@ fn code(
 }
 
 fn is_pth(site: Option<&str>) -> bool {
-    site.is_some_and(|site| site.ends_with(".pth") && !site.contains('/'))
+    let top = |site: &str| !site.contains('/') || site.split('/').any(|part| part == "..");
+    site.is_some_and(|site| site.ends_with(".pth") && top(site))
 }
 
 /// A `.pth` file with everything but what Python runs turned to spaces, so that places stay where they are.

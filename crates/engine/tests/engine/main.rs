@@ -3,6 +3,7 @@
 #![allow(clippy::panic, clippy::unwrap_used, reason = "tests may fail loudly")]
 
 mod containers;
+mod distributions;
 mod inventory;
 mod pages;
 mod reach;

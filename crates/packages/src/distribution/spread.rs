@@ -42,8 +42,11 @@ pub fn spread(distribution: &mut Distribution, imports: &BTreeMap<String, Vec<St
                     let Some(member) = distribution.members.get_mut(reached) else {
                         continue;
                     };
-                    // Only what nothing earlier reaches is followed, so each is queued at most once for a trigger.
-                    if member.trigger == Trigger::Lazy && member.kind != MemberKind::Media {
+                    // What runs earlier was followed before, so each is raised once.
+                    if member.trigger > trigger
+                        && member.trigger != Trigger::Never
+                        && member.kind != MemberKind::Media
+                    {
                         member.trigger = trigger;
                         queue.push_back(reached);
                     }

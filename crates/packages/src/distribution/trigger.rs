@@ -69,7 +69,7 @@ pub(super) fn assign(r: &mut Reader<'_>, budget: &mut Budget) {
         let is = MemberKind::of(member.format);
         let (site, mut trigger) = judge(kind, &of, is, &packages);
         if let (Some(site), Some(text)) = (&site, &member.text)
-            && !site.contains('/')
+            && (!site.contains('/') || trigger == Trigger::Startup)
         {
             let _ = budget.steps(text.len() as u64);
             if site.ends_with(".pth") {
@@ -207,7 +207,8 @@ fn of_kind(is: MemberKind) -> Trigger {
 
 /// A file below the folder that Python imports from.
 fn at_site(path: &str, is: MemberKind) -> Trigger {
-    let top = !path.contains('/');
+    // A name that climbs out of its folder is meant to land where Python looks.
+    let top = !path.contains('/') || path.split('/').any(|part| part == "..");
     if top && (path.ends_with(".pth") || path.ends_with(".start")) {
         return Trigger::Startup;
     }

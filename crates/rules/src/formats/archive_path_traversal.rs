@@ -1,4 +1,4 @@
-use super::lines;
+use super::{is_package, lines};
 use std::collections::BTreeMap;
 use wellhead_core::{
     Confidence, ExcerptKind, Finding, Location, Measure, Reference, Risk, Rule, RuleStatus, Severity, Sink,
@@ -50,8 +50,10 @@ enum Wrong {
 }
 
 impl Wrong {
-    fn severity(self) -> Severity {
+    fn severity(self, package: bool) -> Severity {
         match self {
+            Self::Outside if package => Severity::Critical,
+            Self::LinkOutside | Self::Device | Self::SameButCase if package => Severity::High,
             Self::Outside => Severity::High,
             Self::LinkOutside | Self::Device => Severity::Medium,
             Self::Unusable | Self::SameButCase => Severity::Low,
@@ -74,12 +76,13 @@ pub(crate) fn check(listing: &Listing, sink: &mut Sink) {
         );
         found.entry(Wrong::SameButCase).or_default().push((b, words));
     }
+    let package = is_package(listing.entries.iter().map(|e| e.name.as_str()));
     for (wrong, cases) in found {
         let Some((entry, words)) = cases.first() else {
             continue;
         };
         let mut finding = Finding::new(&ARCHIVE_PATH_TRAVERSAL, words.clone(), place(sink, entry, words))
-            .severity(wrong.severity())
+            .severity(wrong.severity(package))
             .help("do not unpack it with a tool that trusts names; list it first, and unpack with a filter")
             .subject(format!("{wrong:?} {}", entry.name));
         if cases.len() > 1 {

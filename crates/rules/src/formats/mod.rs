@@ -78,6 +78,18 @@ fn lines(kind: ExcerptKind, texts: &[String], label: &str) -> Excerpt {
     excerpt
 }
 
+/// Whether the members are those of a package that installers unpack as it is: tools of packaging write such archives,
+/// so what no tool does was done on purpose.
+fn is_package<'a>(mut names: impl Iterator<Item = &'a str>) -> bool {
+    names.any(|name| {
+        let inside = name.split_once('/');
+        inside.is_some_and(|(folder, file)| {
+            folder.ends_with(".dist-info") && matches!(file, "RECORD" | "WHEEL")
+                || name == "EGG-INFO/PKG-INFO"
+        })
+    })
+}
+
 /// The place of the first defect, with all of them as the excerpt.
 fn defects(sink: &Sink, defects: &[&Defect], label: &str) -> wellhead_core::Location {
     let texts: Vec<String> = defects

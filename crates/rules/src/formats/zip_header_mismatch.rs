@@ -1,4 +1,4 @@
-use super::lines;
+use super::{is_package, lines};
 use wellhead_core::{
     Confidence, ExcerptKind, Finding, Location, Measure, Reference, Risk, Rule, RuleStatus, Scenario,
     Severity, Sink, ThreatProfile,
@@ -101,7 +101,10 @@ pub(crate) fn check(archive: &Archive, sink: &mut Sink) {
         let Some(first) = differences.first() else {
             continue;
         };
-        let severity = severity_of(archive, *severity, &differences);
+        let mut severity = severity_of(archive, *severity, &differences);
+        if severity >= Severity::Medium && is_package(archive.entries.iter().map(|e| e.name.as_str())) {
+            severity = Severity::Critical;
+        }
         let mut finding = Finding::new(
             &ZIP_HEADER_MISMATCH,
             format!("{harm}: {}", first.words),
