@@ -5,6 +5,7 @@
 
 use crate::{
     distribution::Shipped,
+    carriers,
     facts::Fact,
     repository::{self, Packed},
     run::Options,
@@ -99,6 +100,7 @@ pub(crate) fn visit(
         result: FileResult::default(),
         queue: Vec::new(),
         packed: Vec::new(),
+        carriers: carriers::Kept::default(),
         visitor,
     };
     let mut source = None;
@@ -119,6 +121,7 @@ pub(crate) fn visit(
     file.run();
     file.repositories();
     file.distributions(path);
+    file.carriers();
     if let Some(blob) = source {
         if options.depth == Depth::Full && !blob.claimed().is_empty() {
             file.compare(path, &blob);
@@ -137,6 +140,7 @@ struct Analysis<'a> {
     result: FileResult,
     queue: Vec<Queued>,
     packed: Vec<Packed>,
+    carriers: carriers::Kept,
     visitor: &'a mut dyn Visitor,
 }
 
@@ -186,6 +190,16 @@ impl Analysis<'_> {
                 }
             }
             Err(_) => self.failed(artifact),
+        }
+    }
+
+    /// Judges what the packages in the file carry beside their source.
+    fn carriers(&mut self) {
+        for (path, carriers) in carriers::packages(std::mem::take(&mut self.carriers)) {
+            let mut sink = Sink::new(path);
+            let enabled = |rule: &wellhead_core::Rule| self.options.enables(rule);
+            wellhead_rules::judge(Subject::Carriers(&carriers), &enabled, &mut sink);
+            self.result.findings.extend(sink.into_findings());
         }
     }
 
@@ -487,6 +501,7 @@ impl Analysis<'_> {
         self.visitor.visit(&input, &mut self.budget);
         repository::keep(&input, &mut self.packed);
         self.result.shipped.keep(&input, &outcome, &mut self.budget);
+        carriers::keep(&input, &mut self.carriers, &mut self.budget);
         outcome.and(more)
     }
 }
@@ -562,6 +577,7 @@ fn reads_all(document: &Document) -> bool {
         | Document::Safetensors(_)
         | Document::Npy(_)
         | Document::Model(_)
+        | Document::Native(_)
         | Document::Opaque => false,
     }
 }
@@ -569,7 +585,9 @@ fn reads_all(document: &Document) -> bool {
 /// Whether loading it runs what it says, as far as its content or its name tell. Formats that are recognised and not
 /// read yet are told in the last line of the run and are no finding each.
 fn runs_code(identity: &Identity) -> bool {
-    identity.format.runs_code_on_load && identity.format.support == Support::Opened
+    let format = identity.format;
+    // Native code is told of where it is damaged, and is no model that somebody loads.
+    format.runs_code_on_load && format.support == Support::Opened && format.family != Family::Executable
 }
 
 fn runs_code_by_name(identity: &Identity) -> bool {

@@ -5,8 +5,16 @@
 use crate::{artifact::Visitor, run::Options, subjects::Input};
 use wellhead_core::{ArtifactPath, Budget, Outcome, escape};
 use wellhead_formats::{
-    Document, disarm::disarm, document::TextFile, format::table, graph::ReferenceKind, marshal::Bytecode,
-    model::Model, pickle, tensors::Tensor,
+    Document,
+    disarm::disarm,
+    document::TextFile,
+    format::table,
+    graph::ReferenceKind,
+    marshal::Bytecode,
+    model::Model,
+    native::{Native, Start},
+    pickle,
+    tensors::Tensor,
 };
 use wellhead_sources::Entry;
 
@@ -191,6 +199,7 @@ fn describe(input: &Input<'_>, out: &mut Inspected, budget: &mut Budget) {
         Document::Pickle(program) => describe_pickle(program, input, out, budget),
         Document::Model(model) => describe_model(model, out),
         Document::Bytecode(code) => describe_bytecode(code, out),
+        Document::Native(native) => describe_native(native, out),
         Document::Data(file) => lines(&file.text, input, out),
         Document::Text(file) => lines(file, input, out),
         Document::Opaque => {}
@@ -260,6 +269,68 @@ fn describe_model(model: &Model, out: &mut Inspected) {
         });
     }
     out.tensors(&model.tensors);
+}
+
+/// What native code is, what it can do, and what it does when it is loaded.
+fn describe_native(native: &Native, out: &mut Inspected) {
+    for image in &native.images {
+        let what = format!(
+            "{} {} for {}",
+            image.system.name(),
+            image.form.name(),
+            image.processor
+        );
+        out.fact("program", &what);
+        for module in &image.modules {
+            out.fact("python module", module);
+        }
+        for library in &image.libraries {
+            out.fact("needs", library);
+        }
+        out.fact("imports", &format!("{} functions", image.imports.len()));
+        out.fact("exports", &format!("{} functions", image.exports));
+        out.fact("runs when loaded", &format!("{} functions", image.constructors));
+        for reached in &image.reached {
+            let start = match &reached.start {
+                Start::Load(name) => (*name).to_owned(),
+                Start::Import(module) => format!("importing {module}"),
+            };
+            let path: Vec<String> = reached.path.iter().map(|a| format!("0x{a:x}")).collect();
+            let text = format!("{} from {start} by {}", reached.import.name, path.join(" > "));
+            out.fact("reaches when loaded", &text);
+        }
+        if let Some(why) = &image.unfollowed {
+            out.fact("not followed", why);
+        }
+        for import in &image.imports {
+            if let Some(ability) = import.ability {
+                out.fact(ability.does(), &import.name);
+            }
+        }
+        for section in image.sections.iter().filter(|s| s.size > 0).take(100) {
+            let dense = section
+                .entropy
+                .map_or(String::new(), |e| format!(", {e:.1} bits a byte"));
+            let runs = if section.executable { ", runs" } else { "" };
+            let text = format!(
+                "{} {} bytes at 0x{:x}{runs}{dense}",
+                section.name, section.size, section.offset
+            );
+            out.fact("section", &text);
+        }
+    }
+    if let Some(why) = native.packed() {
+        out.fact("packed", &why);
+    }
+    if native.appended > 0 {
+        out.fact("behind the code", &format!("{} bytes", native.appended));
+    }
+    for sign in &native.signs {
+        out.fact(sign.kind.name(), &sign.text);
+    }
+    for defect in &native.defects {
+        out.fact("defect", defect);
+    }
 }
 
 /// The names and uses of compiled code, a line each.

@@ -5,6 +5,7 @@
 //! budget, by a task of its own that may fail without the others noticing; only then is the project looked at as a whole.
 
 mod artifact;
+mod carriers;
 mod commands;
 mod config;
 mod constants;

@@ -48,6 +48,7 @@ pub(crate) fn judge(input: &Input<'_>, judge: &mut Judge<'_, '_>, budget: &mut B
         Document::Npy(array) => judge.subject(Subject::Npy(array), true),
         Document::Model(model) => judge.subject(Subject::Model(model), true),
         Document::Bytecode(code) => judge.subject(Subject::Bytecode(code), true),
+        Document::Native(native) => judge.subject(Subject::Native(native), true),
         Document::Data(data) => judge.subject(Subject::Data(data), true),
         Document::Archive(_) | Document::Compressed(_) | Document::Text(_) | Document::Opaque => {}
     }

@@ -14,6 +14,7 @@
 
 mod arrays;
 mod binary;
+mod elf;
 mod flatbuffer;
 mod gguf;
 mod gzip;
@@ -46,6 +47,7 @@ pub const KINDS: &[&str] = &[
     "gguf",
     "npy",
     "hdf5",
+    "elf",
     "marshal",
     "pickle",
     "binary",
@@ -69,6 +71,7 @@ pub fn assemble(kind: &str, text: &str) -> Result<Vec<u8>, AssembleError> {
         "gguf" => gguf::gguf(&listing::parse(text)?),
         "npy" => arrays::npy(&listing::parse(text)?),
         "hdf5" => hdf5::hdf5(&listing::parse(text)?),
+        "elf" => elf::elf(&listing::parse(text)?),
         "marshal" => marshal::marshal(&listing::parse(text)?),
         "pickle" => crate::pickle::assemble::assemble(text).map_err(|e| AssembleError {
             line: e.line,

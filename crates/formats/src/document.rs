@@ -11,7 +11,7 @@ use crate::{
     listing::Listing,
     marshal,
     model::Model,
-    npy, pickle, safetensors, tar,
+    native, npy, pickle, safetensors, tar,
     tensors::{Defect, Tensor},
     text, zip,
 };
@@ -76,6 +76,8 @@ pub enum Document {
     Model(Box<Model>),
     /// Compiled Python.
     Bytecode(Box<marshal::Bytecode>),
+    /// Native code.
+    Native(Box<native::Native>),
     /// Structured text.
     Data(Box<DataFile>),
     /// Other text.

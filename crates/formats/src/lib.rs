@@ -48,6 +48,7 @@ pub mod marshal;
 pub mod model;
 mod msgpack;
 mod mxnet;
+pub mod native;
 pub mod npy;
 mod onnx;
 mod open;

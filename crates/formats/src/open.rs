@@ -10,7 +10,7 @@ use crate::{
     identify::{Identity, Layer, glance, hides, is_zip},
     jinja, keras, marshal,
     model::Opening,
-    msgpack, npy, onnx, paddle,
+    msgpack, native, npy, onnx, paddle,
     pickle::{self, Hints, Loader},
     protobuf, r_data, rar, safetensors, sevenz, skops, tar, tensorflow, text, torch7, torchscript, ubjson,
     xml, zip,
@@ -92,6 +92,7 @@ pub fn open(
             "saved-model" | "tensorflow-graph" | "keras-metadata" => tensorflow::open(&opening, budget),
             "hdf5" => hdf5::open(&opening, budget),
             "python-bytecode" => marshal::open(&opening, budget),
+            "elf" | "pe" | "mach-o" => native::open(&opening, budget),
             "keras-config" => match read_text(blob, budget) {
                 Ok((text, outcome)) => keras::open(&opening, text, outcome, budget),
                 Err(why) => plain(Document::Opaque, Outcome::NotAnalysed { why }),

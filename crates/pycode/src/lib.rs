@@ -46,4 +46,5 @@ pub use module::{
     Module, Place, Use, Value,
 };
 pub use notebook::notebook;
+pub use python::names;
 pub use python::parse;

@@ -12,6 +12,7 @@ mod formats;
 mod infra;
 mod keras;
 mod model;
+pub mod native;
 mod packages;
 mod pickle;
 mod policy;
@@ -98,6 +99,10 @@ subjects! {
     Model(wellhead_formats::model::Model),
     /// Compiled Python.
     Bytecode(wellhead_formats::marshal::Bytecode),
+    /// Native code: an ELF, PE or Mach-O file.
+    Native(wellhead_formats::native::Native),
+    /// What lies beside the source of a package and runs.
+    Carriers(crate::native::Carriers),
     /// Structured text (JSON, TOML, YAML).
     Data(wellhead_formats::document::DataFile),
     /// A Jinja template, as what rendering it would reach.
@@ -167,6 +172,7 @@ static FAMILIES: &[&[Registered]] = &[
     infra::RULES,
     keras::RULES,
     model::RULES,
+    native::RULES,
     packages::RULES,
     pickle::RULES,
     policy::RULES,

@@ -276,11 +276,11 @@ formats! {
         "A zip archive of XML and pictures for people.";
 
     // Native code.
-    ELF = "elf", "ELF program or library", Executable, Unread, true, ["so", "elf", "o", "ko"], [],
+    ELF = "elf", "ELF program or library", Executable, Opened, true, ["so", "elf", "o", "ko"], [],
         "Native code of Linux. Loading it runs it.";
-    PE = "pe", "Windows program or library", Executable, Unread, true, ["exe", "dll", "pyd", "sys", "scr", "cpl"], [],
+    PE = "pe", "Windows program or library", Executable, Opened, true, ["exe", "dll", "pyd", "sys", "scr", "cpl"], [],
         "Native code of Windows. Loading it runs it.";
-    MACH_O = "mach-o", "Mach-O program or library", Executable, Unread, true, ["dylib", "bundle"], [],
+    MACH_O = "mach-o", "Mach-O program or library", Executable, Opened, true, ["dylib", "bundle"], [],
         "Native code of macOS. Loading it runs it.";
     JAVA_CLASS = "java-class", "Java class", Executable, Unread, true, ["class"], [],
         "Code of the Java machine.";

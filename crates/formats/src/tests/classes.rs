@@ -223,7 +223,7 @@ fn files_that_are_two_things_are_read_as_both() {
     let mut elf = b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0".to_vec();
     elf.extend(assemble("zip", &call("")).unwrap());
     is!(tree("model.llamafile", elf), @r#"
-    model.llamafile: elf [not-analysed: recognised as an ELF program or library, which is not read yet]
+    model.llamafile: elf [partly: its header is not sound: Invalid ELF program header entry size]
       as torch-zip at 0x10: torch-zip [Prefix]
         archive/data.pkl: pickle imports ["builtins.print"]
         archive/version: text

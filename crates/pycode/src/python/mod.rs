@@ -7,7 +7,10 @@
 mod collect;
 mod depth;
 mod fold;
+mod names;
 mod scope;
+
+pub use names::names;
 
 use crate::module::{Issue, Module};
 use ruff_python_ast::{ModModule, Stmt};
