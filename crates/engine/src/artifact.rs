@@ -195,7 +195,7 @@ impl Analysis<'_> {
 
     /// Judges what the packages in the file carry beside their source.
     fn carriers(&mut self) {
-        for (path, carriers) in carriers::packages(std::mem::take(&mut self.carriers)) {
+        for (path, carriers) in carriers::packages(std::mem::take(&mut self.carriers), &self.result.facts) {
             let mut sink = Sink::new(path);
             let enabled = |rule: &wellhead_core::Rule| self.options.enables(rule);
             wellhead_rules::judge(Subject::Carriers(&carriers), &enabled, &mut sink);

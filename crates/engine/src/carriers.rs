@@ -3,15 +3,22 @@
 //! Whether a file is in its place there only the whole package can tell: what its wheel says of itself, and which sources it
 //! has. So small facts are kept of each member while it is looked at, and joined when all were seen.
 
-use crate::subjects::Input;
-use std::{collections::BTreeMap, sync::Arc};
+use crate::{facts::Fact, subjects::Input};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 use wellhead_core::{ArtifactPath, Budget};
 use wellhead_formats::{
-    Document,
+    Document, Family,
     marshal::{Bytecode, UseKind},
+    media,
     native::{self, Native},
 };
-use wellhead_rules::native::{CarriedNative, Carriers, Compiled, SourceNames, WheelTags};
+use wellhead_pycode::Capability;
+use wellhead_rules::native::{
+    CarriedMedia, CarriedNative, CarriedScript, Carriers, Compiled, SourceNames, WheelTags,
+};
 
 /// Most files of each kind that are kept of one archive.
 const MAX_KEPT: usize = 20_000;
@@ -27,11 +34,44 @@ pub(crate) struct Kept {
     compiled: Vec<Compiled>,
     /// By their path in words.
     sources: BTreeMap<String, Arc<SourceNames>>,
+    media: Vec<CarriedMedia>,
+    scripts: Vec<Script>,
+    /// Python files, and the names of pictures, recordings and scripts that stand in them.
+    mentions: Vec<(ArtifactPath, BTreeSet<String>)>,
     /// Archives that are packages, and whether all that makes them one is that of a source distribution.
     packages: BTreeMap<ArtifactPath, bool>,
     /// Sources are only read where there is something to compare them with.
     has_bytecode: bool,
 }
+
+/// A script of another language, before it is known who names it.
+#[derive(Debug)]
+struct Script {
+    artifact: ArtifactPath,
+    size: u64,
+    is_obfuscated: bool,
+    secrets: Vec<&'static str>,
+}
+
+/// Endings of files that are kept where Python names them.
+static CARRYING: &[&str] = &[".png", ".gif", ".wav", ".js", ".mjs", ".cjs"];
+/// Places of secrets that no script of a web page has a use for.
+static SECRETS: &[&str] = &[
+    ".aws/credentials",
+    ".npmrc",
+    ".ssh/id_",
+    ".pypirc",
+    ".git-credentials",
+    ".kube/config",
+    ".docker/config.json",
+    "169.254.169.254",
+    "GITHUB_TOKEN",
+    "NPM_TOKEN",
+];
+/// Longest name of a file without its ending.
+const MAX_STEM: usize = 128;
+/// A readable script is told of from this size on.
+const LARGE_SCRIPT: u64 = 64 << 10;
 
 /// Keeps what the package needs of one artifact.
 pub(crate) fn keep(input: &Input<'_>, kept: &mut Kept, budget: &mut Budget) {
@@ -54,7 +94,26 @@ pub(crate) fn keep(input: &Input<'_>, kept: &mut Kept, budget: &mut Budget) {
         }
         _ => {}
     }
+    if input.identity.format.family == Family::Media && kept.media.len() < MAX_KEPT {
+        // What is over budget ends the run of the whole file, which says so.
+        if let Ok(Some(tail)) = media::tail(input.identity.format, input.blob, budget) {
+            kept.media.push(CarriedMedia {
+                artifact: input.path.clone(),
+                tail,
+                named_in: None,
+            });
+        }
+    }
     let Some(text) = input.text() else { return };
+    if name.ends_with(".py") && kept.mentions.len() < MAX_KEPT {
+        let found = mentions(&text.text);
+        if !found.is_empty() {
+            kept.mentions.push((input.path.clone(), found));
+        }
+    }
+    if [".js", ".mjs", ".cjs"].iter().any(|e| name.ends_with(e)) && kept.scripts.len() < MAX_KEPT {
+        kept.scripts.push(of_script(input, &text.text));
+    }
     if is_wheel(name) && kept.wheels.len() < MAX_KEPT {
         kept.wheels.push(of_wheel(input.path, &text.text));
     }
@@ -70,13 +129,16 @@ pub(crate) fn keep(input: &Input<'_>, kept: &mut Kept, budget: &mut Budget) {
     }
 }
 
-/// The packages of an archive, each with the archive that it is.
-pub(crate) fn packages(kept: Kept) -> Vec<(ArtifactPath, Carriers)> {
+/// The packages of an archive, each with the archive that it is. `facts` tell which of its modules start programs.
+pub(crate) fn packages(kept: Kept, facts: &[Fact]) -> Vec<(ArtifactPath, Carriers)> {
     let Kept {
         wheels,
         natives,
         compiled,
         sources,
+        media,
+        scripts,
+        mentions,
         packages,
         has_bytecode: _,
     } = kept;
@@ -108,8 +170,80 @@ pub(crate) fn packages(kept: Kept) -> Vec<(ArtifactPath, Carriers)> {
             carriers.compiled.push(code);
         }
     }
-    out.retain(|_, c| !c.natives.is_empty() || !c.compiled.is_empty());
+    let starting: BTreeSet<&ArtifactPath> = facts
+        .iter()
+        .filter_map(|fact| match fact {
+            Fact::Module(path, abilities) if abilities.contains(&Capability::Process) => Some(path),
+            _ => None,
+        })
+        .collect();
+    // Who names a file: by its package and its name without folders.
+    let mut naming: BTreeMap<(ArtifactPath, String), Vec<&ArtifactPath>> = BTreeMap::new();
+    for (path, names) in &mentions {
+        let Some(package) = path.parent() else { continue };
+        for name in names {
+            naming
+                .entry((package.clone(), name.clone()))
+                .or_default()
+                .push(path);
+        }
+    }
+    let named = |artifact: &ArtifactPath| {
+        let key = (artifact.parent()?, artifact.name().to_owned());
+        naming.get(&key)
+    };
+    for mut one in media {
+        one.named_in = named(&one.artifact)
+            .and_then(|by| by.first())
+            .map(|p| (*p).clone());
+        if let Some(carriers) = one.artifact.parent().and_then(|p| out.get_mut(&p)) {
+            carriers.media.push(one);
+        }
+    }
+    for script in scripts {
+        let small = script.size < LARGE_SCRIPT && !script.is_obfuscated && script.secrets.len() < 2;
+        let by = named(&script.artifact).and_then(|by| by.iter().find(|p| starting.contains(**p)));
+        let (Some(by), false) = (by, small) else { continue };
+        if let Some(carriers) = script.artifact.parent().and_then(|p| out.get_mut(&p)) {
+            carriers.scripts.push(CarriedScript {
+                named_in: (*by).clone(),
+                artifact: script.artifact,
+                size: script.size,
+                is_obfuscated: script.is_obfuscated,
+                secrets: script.secrets,
+            });
+        }
+    }
+    out.retain(|_, c| {
+        !(c.natives.is_empty() && c.compiled.is_empty() && c.media.is_empty() && c.scripts.is_empty())
+    });
     out.into_iter().collect()
+}
+
+/// Names of files, without their folders, that stand in source and end like files that carry payloads.
+fn mentions(source: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for ending in CARRYING {
+        for (at, _) in source.match_indices(ending) {
+            let before = source.get(..at).unwrap_or_default();
+            let part = |c: &char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.');
+            let back: Vec<char> = before.chars().rev().take_while(part).take(MAX_STEM).collect();
+            let stem: String = back.iter().rev().collect();
+            if (1..MAX_STEM).contains(&back.len()) && found.len() < MAX_CALLS.saturating_mul(32) {
+                found.insert(format!("{stem}{ending}"));
+            }
+        }
+    }
+    found
+}
+
+fn of_script(input: &Input<'_>, text: &str) -> Script {
+    Script {
+        artifact: input.path.clone(),
+        size: input.blob.len(),
+        is_obfuscated: text.match_indices("_0x").take(32).count() >= 32,
+        secrets: SECRETS.iter().copied().filter(|s| text.contains(s)).collect(),
+    }
 }
 
 /// The file `WHEEL` of the wheel itself, and not of one that it brings along.
@@ -227,5 +361,13 @@ mod tests {
         ] {
             assert_eq!(source_of(path), (source.map(str::to_owned), importable), "{path}");
         }
+    }
+
+    #[test]
+    fn names_of_files_in_source_are_found_without_their_folders() {
+        let source = "open('a/logo.png'); x = f\"{b}.wav\"; run(['node', 'dist/cli.min.js']); '.png'";
+        let found = mentions(source);
+        let found: Vec<&str> = found.iter().map(String::as_str).collect();
+        assert_eq!(found, ["cli.min.js", "logo.png"]);
     }
 }

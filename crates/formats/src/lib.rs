@@ -45,6 +45,7 @@ mod json_models;
 mod keras;
 pub mod listing;
 pub mod marshal;
+pub mod media;
 pub mod model;
 mod msgpack;
 mod mxnet;

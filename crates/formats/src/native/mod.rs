@@ -17,6 +17,7 @@ mod source;
 mod tests;
 
 pub use names::Ability;
+pub(crate) use signs::entropy as density;
 pub use signs::{Sign, SignKind};
 
 use crate::{

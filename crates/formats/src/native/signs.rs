@@ -214,7 +214,7 @@ pub(super) fn entropies(blob: &Blob, sections: &mut [Section], budget: &mut Budg
     clippy::cast_possible_truncation,
     reason = "a measure of two decimals over a sample of at most 64 KiB"
 )]
-fn entropy(sample: &[u8]) -> Option<f32> {
+pub(crate) fn entropy(sample: &[u8]) -> Option<f32> {
     if sample.len() < 1024 {
         return None;
     }

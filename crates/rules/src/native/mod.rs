@@ -5,8 +5,10 @@
 
 mod bytecode_not_of_source;
 mod bytecode_without_source;
+mod code_behind_media;
 mod native_code_at_load;
 mod packed_native_code;
+mod started_script;
 #[cfg(test)]
 mod tests;
 mod unexpected_native_code;
@@ -14,7 +16,10 @@ mod unexpected_native_code;
 use crate::{Check, Registered};
 use std::{collections::BTreeSet, sync::Arc};
 use wellhead_core::ArtifactPath;
-use wellhead_formats::native::{Ability, Form, System};
+use wellhead_formats::{
+    media::Tail,
+    native::{Ability, Form, System},
+};
 
 pub(crate) static RULES: &[Registered] = &[
     Registered {
@@ -26,12 +31,20 @@ pub(crate) static RULES: &[Registered] = &[
         check: Check::Carriers(bytecode_without_source::check),
     },
     Registered {
+        rule: &code_behind_media::CODE_BEHIND_MEDIA,
+        check: Check::Carriers(code_behind_media::check),
+    },
+    Registered {
         rule: &native_code_at_load::NATIVE_CODE_AT_LOAD,
         check: Check::Native(native_code_at_load::check),
     },
     Registered {
         rule: &packed_native_code::PACKED_NATIVE_CODE,
         check: Check::Native(packed_native_code::check),
+    },
+    Registered {
+        rule: &started_script::STARTED_SCRIPT,
+        check: Check::Carriers(started_script::check),
     },
     Registered {
         rule: &unexpected_native_code::UNEXPECTED_NATIVE_CODE,
@@ -50,6 +63,10 @@ pub struct Carriers {
     pub natives: Vec<CarriedNative>,
     /// Its compiled Python.
     pub compiled: Vec<Compiled>,
+    /// Pictures and recordings with something behind their end.
+    pub media: Vec<CarriedMedia>,
+    /// Scripts of another language that Python code names which starts programs.
+    pub scripts: Vec<CarriedScript>,
 }
 
 /// What the file `WHEEL` says.
@@ -78,6 +95,32 @@ pub struct CarriedNative {
     pub is_module: bool,
     /// What it can do, each with the function that does it; hostile text.
     pub abilities: Vec<(Ability, String)>,
+}
+
+/// A picture or recording with something behind its end.
+#[derive(Clone, Debug)]
+pub struct CarriedMedia {
+    /// The file.
+    pub artifact: ArtifactPath,
+    /// What follows its end.
+    pub tail: Tail,
+    /// A Python file of the package that names it.
+    pub named_in: Option<ArtifactPath>,
+}
+
+/// A script of another language.
+#[derive(Clone, Debug)]
+pub struct CarriedScript {
+    /// The file.
+    pub artifact: ArtifactPath,
+    /// Its bytes.
+    pub size: u64,
+    /// Its names are those of a tool that hides what it does.
+    pub is_obfuscated: bool,
+    /// Places of secrets that it names.
+    pub secrets: Vec<&'static str>,
+    /// The Python file that names it and starts programs.
+    pub named_in: ArtifactPath,
 }
 
 /// Compiled Python in a package, and the names of the source that it should be of.

@@ -181,3 +181,58 @@ fn a_source_distribution_holds_nothing_that_was_built() {
         assert_eq!(told(&found), expected, "{path}");
     }
 }
+
+#[test]
+fn what_lies_behind_a_picture_matters_more_where_code_reads_it() {
+    use wellhead_formats::{format::table, media::TailKind};
+    let rule = "code-behind-media";
+    for (kind, named, expected) in [
+        (TailKind::Text, true, format!("{rule} high")),
+        (TailKind::Dense, true, format!("{rule} high")),
+        (TailKind::File(&table::ELF), false, format!("{rule} medium")),
+        (TailKind::Text, false, format!("{rule} low")),
+        // What tools that crop pictures leave behind.
+        (TailKind::Dense, false, String::new()),
+    ] {
+        let carriers = Carriers {
+            media: vec![CarriedMedia {
+                artifact: ArtifactPath::parse("w.whl!/w/a.png"),
+                tail: Tail {
+                    offset: 100,
+                    length: 500,
+                    kind,
+                },
+                named_in: named.then(|| ArtifactPath::parse("w.whl!/w/a.py")),
+            }],
+            ..Carriers::default()
+        };
+        assert_eq!(
+            told(&findings("w.whl", Subject::Carriers(&carriers))),
+            expected,
+            "{kind:?}"
+        );
+    }
+}
+
+#[test]
+fn a_script_that_can_be_read_is_no_payload() {
+    let rule = "started-script";
+    for (is_obfuscated, secrets, expected) in [
+        (false, vec![], format!("{rule} low")),
+        (false, vec![".npmrc"], format!("{rule} low")),
+        (true, vec![], format!("{rule} high")),
+        (false, vec![".npmrc", ".aws/credentials"], format!("{rule} high")),
+    ] {
+        let carriers = Carriers {
+            scripts: vec![CarriedScript {
+                artifact: ArtifactPath::parse("w.whl!/w/a.js"),
+                size: 1 << 20,
+                is_obfuscated,
+                secrets,
+                named_in: ArtifactPath::parse("w.whl!/w/a.py"),
+            }],
+            ..Carriers::default()
+        };
+        assert_eq!(told(&findings("w.whl", Subject::Carriers(&carriers))), expected);
+    }
+}
