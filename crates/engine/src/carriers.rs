@@ -104,7 +104,18 @@ pub(crate) fn keep(input: &Input<'_>, kept: &mut Kept, budget: &mut Budget) {
             });
         }
     }
-    let Some(text) = input.text() else { return };
+    let Some(text) = input.text() else {
+        // Most packages have an empty `__init__.py`, which is no text and still the source of its compiled file.
+        if kept.has_bytecode && name.ends_with(".py") && kept.sources.len() < MAX_KEPT {
+            let source = SourceNames {
+                artifact: input.path.clone(),
+                names: BTreeSet::new(),
+                whole: input.blob.is_empty(),
+            };
+            kept.sources.insert(input.path.to_string(), Arc::new(source));
+        }
+        return;
+    };
     if name.ends_with(".py") && kept.mentions.len() < MAX_KEPT {
         let found = mentions(&text.text);
         if !found.is_empty() {
