@@ -200,6 +200,8 @@ def honest(data: Path, cache: Path, most: int) -> list:
         if digest and hashlib.sha256(path.read_bytes()).hexdigest() != digest:
             sys.exit(f"not the bytes that were pinned: {path}")
         rows.append((name, path))
+    # The small ones first, so that a run that is cut short has seen most of them.
+    rows.sort(key=lambda row: (row[1].stat().st_size, row[0]))
     absent = len(wanted) - len(rows)
     if absent:
         print(f"skipped: {absent} of {len(wanted)} honest archives are not in {cache} (--fetch N)", file=sys.stderr)
@@ -267,6 +269,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--limit", type=int, default=0, help="about so many samples of malware, evenly chosen")
     parser.add_argument("--timeout", type=int, default=300, help="seconds that one archive has")
+    parser.add_argument("--seconds", type=int, default=0, help="begin no archive after so many seconds")
     parser.add_argument("--all-rules", action="store_true", help="count the findings of every rule")
     parser.add_argument("--features", help="write what was seen of each archive, without names, for `wellhead-dev fit`")
     parser.add_argument("--results", help="write everything, names included, to a private file")
@@ -295,8 +298,14 @@ def main() -> None:
             jobs.append((binary, name, None, path, args.timeout))
             labels.append((False, name))
     # Threads are enough: each waits for a process of its own.
+    rows, deadline = [], time.monotonic() + args.seconds if args.seconds else None
     with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
-        rows = list(pool.map(look, jobs))
+        for row in pool.map(lambda job: None if deadline and time.monotonic() > deadline else look(job), jobs):
+            rows.append(row)
+    labels = [label for label, row in zip(labels, rows) if row]
+    rows = [row for row in rows if row]
+    if len(rows) < len(jobs):
+        print(f"skipped: {len(jobs) - len(rows)} of {len(jobs)} archives, the time was over", file=sys.stderr)
     for row, (malicious, cluster) in zip(rows, labels):
         row.update(malicious=malicious, cluster=cluster, answer=answer(row, counted))
 

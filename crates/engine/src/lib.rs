@@ -20,6 +20,7 @@ mod image;
 mod inspect;
 mod lock;
 mod own_source;
+mod package_code;
 mod policy;
 mod project;
 mod reach;

@@ -4,6 +4,7 @@
 //! slice of its family. Checks are pure: they get facts and never clients, so each is tested without a network and a
 //! saved run can be judged again. A new rule touches three places: its `.rs`, its `.md`, one line in its family.
 
+pub mod behaviour;
 mod bytecode;
 mod config;
 pub mod distribution;
@@ -133,6 +134,8 @@ subjects! {
     Environment(crate::environment::Environment),
     /// A package as one thing: what it says of itself, and when each of its files runs.
     Distribution(crate::distribution::DistributionFacts),
+    /// The code of a package: what its files do, and when they run.
+    PackageCode(crate::behaviour::PackageCode),
     /// Two models side by side: the original and a copy.
     Twin(crate::repository::Twin),
 }
@@ -164,6 +167,7 @@ pub struct Registered {
 
 /// One line a family.
 static FAMILIES: &[&[Registered]] = &[
+    behaviour::RULES,
     bytecode::RULES,
     config::RULES,
     distribution::RULES,

@@ -1,0 +1,54 @@
+//! The code of one distribution, as rules see it.
+
+use std::{collections::BTreeMap, sync::Arc};
+use wellhead_core::ArtifactPath;
+use wellhead_pycode::{Analysis, Deed, Module};
+
+/// What makes a file of a distribution run, the earliest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RunsWhen {
+    /// Every start of Python.
+    Startup,
+    /// Building or installing it.
+    Install,
+    /// Importing it.
+    Import,
+    /// Somebody who asks for it.
+    Asked,
+}
+
+impl RunsWhen {
+    /// The time in words, as the end of a sentence.
+    pub fn when(self) -> &'static str {
+        match self {
+            Self::Startup => "at every start of Python",
+            Self::Install => "when it is installed",
+            Self::Import => "when it is imported",
+            Self::Asked => "when somebody calls it",
+        }
+    }
+}
+
+/// A file of Python.
+#[derive(Clone, Debug)]
+pub struct PackageScript {
+    /// Its place in the target.
+    pub artifact: ArtifactPath,
+    /// Its text, with the same bytes at the same places as the file.
+    pub text: Arc<str>,
+    /// What is known of it.
+    pub module: Module,
+    /// What it does that most code has no need of.
+    pub deeds: Vec<Deed>,
+}
+
+/// The code of one distribution.
+#[derive(Clone, Debug)]
+pub struct PackageCode {
+    /// The archive.
+    pub artifact: ArtifactPath,
+    /// Its files of Python, by path below the distribution's own folder.
+    pub scripts: BTreeMap<String, PackageScript>,
+    /// What they do together.
+    pub analysis: Analysis,
+}

@@ -1,0 +1,32 @@
+//! Packages by what is in them: code that runs by itself and does harm.
+//!
+//! The one decision: a package is blocked for a complete path, from something that runs without being asked, over what
+//! is read, fetched or decoded, to where it is run or sent. Whatever stands beside each other is at most to be reviewed.
+
+mod code;
+mod evidence;
+mod host;
+mod malicious_package_code;
+mod reached;
+mod suspicious_package_code;
+mod verdict;
+mod weights;
+
+#[cfg(test)]
+mod tests;
+
+use crate::{Check, Registered};
+
+pub use code::{PackageCode, PackageScript, RunsWhen};
+pub use weights::{Term, WEIGHTS};
+
+pub(crate) static RULES: &[Registered] = &[
+    Registered {
+        rule: &malicious_package_code::MALICIOUS_PACKAGE_CODE,
+        check: Check::PackageCode(malicious_package_code::check),
+    },
+    Registered {
+        rule: &suspicious_package_code::SUSPICIOUS_PACKAGE_CODE,
+        check: Check::PackageCode(suspicious_package_code::check),
+    },
+];

