@@ -10,7 +10,7 @@ and neither their names nor their bytes are written anywhere but to the terminal
 The honest archives are those that `benches/packages.txt` pins by digest, and those of the data's `benign-dev.txt`. They lie
 in the cache; `--fetch N` has pip's own client download up to N that are missing. No archive is ever built or installed.
 
-Three answers, as `docs/packages.md` defines them: *block* is a critical finding of a rule about packages, *review* one of
+Three answers, as `docs/package-verdict.md` defines them: *block* is a critical finding of a rule about packages, *review* one of
 high or medium severity, *none* the rest. An archive that could not be read is counted as none, and told apart.
 """
 
@@ -248,7 +248,7 @@ def per_rule(rows: list, counted) -> collections.Counter:
 
 
 def features(rows: list, file: Path) -> None:
-    """What the rules saw in each archive, without its name: what `wellhead-dev fit` reads."""
+    """What the rules saw in each archive, without its name: a table to set weights by."""
     table_ = []
     for row in rows:
         seen = sorted({term for f in row["findings"] for term in (f["properties"].get("terms") or "").split()})
@@ -271,7 +271,7 @@ def main() -> None:
     parser.add_argument("--timeout", type=int, default=300, help="seconds that one archive has")
     parser.add_argument("--seconds", type=int, default=0, help="begin no archive after so many seconds")
     parser.add_argument("--all-rules", action="store_true", help="count the findings of every rule")
-    parser.add_argument("--features", help="write what was seen of each archive, without names, for `wellhead-dev fit`")
+    parser.add_argument("--features", help="write what was seen of each archive, without names")
     parser.add_argument("--results", help="write everything, names included, to a private file")
     parser.add_argument("--show", type=int, default=40, help="how many misses and accused are listed")
     parser.add_argument("--write", action="store_true", help="write docs/package-detection.md")
