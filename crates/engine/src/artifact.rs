@@ -4,8 +4,8 @@
 //! under one budget, and each artifact inside one `catch_unwind`, so that a bug in a parser costs one artifact.
 
 use crate::{
-    distribution::Shipped,
     carriers,
+    distribution::Shipped,
     facts::Fact,
     package_code,
     repository::{self, Packed},

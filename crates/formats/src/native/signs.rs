@@ -252,14 +252,14 @@ mod tests {
     #[test]
     fn texts_are_found_in_narrow_and_wide_characters() {
         let wide: Vec<u8> = "powershell -enc x".bytes().flat_map(|b| [b, 0]).collect();
-        let mut bytes = b"\0\x01https://a.example/x\0/root/.ssh/id_rsa\0\0".to_vec();
+        let mut bytes = b"\0\x01https://a.example/x\0/home/me/.ssh/id_rsa\0\0".to_vec();
         bytes.extend(wide);
         assert_eq!(
             found(&bytes),
             [
                 "address https://a.example/x",
                 "command powershell -enc x",
-                "secret /root/.ssh/id_rsa"
+                "secret /home/me/.ssh/id_rsa"
             ]
         );
     }
