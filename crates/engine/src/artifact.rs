@@ -7,7 +7,6 @@ use crate::{
     carriers,
     distribution::Shipped,
     facts::Fact,
-    package_code,
     repository::{self, Packed},
     run::Options,
     scoreboard::Scoreboard,
@@ -102,7 +101,6 @@ pub(crate) fn visit(
         queue: Vec::new(),
         packed: Vec::new(),
         carriers: carriers::Kept::default(),
-        code: package_code::Kept::default(),
         visitor,
     };
     let mut source = None;
@@ -124,7 +122,6 @@ pub(crate) fn visit(
     file.repositories();
     file.distributions(path);
     file.carriers();
-    file.package_code();
     if let Some(blob) = source {
         if options.depth == Depth::Full && !blob.claimed().is_empty() {
             file.compare(path, &blob);
@@ -144,7 +141,6 @@ struct Analysis<'a> {
     queue: Vec<Queued>,
     packed: Vec<Packed>,
     carriers: carriers::Kept,
-    code: package_code::Kept,
     visitor: &'a mut dyn Visitor,
 }
 
@@ -204,19 +200,6 @@ impl Analysis<'_> {
             let enabled = |rule: &wellhead_core::Rule| self.options.enables(rule);
             wellhead_rules::judge(Subject::Carriers(&carriers), &enabled, &mut sink);
             self.result.findings.extend(sink.into_findings());
-        }
-    }
-
-    /// Judges the code of the packages that the file is or holds.
-    fn package_code(&mut self) {
-        for (code, outcome) in package_code::packages(std::mem::take(&mut self.code), &mut self.budget) {
-            let mut sink = Sink::new(code.artifact.clone());
-            let enabled = |rule: &wellhead_core::Rule| self.options.enables(rule);
-            wellhead_rules::judge(Subject::PackageCode(&code), &enabled, &mut sink);
-            self.result.findings.extend(sink.into_findings());
-            if let Some(why) = outcome.why() {
-                self.less_seen(&code.artifact, why.to_owned());
-            }
         }
     }
 
@@ -519,7 +502,6 @@ impl Analysis<'_> {
         repository::keep(&input, &mut self.packed);
         self.result.shipped.keep(&input, &outcome, &mut self.budget);
         carriers::keep(&input, &mut self.carriers, &mut self.budget);
-        package_code::keep(&input, &mut self.code);
         outcome.and(more)
     }
 }

@@ -4,7 +4,11 @@
 //! together, so what is needed of each is kept: its digest, its kind, its text where it is code or tells of the whole.
 //! The one decision: what is kept is bounded by bytes for each file of the target, and what was left out is said.
 
-use crate::{artifact::Judge, subjects::Input};
+use crate::{
+    artifact::Judge,
+    package_code::{self, is_pth},
+    subjects::Input,
+};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -21,7 +25,7 @@ use wellhead_packages::{
 use wellhead_pycode::{ImportCondition, Module};
 use wellhead_rules::{
     Subject,
-    distribution::{DistributionFacts, PackageCode, StartupLine},
+    distribution::{DistributionFacts, StartupLine},
     environment::Effects,
 };
 
@@ -230,7 +234,12 @@ fn is_kept(path: &str, input: &Input<'_>) -> bool {
     let runs = name.ends_with(".pth") || name.ends_with(".start");
     let script = [".sh", ".bat", ".ps1"].iter().any(|e| name.ends_with(e));
     let source = input.identity.format.family == Family::Source && *input.identity.format != table::NOTEBOOK;
-    tells || conda || runs || script || source
+    tells || conda || runs || script || source || is_python(path)
+}
+
+/// Whether Python takes a file for a module by its name, whatever it holds.
+fn is_python(path: &str) -> bool {
+    path.ends_with(".py") || path.ends_with(".pyw")
 }
 
 fn facts(
@@ -249,13 +258,14 @@ fn facts(
     let mut python: BTreeSet<String> = BTreeSet::new();
     for member in open.parts.members {
         if let Some(text) = member.text {
-            if *member.format == table::PYTHON {
+            if *member.format == table::PYTHON || is_python(&member.path) {
                 python.insert(member.path.clone());
             }
             texts.insert(member.path, text);
         }
     }
-    let code = code(&distribution, &texts, &python);
+    let (code, outcome) = package_code::follow(&distribution, &texts, &python, &open.places, budget);
+    distribution.outcome = std::mem::replace(&mut distribution.outcome, Outcome::Analysed).and(outcome);
     let startup = startup(&distribution, &texts, &python, budget);
     DistributionFacts {
         artifact: open.artifact,
@@ -265,59 +275,6 @@ fn facts(
         code,
         startup,
     }
-}
-
-/// The Python of a distribution, start-up files included.
-fn code(
-    distribution: &Distribution,
-    texts: &BTreeMap<String, Arc<str>>,
-    python: &BTreeSet<String>,
-) -> Vec<PackageCode> {
-    let mut out = Vec::new();
-    for member in &distribution.members {
-        let Some(text) = texts.get(&member.path) else {
-            continue;
-        };
-        let is_hook = is_pth(member.site.as_deref());
-        if !is_hook && !python.contains(&member.path) {
-            continue;
-        }
-        out.push(PackageCode {
-            path: member.path.clone(),
-            text: if is_hook { blanked(text) } else { Arc::clone(text) },
-            trigger: member.trigger,
-        });
-    }
-    out
-}
-
-fn is_pth(site: Option<&str>) -> bool {
-    let top = |site: &str| !site.contains('/') || site.split('/').any(|part| part == "..");
-    site.is_some_and(|site| site.ends_with(".pth") && top(site))
-}
-
-/// A `.pth` file with everything but what Python runs turned to spaces, so that places stay where they are.
-fn blanked(text: &str) -> Arc<str> {
-    let mut out = String::with_capacity(text.len());
-    let mut at = 0_usize;
-    let blank = |out: &mut String, part: &str| {
-        for c in part.chars() {
-            match c {
-                '\n' | '\r' => out.push(c),
-                _ => out.extend(std::iter::repeat_n(' ', c.len_utf8())),
-            }
-        }
-    };
-    for line in read_pth(text).into_iter().filter(|l| l.is == PthUse::Runs) {
-        if line.span.start < at {
-            continue;
-        }
-        blank(&mut out, text.get(at..line.span.start).unwrap_or_default());
-        out.push_str(text.get(line.span.clone()).unwrap_or_default());
-        at = line.span.end;
-    }
-    blank(&mut out, text.get(at..).unwrap_or_default());
-    out.into()
 }
 
 /// What runs at every start, and what it does together with the modules of the distribution that it imports.

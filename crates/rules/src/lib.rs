@@ -134,8 +134,6 @@ subjects! {
     Environment(crate::environment::Environment),
     /// A package as one thing: what it says of itself, and when each of its files runs.
     Distribution(crate::distribution::DistributionFacts),
-    /// The code of a package: what its files do, and when they run.
-    PackageCode(crate::behaviour::PackageCode),
     /// Two models side by side: the original and a copy.
     Twin(crate::repository::Twin),
 }

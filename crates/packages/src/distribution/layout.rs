@@ -43,12 +43,18 @@ pub fn recognise<'a>(file: &str, names: impl IntoIterator<Item = &'a str>) -> Op
     if ends(&[".pyz", ".pyzw"]) || seen.main {
         return flat(DistributionKind::Pyz);
     }
+    if seen.flat {
+        return flat(DistributionKind::Folder);
+    }
     let root = seen.root.filter(|_| !seen.several)?;
-    let is_source = seen.described || seen.project && is_release(&lower);
-    is_source.then_some(Shape {
-        kind: DistributionKind::Sdist,
-        root,
-    })
+    let kind = match (seen.described, seen.project) {
+        (true, _) => DistributionKind::Sdist,
+        (false, true) if is_release(&lower) => DistributionKind::Sdist,
+        // What a forge packs of a repository is installed from as well as a release.
+        (false, true) => DistributionKind::Folder,
+        (false, false) => return None,
+    };
+    Some(Shape { kind, root })
 }
 
 /// Whether a name is that of a release: `acme-1.0.tar.gz`.
@@ -87,6 +93,8 @@ struct Seen {
     described: bool,
     /// There is a file that builds in the folder of all.
     project: bool,
+    /// There is one with no folder round it.
+    flat: bool,
     infos: BTreeSet<String>,
 }
 
@@ -115,7 +123,9 @@ impl Seen {
             self.wheel |= rest == "WHEEL";
         }
         self.described |= rest == "PKG-INFO" && !first.is_empty();
-        self.project |= matches!(rest, "setup.py" | "pyproject.toml" | "setup.cfg") && !first.is_empty();
+        let builds = matches!(rest, "setup.py" | "pyproject.toml" | "setup.cfg");
+        self.project |= builds && !first.is_empty();
+        self.flat |= builds && first.is_empty();
     }
 }
 
@@ -270,7 +280,12 @@ mod tests {
                 &["./a-1.0/PKG-INFO", "./a-1.0/a.py"],
                 Some((DistributionKind::Sdist, "a-1.0/".to_owned())),
             ),
-            ("main.zip", &["repo-main/setup.py"], None),
+            (
+                "main.zip",
+                &["repo-main/setup.py"],
+                Some((DistributionKind::Folder, "repo-main/".to_owned())),
+            ),
+            ("x.zip", &["setup.py", "a/x.py"], flat(DistributionKind::Folder)),
             ("a-1.0.tar.gz", &["a/setup.py", "b/x"], None),
             ("photos.zip", &["1.png", "2.png"], None),
         ] {

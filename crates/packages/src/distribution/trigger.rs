@@ -31,6 +31,16 @@ const UNSHIPPED: &[&str] = &[
     ".circleci",
     "notebooks",
 ];
+/// Scripts that authors keep at the top of a source tree for their own use.
+const TOOLS: &[&str] = &[
+    "noxfile.py",
+    "conftest.py",
+    "tasks.py",
+    "fabfile.py",
+    "conf.py",
+    "dodo.py",
+    "versioneer.py",
+];
 /// Modules that Python imports at every start if it finds them.
 const CUSTOMIZE: [&str; 2] = ["sitecustomize", "usercustomize"];
 /// Folders below the prefix from which Jupyter and IPython take what they load or start.
@@ -236,7 +246,17 @@ fn source(path: &str, is: MemberKind, packages: &BTreeSet<String>) -> (Option<St
     if UNSHIPPED.contains(&first) && !path.starts_with("src/") || !shipped && first.starts_with('.') {
         return (None, Trigger::Never);
     }
-    (Some(site.to_owned()), at_site(site, is))
+    // What authors run is found beside the modules, and nobody imports it who only installs them.
+    let trigger = match at_site(site, is) {
+        Trigger::Import if first.is_empty() && is_tool(site) => Trigger::Lazy,
+        trigger => trigger,
+    };
+    (Some(site.to_owned()), trigger)
+}
+
+/// Files at the top of a source tree that its authors run.
+fn is_tool(name: &str) -> bool {
+    TOOLS.contains(&name) || name.starts_with("test")
 }
 
 /// The dotted name under which a file is imported: `acme/sub.py`, `acme/__init__.py`, `acme/__pycache__/sub.cpython-312.pyc`,

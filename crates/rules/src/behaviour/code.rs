@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 use wellhead_core::ArtifactPath;
+use wellhead_packages::distribution::Trigger;
 use wellhead_pycode::{Analysis, Deed, Module};
 
 /// What makes a file of a distribution run, the earliest first.
@@ -13,17 +14,31 @@ pub enum RunsWhen {
     Install,
     /// Importing it.
     Import,
+    /// The start of a program that looks for plugins, or of a shell in its environment.
+    Plugin,
     /// Somebody who asks for it.
     Asked,
 }
 
 impl RunsWhen {
+    /// What the place of a file in its distribution says.
+    pub fn of(trigger: Trigger) -> Self {
+        match trigger {
+            Trigger::Startup => Self::Startup,
+            Trigger::Install | Trigger::Build => Self::Install,
+            Trigger::Import => Self::Import,
+            Trigger::Plugin | Trigger::Activation => Self::Plugin,
+            Trigger::EntryPoint | Trigger::Lazy | Trigger::Never => Self::Asked,
+        }
+    }
+
     /// The time in words, as the end of a sentence.
     pub fn when(self) -> &'static str {
         match self {
             Self::Startup => "at every start of Python",
             Self::Install => "when it is installed",
             Self::Import => "when it is imported",
+            Self::Plugin => "when another program loads its plugins",
             Self::Asked => "when somebody calls it",
         }
     }
@@ -34,6 +49,8 @@ impl RunsWhen {
 pub struct PackageScript {
     /// Its place in the target.
     pub artifact: ArtifactPath,
+    /// When it comes to run by its place, and by who imports it.
+    pub trigger: Trigger,
     /// Its text, with the same bytes at the same places as the file.
     pub text: Arc<str>,
     /// What is known of it.
@@ -45,9 +62,7 @@ pub struct PackageScript {
 /// The code of one distribution.
 #[derive(Clone, Debug)]
 pub struct PackageCode {
-    /// The archive.
-    pub artifact: ArtifactPath,
-    /// Its files of Python, by path below the distribution's own folder.
+    /// Its files of Python, by their path where Python finds them, or below the distribution's own folder.
     pub scripts: BTreeMap<String, PackageScript>,
     /// What they do together.
     pub analysis: Analysis,

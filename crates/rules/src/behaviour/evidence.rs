@@ -95,7 +95,7 @@ impl File<'_> {
             RunsWhen::Install if stage <= Stage::Use || place.guarded && place.scope == 0 => {
                 RunsWhen::Install
             }
-            RunsWhen::Startup | RunsWhen::Import if stage == Stage::Import => self.runs,
+            RunsWhen::Startup | RunsWhen::Import | RunsWhen::Plugin if stage == Stage::Import => self.runs,
             _ => RunsWhen::Asked,
         }
     }

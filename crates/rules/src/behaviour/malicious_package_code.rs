@@ -1,4 +1,5 @@
-use super::{code::PackageCode, verdict::verdicts};
+use super::verdict::verdicts;
+use crate::distribution::DistributionFacts;
 use wellhead_core::{
     Confidence, Measure, Reference, Risk, Rule, RuleStatus, Scenario, Severity, Sink, ThreatProfile,
 };
@@ -36,8 +37,8 @@ pub(crate) static MALICIOUS_PACKAGE_CODE: Rule = Rule {
     file: file!(),
 };
 
-pub(super) fn check(package: &PackageCode, sink: &mut Sink) {
-    for verdict in verdicts(package) {
+pub(super) fn check(package: &DistributionFacts, sink: &mut Sink) {
+    for verdict in verdicts(&package.code) {
         if verdict.severity() == Some(Severity::Critical)
             && let Some(finding) = verdict.finding(&MALICIOUS_PACKAGE_CODE, Severity::Critical)
         {

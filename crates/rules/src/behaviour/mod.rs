@@ -16,6 +16,8 @@ mod weights;
 mod tests;
 
 use crate::{Check, Registered};
+#[cfg(test)]
+use {malicious_package_code::MALICIOUS_PACKAGE_CODE, suspicious_package_code::SUSPICIOUS_PACKAGE_CODE};
 
 pub use code::{PackageCode, PackageScript, RunsWhen};
 pub use weights::{Term, WEIGHTS};
@@ -23,10 +25,10 @@ pub use weights::{Term, WEIGHTS};
 pub(crate) static RULES: &[Registered] = &[
     Registered {
         rule: &malicious_package_code::MALICIOUS_PACKAGE_CODE,
-        check: Check::PackageCode(malicious_package_code::check),
+        check: Check::Distribution(malicious_package_code::check),
     },
     Registered {
         rule: &suspicious_package_code::SUSPICIOUS_PACKAGE_CODE,
-        check: Check::PackageCode(suspicious_package_code::check),
+        check: Check::Distribution(suspicious_package_code::check),
     },
 ];

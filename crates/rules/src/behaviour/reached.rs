@@ -8,8 +8,9 @@ use wellhead_pycode::{ImportCondition, Stage};
 pub(super) fn reached(code: &PackageCode) -> BTreeMap<&str, RunsWhen> {
     let mut found: BTreeMap<&str, RunsWhen> = BTreeMap::new();
     let mut waiting: VecDeque<(&str, RunsWhen)> = VecDeque::new();
-    for path in code.scripts.keys() {
-        if let Some(when) = root(path) {
+    for (path, script) in &code.scripts {
+        let when = RunsWhen::of(script.trigger);
+        if when != RunsWhen::Asked {
             waiting.push_back((path, when));
         }
     }
@@ -37,34 +38,6 @@ pub(super) fn reached(code: &PackageCode) -> BTreeMap<&str, RunsWhen> {
         }
     }
     found
-}
-
-/// When a file runs by its name and place alone.
-fn root(path: &str) -> Option<RunsWhen> {
-    let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
-    let top = folder.strip_prefix("src/").unwrap_or(folder);
-    if path.ends_with(".pth") || matches!(name, "sitecustomize.py" | "usercustomize.py") {
-        return (!top.contains('/')).then_some(RunsWhen::Startup);
-    }
-    if is_test(path) {
-        return None;
-    }
-    match name {
-        "setup.py" if folder.is_empty() => Some(RunsWhen::Install),
-        "__init__.py" if !top.is_empty() && !top.contains('/') && folder != "src" => Some(RunsWhen::Import),
-        _ if (folder.is_empty() || folder == "src") && name.ends_with(".py") && !is_tool(name) => {
-            Some(RunsWhen::Import)
-        }
-        _ => None,
-    }
-}
-
-/// Files that the authors of a package run, and nobody who installs it.
-fn is_tool(name: &str) -> bool {
-    matches!(
-        name,
-        "noxfile.py" | "conftest.py" | "tasks.py" | "fabfile.py" | "conf.py" | "dodo.py" | "versioneer.py"
-    ) || name.starts_with("test")
 }
 
 /// Whether a path is one of tests, examples or documentation.

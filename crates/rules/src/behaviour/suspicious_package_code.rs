@@ -1,4 +1,5 @@
-use super::{code::PackageCode, verdict::verdicts};
+use super::verdict::verdicts;
+use crate::distribution::DistributionFacts;
 use wellhead_core::{
     Confidence, Measure, Reference, Risk, Rule, RuleStatus, Scenario, Severity, Sink, ThreatProfile,
 };
@@ -35,8 +36,8 @@ pub(crate) static SUSPICIOUS_PACKAGE_CODE: Rule = Rule {
     file: file!(),
 };
 
-pub(super) fn check(package: &PackageCode, sink: &mut Sink) {
-    for verdict in verdicts(package) {
+pub(super) fn check(package: &DistributionFacts, sink: &mut Sink) {
+    for verdict in verdicts(&package.code) {
         if let Some(severity @ (Severity::High | Severity::Medium)) = verdict.severity()
             && let Some(finding) = verdict.finding(&SUSPICIOUS_PACKAGE_CODE, severity)
         {

@@ -1,16 +1,37 @@
-use super::{PackageCode, PackageScript};
-use crate::{Subject, testing::findings};
-use std::sync::Arc;
+use super::{MALICIOUS_PACKAGE_CODE, PackageCode, PackageScript, SUSPICIOUS_PACKAGE_CODE};
+use crate::{Subject, distribution::DistributionFacts, testing::findings};
+use std::{collections::BTreeMap, sync::Arc};
 use wellhead_core::{ArtifactPath, Budget, Finding};
+use wellhead_formats::format::table;
+use wellhead_packages::distribution::{Contained, DistributionKind, Parts, Shape, read};
 use wellhead_pycode::{SourceFile, analyse_package, deeds, parse};
 
 fn judge(files: &[(&str, &str)]) -> Vec<Finding> {
     let mut budget = Budget::default();
     let artifact = ArtifactPath::file("acme-1.0.tar.gz");
+    let member = |(path, text): &(&str, &str)| Contained {
+        path: (*path).to_owned(),
+        size: text.len() as u64,
+        digest: None,
+        format: &table::PYTHON,
+        text: Some(Arc::from(*text)),
+    };
+    let parts = Parts {
+        file: "acme-1.0.tar.gz".to_owned(),
+        shape: Shape {
+            kind: DistributionKind::Folder,
+            root: String::new(),
+        },
+        members: files.iter().map(member).collect(),
+        whole: true,
+        container: Vec::new(),
+    };
+    let distribution = read(&parts, &mut budget);
     let scripts = files.iter().map(|(path, text)| {
         let module = parse(text, &mut budget);
         let script = PackageScript {
             artifact: artifact.member(*path),
+            trigger: distribution.member(path).unwrap().trigger,
             text: Arc::from(*text),
             deeds: deeds(&module, &mut budget),
             module,
@@ -22,12 +43,18 @@ fn judge(files: &[(&str, &str)]) -> Vec<Finding> {
         .iter()
         .map(|(path, text)| SourceFile { path, text })
         .collect();
-    let code = PackageCode {
+    let analysis = analyse_package(&sources, &mut budget);
+    let facts = DistributionFacts {
         artifact,
-        scripts,
-        analysis: analyse_package(&sources, &mut budget),
+        distribution,
+        places: BTreeMap::new(),
+        texts: BTreeMap::new(),
+        code: PackageCode { scripts, analysis },
+        startup: Vec::new(),
     };
-    findings("acme-1.0.tar.gz", Subject::PackageCode(&code))
+    let mut found = findings("acme-1.0.tar.gz", Subject::Distribution(&facts));
+    found.retain(|f| [MALICIOUS_PACKAGE_CODE.id, SUSPICIOUS_PACKAGE_CODE.id].contains(&&*f.rule));
+    found
 }
 
 /// The worst severity that is found, and the terms of all.

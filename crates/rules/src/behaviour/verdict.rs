@@ -40,7 +40,7 @@ pub(super) fn verdicts(package: &PackageCode) -> Vec<Verdict<'_>> {
             terms.extend(match when {
                 RunsWhen::Startup => Some(Term::AtStartup),
                 RunsWhen::Install => Some(Term::AtInstall),
-                RunsWhen::Import => Some(Term::AtImport),
+                RunsWhen::Import | RunsWhen::Plugin => Some(Term::AtImport),
                 RunsWhen::Asked => None,
             });
             out.push(Verdict {

@@ -1,9 +1,9 @@
 //! A distribution with the code in it, for rules.
 
-use crate::environment::Effects;
+use crate::{behaviour::PackageCode, environment::Effects};
 use std::{collections::BTreeMap, ops::Range, sync::Arc};
 use wellhead_core::{ArtifactPath, Location};
-use wellhead_packages::distribution::{Anomaly, Distribution, Trigger};
+use wellhead_packages::distribution::{Anomaly, Distribution};
 
 /// A distribution, and what is needed to show and to judge its files.
 #[derive(Clone, Debug)]
@@ -16,21 +16,10 @@ pub struct DistributionFacts {
     pub places: BTreeMap<String, ArtifactPath>,
     /// The texts that are kept of it, by path: code, and what tells of the distribution.
     pub texts: BTreeMap<String, Arc<str>>,
-    /// Its Python, by path: source files, and start-up files with all that Python does not run blanked.
-    pub code: Vec<PackageCode>,
+    /// Its Python: source files, and start-up files with all that Python does not run blanked, and what they do together.
+    pub code: PackageCode,
     /// What runs at every start of Python once it is installed.
     pub startup: Vec<StartupLine>,
-}
-
-/// A file of Python in a distribution.
-#[derive(Clone, Debug)]
-pub struct PackageCode {
-    /// Its path in the distribution.
-    pub path: String,
-    /// Its text; as long as the file's, so that places in it are places in the file.
-    pub text: Arc<str>,
-    /// When it runs.
-    pub trigger: Trigger,
 }
 
 /// Something that Python runs at every start.

@@ -11,7 +11,7 @@ use crate::{Check, Registered};
 use wellhead_core::{Finding, Rule, Severity, Sink, code};
 use wellhead_packages::distribution::{Anomaly, AnomalyKind};
 
-pub use facts::{DistributionFacts, PackageCode, StartupLine};
+pub use facts::{DistributionFacts, StartupLine};
 
 pub(crate) static RULES: &[Registered] = &[
     Registered {
