@@ -253,7 +253,7 @@ impl<'a> Machine<'a, '_> {
                     }
                 }
                 What::Path(path) => {
-                    let full = super::expressions::join_path(&format!("{path}()"), name);
+                    let full = super::attributes::join_path(&format!("{path}()"), name);
                     if super::sinks::kind_of(&full).is_some() {
                         return self.external(&full, &Taint::default(), &arguments, range);
                     }

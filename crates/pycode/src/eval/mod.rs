@@ -4,6 +4,7 @@
 //! The one decision: an evaluator that is sure or says nothing. A function here gives the value that Python would give,
 //! or `None` where that cannot be known; what it costs is paid to the budget before it is done.
 
+mod attributes;
 mod builtins;
 mod byte_string;
 mod call;
@@ -12,9 +13,13 @@ mod containers;
 mod crypto;
 mod datum;
 mod decode;
+mod displays;
+mod effects;
 mod expressions;
 mod external;
+mod files;
 mod format;
+mod items;
 mod json;
 mod layers;
 mod library;
@@ -23,6 +28,9 @@ mod methods;
 mod names;
 mod numbers;
 mod operators;
+mod quoting;
+mod receivers;
+mod sequences;
 mod sinks;
 mod sources;
 mod statements;
