@@ -100,6 +100,8 @@ pub enum SourceKind {
     Network,
     /// Decoded or decrypted from other data.
     Decoded,
+    /// An address that is hidden in data, and only known once that was decoded.
+    HiddenAddress,
     /// A file that comes with the package.
     Resource,
     /// Any other file.
@@ -108,7 +110,7 @@ pub enum SourceKind {
 
 impl SourceKind {
     /// Every kind.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::BulkEnvironment,
         Self::SecretVariable,
         Self::CredentialFile,
@@ -121,6 +123,7 @@ impl SourceKind {
         Self::Screen,
         Self::Network,
         Self::Decoded,
+        Self::HiddenAddress,
         Self::Resource,
         Self::File,
     ];
@@ -140,6 +143,7 @@ impl SourceKind {
             Self::Screen => "screen",
             Self::Network => "network",
             Self::Decoded => "decoded",
+            Self::HiddenAddress => "hidden-address",
             Self::Resource => "resource",
             Self::File => "file",
         }
@@ -160,6 +164,7 @@ impl SourceKind {
             Self::Screen => "the screen",
             Self::Network => "the network",
             Self::Decoded => "decoded data",
+            Self::HiddenAddress => "an address that is hidden in data",
             Self::Resource => "a file of the package",
             Self::File => "a file",
         }
@@ -256,3 +261,7 @@ pub fn analyse_package(files: &[SourceFile<'_>], budget: &mut Budget) -> Analysi
 #[cfg(test)]
 #[path = "behaviour_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "behaviour_paths_tests.rs"]
+mod paths_tests;

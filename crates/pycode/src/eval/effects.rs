@@ -4,7 +4,9 @@
 //! not, the command that it runs is.
 
 use super::{
+    Datum,
     call::Arguments,
+    commands,
     expressions::as_words,
     external::RUNNERS,
     machine::Machine,
@@ -13,7 +15,6 @@ use super::{
 };
 use crate::behaviour::{SinkKind, SourceKind};
 use ruff_text_size::TextRange;
-use std::rc::Rc;
 
 impl<'a> Machine<'a, '_> {
     pub(super) fn sink(
@@ -37,6 +38,9 @@ impl<'a> Machine<'a, '_> {
         }
         if kind == SinkKind::NetworkSend {
             taint = taint.and(&inner.without(&[SourceKind::Network, SourceKind::File]));
+            if let Some(hidden) = self.hidden_address(path, inner, arguments, range) {
+                taint = taint.and(&hidden);
+            }
         }
         let dropped: &[SourceKind] = match kind {
             SinkKind::NetworkSend => &[SourceKind::Network, SourceKind::Resource],
@@ -55,7 +59,14 @@ impl<'a> Machine<'a, '_> {
         }
         let quoted = self.quoted(arguments);
         // What this very call fetches is not run by it.
-        let written = arguments.values().find_map(|v| self.written_to(v));
+        let only_handled = kind == SinkKind::Process
+            && arguments
+                .get(0, "args")
+                .is_some_and(|v| commands::read(&self.command_of(v)).handles_files);
+        let written = arguments
+            .values()
+            .find_map(|v| self.written_to(v))
+            .filter(|_| !only_handled);
         // A shell in the place of whose terminal stands a socket does what the other side says.
         if path == "os.dup2" {
             kept = kept.then(self.step(Some(SourceKind::Network), range, path));
@@ -69,28 +80,49 @@ impl<'a> Machine<'a, '_> {
             self.record(SinkKind::WriteThenRun, path, quoted.clone(), &written, range);
             self.run_written(arguments, &written, range);
         }
+        // Objects that are hidden in data and name what runs code are code.
+        if kind == SinkKind::Deserialize && kept.has(SourceKind::Decoded) && builds_code(arguments) {
+            self.record(SinkKind::Execute, path, quoted.clone(), &kept, range);
+        }
         self.record(kind, path, quoted, &kept, range);
     }
 
     /// Reads the Python that was written to a file which is run now.
     fn run_written(&mut self, arguments: &Arguments, taint: &Taint, range: TextRange) {
-        let mut keys: Vec<Rc<str>> = Vec::new();
-        for value in arguments.positional.iter().take(2) {
-            keys.extend(self.key_of(value));
-            if let Some(container) = self.container(value) {
-                keys.extend(
-                    container
-                        .items
-                        .iter()
-                        .take(32)
-                        .filter_map(|item| self.key_of(item)),
-                );
-            }
-        }
-        let text = keys.iter().find_map(|key| self.texts.get(key).cloned());
+        let text = self.text_of_written(
+            arguments
+                .positional
+                .get(..arguments.positional.len().min(2))
+                .unwrap_or_default(),
+        );
         if let Some(text) = text {
             self.layer(&text, taint, range);
         }
+    }
+
+    /// What is hidden of the address that something is sent to.
+    fn hidden_address(
+        &self,
+        path: &str,
+        inner: &Taint,
+        arguments: &Arguments,
+        range: TextRange,
+    ) -> Option<Taint> {
+        let step = || Taint::of(self.step(Some(SourceKind::HiddenAddress), range, path));
+        if path.contains("HTTPSConnection()") || path.contains("HTTPConnection()") {
+            return inner.has(SourceKind::Decoded).then(step);
+        }
+        let last = path.rsplit('.').next().unwrap_or(path);
+        let at = usize::from(matches!(last, "request" | "stream"));
+        let address = arguments
+            .keyword("url")
+            .or_else(|| arguments.positional.get(at))?;
+        let hidden = address.choices().iter().any(|choice| {
+            let words = choice.words().unwrap_or_default();
+            words.contains("://")
+                && (choice.taint.has(SourceKind::Decoded) || address.taint.has(SourceKind::Decoded))
+        });
+        hidden.then(step)
     }
 
     /// The words of a command.
@@ -135,8 +167,31 @@ impl<'a> Machine<'a, '_> {
             let fetched = Taint::of(self.step(Some(SourceKind::Network), range, path));
             self.wrote(key, &fetched, range, path);
         }
-        for kind in sources::within_command(&command) {
+        let facts = commands::read(&command);
+        let told = sources::within_command(&command);
+        self.sends_by_command(path, &facts, &told, arguments, &taint, range);
+        for kind in told {
             taint = taint.then(self.step(Some(kind), range, path));
+        }
+        if facts.runs_fetched {
+            taint = taint.then(self.step(Some(SourceKind::Network), range, path));
+        }
+        if facts.runs_decoded {
+            taint = taint.then(self.step(Some(SourceKind::Decoded), range, "base64"));
+        }
+        for file in &facts.fetched {
+            let key = self.key_of(&Value::shape(file));
+            let fetched = Taint::of(self.step(Some(SourceKind::Network), range, path));
+            self.wrote(key, &fetched, range, path);
+        }
+        if first.words().is_some() {
+            for code in facts.python.iter().take(4) {
+                self.layer(code, &taint, range);
+            }
+        }
+        if !self.here.is_empty() && names_a_script(&command) {
+            let (quoted, here) = (self.quoted(arguments), self.here.clone());
+            self.record(SinkKind::WriteThenRun, path, quoted, &here, range);
         }
         if sources::schedules(&command) {
             let quoted = self.quoted(arguments);
@@ -144,6 +199,34 @@ impl<'a> Machine<'a, '_> {
         }
         self.command_layers(&first, &command, &taint, range);
         taint
+    }
+
+    /// A command that speaks to the network does what a request does.
+    fn sends_by_command(
+        &mut self,
+        path: &str,
+        facts: &commands::Facts,
+        told: &[SourceKind],
+        arguments: &Arguments,
+        given: &Taint,
+        range: TextRange,
+    ) {
+        let kind = match facts {
+            _ if facts.sends => SinkKind::NetworkSend,
+            _ if facts.looks_up => SinkKind::DnsName,
+            _ => return,
+        };
+        let mut taint = given.without(&[SourceKind::Network, SourceKind::Resource, SourceKind::Decoded]);
+        for read in told.iter().filter(|k| **k != SourceKind::Network) {
+            taint = taint.then(self.step(Some(*read), range, path));
+        }
+        let quoted = self.quoted(arguments);
+        // What a substitution gives is as little known as any other hole.
+        let quoted = quoted
+            .iter()
+            .map(|q| q.replace("$(", "…$(").replace('`', "…`"))
+            .collect();
+        self.record(kind, path, quoted, &taint, range);
     }
 
     pub(super) fn callbacks(&mut self, path: &str, arguments: &Arguments, range: TextRange) {
@@ -212,4 +295,49 @@ impl<'a> Machine<'a, '_> {
             }
         }
     }
+}
+
+/// Whether a command names a script or program of the folder that it is started in.
+fn names_a_script(command: &str) -> bool {
+    const ENDS: &[&str] = &[
+        ".py", ".pyw", ".sh", ".bat", ".cmd", ".ps1", ".vbs", ".exe", ".js",
+    ];
+    command
+        .split(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | ';' | '&'))
+        .any(|word| {
+            let bare = word.strip_prefix("./").unwrap_or(word);
+            let lies_here = !bare.is_empty() && !bare.contains(['/', '\\', '$', '%']);
+            lies_here
+                && (word.starts_with("./")
+                    || ENDS
+                        .iter()
+                        .any(|end| bare.ends_with(end) && bare.len() > end.len()))
+                && !bare.eq_ignore_ascii_case("python.exe")
+                && !matches!(bare, "setup.py" | "manage.py" | "./configure" | "configure")
+        })
+}
+
+/// Whether the bytes that objects are built from name functions that run code or commands.
+fn builds_code(arguments: &Arguments) -> bool {
+    const NAMES: &[&[u8]] = &[
+        b"builtins",
+        b"__builtin__",
+        b"posix",
+        b"subprocess",
+        b"runpy",
+        b"marshal",
+        b"_pickle",
+    ];
+    const CALLS: &[&[u8]] = &[
+        b"exec", b"eval", b"system", b"Popen", b"popen", b"loads", b"run", b"getattr",
+    ];
+    let Some(Datum::Bytes(bytes)) = arguments.positional.first().and_then(Value::datum) else {
+        return false;
+    };
+    let has = |words: &[&[u8]]| {
+        words
+            .iter()
+            .any(|word| bytes.windows(word.len()).take(1 << 20).any(|part| part == *word))
+    };
+    has(NAMES) && has(CALLS)
 }

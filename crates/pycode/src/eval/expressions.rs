@@ -267,9 +267,50 @@ impl<'a> Machine<'a, '_> {
                 return self.lift(datum).with(&taint);
             }
         }
+        if let Some(value) = self.of_choices(op, left, right) {
+            return value.with(&taint);
+        }
         self.shapes(op, left, right)
             .unwrap_or_else(Value::unknown)
             .with(&taint)
+    }
+
+    /// What an operator gives of values that may be one of a few.
+    fn of_choices(&mut self, op: ast::Operator, left: &Value, right: &Value) -> Option<Value> {
+        // Bits that are put together are told by each of them.
+        let bit = |v: &Value| {
+            v.choices()
+                .iter()
+                .any(|c| c.as_path().is_some_and(|p| p.starts_with("stat.S_I")))
+        };
+        if op == ast::Operator::BitOr && (bit(left) || bit(right)) {
+            return Some(left.clone().or(right.clone()));
+        }
+        if !matches!(left.what, What::OneOf(_)) && !matches!(right.what, What::OneOf(_)) {
+            return None;
+        }
+        let known = |v: &Value| -> Vec<Value> {
+            let some = v
+                .choices()
+                .iter()
+                .filter(|c| c.datum().is_some_and(|d| *d != Datum::None));
+            some.cloned().collect()
+        };
+        let (a, b) = (known(left), known(right));
+        if a.is_empty() || b.is_empty() || a.len().saturating_mul(b.len()) > 4 {
+            return None;
+        }
+        let mut out: Option<Value> = None;
+        for one in &a {
+            for other in &b {
+                let value = self.operate(op, one, other);
+                out = Some(match out {
+                    Some(old) => old.or(value),
+                    None => value,
+                });
+            }
+        }
+        out
     }
 
     /// What is known of a text that is put together from what is not wholly known.
@@ -393,6 +434,11 @@ impl<'a> Machine<'a, '_> {
 pub(super) fn as_words(value: &Value) -> String {
     match &value.what {
         What::Datum(Datum::Int(n)) => n.to_string(),
+        What::Path(path) if &**path == "sys.executable" => path.to_string(),
+        // A file that nobody can name is named by where it comes from.
+        What::Path(path) if path.starts_with("tempfile.") => {
+            path.strip_suffix(".name").unwrap_or(path).to_owned()
+        }
         _ => value.words().map_or_else(|| HOLE.to_string(), str::to_owned),
     }
 }

@@ -6,7 +6,7 @@ use super::{
     call::Arguments,
     machine::Machine,
     sinks, sources,
-    value::{HOLE, Object, Taint, Value, What},
+    value::{HOLE, Kind, Object, Taint, Value, What},
 };
 use crate::behaviour::{SinkKind, SourceKind};
 use ruff_text_size::TextRange;
@@ -140,7 +140,7 @@ impl<'a> Machine<'a, '_> {
             taint = taint.then(self.step(Some(SourceKind::Decoded), range, by));
         }
         // An archive holds what it was fetched with.
-        if matches!(path, "zipfile.ZipFile" | "tarfile.open")
+        if matches!(path, "zipfile.ZipFile" | "tarfile.open" | "sqlite3.connect")
             && let Some(written) = arguments.positional.first().and_then(|v| self.written_to(v))
         {
             taint = taint.and(&written);
@@ -235,6 +235,26 @@ impl<'a> Machine<'a, '_> {
         if arguments.more.is_some() || path.ends_with("()") {
             return None;
         }
+        // What may be one of several is computed for each of them.
+        if let [one] = arguments.positional.as_slice()
+            && let What::OneOf(choices) = &one.what
+            && arguments.keywords.is_empty()
+        {
+            let choices = Rc::clone(choices);
+            let mut out: Option<Value> = None;
+            for choice in choices
+                .iter()
+                .take(4)
+                .filter(|c| c.datum().is_some_and(|d| *d != Datum::None))
+            {
+                let value = self.computed(path, &Arguments::of(vec![choice.clone()]), given, range)?;
+                out = Some(match out {
+                    Some(old) => old.or(value),
+                    None => value,
+                });
+            }
+            return out;
+        }
         let mut data = Vec::new();
         for value in &arguments.positional {
             data.push(self.frozen(value)?);
@@ -254,6 +274,12 @@ impl<'a> Machine<'a, '_> {
             taint = taint.then(self.step(Some(SourceKind::Decoded), range, by));
         }
         Some(self.lift(datum).with(&taint))
+    }
+
+    /// A text that nobody knows, and that is the same wherever it turns up.
+    fn fresh(&mut self, before: &str) -> Value {
+        self.symbols = self.symbols.saturating_add(1);
+        Value::shape(&format!("{before}{HOLE}{}", self.symbols))
     }
 
     /// Calls that lead to names, modules, code and containers.
@@ -387,6 +413,23 @@ impl<'a> Machine<'a, '_> {
                 Some(Value::unknown().with(&taint))
             }
             "os.environ.keys" => Some(Value::unknown()),
+            "zipfile.ZipFile" => self.new_archive(arguments),
+            "tempfile.mkstemp" => {
+                let file = self.fresh("$TEMP/");
+                Some(self.new_container(Kind::Tuple, vec![Value::unknown(), file]))
+            }
+            "tempfile.gettempdir" => Some(Value::shape("$TEMP")),
+            "tempfile.mkdtemp" | "tempfile.mktemp" => Some(self.fresh("$TEMP/")),
+            "secrets.token_hex" | "secrets.token_urlsafe" | "uuid.uuid4" | "uuid.uuid1" => {
+                Some(self.fresh(""))
+            }
+            "configparser.ConfigParser"
+            | "configparser.RawConfigParser"
+            | "configparser.SafeConfigParser" => {
+                let value = self.new_container(Kind::Dict, Vec::new());
+                self.blur(&value);
+                Some(value)
+            }
             "setuptools.setup" | "distutils.core.setup" | "setup" => {
                 self.commands(arguments, range);
                 None

@@ -38,6 +38,33 @@ impl<'a> Machine<'a, '_> {
         Some(Value::text_or_shape(&out, whole).with(&taint))
     }
 
+    /// What is in a file that is only named.
+    fn taint_of_file(&self, path: &Value, range: TextRange) -> Taint {
+        let written = self
+            .written_to(path)
+            .unwrap_or_default()
+            .and(&self.deep_taint(path));
+        let words = path.words().unwrap_or_default();
+        let kind = sources::of_file(words);
+        written.then(self.step(Some(kind), range, words))
+    }
+
+    /// An archive that is written; others are what they are read from.
+    pub(super) fn new_archive(&mut self, arguments: &Arguments) -> Option<Value> {
+        let mode = arguments.get(1, "mode")?.as_str()?;
+        if !mode.starts_with(['w', 'a', 'x']) {
+            return None;
+        }
+        let key = arguments.positional.first().and_then(|path| self.key_of(path));
+        let file = Object::File(File {
+            key,
+            writes: true,
+            archive: true,
+            taint: Taint::default(),
+        });
+        Some(self.add(file).into())
+    }
+
     /// What tells a file from others.
     pub(super) fn key_of(&self, value: &Value) -> Option<Rc<str>> {
         match &value.what {
@@ -47,6 +74,10 @@ impl<'a> Machine<'a, '_> {
                 Object::File(file) => file.key.clone(),
                 _ => None,
             },
+            What::OneOf(choices) => choices
+                .iter()
+                .filter(|c| !matches!(c.what, What::OneOf(_)))
+                .find_map(|c| self.key_of(c)),
             _ => value
                 .words()
                 .filter(|w| w.chars().filter(|c| *c != HOLE).count() > 2)
@@ -85,11 +116,15 @@ impl<'a> Machine<'a, '_> {
             let what = words.unwrap_or_else(|| "open".to_owned());
             taint =
                 Taint::of(self.step(Some(kind), range, &what)).and(&path.taint.without(&[SourceKind::File]));
+            if let Some(written) = self.written_to(path) {
+                taint = taint.and(&written);
+            }
         }
         let key = self.key_of(path);
         Value::from(self.add(Object::File(File {
             key,
             writes,
+            archive: false,
             taint: taint.clone(),
         })))
         .with(&taint)
@@ -99,6 +134,16 @@ impl<'a> Machine<'a, '_> {
         let Some(key) = key else { return };
         if sources::is_persistent(&key) && !taint.is_empty() {
             self.record(SinkKind::Persistence, callee, vec![key.to_string()], taint, range);
+            // What stands there is run, so it is as if it were run here.
+            if taint.has(SourceKind::Network) || taint.has(SourceKind::Decoded) {
+                self.record(
+                    SinkKind::WriteThenRun,
+                    callee,
+                    vec![key.to_string()],
+                    taint,
+                    range,
+                );
+            }
         }
         if self.written.len() < 400 {
             let slot = self.written.entry(key).or_default();
@@ -106,26 +151,85 @@ impl<'a> Machine<'a, '_> {
         }
     }
 
+    /// Keeps a text that is written to a file, and reads it at once where every start of Python runs it.
+    pub(super) fn wrote_text(&mut self, key: Option<&Rc<str>>, value: &Value, range: TextRange) -> Taint {
+        let mut taint = self.deep_taint(value);
+        let Some(key) = key else { return taint };
+        let text = value
+            .choices()
+            .iter()
+            .rev()
+            .find_map(|choice| match choice.datum()? {
+                Datum::Str(text) => Some(Rc::<str>::from(&**text)),
+                Datum::Bytes(bytes) => std::str::from_utf8(bytes).ok().map(Rc::from),
+                _ => None,
+            });
+        let Some(text) = text.filter(|text| is_script(key, text)) else {
+            return taint;
+        };
+        if self.texts.len() < 64 || self.texts.contains_key(key) {
+            self.texts.insert(Rc::clone(key), Rc::clone(&text));
+        }
+        if sources::is_persistent(key) {
+            if !taint.has(SourceKind::Decoded) && !self.stands_in_file(&text) {
+                taint = taint.then(self.step(Some(SourceKind::Decoded), range, "computed"));
+            }
+            self.layer(&text, &taint, range);
+        }
+        taint
+    }
+
+    /// Under which name it is known what was written to a file that a value names, alone or in a command.
+    fn kept_as(&self, value: &Value) -> Option<Rc<str>> {
+        let choices = match self.container(value) {
+            Some(container) => container
+                .items
+                .get(..container.items.len().min(32))
+                .unwrap_or_default(),
+            None => value.choices(),
+        };
+        choices.iter().find_map(|choice| {
+            let key = self.key_of(choice)?;
+            if self.written.contains_key(&key) {
+                return Some(key);
+            }
+            let words = choice.words()?;
+            let named = self.written.keys().filter(|k| names(k, words));
+            named.max_by_key(|k| (k.len(), Rc::clone(k))).cloned()
+        })
+    }
+
     /// What was written to a file that a value names.
     pub(super) fn written_to(&self, value: &Value) -> Option<Taint> {
-        if let Some(container) = self.container(value) {
-            return container.items.iter().take(32).find_map(|item| {
-                let key = self.key_of(item)?;
-                self.written.get(&key).cloned()
-            });
-        }
-        let key = self.key_of(value)?;
-        if let Some(taint) = self.written.get(&key) {
-            return Some(taint.clone());
-        }
-        let words = value.words()?;
-        let named = |k: &str| k.len() > 4 && !k.starts_with('#') && words.contains(k);
-        self.written
+        self.written.get(&self.kept_as(value)?).cloned()
+    }
+
+    /// The text that was written to a file that one of some values names.
+    pub(super) fn text_of_written(&self, values: &[Value]) -> Option<Rc<str>> {
+        values
             .iter()
-            .filter(|(k, _)| named(k))
-            .map(|(k, t)| (k.len(), t))
-            .max_by_key(|(n, _)| *n)
-            .map(|(_, t)| t.clone())
+            .find_map(|value| self.texts.get(&self.kept_as(value)?).cloned())
+    }
+
+    /// A file is put into the place of another, or copied there.
+    fn moved(&mut self, from: &Value, to: &Value, arguments: &Arguments, range: TextRange, path: &str) {
+        let mut taint = self.written_to(from).unwrap_or_default().and(&from.taint);
+        if let Some(kind) = from.words().map(sources::of_file)
+            && !matches!(kind, SourceKind::File | SourceKind::Resource)
+        {
+            taint = taint.then(self.step(Some(kind), range, path));
+        }
+        if to.words().is_some_and(sources::is_persistent) && taint.is_empty() {
+            let quoted = self.quoted(arguments);
+            self.record(SinkKind::Persistence, path, quoted, &taint, range);
+        }
+        let key = self.key_of(to);
+        if let (Some(text), Some(key)) = (self.text_of_written(std::slice::from_ref(from)), &key)
+            && self.texts.len() < 64
+        {
+            self.texts.insert(Rc::clone(key), text);
+        }
+        self.wrote(key, &taint, range, path);
     }
 
     pub(super) fn side_effects(
@@ -137,7 +241,7 @@ impl<'a> Machine<'a, '_> {
     ) {
         let (first, second) = (arguments.positional.first(), arguments.positional.get(1));
         match path {
-            "urllib.request.urlretrieve" | "urllib.urlretrieve" | "wget.download" => {
+            _ if path.starts_with("urllib") && path.ends_with(".urlretrieve") || path == "wget.download" => {
                 let Some(to) = arguments.get(1, "filename").or_else(|| arguments.keyword("out")) else {
                     return;
                 };
@@ -145,20 +249,39 @@ impl<'a> Machine<'a, '_> {
                 let taint = Taint::of(self.step(Some(SourceKind::Network), range, path));
                 self.wrote(key, &taint, range, path);
             }
-            "shutil.move" | "shutil.copy" | "shutil.copyfile" | "shutil.copy2" | "os.rename"
-            | "os.replace" => {
-                let (Some(from), Some(to)) = (first, second) else {
+            "shutil.move" | "shutil.copy" | "shutil.copyfile" | "shutil.copy2" | "os.rename" | "os.link"
+            | "os.symlink" | "os.replace" => {
+                let (Some(from), Some(to)) = (first.cloned(), second.cloned()) else {
                     return;
                 };
-                let mut taint = self.written_to(from).unwrap_or_default().and(&from.taint);
-                let to_text = to.words().is_some_and(sources::is_persistent);
-                if to_text && taint.is_empty() {
-                    let quoted = self.quoted(arguments);
-                    self.record(SinkKind::Persistence, path, quoted, &taint, range);
-                }
-                taint = taint.clone();
-                let key = self.key_of(to);
+                self.moved(&from, &to, arguments, range, path);
+            }
+            "json.dump" | "pickle.dump" | "yaml.dump" | "marshal.dump" => {
+                let (Some(what), Some(to)) = (first, second) else {
+                    return;
+                };
+                let (key, taint) = (self.key_of(to), self.deep_taint(what));
                 self.wrote(key, &taint, range, path);
+            }
+            "shutil.make_archive" => {
+                let (Some(to), Some(from)) = (first, arguments.get(2, "root_dir")) else {
+                    return;
+                };
+                let key = self.key_of(to);
+                let taint = self.taint_of_file(from, range);
+                self.wrote(key, &taint, range, path);
+            }
+            "git.Repo.clone_from" | "git.Git().clone" => {
+                let Some(to) = arguments.get(1, "to_path") else {
+                    return;
+                };
+                let key = self.key_of(to);
+                let taint = Taint::of(self.step(Some(SourceKind::Network), range, path));
+                self.wrote(key, &taint, range, path);
+            }
+            "os.chdir" => {
+                let here = first.and_then(|to| self.written_to(to));
+                self.here = here.unwrap_or_default();
             }
             "zipfile.ZipFile().extractall" | "zipfile.ZipFile().extract" | "tarfile.open().extractall" => {
                 let Some(to) = arguments.keyword("path").or(first) else {
@@ -200,7 +323,7 @@ impl<'a> Machine<'a, '_> {
             None => mode
                 .choices()
                 .iter()
-                .any(|c| c.as_path().is_some_and(|p| p.starts_with("stat.S_IX"))),
+                .any(|c| c.as_path().is_some_and(is_executable_bit)),
         };
         // A mode that is put together from bits is one of `stat`.
         if !executable && known.is_some() {
@@ -243,9 +366,17 @@ impl<'a> Machine<'a, '_> {
             "write_text" | "write_bytes" => {
                 self.opened_file(receiver, true, range);
                 let key = self.key_of(receiver);
-                let taint = self.given(arguments);
+                let mut taint = self.given(arguments);
+                if let Some(first) = arguments.positional.first().cloned() {
+                    taint = taint.and(&self.wrote_text(key.as_ref(), &first, range));
+                }
                 self.wrote(key, &taint, range, name);
                 Some(Value::unknown())
+            }
+            "rename" | "replace" if arguments.positional.len() == 1 => {
+                let to = arguments.positional.first()?.clone();
+                self.moved(receiver, &to, arguments, range, "pathlib.Path.rename");
+                Some(to)
             }
             "chmod" => {
                 let mode = arguments.positional.first()?.clone();
@@ -281,25 +412,19 @@ impl<'a> Machine<'a, '_> {
         range: TextRange,
     ) -> Value {
         match name {
-            "write" | "writelines" => {
-                let taint = self.given(arguments);
-                if file.writes {
-                    let text = arguments
-                        .positional
-                        .first()
-                        .and_then(Value::as_str)
-                        .map(Rc::<str>::from);
-                    let script = file
-                        .key
-                        .clone()
-                        .filter(|k| k.ends_with(".py") || k.ends_with(".pyw"));
-                    if let (Some(key), Some(text)) = (script, text)
-                        && self.texts.len() < 64
-                    {
-                        self.texts.insert(key, text);
-                    }
-                    self.wrote(file.key.clone(), &taint, range, name);
+            "write" | "writelines" | "writestr" => {
+                if !file.writes {
+                    return Value::unknown();
                 }
+                let mut taint = self.given(arguments);
+                if let Some(first) = arguments.positional.first().cloned() {
+                    taint = if file.archive && name == "write" {
+                        taint.and(&self.taint_of_file(&first, range))
+                    } else {
+                        taint.and(&self.wrote_text(file.key.as_ref(), &first, range))
+                    };
+                }
+                self.wrote(file.key.clone(), &taint, range, name);
                 Value::unknown()
             }
             "__enter__" => receiver.clone(),
@@ -312,7 +437,43 @@ impl<'a> Machine<'a, '_> {
 /// Whether a mode is put together from the executable bits of `stat`.
 fn mode_mentions(arguments: &Arguments) -> bool {
     arguments.values().any(|v| {
-        v.as_path()
-            .is_some_and(|p| p.contains("S_IX") || p.contains("S_IRWX"))
+        v.choices()
+            .iter()
+            .any(|c| c.as_path().is_some_and(is_executable_bit))
+    })
+}
+
+fn is_executable_bit(path: &str) -> bool {
+    ["S_IX", "S_IRWX", "S_IEXEC"].iter().any(|bit| path.contains(bit))
+}
+
+/// Whether what is written to a file is meant to be run by Python.
+fn is_script(key: &str, text: &str) -> bool {
+    key.ends_with(".py") || key.ends_with(".pyw") || text.contains("import ")
+}
+
+/// Whether a text names a file: by its whole path, or by its name alone where the text has no folder.
+fn names(key: &str, words: &str) -> bool {
+    let known = key.chars().filter(|c| *c != HOLE).count();
+    if key.starts_with('#') || known < 3 {
+        return false;
+    }
+    if stands_in(words, key, false) {
+        return true;
+    }
+    let file = key.rsplit(['/', '\\']).next().unwrap_or(key);
+    file.len() >= 5 && file.contains('.') && !file.contains(HOLE) && stands_in(words, file, true)
+}
+
+/// Whether a name stands in a text by itself, and not as a part of a longer one.
+fn stands_in(words: &str, name: &str, alone: bool) -> bool {
+    let part = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.');
+    words.match_indices(name).take(64).any(|(at, _)| {
+        let before = words.get(..at).and_then(|b| b.chars().next_back());
+        let after = words
+            .get(at.saturating_add(name.len())..)
+            .and_then(|a| a.chars().next());
+        let folder = before.is_some_and(|c| matches!(c, '/' | '\\'));
+        !(before.is_some_and(part) || after.is_some_and(part) || alone && folder)
     })
 }

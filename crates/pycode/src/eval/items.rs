@@ -160,7 +160,13 @@ impl<'a> Machine<'a, '_> {
     /// One variable of what holds the environment.
     pub(super) fn variable(&mut self, taint: &Taint, key: &Value, at: &impl ruff_text_size::Ranged) -> Taint {
         let Some(name) = key.words() else {
-            return taint.clone();
+            // One variable of a name that is not known is one, unless all names are gone through.
+            let all = key.taint.has(SourceKind::BulkEnvironment) || matches!(key.what, What::Symbol(_));
+            return if all {
+                taint.clone()
+            } else {
+                taint.without(&[SourceKind::BulkEnvironment])
+            };
         };
         let rest = taint.without(&[SourceKind::BulkEnvironment]);
         if !sources::is_secret_variable(name) {

@@ -58,7 +58,7 @@ impl<'a> Machine<'a, '_> {
     }
 
     /// Whether a text is written in the file, as it is or as a template of which most can be read.
-    fn stands_in_file(&self, text: &str) -> bool {
+    pub(super) fn stands_in_file(&self, text: &str) -> bool {
         const WORDS: usize = 40;
         let Some(file) = self.files.get(self.frame.file) else {
             return true;

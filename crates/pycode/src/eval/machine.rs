@@ -212,6 +212,8 @@ pub(super) struct Machine<'a, 'b> {
     pub written: HashMap<Rc<str>, Taint>,
     /// Python that was written to a file.
     pub texts: HashMap<Rc<str>, Rc<str>>,
+    /// What was put into the folder that the package changed to.
+    pub here: Taint,
     pub symbols: u32,
     pub records: Vec<SinkRecord>,
     pub record_at: HashMap<(usize, usize, usize, SinkKind, Rc<str>), usize>,
@@ -256,6 +258,7 @@ impl<'a, 'b> Machine<'a, 'b> {
             functions: Vec::new(),
             written: HashMap::new(),
             texts: HashMap::new(),
+            here: Taint::default(),
             symbols: 0,
             records: Vec::new(),
             record_at: HashMap::new(),

@@ -9,6 +9,7 @@ mod builtins;
 mod byte_string;
 mod call;
 mod code_object;
+mod commands;
 mod containers;
 mod crypto;
 mod datum;

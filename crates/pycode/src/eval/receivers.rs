@@ -40,8 +40,16 @@ impl<'a> Machine<'a, '_> {
         }
         let full = join_path(path, name);
         if matches!(name, "write" | "writelines") && path.contains("()") {
-            let taint = self.given(arguments);
-            self.wrote(Some(Rc::from(path)), &taint, range, &full);
+            let mut taint = self.given(arguments);
+            let key: Rc<str> = Rc::from(path);
+            if let Some(first) = arguments.positional.first().cloned() {
+                taint = taint.and(&self.wrote_text(Some(&key), &first, range));
+            }
+            self.wrote(Some(key), &taint, range, &full);
+        }
+        if matches!(name, "save" | "to_csv" | "to_excel" | "to_json" | "tofile") && !owner.taint.is_empty() {
+            let key = arguments.positional.first().and_then(|to| self.key_of(to));
+            self.wrote(key, &owner.taint, range, &full);
         }
         let silent = SILENT_METHODS.contains(&name) && sinks::kind_of(&full).is_none();
         let value = self.external(&full, &owner.taint, arguments, range);

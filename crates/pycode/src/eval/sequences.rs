@@ -7,8 +7,10 @@ use super::{
     Datum,
     call::Arguments,
     machine::Machine,
+    sources,
     value::{Container, Kind, Object, Value},
 };
+use crate::behaviour::SourceKind;
 use ruff_text_size::TextRange;
 
 impl<'a> Machine<'a, '_> {
@@ -234,6 +236,20 @@ impl<'a> Machine<'a, '_> {
                         self.blur(receiver);
                     }
                 }
+                none
+            }
+            // A configuration holds what is read into it.
+            (Kind::Dict, "read" | "read_file" | "readfp" | "read_string") => {
+                let words = first?.words().map(str::to_owned);
+                let mut taint = self.deep_taint(first?).without(&[SourceKind::File]);
+                let kind = words.as_deref().map_or(SourceKind::File, sources::of_file);
+                // Tools that publish packages are configured so.
+                let of_tools = words.as_deref().is_some_and(|w| w.ends_with(".pypirc"));
+                if !matches!(kind, SourceKind::File | SourceKind::Resource) && !of_tools {
+                    taint = taint.then(self.step(Some(kind), range, words.as_deref().unwrap_or_default()));
+                }
+                let container = self.container_mut(receiver)?;
+                container.taint = container.taint.and(&taint);
                 none
             }
             (Kind::Dict, "get" | "pop" | "setdefault") => {

@@ -27,6 +27,8 @@ fn execution(callee: &str) -> Option<SinkKind> {
             | "runpy.run_path"
             | "runpy.run_module"
             | "code.interact"
+            | "code.InteractiveConsole().runcode"
+            | "code.InteractiveConsole().runsource"
             | "code.InteractiveInterpreter().runcode"
             | "code.InteractiveInterpreter().runsource"
             | "code.InteractiveConsole().push"
@@ -66,6 +68,9 @@ fn process(callee: &str) -> Option<SinkKind> {
         "pexpect" => matches!(name, "spawn" | "run"),
         "_posixsubprocess" => name == "fork_exec",
         "win32api" => matches!(name, "ShellExecute" | "WinExec"),
+        "win32process" => name == "CreateProcess",
+        "plumbum" | "sh" | "invoke" => name == "run",
+        "asyncio.get_event_loop()" | "asyncio.get_running_loop()" => name.starts_with("subprocess_"),
         "ctypes.windll.shell32" => name.starts_with("ShellExecute"),
         "ctypes.windll.kernel32" => matches!(name, "CreateProcessA" | "CreateProcessW" | "WinExec"),
         _ => false,
@@ -95,6 +100,17 @@ fn network(callee: &str) -> Option<SinkKind> {
     let sends = match owner {
         "requests"
         | "requests.api"
+        | "niquests"
+        | "grequests"
+        | "requests_html.HTMLSession()"
+        | "requests_futures.sessions.FuturesSession()"
+        | "requests_toolbelt.sessions.BaseUrlSession()"
+        | "tls_client.Session()"
+        | "curl_cffi.requests.Session()"
+        | "curl_cffi.requests.AsyncSession()"
+        | "aiohttp.client.ClientSession()"
+        | "pip._vendor.requests"
+        | "botocore.vendored.requests"
         | "httpx"
         | "requests.Session()"
         | "requests.session()"
@@ -106,7 +122,9 @@ fn network(callee: &str) -> Option<SinkKind> {
         | "curl_cffi.requests" => verb,
         "aiohttp" => name == "request",
         "urllib.request" => matches!(name, "urlopen" | "urlretrieve" | "URLopener" | "Request"),
-        "urllib" | "urllib2" => matches!(name, "urlopen" | "urlretrieve"),
+        // Names that no version of Python has are there all the same, and meant.
+        _ if owner.starts_with("urllib") && matches!(name, "urlopen" | "urlretrieve") => true,
+        "urllib2" => name == "Request",
         "urllib.request.build_opener()" | "urllib2.build_opener()" => name == "open",
         "urllib3" => name == "request",
         "urllib3.PoolManager()" => matches!(name, "request" | "urlopen" | "request_encode_body"),
@@ -122,17 +140,58 @@ fn network(callee: &str) -> Option<SinkKind> {
         }
         "socket" => name == "create_connection",
         "smtplib.SMTP()" | "smtplib.SMTP_SSL()" => matches!(name, "sendmail" | "send_message"),
+        "yagmail.SMTP()" => name == "send",
         "ftplib.FTP()" | "ftplib.FTP_TLS()" => name.starts_with("stor"),
+        "paramiko.SSHClient().open_sftp()"
+        | "paramiko.SFTPClient.from_transport()"
+        | "pysftp.Connection()" => name.starts_with("put"),
+        "httplib2.Http()" => name == "request",
+        "pycurl.Curl()" => name == "perform",
+        "asyncio" => name == "open_connection",
+        "xmlrpc.client" | "xmlrpclib" => name == "ServerProxy",
+        "git.Repo" => name == "clone_from",
+        "git.Git()" => name == "clone",
+        "gdown" => name == "download",
+        "socketio.Client()" | "socketio.AsyncClient()" => matches!(name, "connect" | "emit" | "send"),
+        "dropbox.Dropbox()" | "dropbox.dropbox.Dropbox()" => name.starts_with("files_upload"),
         "websockets" | "websocket" => matches!(name, "connect" | "create_connection"),
         "websocket.WebSocket()" | "websocket.create_connection()" => name == "send",
         "paramiko.SSHClient()" => name == "connect",
         "webbrowser" => name.starts_with("open"),
         "wget" => name == "download",
-        "discord_webhook.DiscordWebhook()" => name == "execute",
+        "discord_webhook.DiscordWebhook()" | "discord_webhook.AsyncDiscordWebhook()" => {
+            matches!(name, "execute" | "add_file" | "add_embed")
+        }
+        "dhooks.Webhook()" | "dhooks_lite.Webhook()" | "dhook.Webhook()" => {
+            matches!(name, "send" | "execute" | "modify")
+        }
+        _ if is_webhook(owner) => matches!(name, "send" | "execute"),
+        "telegram.Bot()"
+        | "telebot.TeleBot()"
+        | "telebot.async_telebot.AsyncTeleBot()"
+        | "aiogram.Bot()"
+        | "pyrogram.Client()"
+        | "telethon.TelegramClient()"
+        | "telethon.sync.TelegramClient()" => name.starts_with("send_"),
+        "slack_sdk.WebClient()" | "slack.WebClient()" => {
+            matches!(name, "chat_postMessage" | "files_upload" | "files_upload_v2")
+        }
+        "slack_sdk.webhook.WebhookClient()" | "pymsteams.connectorcard()" => name.starts_with("send"),
         "boto3.client()" => matches!(name, "put_object" | "upload_file" | "upload_fileobj"),
         _ => false,
     };
     sends.then_some(SinkKind::NetworkSend)
+}
+
+/// Whether something is made from the address of a webhook of Discord, by whichever of its libraries.
+fn is_webhook(owner: &str) -> bool {
+    let Some(made) = owner.strip_suffix("()") else {
+        return false;
+    };
+    let maker = made
+        .strip_suffix(".from_url")
+        .or_else(|| made.strip_suffix(".partial"));
+    maker.is_some_and(|m| m.ends_with("Webhook"))
 }
 
 fn native(callee: &str) -> Option<SinkKind> {
@@ -182,6 +241,9 @@ fn other(callee: &str) -> Option<SinkKind> {
             | "_winreg.SetValueEx"
             | "winreg.CreateKeyEx"
             | "crontab.CronTab().write"
+            | "win32com.client.Dispatch().CreateShortCut"
+            | "win32com.client.Dispatch().CreateShortcut"
+            | "winshell.CreateShortcut"
     ) {
         return Some(SinkKind::Persistence);
     }

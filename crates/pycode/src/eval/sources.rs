@@ -24,12 +24,27 @@ pub(super) fn of_call(path: &str) -> Option<SourceKind> {
         "os" => matches!(name, "getlogin" | "uname" | "getuid"),
         "uuid" => name == "getnode",
         "psutil" => matches!(name, "users" | "net_if_addrs"),
+        "getmac" => name.starts_with("get_mac"),
+        "netifaces" => name == "ifaddresses",
+        "wmi.WMI()" => name.starts_with("Win32_"),
+        "pwd" => name == "getpwuid",
+        "win32api" => matches!(name, "GetUserName" | "GetComputerName"),
         _ => false,
     };
     if identity {
         return Some(SourceKind::HostIdentity);
     }
+    // What a server is asked to do was said by somebody else.
+    if path.starts_with("flask.request.") || path.starts_with("bottle.request.") {
+        return Some(SourceKind::Network);
+    }
     match path {
+        // The registry holds what programs remember, sessions and passwords among it.
+        "winreg.QueryValueEx"
+        | "winreg.QueryValue"
+        | "winreg.EnumValue"
+        | "_winreg.QueryValueEx"
+        | "_winreg.EnumValue" => Some(SourceKind::File),
         "pyperclip.paste"
         | "pandas.read_clipboard"
         | "win32clipboard.GetClipboardData"
@@ -48,6 +63,13 @@ pub(super) fn of_call(path: &str) -> Option<SourceKind> {
         | "keyboard.on_press"
         | "keyboard.hook" => Some(SourceKind::Keystrokes),
         "browser_cookie3.load"
+        | "browser_cookie3.edge"
+        | "browser_cookie3.opera"
+        | "browser_cookie3.brave"
+        | "browser_cookie3.chromium"
+        | "rookiepy.load"
+        | "rookiepy.chrome"
+        | "browserhistory.get_browserhistory"
         | "browser_cookie3.chrome"
         | "browser_cookie3.firefox"
         | "browsercookie.chrome"
@@ -235,10 +257,13 @@ pub(super) fn is_persistent(path: &str) -> bool {
         "/.ssh/authorized_keys",
         "sitecustomize.py",
         "usercustomize.py",
+        "/.config/fish/config.fish",
+        "start menu/programs/start-up",
     ]
     .iter()
     .any(|part| path.contains(part))
         || path.ends_with(".pth")
+        || path.ends_with(".py") && (path.contains("site-packages/") || path.contains("dist-packages/"))
 }
 
 /// Whether a command sets up something that runs later by itself.

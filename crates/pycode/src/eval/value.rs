@@ -421,6 +421,8 @@ pub(super) enum Key {
 pub(super) struct File {
     pub key: Option<Rc<str>>,
     pub writes: bool,
+    /// An archive, into which files are put by their names.
+    pub archive: bool,
     pub taint: Taint,
 }
 

@@ -403,6 +403,7 @@ fn terms(kind: SinkKind, sources: &BTreeSet<SourceKind>, given: &str) -> Vec<Ter
             when(!dns && has(&[SourceKind::SecretVariable]), Term::SendsSecret);
             when(!dns && has(&[SourceKind::File]), Term::SendsFile);
             when(!dns && has(&[SourceKind::HostIdentity]), Term::SendsIdentity);
+            when(!dns && has(&[SourceKind::HiddenAddress]), Term::HidesAddress);
         }
         SinkKind::NativeMemory => {
             let brought = has(&[SourceKind::Decoded, SourceKind::Network]);

