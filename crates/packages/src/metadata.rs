@@ -30,6 +30,18 @@ pub struct CoreMetadata {
     pub home_page: Option<String>,
     /// Other addresses with their labels.
     pub project_urls: Vec<(String, String)>,
+    /// Where it says it can be downloaded.
+    pub download_url: Option<String>,
+    /// Who wrote it.
+    pub author: Option<String>,
+    /// Their mail, with or without names.
+    pub author_email: Option<String>,
+    /// Who keeps it.
+    pub maintainer: Option<String>,
+    /// Their mail, with or without names.
+    pub maintainer_email: Option<String>,
+    /// The description, where it is a header as in old versions of the format.
+    pub description: Option<String>,
     /// The license as free text.
     pub license: Option<String>,
     /// The license as an SPDX expression.
@@ -198,6 +210,12 @@ impl CoreMetadata {
             summary: None,
             home_page: None,
             project_urls: Vec::new(),
+            download_url: None,
+            author: None,
+            author_email: None,
+            maintainer: None,
+            maintainer_email: None,
+            description: None,
             license: None,
             license_expression: None,
             requires_python: None,
@@ -208,6 +226,27 @@ impl CoreMetadata {
             flaws: Vec::new(),
             outcome: Outcome::Analysed,
         }
+    }
+
+    /// Every address that it states of itself.
+    pub fn addresses(&self) -> impl Iterator<Item = &str> {
+        let single = [&self.home_page, &self.download_url].into_iter().flatten();
+        let single = single.map(String::as_str);
+        single.chain(self.project_urls.iter().map(|(_, url)| url.as_str()))
+    }
+
+    /// The addresses of mail of its authors and maintainers, each with what stands round it.
+    pub fn mails(&self) -> impl Iterator<Item = &str> {
+        let fields = [
+            &self.author_email,
+            &self.maintainer_email,
+            &self.author,
+            &self.maintainer,
+        ];
+        let fields = fields.into_iter().flatten();
+        fields
+            .flat_map(|f| f.split([',', ';', ' ']))
+            .filter(|part| part.contains('@'))
     }
 
     fn take(&mut self, field: Field, seen: &mut Seen) {
@@ -228,6 +267,12 @@ impl CoreMetadata {
             "version" => (&mut self.version, "Version", flat()),
             "summary" => (&mut self.summary, "Summary", flat()),
             "home-page" => (&mut self.home_page, "Home-page", flat()),
+            "download-url" => (&mut self.download_url, "Download-URL", flat()),
+            "author" => (&mut self.author, "Author", flat()),
+            "author-email" => (&mut self.author_email, "Author-email", flat()),
+            "maintainer" => (&mut self.maintainer, "Maintainer", flat()),
+            "maintainer-email" => (&mut self.maintainer_email, "Maintainer-email", flat()),
+            "description" => (&mut self.description, "Description", value.clone()),
             "license" => (&mut self.license, "License", value.clone()),
             "license-expression" => (&mut self.license_expression, "License-Expression", flat()),
             "requires-python" => (&mut self.requires_python, "Requires-Python", flat()),
@@ -245,7 +290,7 @@ impl CoreMetadata {
                 }
                 *slot = Some(value);
             }
-            Some(first) if *first != value && !seen.repeated.contains(&shown) => {
+            Some(first) if *first != value && !seen.repeated.contains(&shown) && !is_contact(shown) => {
                 seen.repeated.push(shown);
                 let message = format!(
                     "`{shown}` is stated twice: installers take {}, others may take {}",
@@ -332,6 +377,14 @@ impl CoreMetadata {
             })
             .collect()
     }
+}
+
+/// Headers that nobody decides by, so that it does not matter which of two is taken.
+fn is_contact(header: &str) -> bool {
+    matches!(
+        header,
+        "Author" | "Author-email" | "Maintainer" | "Maintainer-email" | "Download-URL" | "Description"
+    )
 }
 
 fn unauditable(why: &str) -> Bucket {

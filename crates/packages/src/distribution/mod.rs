@@ -10,6 +10,7 @@
 
 mod container;
 mod disguise;
+pub mod endpoints;
 mod entry_points;
 mod identity;
 mod layout;
@@ -19,6 +20,7 @@ mod shadows;
 mod spread;
 mod trigger;
 
+pub use endpoints::{Claim, DropPlace, Endpoint, Place, Provenance, place};
 pub use entry_points::{ProvidedEntry, read_entry_points};
 pub use layout::{Shape, recognise};
 pub use shadows::{is_packaging_tool, is_system_tool};
