@@ -11,6 +11,7 @@ mod repositories;
 mod runs;
 mod second_tier;
 mod sources;
+mod tricks;
 mod twins;
 
 use wellhead_core::Report;
