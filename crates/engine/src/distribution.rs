@@ -34,6 +34,8 @@ const MAX_TEXT: usize = 16 << 20;
 const MAX_TEXTS: usize = 96 << 20;
 /// Most imports of a module that are kept.
 const MAX_IMPORTS: usize = 2_000;
+/// Most lines of a start-up file that are told of one by one; the rest of it is one.
+const MAX_LINES: usize = 32;
 /// What identifies a tar archive inside of a package of conda.
 const CONDA_PARTS: [&str; 2] = ["pkg-", "info-"];
 
@@ -295,11 +297,23 @@ fn startup(
         };
         let site = member.site.as_deref();
         if is_pth(site) {
-            for run in read_pth(text).into_iter().filter(|l| l.is == PthUse::Runs) {
+            let mut runs: Vec<_> = read_pth(text)
+                .into_iter()
+                .filter(|l| l.is == PthUse::Runs)
+                .collect();
+            let rest = runs.split_off(runs.len().min(MAX_LINES));
+            for run in runs {
                 let content = text.get(run.span.clone()).unwrap_or_default();
                 let module = wellhead_pycode::parse(content, budget);
                 let effects = Effects::of(&module, budget);
                 out.push(line(&member.path, run.span, innocent(content), effects));
+            }
+            if let (Some(first), Some(last)) = (rest.first(), rest.last()) {
+                let span = first.span.start..last.span.end;
+                let all = crate::package_code::blanked(text);
+                let module = wellhead_pycode::parse(all.get(span.clone()).unwrap_or_default(), budget);
+                let effects = Effects::of(&module, budget);
+                out.push(line(&member.path, span, None, effects));
             }
         } else if site.is_some_and(|s| s.ends_with(".start")) {
             out.push(line(&member.path, 0..text.len(), None, Effects::default()));

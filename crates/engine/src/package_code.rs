@@ -87,7 +87,7 @@ fn is_hook(site: Option<&str>, ending: &str) -> bool {
 }
 
 /// A `.pth` file with everything but what Python runs turned to spaces, so that places stay where they are.
-fn blanked(text: &str) -> Arc<str> {
+pub(crate) fn blanked(text: &str) -> Arc<str> {
     let mut out = String::with_capacity(text.len());
     let mut at = 0_usize;
     let blank = |out: &mut String, part: &str| {

@@ -622,3 +622,39 @@ mod never_panics {
         }
     }
 }
+
+#[test]
+fn copies_of_copies_end_before_the_memory_does() {
+    for text in [
+        "x = {}\nfor i in range(100000):\n  x[i] = dict(x)\nexec(str(x))\n",
+        "x = []\nfor i in range(100000):\n  x.append(list(x))\nexec(str(x))\n",
+        "x = [1]\nfor i in range(100000):\n  x = x + x\nexec(str(x))\n",
+        "x = {}\nfor i in range(100000):\n  x = {**x, i: [*x]}\nexec(str(x))\n",
+    ] {
+        let analysis = one(text);
+        assert!(analysis.records.len() < 10, "{text}");
+    }
+}
+
+#[test]
+fn a_start_up_line_ends_where_some_python_ends_it() {
+    for (text, runs) in [
+        ("import os; os.system('id')", true),
+        ("\u{feff}import os; os.system('id')\n", true),
+        ("# nothing\rimport os; os.system('id')\r", true),
+        ("/folder\x0cimport os; os.system('id')\n", true),
+        ("/folder\u{2028}import\tos; os.system('id')\n", true),
+        (" import os; os.system('id')\n", false),
+        ("# import os; os.system('id')\n", false),
+    ] {
+        let analysis = package(&[("a.pth", text)]);
+        assert_eq!(analysis.records.len(), usize::from(runs), "{text:?}");
+        for record in &analysis.records {
+            assert_eq!(
+                text.get(record.range.clone()),
+                Some("os.system('id')"),
+                "{text:?}"
+            );
+        }
+    }
+}

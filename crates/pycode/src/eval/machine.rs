@@ -40,6 +40,8 @@ const DEEPEST: u32 = 700;
 const STACK: usize = 96 << 20;
 /// Most objects of a package.
 const MOST_OBJECTS: usize = 2_000_000;
+/// Most values in all lists and dictionaries of a package when they are made; copies of copies grow as powers do.
+const MOST_ITEMS: usize = 4_000_000;
 
 /// Follows all files, in parts where they are too many for one.
 pub(crate) fn analyse(files: &[SourceFile<'_>], budget: &mut Budget) -> Analysis {
@@ -208,6 +210,8 @@ pub(super) struct Machine<'a, 'b> {
     pub entries: HashMap<(usize, u8), Entries>,
     /// Functions in the order in which they were defined.
     pub functions: Vec<Id>,
+    /// How many values lay in lists and dictionaries when they were made.
+    items: usize,
     /// What was written to which file.
     pub written: HashMap<Rc<str>, Taint>,
     /// Python that was written to a file.
@@ -256,6 +260,7 @@ impl<'a, 'b> Machine<'a, 'b> {
             journals: Vec::new(),
             entries: HashMap::new(),
             functions: Vec::new(),
+            items: 0,
             written: HashMap::new(),
             texts: HashMap::new(),
             here: Taint::default(),
@@ -468,9 +473,24 @@ impl<'a, 'b> Machine<'a, 'b> {
         self.frame = outer;
     }
 
+    /// Says that not everything was followed, unless something said so already.
+    pub(super) fn partly(&mut self, why: String) {
+        if self.outcome == Outcome::Analysed {
+            self.outcome = Outcome::Partly { why };
+        }
+    }
+
     // The table of objects.
 
-    pub(super) fn add(&mut self, object: Object<'a>) -> Id {
+    pub(super) fn add(&mut self, mut object: Object<'a>) -> Id {
+        if let Object::Container(container) = &mut object {
+            self.fuel = self.fuel.saturating_sub(container.items.len() as u64);
+            self.items = self.items.saturating_add(container.items.len());
+            if self.items > MOST_ITEMS && !container.items.is_empty() {
+                container.forget();
+                self.partly(format!("more than {MOST_ITEMS} values in lists and dictionaries"));
+            }
+        }
         let id = Id(u32::try_from(self.objects.len()).unwrap_or(u32::MAX));
         if self.objects.len() < MOST_OBJECTS {
             self.objects.push(object);
@@ -772,13 +792,7 @@ impl<'a, 'b> Machine<'a, 'b> {
             return;
         }
         if self.records.len() >= MOST_RECORDS {
-            let why = format!("more than {MOST_RECORDS} calls with an effect");
-            let outcome = std::mem::replace(&mut self.outcome, Outcome::Analysed);
-            self.outcome = if outcome == Outcome::Analysed {
-                Outcome::Partly { why }
-            } else {
-                outcome
-            };
+            self.partly(format!("more than {MOST_RECORDS} calls with an effect"));
             return;
         }
         let Some(module) = self.files.get(frame.file) else {
@@ -822,12 +836,28 @@ impl Function<'_> {
 /// The lines of a `.pth` file that Python runs, at their places; everything else is blank.
 fn start_up_lines(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for line in text.split_inclusive('\n') {
-        if line.starts_with("import ") || line.starts_with("import\t") {
-            out.push_str(line);
+    // Where some Python ends a line, each does here: what one of them runs is what runs.
+    let ends = |c: char| matches!(c, '\n'..='\r' | '\x1c'..='\x1e' | '\u{85}' | '\u{2028}' | '\u{2029}');
+    for line in text.split_inclusive(ends) {
+        let start = line.trim_start_matches('\u{feff}');
+        if start.starts_with("import ") || start.starts_with("import\t") {
+            // Python's own parser takes a line feed for the end, and so does ours.
+            let body = line.trim_end_matches(ends);
+            out.extend(std::iter::repeat_n(' ', line.len().saturating_sub(start.len())));
+            out.push_str(body.trim_start_matches('\u{feff}'));
+            blank(&mut out, line.get(body.len()..).unwrap_or_default());
         } else {
-            out.extend(line.bytes().map(|b| if b == b'\n' { '\n' } else { ' ' }));
+            blank(&mut out, line);
         }
     }
     out
+}
+
+/// White space of the same length in bytes, which ends a line where the text does.
+fn blank(out: &mut String, text: &str) {
+    let last = text.len().saturating_sub(1);
+    let ends = text.ends_with([
+        '\n', '\r', '\x0b', '\x0c', '\x1c', '\x1d', '\x1e', '\u{85}', '\u{2028}', '\u{2029}',
+    ]);
+    out.extend((0..text.len()).map(|at| if ends && at == last { '\n' } else { ' ' }));
 }

@@ -448,6 +448,14 @@ impl Container {
         }
     }
 
+    /// Lets go of what is in it; where it came from stays.
+    pub(super) fn forget(&mut self) {
+        self.items = Vec::new();
+        self.keys = Vec::new();
+        self.index = HashMap::new();
+        self.vague = true;
+    }
+
     pub(super) fn push(&mut self, value: Value) {
         self.taint = self.taint.and(&value.taint);
         self.items.push(value);
