@@ -312,7 +312,7 @@ fn every_known_trick_gets_its_answer() {
             if !case.wanted.is_empty() && rank(answer) >= rank(case.wanted) {
                 eprintln!("{page}, {}: is {answer} by now", case.name);
             }
-            if !right || !said.contains(rule) {
+            if !right || answer == expected && !said.contains(rule) {
                 wrong.push(format!(
                     "{page}, {}: expected {}, got {answer}: {said}",
                     case.name, case.expected
