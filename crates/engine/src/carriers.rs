@@ -51,6 +51,7 @@ struct Script {
     size: u64,
     is_obfuscated: bool,
     secrets: Vec<&'static str>,
+    speaks: bool,
 }
 
 /// Endings of files that are kept where Python names them.
@@ -67,6 +68,16 @@ static SECRETS: &[&str] = &[
     "169.254.169.254",
     "GITHUB_TOKEN",
     "NPM_TOKEN",
+];
+/// What scripts send and fetch with.
+static SPEAKS: &[&str] = &[
+    "fetch(",
+    "http.request",
+    "https.request",
+    "axios",
+    "XMLHttpRequest",
+    "WebSocket",
+    "net.connect",
 ];
 /// Longest name of a file without its ending.
 const MAX_STEM: usize = 128;
@@ -222,6 +233,7 @@ pub(crate) fn packages(kept: Kept, facts: &[Fact]) -> Vec<(ArtifactPath, Carrier
                 size: script.size,
                 is_obfuscated: script.is_obfuscated,
                 secrets: script.secrets,
+                speaks: script.speaks,
             });
         }
     }
@@ -254,6 +266,7 @@ fn of_script(input: &Input<'_>, text: &str) -> Script {
         size: input.blob.len(),
         is_obfuscated: text.match_indices("_0x").take(32).count() >= 32,
         secrets: SECRETS.iter().copied().filter(|s| text.contains(s)).collect(),
+        speaks: SPEAKS.iter().any(|s| text.contains(s)),
     }
 }
 

@@ -234,9 +234,10 @@ fn is_kept(path: &str, input: &Input<'_>) -> bool {
     );
     let conda = matches!(path, "info/index.json" | "info/link.json" | "info/about.json");
     let runs = name.ends_with(".pth") || name.ends_with(".start");
+    let extends = path.contains("etc/jupyter/") && name.ends_with(".json");
     let script = [".sh", ".bat", ".ps1"].iter().any(|e| name.ends_with(e));
     let source = input.identity.format.family == Family::Source && *input.identity.format != table::NOTEBOOK;
-    tells || conda || runs || script || source || is_python(path)
+    tells || conda || runs || extends || script || source || is_python(path)
 }
 
 /// Whether Python takes a file for a module by its name, whatever it holds.

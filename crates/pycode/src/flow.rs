@@ -105,14 +105,42 @@ const HOOKS: &[&str] = &[
     "build_model",
     "__getattr__",
     "__dir__",
+    // Of build backends (PEP 517, PEP 660).
+    "build_wheel",
+    "build_sdist",
+    "build_editable",
+    "prepare_metadata_for_build_wheel",
+    "prepare_metadata_for_build_editable",
+    "get_requires_for_build_wheel",
+    "get_requires_for_build_sdist",
+    "get_requires_for_build_editable",
+    // Of extensions of Jupyter and IPython.
+    "_load_jupyter_server_extension",
+    "load_jupyter_server_extension",
+    "_jupyter_server_extension_points",
+    "_jupyter_server_extension_paths",
+    "_jupyter_nbextension_paths",
+    "_jupyter_labextension_paths",
+    "load_ipython_extension",
 ];
+
+/// Whether a program that loads plug-ins calls a function of that name.
+pub fn is_plugin_hook(name: &str) -> bool {
+    // Whatever begins so is a hook of pytest.
+    name.starts_with("pytest_")
+        || name.starts_with("_jupyter_")
+        || matches!(
+            name,
+            "_load_jupyter_server_extension" | "load_jupyter_server_extension" | "load_ipython_extension"
+        )
+}
 
 /// When a function runs that nothing in the module calls, by its name and whether it is a method.
 pub(crate) fn stage_of(name: &str, in_class: bool) -> Stage {
     match in_class {
         true if LOADS.contains(&name) => Stage::Load,
         true => Stage::Use,
-        false if HOOKS.contains(&name) => Stage::Load,
+        false if HOOKS.contains(&name) || is_plugin_hook(name) => Stage::Load,
         false => Stage::Call,
     }
 }

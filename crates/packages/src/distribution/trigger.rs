@@ -106,6 +106,9 @@ pub(super) fn assign(r: &mut Reader<'_>, budget: &mut Budget) {
             kind: is,
         });
     }
+    for module in jupyter_modules(r, &root, budget) {
+        name(&module, Trigger::Plugin);
+    }
     for (module, trigger) in build_modules(r, &root, budget) {
         name(&module, trigger);
     }
@@ -290,6 +293,34 @@ fn imported(line: &str) -> impl Iterator<Item = &str> {
         .flat_map(|rest| rest.split(','))
         .filter_map(|module| module.split_whitespace().next())
         .take(64)
+}
+
+/// The modules that the server of Jupyter loads because a file of configuration says so.
+fn jupyter_modules(r: &Reader<'_>, root: &str, budget: &mut Budget) -> Vec<String> {
+    let mut out = Vec::new();
+    for member in &r.parts.members {
+        let Place::Prefix(path) = place(r.out.kind, root, &member.path) else {
+            continue;
+        };
+        let Some(text) = member.text.as_deref().filter(|_| is_jupyter_configuration(path)) else {
+            continue;
+        };
+        let Ok(tree) = wellhead_formats::text::json(text, budget) else {
+            continue;
+        };
+        for application in tree.entries().iter().take(64) {
+            for list in ["jpserver_extensions", "nbserver_extensions"] {
+                let modules = application.node.get(list).into_iter().flat_map(|n| n.entries());
+                out.extend(modules.take(64).map(|e| e.key.clone()));
+            }
+        }
+    }
+    out
+}
+
+/// Whether Jupyter reads a file below the prefix for what it has to load.
+fn is_jupyter_configuration(path: &str) -> bool {
+    path.starts_with("etc/jupyter/") && path.ends_with(".json")
 }
 
 /// The modules of a source tree that its own builder imports.

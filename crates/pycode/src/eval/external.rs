@@ -139,6 +139,9 @@ impl<'a> Machine<'a, '_> {
         if let Some(by) = sources::decoder(path) {
             taint = taint.then(self.step(Some(SourceKind::Decoded), range, by));
         }
+        if sources::reads_media(path) {
+            taint = taint.then(self.step(Some(SourceKind::Decoded), range, path));
+        }
         // An archive holds what it was fetched with.
         if matches!(path, "zipfile.ZipFile" | "tarfile.open" | "sqlite3.connect")
             && let Some(written) = arguments.positional.first().and_then(|v| self.written_to(v))

@@ -116,6 +116,10 @@ impl<'a> Machine<'a, '_> {
             let what = words.unwrap_or_else(|| "open".to_owned());
             taint =
                 Taint::of(self.step(Some(kind), range, &what)).and(&path.taint.without(&[SourceKind::File]));
+            // What is code and lies in a picture was hidden there.
+            if sources::is_media(&what) {
+                taint = taint.then(self.step(Some(SourceKind::Decoded), range, &what));
+            }
             if let Some(written) = self.written_to(path) {
                 taint = taint.and(&written);
             }
@@ -289,6 +293,15 @@ impl<'a> Machine<'a, '_> {
                 };
                 let key = self.key_of(to);
                 self.wrote(key, inner, range, path);
+            }
+            // Modules are imported from there from now on.
+            "sys.path.insert" | "sys.path.append" => {
+                let place = if path.ends_with("insert") { second } else { first };
+                let Some(taint) = place.and_then(|p| self.written_to(p)).filter(|t| !t.is_empty()) else {
+                    return;
+                };
+                let quoted = self.quoted(arguments);
+                self.record(SinkKind::Execute, path, quoted, &taint, range);
             }
             "shutil.unpack_archive" => {
                 let (Some(from), Some(to)) = (first, second) else {

@@ -221,6 +221,32 @@ pub(super) fn of_file(path: &str) -> SourceKind {
     }
 }
 
+/// Whether a file is a picture, a recording or a font, in which no code has a place.
+pub(super) fn is_media(path: &str) -> bool {
+    let ending = path.rsplit('.').next().unwrap_or_default();
+    [
+        "png", "jpg", "jpeg", "gif", "bmp", "ico", "webp", "tiff", "wav", "mp3", "flac", "ogg", "ttf", "otf",
+        "woff", "woff2", "mp4",
+    ]
+    .iter()
+    .any(|known| ending.eq_ignore_ascii_case(known))
+}
+
+/// Whether a callable gives what a picture or a recording shows or plays.
+pub(super) fn reads_media(path: &str) -> bool {
+    matches!(
+        path,
+        "wave.open"
+            | "PIL.Image.open"
+            | "imageio.imread"
+            | "cv2.imread"
+            | "numpy.fromfile"
+            | "soundfile.read"
+            | "stegano.lsb.reveal"
+            | "stepic.decode"
+    )
+}
+
 /// Whether an address is that of a cloud's metadata service.
 pub(super) fn is_metadata_service(address: &str) -> bool {
     [

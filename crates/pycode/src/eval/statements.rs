@@ -578,13 +578,21 @@ impl<'a> Machine<'a, '_> {
 
     fn class_definition(&mut self, def: &'a StmtClassDef) {
         let mut bases = Vec::new();
+        let mut metaclass = None;
         if let Some(arguments) = &def.arguments {
             for base in &arguments.args {
                 let value = self.eval(base);
                 bases.push(value);
             }
             for keyword in &arguments.keywords {
-                self.eval(&keyword.value);
+                let value = self.eval(&keyword.value);
+                if keyword
+                    .arg
+                    .as_ref()
+                    .is_some_and(|name| name.as_str() == "metaclass")
+                {
+                    metaclass = Some(value);
+                }
             }
         }
         let decorators: Vec<Value> = def
@@ -599,7 +607,7 @@ impl<'a> Machine<'a, '_> {
             name,
             qualified,
             scope,
-            bases,
+            bases: bases.clone(),
             sample: None,
         }));
         let sample = self.new_instance(class);
@@ -616,6 +624,26 @@ impl<'a> Machine<'a, '_> {
                 super::call::Arguments::of(vec![class.into()]),
                 at.range,
             );
+        }
+        // What makes the class runs here, and so does what a class above it wants to know of it.
+        let made = bases.iter().filter(|base| matches!(base.what, What::Object(_)));
+        let told: Vec<Value> = made.cloned().collect();
+        for base in told {
+            let hook = self.attribute(&base, "__init_subclass__");
+            if matches!(hook.what, What::Object(_)) {
+                let given = super::call::Arguments::of(vec![class.into()]);
+                self.call(&hook, given, def.range);
+            }
+        }
+        if let Some(metaclass) = metaclass.filter(|m| matches!(m.what, What::Object(_))) {
+            let name = Value::text(def.name.as_str());
+            for (hook, first) in [("__new__", metaclass.clone()), ("__init__", class.into())] {
+                let hook = self.attribute(&metaclass, hook);
+                if matches!(hook.what, What::Object(_)) {
+                    let given = vec![first, name.clone(), Value::unknown(), Value::unknown()];
+                    self.call(&hook, super::call::Arguments::of(given), def.range);
+                }
+            }
         }
         self.assign(def.name.as_str(), class.into());
     }

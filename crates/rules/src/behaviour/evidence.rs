@@ -13,7 +13,10 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     ops::Range,
 };
-use wellhead_pycode::{Call, DeedKind, Module, Place, SinkKind, SinkRecord, SourceKind, Stage, Value};
+use wellhead_packages::distribution::Trigger;
+use wellhead_pycode::{
+    Call, DeedKind, Module, Place, SinkKind, SinkRecord, SourceKind, Stage, Value, is_plugin_hook,
+};
 
 /// One thing that a file does.
 #[derive(Clone, Debug)]
@@ -39,7 +42,9 @@ pub(super) fn gather(code: &PackageCode) -> BTreeMap<&str, Vec<Evidence>> {
     }
     let mut out = BTreeMap::new();
     for (path, script) in &code.scripts {
-        if is_test(path) && !reached.contains_key(path.as_str()) {
+        // What is installed as a command lies in a folder of scripts, and is no test.
+        let is_command = script.trigger == Trigger::EntryPoint;
+        if is_test(path) && !is_command && !reached.contains_key(path.as_str()) {
             continue;
         }
         let runs = reached.get(path.as_str()).copied().unwrap_or(RunsWhen::Asked);
@@ -96,8 +101,16 @@ impl File<'_> {
                 RunsWhen::Install
             }
             RunsWhen::Startup | RunsWhen::Import | RunsWhen::Plugin if stage == Stage::Import => self.runs,
+            // The program that loads a plug-in calls the functions that it looks for by name.
+            RunsWhen::Plugin if stage == Stage::Load && self.has_hooks() => RunsWhen::Plugin,
             _ => RunsWhen::Asked,
         }
+    }
+
+    /// Whether it defines functions that programs which load plug-ins call.
+    fn has_hooks(&self) -> bool {
+        let mut scopes = self.script.module.flow.scopes.iter();
+        scopes.any(|scope| is_plugin_hook(&scope.name))
     }
 
     fn evidence(&self) -> Vec<Evidence> {

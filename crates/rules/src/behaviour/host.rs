@@ -76,7 +76,7 @@ fn has_numeric_host(text: &str) -> bool {
 }
 
 /// Whether a command fetches something and runs it.
-pub(super) fn fetches_and_runs(command: &str) -> bool {
+pub(crate) fn fetches_and_runs(command: &str) -> bool {
     let text = command.to_ascii_lowercase();
     let fetches = [
         "curl",

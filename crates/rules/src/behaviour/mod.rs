@@ -20,6 +20,7 @@ use crate::{Check, Registered};
 use {malicious_package_code::MALICIOUS_PACKAGE_CODE, suspicious_package_code::SUSPICIOUS_PACKAGE_CODE};
 
 pub use code::{PackageCode, PackageScript, RunsWhen};
+pub(crate) use host::fetches_and_runs;
 pub use weights::{Term, WEIGHTS};
 
 pub(crate) static RULES: &[Registered] = &[

@@ -1,4 +1,5 @@
 use super::DistributionFacts;
+use crate::behaviour::fetches_and_runs;
 use wellhead_core::{
     Confidence, Finding, Location, Measure, Reference, Risk, Rule, RuleStatus, Scenario, Severity, Sink,
     ThreatProfile, code,
@@ -61,12 +62,51 @@ pub(crate) fn check(facts: &DistributionFacts, sink: &mut Sink) {
             }
             None => Location::whole(place, "run by conda"),
         };
-        let name = member.path.rsplit('/').next().unwrap_or_default();
+        let name = code(member.path.rsplit('/').next().unwrap_or_default());
+        let harm = facts.texts.get(&member.path).and_then(|text| harm(text));
+        let (message, severity) = match harm {
+            Some(harm) => (
+                format!("{when} runs a script that {harm}: {name}"),
+                Severity::Critical,
+            ),
+            None => (format!("{when} runs a script: {name}"), severity),
+        };
         sink.push(
-            Finding::new(&CONDA_SCRIPT, format!("{when} runs a script: {}", code(name)), at)
+            Finding::new(&CONDA_SCRIPT, message, at)
                 .severity(severity)
                 .help("read it before you install the package")
                 .subject(member.path.clone()),
         );
     }
+}
+
+/// What a script does that none has a reason for.
+fn harm(text: &str) -> Option<&'static str> {
+    let lines = || text.lines().map(str::trim).filter(|line| !line.starts_with('#'));
+    if lines().any(fetches_and_runs) {
+        return Some("fetches something and runs it");
+    }
+    let speaks = |line: &str| {
+        ["curl ", "wget ", "nslookup ", "dig ", "nc "]
+            .iter()
+            .any(|w| line.contains(w))
+    };
+    let gathers = |line: &str| {
+        let all = ["$(env", "`env", "env |", "env|", "printenv"]
+            .iter()
+            .any(|w| line.contains(w));
+        all || [
+            ".aws/credentials",
+            ".ssh/id_",
+            ".netrc",
+            ".pypirc",
+            ".npmrc",
+            ".kube/config",
+        ]
+        .iter()
+        .any(|w| line.contains(w))
+    };
+    lines()
+        .any(|line| speaks(line) && gathers(line))
+        .then_some("sends what is secret away")
 }

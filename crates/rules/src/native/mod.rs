@@ -119,6 +119,8 @@ pub struct CarriedScript {
     pub is_obfuscated: bool,
     /// Places of secrets that it names.
     pub secrets: Vec<&'static str>,
+    /// It speaks to the network.
+    pub speaks: bool,
     /// The Python file that names it and starts programs.
     pub named_in: ArtifactPath,
 }

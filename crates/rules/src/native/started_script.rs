@@ -47,7 +47,11 @@ fn tell(script: &CarriedScript) -> Finding {
         code(script.named_in.name())
     );
     // Drivers of browsers and tools for notebooks bring readable scripts, and start them.
-    let severity = if script.is_obfuscated || script.secrets.len() > 1 {
+    // Tools that publish name the tokens of their services; the files of three others nobody has a use for.
+    let files = script.secrets.iter().filter(|s| !s.ends_with("_TOKEN")).count();
+    let severity = if script.speaks && files > 2 {
+        Severity::Critical
+    } else if script.is_obfuscated || script.secrets.len() > 1 {
         Severity::High
     } else {
         Severity::Low
@@ -60,6 +64,9 @@ fn tell(script: &CarriedScript) -> Finding {
         .subject(script.artifact.leaf());
     if script.is_obfuscated {
         finding = finding.note("its names are those that a tool writes to hide what it does");
+    }
+    if script.speaks && !script.secrets.is_empty() {
+        finding = finding.note("it speaks to the network");
     }
     for secret in script.secrets.iter().take(6) {
         finding = finding.note(format!("it names {}", code(secret)));

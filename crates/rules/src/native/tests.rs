@@ -229,6 +229,7 @@ fn a_script_that_can_be_read_is_no_payload() {
                 size: 1 << 20,
                 is_obfuscated,
                 secrets,
+                speaks: true,
                 named_in: ArtifactPath::parse("w.whl!/w/a.py"),
             }],
             ..Carriers::default()
