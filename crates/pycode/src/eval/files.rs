@@ -168,9 +168,15 @@ impl<'a> Machine<'a, '_> {
                 Datum::Bytes(bytes) => std::str::from_utf8(bytes).ok().map(Rc::from),
                 _ => None,
             });
-        let Some(text) = text.filter(|text| is_script(key, text)) else {
-            return taint;
-        };
+        let Some(text) = text else { return taint };
+        if !is_script(key, &text) {
+            // A shell reads it there, or something else does, and nobody before.
+            let hidden = sources::is_persistent(key) && text.len() > 8 && !self.stands_in_file(&text);
+            return match hidden {
+                true => taint.then(self.step(Some(SourceKind::Decoded), range, "computed")),
+                false => taint,
+            };
+        }
         if self.texts.len() < 64 || self.texts.contains_key(key) {
             self.texts.insert(Rc::clone(key), Rc::clone(&text));
         }

@@ -193,8 +193,10 @@ impl<'a> Machine<'a, '_> {
                 let value = self.eval(test);
                 truth = self.truth(&value);
                 if is_main_guard(test) {
-                    truth = None;
-                    self.frame.stage = Stage::Call;
+                    truth = Some(true).filter(|_| self.is_program());
+                    if truth.is_none() {
+                        self.frame.stage = Stage::Call;
+                    }
                 }
             }
             match truth {
@@ -225,6 +227,12 @@ impl<'a> Machine<'a, '_> {
             }
         }
         self.after(ends, complete)
+    }
+
+    /// Whether the file is only ever run as a program, so that its name is `__main__`.
+    fn is_program(&self) -> bool {
+        let path = self.files.get(self.frame.file).map_or("", |f| f.path);
+        path == "setup.py" || path.ends_with("__main__.py") || !path.contains('.')
     }
 
     /// Joins the branches that go on.
