@@ -52,6 +52,8 @@ pub use disagreement::{Conflict, Disagreement};
 pub use import_names::{import_names, plugin_of, programs};
 pub use includes::check_includes;
 pub use index::{Derivation, Exposure, Rivalry};
+pub use lookalike::is_well_known;
+pub use lookalike::{Counted, name_prior};
 pub use lookalike::{LookAlike, Resemblance, StandIn, look_alike, resembles, stand_in};
 pub use manifest::is_commit;
 pub use manifest::{

@@ -178,3 +178,97 @@ fn a_package_is_one_also_inside_of_others() {
     );
     assert_eq!(told("zip", &[("__main__.py", "print(1)\n")], "app.pyz"), "");
 }
+
+/// A wheel of that name whose RECORD is true.
+fn named(name: &str, version: &str, metadata: &str, members: &[(&str, &str)]) -> (String, Vec<u8>) {
+    let stem = format!("{}-{version}", name.replace('-', "_"));
+    let info = format!("{stem}.dist-info");
+    let meta = format!("Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{metadata}");
+    let (at, tags, record) = (
+        format!("{info}/METADATA"),
+        format!("{info}/WHEEL"),
+        format!("{info}/RECORD"),
+    );
+    let mut all = members.to_vec();
+    all.push((&at, &meta));
+    all.push((&tags, WHEEL.1));
+    let mut rows = String::new();
+    for (path, content) in &all {
+        let hex = Sha256::digest(content.as_bytes())
+            .iter()
+            .fold(String::new(), |mut hex, b| {
+                let _ = write!(hex, "{b:02x}");
+                hex
+            });
+        let _ = writeln!(rows, "{path},sha256={hex},{}", content.len());
+    }
+    let _ = writeln!(rows, "{record},,");
+    all.push((&record, &rows));
+    (format!("{stem}-py3-none-any.whl"), pack("zip", &all))
+}
+
+#[test]
+fn a_known_attack_is_known_by_its_release_whatever_states_it() {
+    let empty: &[(&str, &str)] = &[("x/__init__.py", "x = 1\n")];
+    let (file, bytes) = named("ultralytics", "8.3.41", "", empty);
+    assert_eq!(told(&file, &bytes), "compromised-release critical");
+    // A release between the guilty ones.
+    let (file, bytes) = named("ultralytics", "8.3.44", "", empty);
+    assert_eq!(told(&file, &bytes), "");
+    // The file alone still has the name.
+    let (_, bytes) = named("acme", "1.0", "", empty);
+    assert!(told("ultralytics-8.3.41-py3-none-any.whl", &bytes).contains("compromised-release critical"));
+    let sdist = pack("tar", &[("ultralytics-8.3.41/setup.py", "x = 1\n")]);
+    assert_eq!(
+        told("ultralytics-8.3.41.tar", &sdist),
+        "compromised-release critical"
+    );
+    let conda = pack(
+        "tar",
+        &[(
+            "info/index.json",
+            "{\"name\": \"ultralytics\", \"version\": \"8.3.41\", \"build\": \"0\"}",
+        )],
+    );
+    assert_eq!(
+        told("ultralytics-8.3.41-0.tar", &conda),
+        "compromised-release critical"
+    );
+}
+
+#[test]
+fn modules_of_others_are_told_and_those_of_builds_are_not() {
+    for (name, module, expected) in [
+        (
+            "foo-helper",
+            "requests/__init__.py",
+            "shadowing-distribution medium",
+        ),
+        ("foo-helper", "torch.py", "shadowing-distribution medium"),
+        ("foo-helper", "requests/adapters/x.py", ""),
+        ("foo-helper", "tests/__init__.py", ""),
+        ("foo-helper", "google/cloud/x/__init__.py", ""),
+        ("torch-cpu-build", "foo.py", ""),
+        ("tensorflow-rocm-nightly", "tensorflow/__init__.py", ""),
+        // Hints.
+        ("requests-helper", "requests/__init__.py", ""),
+        ("foo-helper", "json.py", ""),
+    ] {
+        let (file, bytes) = named(name, "1.0", "", &[(module, "x = 1\n")]);
+        assert_eq!(told(&file, &bytes), expected, "{name} {module}");
+    }
+}
+
+#[test]
+fn a_stranger_with_the_metadata_of_a_project_is_told_and_its_kin_are_not() {
+    let colorama = "Summary: Cross-platform colored terminal text.\nHome-page: https://github.com/tartley/colorama\n\n# colorama\n";
+    for (name, expected) in [
+        ("bettercolors", "borrowed-identity medium"),
+        ("pytest-colorama-acme", ""),
+        ("colorama-acme-fork", ""),
+        ("colorama", ""),
+    ] {
+        let (file, bytes) = named(name, "1.0", colorama, &[("x/__init__.py", "x = 1\n")]);
+        assert_eq!(told(&file, &bytes), expected, "{name}");
+    }
+}

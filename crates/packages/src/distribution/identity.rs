@@ -212,6 +212,19 @@ fn sdist(r: &mut Reader<'_>) {
     }
 }
 
+/// Name and version that the name of an archive promises: that of a wheel, an egg or a source archive.
+pub fn named_by_file(file: &str) -> Option<(String, String)> {
+    if let Some((name, version, _)) = wheel_name(file) {
+        return Some((name, version));
+    }
+    if let Some(stem) = file.strip_suffix(".egg") {
+        let mut parts = stem.split('-');
+        return Some((normalise(parts.next()?), parts.next()?.to_owned()));
+    }
+    let (name, version) = split_release(archive_stem(file)?)?;
+    Some((normalise(name), version.to_owned()))
+}
+
 /// Name and version of a source archive: the version is what follows the last hyphen before a digit.
 fn split_release(stem: &str) -> Option<(&str, &str)> {
     let mut cut = None;

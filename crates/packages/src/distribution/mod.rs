@@ -9,6 +9,7 @@
 //! archives tell it; it stands among the anomalies too, for whoever weighs the distribution as a whole.
 
 mod container;
+mod copied;
 mod disguise;
 pub mod endpoints;
 mod entry_points;
@@ -20,8 +21,10 @@ mod shadows;
 mod spread;
 mod trigger;
 
+pub use copied::{Borrowed, Borrowing};
 pub use endpoints::{Claim, DropPlace, Endpoint, Place, Provenance, place};
 pub use entry_points::{ProvidedEntry, read_entry_points};
+pub use identity::named_by_file;
 pub use layout::{Shape, recognise};
 pub use shadows::{is_packaging_tool, is_system_tool};
 pub use spread::spread;
@@ -225,6 +228,10 @@ pub enum AnomalyKind {
     ShadowsTool,
     /// A module that takes the place of another distribution's.
     ShadowsModule,
+    /// The same, of a distribution whose name it bears and adds to.
+    ShadowsKin,
+    /// A module under a name of the standard library.
+    ShadowsStandard,
 }
 
 /// A distribution.
@@ -232,6 +239,8 @@ pub enum AnomalyKind {
 pub struct Distribution {
     /// The kind.
     pub kind: DistributionKind,
+    /// The name of its file without folders; hostile text.
+    pub file: String,
     /// Its name in the normal form.
     pub name: Option<String>,
     /// Its version as it was written.
@@ -248,6 +257,12 @@ pub struct Distribution {
     pub entry_points: Vec<ProvidedEntry>,
     /// What is imported from it.
     pub top_level: Vec<String>,
+    /// Where it says that it belongs.
+    pub provenance: Provenance,
+    /// The project whose metadata it took.
+    pub borrowed: Option<Borrowed>,
+    /// The member that says who it is.
+    pub described_by: Option<String>,
     /// How the reading ended.
     pub outcome: Outcome,
 }
@@ -357,6 +372,7 @@ pub fn read(parts: &Parts, budget: &mut Budget) -> Distribution {
         by_path: parts.members.iter().map(|m| (m.path.as_str(), m)).collect(),
         out: Distribution {
             kind: shape.kind,
+            file: parts.file.clone(),
             name: None,
             version: None,
             metadata: None,
@@ -365,6 +381,9 @@ pub fn read(parts: &Parts, budget: &mut Budget) -> Distribution {
             anomalies: parts.container.clone(),
             entry_points: Vec::new(),
             top_level: Vec::new(),
+            provenance: Provenance::default(),
+            borrowed: None,
+            described_by: None,
             outcome: Outcome::Analysed,
         },
         told: BTreeMap::new(),
@@ -377,6 +396,7 @@ pub fn read(parts: &Parts, budget: &mut Budget) -> Distribution {
         r.out.outcome = Outcome::NotAnalysed { why: e.to_string() };
         return r.out;
     }
+    let mut described = None;
     if let Some((path, text)) = identity::metadata(&r) {
         let metadata = read_metadata(&text, budget);
         r.out.name = metadata.name.as_deref().map(normalise);
@@ -384,7 +404,9 @@ pub fn read(parts: &Parts, budget: &mut Budget) -> Distribution {
         if let Some(why) = metadata.outcome.why() {
             r.partly(format!("{}: {why}", wellhead_core::code(path)));
         }
+        r.out.described_by = Some(path.to_owned());
         r.out.metadata = Some(metadata);
+        described = Some(text);
     }
     identity::check(&mut r, budget);
     if shape.kind == DistributionKind::Wheel {
@@ -397,10 +419,28 @@ pub fn read(parts: &Parts, budget: &mut Budget) -> Distribution {
     trigger::assign(&mut r, budget);
     disguise::check(&mut r);
     shadows::check(&mut r);
+    belongs(&mut r.out, described.as_deref(), budget);
     if !parts.whole {
         r.partly("not every member was seen");
     }
     r.out
+}
+
+/// Where the distribution says that it belongs, and whose metadata it took.
+fn belongs(out: &mut Distribution, text: Option<&str>, budget: &mut Budget) {
+    let metadata = out.metadata.as_ref();
+    let body = metadata.and_then(|m| text?.get(m.body.clone()));
+    // Old versions of the format have it as a header.
+    let header = metadata.and_then(|m| m.description.as_deref());
+    let description = body
+        .filter(|b| !b.trim().is_empty())
+        .or(header)
+        .unwrap_or_default();
+    let name = out.name.as_deref().unwrap_or_default();
+    out.provenance = Provenance::new(name, metadata, description, budget);
+    if budget.steps(1 << 16).is_ok() {
+        out.borrowed = copied::borrowed(out, description);
+    }
 }
 
 pub use container::{of_listing, of_zip};

@@ -5,6 +5,7 @@ use super::{
     layout::{Place, place},
 };
 use crate::import_names::{import_names, owners_of};
+use crate::lookalike::{is_foremost, is_well_known};
 use std::collections::BTreeSet;
 use wellhead_core::code;
 
@@ -165,34 +166,340 @@ fn commands(r: &mut Reader<'_>) {
     }
 }
 
-/// Modules that another distribution is known for. Variants of one (`opencv-python-headless`) bring its modules as well,
-/// and their names begin or end with it.
+/// Words by which builds of one project are told apart: a name that adds nothing else is a variant of it.
+const VARIANTS: &[&str] = &[
+    "aarch64",
+    "alpha",
+    "arm",
+    "arm64",
+    "beta",
+    "bin",
+    "binary",
+    "binaries",
+    "cpu",
+    "core",
+    "cp",
+    "cuda",
+    "dev",
+    "directml",
+    "fork",
+    "full",
+    "gpu",
+    "headless",
+    "intel",
+    "jetson",
+    "lite",
+    "lts",
+    "macos",
+    "metal",
+    "minimal",
+    "mkl",
+    "musl",
+    "next",
+    "ng",
+    "nightly",
+    "official",
+    "patched",
+    "pre",
+    "preview",
+    "py",
+    "py2",
+    "py3",
+    "pypy",
+    "python",
+    "python2",
+    "python3",
+    "qt",
+    "release",
+    "rocm",
+    "rolling",
+    "silicon",
+    "simd",
+    "skinny",
+    "slim",
+    "snapshot",
+    "stable",
+    "static",
+    "stubs",
+    "test",
+    "tf",
+    "types",
+    "unofficial",
+    "wheel",
+    "wheels",
+    "win",
+    "windows",
+    "x86",
+    "xpu",
+];
+
+/// Popular projects whose name is also an ordinary word for a folder.
+const ORDINARY: &[&str] = &[
+    "build",
+    "cache",
+    "client",
+    "coverage",
+    "dash",
+    "dataset",
+    "datasets",
+    "decorator",
+    "distributed",
+    "evaluate",
+    "fire",
+    "guidance",
+    "interpret",
+    "lime",
+    "motor",
+    "panel",
+    "resources",
+    "schema",
+    "supervision",
+    "tables",
+    "tests",
+    "together",
+    "tools",
+    "utils",
+];
+
+/// How the name of a distribution stands to that of the project whose module it brings.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kinship {
+    /// A build of it, or a part of it.
+    Variant,
+    /// It has its name, and says more.
+    Named,
+    /// None.
+    Stranger,
+}
+
+fn kinship(own: &str, owner: &str) -> Kinship {
+    let stem = owner.strip_prefix("python-").unwrap_or(owner);
+    let stem = stem.strip_suffix("-python").unwrap_or(stem);
+    if stem.contains(own) {
+        return Kinship::Variant;
+    }
+    let Some(at) = own.find(stem) else {
+        return Kinship::Stranger;
+    };
+    let before = own.get(..at).unwrap_or_default();
+    let behind = own.get(at.saturating_add(stem.len())..).unwrap_or_default();
+    let is_variant = |word: &str| {
+        let plain = word.trim_end_matches(|c: char| c.is_ascii_digit());
+        plain.is_empty() || matches!(plain, "cu" | "rocm" | "v") || VARIANTS.contains(&word)
+    };
+    let all = before.split('-').chain(behind.split('-'));
+    if all.filter(|w| !w.is_empty()).all(is_variant) {
+        Kinship::Variant
+    } else {
+        Kinship::Named
+    }
+}
+
+/// Modules that another distribution is known for, or that are those of the standard library.
+///
+/// What is left overwrites a file of somebody else's package, whatever the reason. Of a name that many install only the
+/// table of modules is asked, which knows of them.
 fn modules(r: &mut Reader<'_>) {
     let Some(own) = r.out.name.clone() else { return };
-    if r.out.kind != DistributionKind::Wheel {
+    let installs = matches!(r.out.kind, DistributionKind::Wheel | DistributionKind::Egg);
+    if !installs {
         return;
     }
+    let known = is_well_known(&own);
     let (own_modules, _) = import_names(&own);
     let tops: BTreeSet<String> = r.out.top_level.iter().cloned().collect();
     for top in tops {
+        let Some(file) = holds(r, &top) else { continue };
         if own_modules.contains(&top) || crate::normalise(&top) == own {
             continue;
         }
-        let owners = owners_of(&top);
-        let akin = |owner: &&str| {
-            let stem = owner.strip_prefix("python-").unwrap_or(owner);
-            let stem = stem.strip_suffix("-python").unwrap_or(stem);
-            own.contains(stem) || stem.contains(own.as_str())
-        };
-        if owners.is_empty() || owners.iter().any(akin) {
+        if STANDARD.contains(&top.as_str()) {
+            // Backports say of what.
+            let is_backport = own
+                .split('-')
+                .any(|w| w.trim_end_matches(|c: char| c.is_ascii_digit()) == top);
+            if !is_backport && !known {
+                let words = format!("it installs {} under a name of the standard library", code(&top));
+                r.tell(AnomalyKind::ShadowsStandard, Some(&file), None, words);
+            }
             continue;
         }
+        let mut owners: Vec<&str> = owners_of(&top).to_vec();
+        let guessed = crate::normalise(&top);
+        if owners.is_empty()
+            && !known
+            && is_foremost(&guessed)
+            && import_names(&guessed).0.contains(&top)
+            && !ORDINARY.contains(&top.as_str())
+        {
+            owners.push(&guessed);
+        }
+        let kind = match owners
+            .iter()
+            .map(|owner| kinship(&own, owner))
+            .min_by_key(|k| *k as u8)
+        {
+            None | Some(Kinship::Variant) => continue,
+            Some(Kinship::Named) if known => continue,
+            Some(Kinship::Named) => AnomalyKind::ShadowsKin,
+            Some(Kinship::Stranger) => AnomalyKind::ShadowsModule,
+        };
         let owner = owners.first().copied().unwrap_or_default();
         let words = format!(
             "it installs the module {}, which is that of the distribution {}",
             code(&top),
             code(owner)
         );
-        r.tell(AnomalyKind::ShadowsModule, None, None, words);
+        r.tell(kind, Some(&file), None, words);
+    }
+}
+
+/// The file that is imported under a name; a folder without one is a place that many distributions share.
+fn holds(r: &Reader<'_>, top: &str) -> Option<String> {
+    let is_it = |site: &str| {
+        let rest = site.strip_prefix(top)?;
+        let rest = rest.strip_prefix("/__init__").unwrap_or(rest);
+        let ending = rest.rsplit('.').next().unwrap_or_default();
+        (rest.starts_with('.') && matches!(ending, "py" | "pyc" | "so" | "pyd")).then_some(())
+    };
+    let found = r
+        .out
+        .members
+        .iter()
+        .find(|m| m.site.as_deref().and_then(is_it).is_some());
+    found.map(|m| m.path.clone())
+}
+
+/// Modules of the standard library that much code imports.
+const STANDARD: &[&str] = &[
+    "abc",
+    "argparse",
+    "ast",
+    "asyncio",
+    "base64",
+    "bisect",
+    "builtins",
+    "bz2",
+    "codecs",
+    "collections",
+    "concurrent",
+    "configparser",
+    "contextlib",
+    "copy",
+    "csv",
+    "ctypes",
+    "dataclasses",
+    "datetime",
+    "decimal",
+    "email",
+    "encodings",
+    "ensurepip",
+    "enum",
+    "fnmatch",
+    "fractions",
+    "ftplib",
+    "functools",
+    "getopt",
+    "getpass",
+    "glob",
+    "gzip",
+    "hashlib",
+    "heapq",
+    "hmac",
+    "html",
+    "http",
+    "imaplib",
+    "importlib",
+    "inspect",
+    "io",
+    "ipaddress",
+    "json",
+    "linecache",
+    "locale",
+    "logging",
+    "lzma",
+    "mimetypes",
+    "multiprocessing",
+    "numbers",
+    "optparse",
+    "os",
+    "pathlib",
+    "pdb",
+    "pickle",
+    "pkgutil",
+    "platform",
+    "poplib",
+    "posixpath",
+    "ntpath",
+    "queue",
+    "random",
+    "re",
+    "runpy",
+    "secrets",
+    "select",
+    "selectors",
+    "shlex",
+    "shutil",
+    "signal",
+    "site",
+    "smtplib",
+    "socket",
+    "socketserver",
+    "sqlite3",
+    "ssl",
+    "stat",
+    "statistics",
+    "string",
+    "struct",
+    "subprocess",
+    "sys",
+    "tarfile",
+    "tempfile",
+    "textwrap",
+    "threading",
+    "time",
+    "tokenize",
+    "tomllib",
+    "traceback",
+    "types",
+    "typing",
+    "unittest",
+    "urllib",
+    "uuid",
+    "venv",
+    "warnings",
+    "weakref",
+    "webbrowser",
+    "xml",
+    "xmlrpc",
+    "zipfile",
+    "zipimport",
+    "zlib",
+    "zoneinfo",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_tells_a_build_of_a_project_from_a_stranger() {
+        let shown = |own: &str, owner: &str| match kinship(own, owner) {
+            Kinship::Variant => "variant",
+            Kinship::Named => "named",
+            Kinship::Stranger => "stranger",
+        };
+        for (own, owner, expected) in [
+            ("opencv-python-headless", "opencv-python", "variant"),
+            ("torch-cpu", "torch", "variant"),
+            ("torch-cu124", "torch", "variant"),
+            ("pillow-simd", "pillow", "variant"),
+            ("tensorflow-rocm", "tensorflow", "variant"),
+            ("requests2", "requests", "variant"),
+            ("requests-helper", "requests", "named"),
+            ("foo-helper", "requests", "stranger"),
+        ] {
+            assert_eq!(shown(own, owner), expected, "{own} {owner}");
+        }
     }
 }

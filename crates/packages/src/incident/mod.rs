@@ -49,6 +49,9 @@ pub struct Incident {
     pub date: String,
     /// What it does to whoever has it, in one line that starts with a verb.
     pub harm: String,
+    /// The SHA-256 of files that only this attack has.
+    #[serde(default)]
+    pub files: Vec<String>,
 }
 
 /// A flaw or an attack that a version is known for.
@@ -155,6 +158,30 @@ pub fn incidents(name: &str, version: Option<&str>) -> Vec<KnownIncident> {
         .collect()
 }
 
+/// The attack that a file belongs to, by the SHA-256 of its content, and the package that it was first seen in. It says
+/// so whatever the file is called and whoever brings it.
+pub fn by_digest(digest: &[u8; 32]) -> Option<(&'static str, KnownIncident)> {
+    static FILES: OnceLock<BTreeMap<[u8; 32], &'static Incident>> = OnceLock::new();
+    let files = FILES.get_or_init(|| {
+        let all = list().values().flatten().map(|e| &e.incident);
+        all.flat_map(|i| i.files.iter().filter_map(move |f| Some((sha256(f)?, i))))
+            .collect()
+    });
+    let incident = files.get(digest)?;
+    Some((&incident.package, incident.known(MatchedBy::Version)))
+}
+
+fn sha256(hex: &str) -> Option<[u8; 32]> {
+    let mut out = [0; 32];
+    if hex.len() != 64 {
+        return None;
+    }
+    for (byte, at) in out.iter_mut().zip((0_usize..).step_by(2)) {
+        *byte = u8::from_str_radix(hex.get(at..at.saturating_add(2))?, 16).ok()?;
+    }
+    Some(out)
+}
+
 /// The versions that entries about a package call fixed.
 pub(crate) fn fixes(name: &str) -> impl Iterator<Item = String> {
     let entries = list().get(name).into_iter().flatten();
@@ -247,6 +274,7 @@ mod tests {
                 "{what}: harm"
             );
             assert!(i.date.starts_with("20"), "{what}: date");
+            assert!(i.files.iter().all(|f| sha256(f).is_some()), "{what}: files");
             let whole = i.versions.is_empty() && i.range.is_empty();
             assert_eq!(
                 whole,
@@ -270,6 +298,14 @@ mod tests {
     }
 
     #[test]
+    fn a_file_of_an_attack_is_known_by_its_content() {
+        let digest = sha256("71e35aef03099cd1f2d6446734273025a163597de93912df321ef118bf135238").unwrap();
+        let (package, known) = by_digest(&digest).unwrap();
+        assert_eq!((package, known.matched.id.as_str()), ("litellm", "MAL-2026-2144"));
+        assert!(known.matched.malicious && by_digest(&[0; 32]).is_none());
+    }
+
+    #[test]
     fn versions_and_names_are_told_apart() {
         let ids = |name: &str, version: Option<&str>| -> Vec<String> {
             incidents(name, version)
@@ -284,6 +320,9 @@ mod tests {
             ("litellm", None, vec![]),
             ("torch", Some("2.5.1+cu124"), vec!["CVE-2025-32434"]),
             ("torch", Some("2.6.0"), vec![]),
+            ("ultralytics", Some("8.3.42"), vec!["PYSEC-2024-154"]),
+            // Between the guilty ones.
+            ("ultralytics", Some("8.3.44"), vec![]),
             ("torch", Some("no version"), vec![]),
             ("torchtriton", Some("3.0.0"), vec!["torchtriton-2022-12-30"]),
             ("ppytorch", None, vec!["any"]),

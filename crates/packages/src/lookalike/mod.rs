@@ -6,8 +6,10 @@
 //! its neighbours are honest, so the more popular the other one has to be.
 
 mod names;
+mod prior;
 
 use names::{HONEST, Heads, Names, names};
+pub use prior::{Counted, name_prior};
 use std::sync::OnceLock;
 
 /// How a name resembles another.
@@ -121,6 +123,17 @@ pub fn stand_in(name: &str) -> Option<StandIn> {
         meant,
         same_authors: who == "same",
     })
+}
+
+/// Whether a name is among the most downloaded, those of this field, or their honest neighbours. `name` is in its normal
+/// form.
+pub fn is_well_known(name: &str) -> bool {
+    names().rank(name).is_some()
+}
+
+/// Whether a name is among the first thousand and a half, or of this field.
+pub(crate) fn is_foremost(name: &str) -> bool {
+    names().rank(name).is_some_and(|rank| rank < IMITATED)
 }
 
 /// Longest name that is compared; no popular one is longer.

@@ -1,5 +1,6 @@
 //! Distributions: whether a package is what it says, and what of it runs without that anybody asks.
 
+mod borrowed_identity;
 mod conda_script;
 mod contradictory_identity;
 mod facts;
@@ -14,6 +15,10 @@ use wellhead_packages::distribution::{Anomaly, AnomalyKind};
 pub use facts::{DistributionFacts, StartupLine};
 
 pub(crate) static RULES: &[Registered] = &[
+    Registered {
+        rule: &borrowed_identity::BORROWED_IDENTITY,
+        check: Check::Distribution(borrowed_identity::check),
+    },
     Registered {
         rule: &conda_script::CONDA_SCRIPT,
         check: Check::Distribution(conda_script::check),

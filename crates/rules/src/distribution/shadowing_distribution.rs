@@ -49,6 +49,18 @@ static HARMS: &[Harm] = &[
         harm: "installing this package replaces a part of another one",
         label: "takes its place",
     },
+    Harm {
+        kind: AnomalyKind::ShadowsKin,
+        severity: Severity::Low,
+        harm: "installing this package replaces a part of the one that it is named after",
+        label: "takes its place",
+    },
+    Harm {
+        kind: AnomalyKind::ShadowsStandard,
+        severity: Severity::Low,
+        harm: "where the folder of packages comes first, this package replaces a part of Python",
+        label: "takes its place",
+    },
 ];
 
 pub(crate) fn check(facts: &DistributionFacts, sink: &mut Sink) {

@@ -1,9 +1,17 @@
 use super::{escaped, labelled, shown, via};
+use crate::distribution::DistributionFacts;
+use std::collections::BTreeSet;
+use wellhead_core::Location;
 use wellhead_core::{
     Confidence, Finding, Measure, Reference, Risk, Rule, RuleStatus, Scenario, Severity, Sink, ThreatProfile,
     Untrusted, code,
 };
-use wellhead_packages::{Dependency, MatchedBy};
+use wellhead_packages::{
+    CondaName, Dependency, MatchedBy, PyVersion, conda_name,
+    distribution::{Distribution, DistributionKind, named_by_file},
+    incident::{self, IncidentKind},
+    is_well_known,
+};
 
 /// A version, or a package as a whole, that was made by an attacker.
 pub(crate) static COMPROMISED_RELEASE: Rule = Rule {
@@ -87,8 +95,102 @@ pub(crate) fn check(dependency: &Dependency, sink: &mut Sink) {
                 code(&c.written)
             )),
         };
+        // Names get recycled: of one that many install today, a report without versions says what it once was.
+        let versionless = attack.matches.iter().all(|m| m.matched_by != MatchedBy::Version);
+        if versionless && is_well_known(&c.name) {
+            finding = finding
+                .severity(Severity::High)
+                .confidence(Confidence::Medium)
+                .note("many install this name today, so it may have changed hands since the report");
+        }
         sink.push(finding.help("rotate every credential that machines with this release could read"));
     }
+}
+
+/// A package itself: what the line of its metadata does not tell. Files of an attack under whatever name, and the name
+/// that its file or its conda record states where its metadata state none or another.
+pub(crate) fn check_distribution(facts: &DistributionFacts, sink: &mut Sink) {
+    let d = &facts.distribution;
+    for member in &d.members {
+        let Some((package, known)) = member.digest.as_ref().and_then(incident::by_digest) else {
+            continue;
+        };
+        let message = format!(
+            "{} is a file of the attack on {}: it {} ({})",
+            code(&member.path),
+            code(package),
+            known.matched.summary,
+            known.matched.id
+        );
+        let at = Location::whole(facts.place(&member.path), "a file of an attack");
+        sink.push(told(
+            message,
+            at,
+            &d.shown(),
+            &known.matched.id,
+            Severity::Critical,
+        ));
+    }
+    for (name, version) in identities(d) {
+        for known in incident::incidents(&name, Some(&version)) {
+            let by_name = known.matched.matched_by == MatchedBy::Name;
+            // Whoever owns a name on the index need not own it on a channel.
+            if known.kind == IncidentKind::Flaw || by_name && d.kind == DistributionKind::Conda {
+                continue;
+            }
+            let severity = if by_name {
+                Severity::High
+            } else {
+                Severity::Critical
+            };
+            let message = format!(
+                "installing {} {} runs an attacker's code: {} ({})",
+                code(&name),
+                shown(&version),
+                known.matched.summary,
+                known.matched.id
+            );
+            let at = Location::whole(&facts.artifact, "compromised release");
+            sink.push(told(message, at, &name, &known.matched.id, severity));
+        }
+    }
+}
+
+fn told(message: String, at: Location, package: &str, id: &str, severity: Severity) -> Finding {
+    Finding::new(&COMPROMISED_RELEASE, message, at)
+        .severity(severity)
+        .subject(format!("{package} {id}"))
+        .note("whatever the machine could reach when it was installed must be taken as known to the attacker")
+        .help("do not install it")
+        .help("rotate every credential that machines with this release could read")
+        .property("package", shown(package))
+        .property("advisory", id)
+        .property("malicious", true)
+}
+
+/// The names and versions by which a package may be known and that its metadata do not state.
+fn identities(d: &Distribution) -> BTreeSet<(String, String)> {
+    let stated = d.metadata.as_ref().and_then(|m| {
+        let name = wellhead_packages::normalise(m.name.as_deref()?);
+        Some((name, PyVersion::new(m.version.as_deref()?)))
+    });
+    let conda = (d.kind == DistributionKind::Conda)
+        .then(|| {
+            let CondaName::Python { name, .. } = conda_name(d.name.as_deref()?) else {
+                return None;
+            };
+            Some((name, d.version.clone()?))
+        })
+        .flatten();
+    let file = (d.kind != DistributionKind::Conda)
+        .then(|| named_by_file(&d.file))
+        .flatten();
+    let is_new = |(name, version): &(String, String)| {
+        stated
+            .as_ref()
+            .is_none_or(|(n, v)| n != name || *v != PyVersion::new(version))
+    };
+    [conda, file].into_iter().flatten().filter(is_new).collect()
 }
 
 #[cfg(test)]

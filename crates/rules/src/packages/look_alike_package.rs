@@ -1,9 +1,13 @@
 use super::{labelled, via};
+use crate::distribution::DistributionFacts;
+use wellhead_core::Location;
 use wellhead_core::{
     Confidence, Ecosystem, Finding, Measure, Reference, Risk, Rule, RuleStatus, Scenario, Severity, Sink,
     Source, ThreatProfile, code,
 };
-use wellhead_packages::{Dependency, Resemblance, look_alike};
+use wellhead_packages::{
+    Dependency, ManifestKind, Resemblance, distribution::DistributionKind, incident, look_alike, name_prior,
+};
 
 /// A name one slip away from one that everybody installs.
 pub(crate) static LOOK_ALIKE_PACKAGE: Rule = Rule {
@@ -60,18 +64,73 @@ pub(crate) fn check(dependency: &Dependency, sink: &mut Sink) {
         (false, Resemblance::TwoSlips | Resemblance::Affix) => (Severity::Low, Confidence::Low),
         (false, _) => (Severity::Medium, Confidence::Medium),
     };
+    let counted = alike.counted(&c.name);
+    // What lies here has nobody's finger slipped on it: its name is worth what such names are.
+    let itself = dependency.manifest == ManifestKind::Installed && c.direct.is_none();
+    let (severity, confidence) = match counted {
+        Some(counted) if itself && !counted.is_telling() => (Severity::Low, Confidence::Low),
+        Some(_) if itself && alike.how == Resemblance::TwoSlips => (Severity::Medium, Confidence::Medium),
+        _ => (severity, confidence),
+    };
     let label = format!("did you mean {}?", code(alike.meant));
+    let mut finding = via(
+        Finding::new(&LOOK_ALIKE_PACKAGE, message, labelled(&c.declared, &label)),
+        dependency,
+    )
+    .severity(severity)
+    .confidence(confidence)
+    .subject(c.name.clone())
+    .help(format!("write {} if that is what you mean", code(alike.meant)))
+    .help("if the package is really this one, ignore the finding with the reason")
+    .property("package", c.name.as_str())
+    .property("meant", alike.meant)
+    .property("resemblance", alike.how.name());
+    if let Some(counted) = counted {
+        finding = finding.note(counted.words());
+    }
+    sink.push(finding);
+}
+
+/// A package itself, whose name is near one of the many that a list of dependencies is not held against.
+pub(crate) fn check_distribution(facts: &DistributionFacts, sink: &mut Sink) {
+    let d = &facts.distribution;
+    let Some(name) = d.name.as_deref().filter(|_| d.kind != DistributionKind::Conda) else {
+        return;
+    };
+    let known = !incident::incidents(name, d.version.as_deref()).is_empty();
+    if known || look_alike(name).is_some() {
+        return;
+    }
+    let Some((alike, Some(counted))) = name_prior(name) else {
+        return;
+    };
+    let path = d.described_by.as_deref().unwrap_or_default();
+    let at = match (facts.texts.get(path), &d.metadata) {
+        (Some(text), Some(metadata)) => Location::text(
+            facts.place(path),
+            text,
+            metadata.identity.clone(),
+            "near another name",
+        ),
+        _ => Location::whole(&facts.artifact, "near another name"),
+    };
     sink.push(
-        via(
-            Finding::new(&LOOK_ALIKE_PACKAGE, message, labelled(&c.declared, &label)),
-            dependency,
+        Finding::new(
+            &LOOK_ALIKE_PACKAGE,
+            format!(
+                "{} could be mistaken for {}: {}",
+                code(name),
+                code(alike.meant),
+                alike.how.describe()
+            ),
+            at,
         )
-        .severity(severity)
-        .confidence(confidence)
-        .subject(c.name.clone())
-        .help(format!("write {} if that is what you mean", code(alike.meant)))
-        .help("if the package is really this one, ignore the finding with the reason")
-        .property("package", c.name.as_str())
+        .severity(Severity::Low)
+        .confidence(Confidence::Low)
+        .subject(name)
+        .note(counted.words())
+        .help(format!("install {} if that is what you mean", code(alike.meant)))
+        .property("package", name)
         .property("meant", alike.meant)
         .property("resemblance", alike.how.name()),
     );

@@ -24,6 +24,10 @@ pub(crate) static RULES: &[Registered] = &[
         check: Check::Dependency(compromised_release::check),
     },
     Registered {
+        rule: &compromised_release::COMPROMISED_RELEASE,
+        check: Check::Distribution(compromised_release::check_distribution),
+    },
+    Registered {
         rule: &disagreeing_manifests::DISAGREEING_MANIFESTS,
         check: Check::Project(disagreeing_manifests::check),
     },
@@ -46,6 +50,10 @@ pub(crate) static RULES: &[Registered] = &[
     Registered {
         rule: &look_alike_package::LOOK_ALIKE_PACKAGE,
         check: Check::Dependency(look_alike_package::check),
+    },
+    Registered {
+        rule: &look_alike_package::LOOK_ALIKE_PACKAGE,
+        check: Check::Distribution(look_alike_package::check_distribution),
     },
     Registered {
         rule: &manifest_invalid_line::MANIFEST_INVALID_LINE,

@@ -245,6 +245,22 @@ pub(crate) fn owner(parts: &Parts<'_>) -> Option<String> {
     Some(domain(host).to_owned())
 }
 
+/// The repository that an address names, in lower case: the account and the name.
+pub(crate) fn repository(address: &str) -> Option<(String, String)> {
+    let parts = parts(address)?;
+    let host = parts.host.strip_prefix("www.").unwrap_or(&parts.host);
+    if !matches!(
+        host,
+        "github.com" | "gitlab.com" | "bitbucket.org" | "codeberg.org"
+    ) {
+        return None;
+    }
+    let mut segments = parts.path.split(['/', '?', '#']).filter(|s| !s.is_empty());
+    let (account, name) = (segments.next()?.to_lowercase(), segments.next()?.to_lowercase());
+    let name = name.strip_suffix(".git").unwrap_or(&name).to_owned();
+    Some((account, name))
+}
+
 /// Whether a host is that one or lies below it.
 pub(crate) fn is_below(host: &str, above: &str) -> bool {
     host.strip_suffix(above)
@@ -325,6 +341,11 @@ mod tests {
         ] {
             assert_eq!(whose(text), expected, "{text}");
         }
+        assert_eq!(
+            repository("https://github.com/Acme/Tool.git"),
+            Some(("acme".to_owned(), "tool".to_owned()))
+        );
+        assert_eq!(repository("https://github.com/sponsors"), None);
     }
 
     proptest! {
@@ -333,7 +354,7 @@ mod tests {
             if let Some(p) = parts(&text) {
                 let _ = owner(&p);
             }
-            let _ = domain(&text);
+            let _ = (repository(&text), domain(&text));
         }
     }
 }

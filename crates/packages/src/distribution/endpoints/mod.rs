@@ -10,8 +10,8 @@ mod address;
 mod places;
 
 use address::domain;
+pub(crate) use address::repository;
 
-use super::Distribution;
 use crate::{CoreMetadata, well_known};
 use places::{DROPS, ECHOES, FREE_MAIL, METADATA, SERVICES};
 use std::{
@@ -193,17 +193,6 @@ impl Provenance {
         out.mentioned
             .extend(addresses(description).take(MAX_PLACES).filter_map(whose));
         out
-    }
-
-    /// That of a distribution and the text of its metadata, which ends in the description.
-    pub fn of(distribution: &Distribution, text: Option<&str>, budget: &mut Budget) -> Self {
-        let metadata = distribution.metadata.as_ref();
-        let body = metadata.and_then(|m| text?.get(m.body.clone()));
-        // Old versions of the format have it as a header.
-        let header = metadata.and_then(|m| m.description.as_deref());
-        let description = body.filter(|b| !b.trim().is_empty()).or(header);
-        let name = distribution.name.as_deref().unwrap_or_default();
-        Self::new(name, metadata, description.unwrap_or_default(), budget)
     }
 
     /// How an address or a host stands to the distribution; `None` where no host can be told.
