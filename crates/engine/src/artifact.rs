@@ -72,6 +72,11 @@ enum Waiting {
 pub(crate) trait Visitor {
     /// An artifact was opened.
     fn visit(&mut self, input: &subjects::Input<'_>, budget: &mut Budget);
+
+    /// Whether the packages in the file are to be judged as a whole.
+    fn judges_packages(&self) -> bool {
+        true
+    }
 }
 
 /// A visitor that does not look.
@@ -120,8 +125,10 @@ pub(crate) fn visit(
     }
     file.run();
     file.repositories();
-    file.distributions(path);
-    file.carriers();
+    if file.visitor.judges_packages() {
+        file.distributions(path);
+        file.carriers();
+    }
     if let Some(blob) = source {
         if options.depth == Depth::Full && !blob.claimed().is_empty() {
             file.compare(path, &blob);

@@ -2,13 +2,15 @@
 
 use crate::{
     artifact::{FileResult, Visitor, visit},
+    release::Gathered,
     run::{Listing, Options, assemble},
     subjects::{self, Input},
     twin::{Side, twin},
 };
-use wellhead_core::{ArtifactPath, Budget, Report, Sink};
+use std::{collections::BTreeSet, sync::Arc};
+use wellhead_core::{ArtifactPath, Budget, Outcome, Report, Sink};
 use wellhead_pycode::{Behaviour, compare};
-use wellhead_rules::Subject;
+use wellhead_rules::{Subject, release::Release};
 
 /// Compares two packages (wheels, source archives, folders) or two models (folders, files).
 ///
@@ -25,9 +27,28 @@ pub fn diff(old: &Listing, new: &Listing, options: &Options<'_>) -> Report {
     let shown = name.rsplit('/').find(|part| !part.is_empty()).unwrap_or(name);
     let mut sink = Sink::new(ArtifactPath::file(shown));
     let enabled = |rule: &wellhead_core::Rule| options.enables(rule);
-    let mut measures = wellhead_rules::judge(Subject::Comparison(&comparison), &enabled, &mut sink);
+    let mut measures = BTreeSet::new();
     let mut summary: Vec<FileResult> = old_results.iter().chain(&new_results).map(bare).collect();
-    if before.side.is_model() && after.side.is_model() {
+    let models = before.side.is_model() && after.side.is_model();
+    let released = if models {
+        None
+    } else {
+        released((old, before.package), (new, after.package), options, &mut summary)
+    };
+    match &released {
+        Some(release) => {
+            measures.extend(wellhead_rules::judge(
+                Subject::Release(release),
+                &enabled,
+                &mut sink,
+            ));
+        }
+        None => {
+            let subject = Subject::Comparison(&comparison);
+            measures.extend(wellhead_rules::judge(subject, &enabled, &mut sink));
+        }
+    }
+    if models {
         let (twin, fresh) = twin(
             (old, &before.side, old_results),
             (new, &after.side, new_results),
@@ -45,6 +66,40 @@ pub fn diff(old: &Listing, new: &Listing, options: &Options<'_>) -> Report {
     assemble(targets, summary, &[], options)
 }
 
+/// Both sides as distributions, where they are; what was not seen of them is said in the results.
+fn released(
+    (old, before): (&Listing, Gathered),
+    (new, after): (&Listing, Gathered),
+    options: &Options<'_>,
+    results: &mut [FileResult],
+) -> Option<Release> {
+    let mut side = |listing: &Listing, gathered: Gathered, wanted: Option<&str>| {
+        let mut budget = Budget::new(options.limits.clone(), Arc::clone(&options.cancelled));
+        let (side, why) = gathered.side(listing, wanted, &mut budget)?;
+        if let Some(why) = why {
+            let rows = results.iter_mut().flat_map(|r| &mut r.coverage);
+            let row = rows
+                .filter(|row| row.artifact.top() == side.artifact.top())
+                .find(|row| row.outcome.why().is_none());
+            if let Some(row) = row {
+                row.outcome = Outcome::Partly { why };
+            }
+        }
+        Some(side)
+    };
+    // An archive says which of the distributions in a folder is meant.
+    if old.entries.len() > 1 {
+        let new = side(new, after, None)?;
+        let name = new.distribution.name.clone();
+        let old = side(old, before, name.as_deref())?;
+        return Some(Release::new(old, new));
+    }
+    let old = side(old, before, None)?;
+    let name = old.distribution.name.clone();
+    let new = side(new, after, name.as_deref())?;
+    Some(Release::new(old, new))
+}
+
 /// What is counted of a file, without what is said of it: findings of single artifacts are not differences.
 fn bare(result: &FileResult) -> FileResult {
     FileResult {
@@ -59,6 +114,7 @@ fn gather(listing: &Listing, options: &Options<'_>) -> (Gatherer, Vec<FileResult
     let mut gatherer = Gatherer {
         behaviour: Behaviour::default(),
         side: Side::new(listing),
+        package: Gathered::default(),
     };
     let results = listing
         .entries
@@ -71,15 +127,22 @@ fn gather(listing: &Listing, options: &Options<'_>) -> (Gatherer, Vec<FileResult
 struct Gatherer {
     behaviour: Behaviour,
     side: Side,
+    package: Gathered,
 }
 
 impl Visitor for Gatherer {
     fn visit(&mut self, input: &Input<'_>, budget: &mut Budget) {
-        if let Some(module) = subjects::python(input, budget) {
+        let module = subjects::python(input, budget);
+        if let Some(module) = &module {
             self.behaviour
-                .add(in_package(input.path.leaf()), input.path, &module);
+                .add(in_package(input.path.leaf()), input.path, module);
         }
         self.side.visit(input, budget);
+        self.package.visit(input, module.as_ref(), budget);
+    }
+
+    fn judges_packages(&self) -> bool {
+        false
     }
 }
 

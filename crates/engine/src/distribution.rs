@@ -218,7 +218,7 @@ fn listed<'a>(names: &BTreeSet<String>, name: &'a str) -> &'a str {
 }
 
 /// Whether the text of a member is wanted: code, what runs, and what tells of the distribution.
-fn is_kept(path: &str, input: &Input<'_>) -> bool {
+pub(crate) fn is_kept(path: &str, input: &Input<'_>) -> bool {
     let name = path.rsplit('/').next().unwrap_or_default();
     let tells = matches!(
         name,
@@ -241,7 +241,7 @@ fn is_kept(path: &str, input: &Input<'_>) -> bool {
 }
 
 /// Whether Python takes a file for a module by its name, whatever it holds.
-fn is_python(path: &str) -> bool {
+pub(crate) fn is_python(path: &str) -> bool {
     path.ends_with(".py") || path.ends_with(".pyw")
 }
 

@@ -24,6 +24,7 @@ mod package_code;
 mod policy;
 mod project;
 mod reach;
+mod release;
 mod repository;
 mod run;
 mod scoreboard;

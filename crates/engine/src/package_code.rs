@@ -76,7 +76,7 @@ pub(crate) fn is_pth(site: Option<&str>) -> bool {
     is_hook(site, ".pth")
 }
 
-fn is_start(site: Option<&str>) -> bool {
+pub(crate) fn is_start(site: Option<&str>) -> bool {
     is_hook(site, ".start")
 }
 

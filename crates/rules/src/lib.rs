@@ -18,6 +18,7 @@ mod packages;
 mod pickle;
 mod policy;
 mod python;
+pub mod release;
 pub mod repository;
 mod secrets;
 mod taken;
@@ -134,6 +135,10 @@ subjects! {
     Environment(crate::environment::Environment),
     /// A package as one thing: what it says of itself, and when each of its files runs.
     Distribution(crate::distribution::DistributionFacts),
+    /// The code of a package: what its files do, and when they run.
+    PackageCode(crate::behaviour::PackageCode),
+    /// Two distributions side by side: what only the new one does.
+    Release(crate::release::Release),
     /// Two models side by side: the original and a copy.
     Twin(crate::repository::Twin),
 }
@@ -179,6 +184,7 @@ static FAMILIES: &[&[Registered]] = &[
     pickle::RULES,
     policy::RULES,
     python::RULES,
+    release::RULES,
     repository::RULES,
     secrets::RULES,
     template::RULES,

@@ -7,6 +7,7 @@ mod distributions;
 mod inventory;
 mod pages;
 mod reach;
+mod releases;
 mod repositories;
 mod runs;
 mod second_tier;

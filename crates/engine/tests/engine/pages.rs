@@ -129,6 +129,26 @@ static WITHOUT_EXAMPLE: &[(&str, &str)] = &[
         "new-capability",
         "it compares two packages, and an audit looks at one; the rule's own tests compare",
     ),
+    (
+        "changed-release-metadata",
+        "it compares two distributions, and an audit looks at one; `releases.rs` compares",
+    ),
+    (
+        "new-anomaly-in-release",
+        "it compares two distributions, and an audit looks at one; `releases.rs` compares",
+    ),
+    (
+        "new-payload-in-release",
+        "it compares two distributions, and an audit looks at one; `releases.rs` compares",
+    ),
+    (
+        "new-startup-in-release",
+        "it compares two distributions, and an audit looks at one; `releases.rs` compares",
+    ),
+    (
+        "same-release-differs",
+        "it compares two distributions, and an audit looks at one; `releases.rs` compares",
+    ),
     ("twin-with-extra-code", "it compares two models; `twins.rs` does"),
     ("twin-weights-changed", "it compares two models; `twins.rs` does"),
     (

@@ -5,6 +5,8 @@ mod new_capability;
 
 use crate::{Check, Registered};
 
+pub(crate) use new_capability::NEW_CAPABILITY;
+
 pub(crate) static RULES: &[Registered] = &[
     Registered {
         rule: &attestation_subject_mismatch::ATTESTATION_SUBJECT_MISMATCH,
