@@ -62,6 +62,7 @@ fn harm(kind: K) -> (Severity, &'static str) {
             Severity::High,
             "it hides a program under a name that promises none",
         ),
+        K::ShadowsKin | K::ShadowsStandard => (Severity::Medium, "it takes the place of something else"),
         K::Link | K::CaseCollision => (Severity::Medium, "what is installed depends on the system"),
         K::NotThere | K::InvalidRow | K::NoMetadata | K::Name | K::Version | K::Tags | K::Project => {
             (Severity::Low, "it contradicts itself")
