@@ -526,6 +526,10 @@ mod tests {
                 anomalies: Vec::new(),
                 entry_points: Vec::new(),
                 top_level: Vec::new(),
+                file: String::new(),
+                provenance: wellhead_packages::distribution::Provenance::default(),
+                borrowed: None,
+                described_by: None,
                 outcome: Outcome::Analysed,
             };
             let member = Member {
