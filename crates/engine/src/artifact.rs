@@ -37,6 +37,8 @@ pub(crate) struct FileResult {
     pub(crate) scoreboard: Scoreboard,
     pub(crate) is_model: bool,
     pub(crate) bytes: u64,
+    /// What is kept of its distributions until all files are judged.
+    pub(crate) shipments: Vec<crate::clones::Shipment>,
     /// The distributions in it, while it is judged.
     pub(crate) shipped: Shipped,
     /// How many files it speaks of, where that is more than one.

@@ -200,6 +200,7 @@ impl Shipped {
             }
             let sink = Sink::new(artifact.clone());
             judge.subject_at(Subject::Distribution(&facts), sink);
+            judge.result.shipments.extend(crate::clones::Shipment::of(&facts));
             partly.extend(why.map(|why| (artifact, why)));
         }
         partly

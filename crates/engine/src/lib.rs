@@ -6,6 +6,7 @@
 
 mod artifact;
 mod carriers;
+mod clones;
 mod commands;
 mod config;
 mod constants;

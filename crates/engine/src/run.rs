@@ -146,6 +146,7 @@ pub fn run(listings: Vec<Listing>, options: &Options<'_>) -> Report {
             result
         })
         .collect();
+    crate::clones::judge(&mut results, &files, options);
     // An environment is compared with the locks among the other files, so its turn comes last.
     let environments = files.iter().filter_map(|(path, entry)| match &entry.content {
         Content::Environment(prefix) => Some((path, prefix)),

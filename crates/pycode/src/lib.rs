@@ -48,3 +48,4 @@ pub use module::{
 pub use notebook::notebook;
 pub use python::names;
 pub use python::parse;
+pub use python::{Function, FunctionIndex, Overlap};

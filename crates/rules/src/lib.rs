@@ -139,6 +139,8 @@ subjects! {
     PackageCode(crate::behaviour::PackageCode),
     /// Two distributions side by side: what only the new one does.
     Release(crate::release::Release),
+    /// Two packages of one target: a popular one and a copy of it.
+    Clone(crate::distribution::ClonedPackage),
     /// Two models side by side: the original and a copy.
     Twin(crate::repository::Twin),
 }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::panic, clippy::unwrap_used, reason = "tests may fail loudly")]
 
+mod clones;
 mod containers;
 mod distributions;
 mod inventory;

@@ -26,6 +26,7 @@ pub use endpoints::{Claim, DropPlace, Endpoint, Place, Provenance, place};
 pub use entry_points::{ProvidedEntry, read_entry_points};
 pub use identity::named_by_file;
 pub use layout::{Shape, recognise};
+pub use shadows::{Kinship, kinship};
 pub use shadows::{is_packaging_tool, is_system_tool};
 pub use spread::spread;
 

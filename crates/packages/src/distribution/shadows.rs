@@ -262,8 +262,8 @@ const ORDINARY: &[&str] = &[
 ];
 
 /// How the name of a distribution stands to that of the project whose module it brings.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kinship {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kinship {
     /// A build of it, or a part of it.
     Variant,
     /// It has its name, and says more.
@@ -272,7 +272,8 @@ enum Kinship {
     Stranger,
 }
 
-fn kinship(own: &str, owner: &str) -> Kinship {
+/// How the name of a distribution stands to that of a project; both in the normal form.
+pub fn kinship(own: &str, owner: &str) -> Kinship {
     let stem = owner.strip_prefix("python-").unwrap_or(owner);
     let stem = stem.strip_suffix("-python").unwrap_or(stem);
     if stem.contains(own) {

@@ -1,6 +1,7 @@
 //! Distributions: whether a package is what it says, and what of it runs without that anybody asks.
 
 mod borrowed_identity;
+mod cloned_package;
 mod conda_script;
 mod contradictory_identity;
 mod facts;
@@ -12,9 +13,14 @@ use crate::{Check, Registered};
 use wellhead_core::{Finding, Rule, Severity, Sink, code};
 use wellhead_packages::distribution::{Anomaly, AnomalyKind};
 
+pub use cloned_package::ClonedPackage;
 pub use facts::{DistributionFacts, StartupLine};
 
 pub(crate) static RULES: &[Registered] = &[
+    Registered {
+        rule: &cloned_package::CLONED_PACKAGE,
+        check: Check::Clone(cloned_package::check),
+    },
     Registered {
         rule: &borrowed_identity::BORROWED_IDENTITY,
         check: Check::Distribution(borrowed_identity::check),
