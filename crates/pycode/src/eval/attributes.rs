@@ -145,7 +145,9 @@ impl<'a> Machine<'a, '_> {
                 _ => Value::unknown(),
             },
             Some(Object::Bound { callee, .. }) if name == "func" => callee.clone(),
-            Some(Object::Method { .. } | Object::Bound { .. }) | None => Value::unknown().with(&owner.taint),
+            Some(Object::Method { .. } | Object::Bound { .. } | Object::Free) | None => {
+                Value::unknown().with(&owner.taint)
+            }
             Some(Object::Container(_) | Object::Names(_) | Object::File(_) | Object::Scope(_)) => {
                 self.method_object(owner, name)
             }

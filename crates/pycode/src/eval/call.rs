@@ -16,6 +16,8 @@ const CALLS: u32 = 14;
 const AGAIN: (u32, u32) = (6, 2);
 /// What a short function is, in bytes.
 const SHORT: usize = 1_500;
+/// What entering a function again may cost where it gives nothing back, in steps for each byte of it and besides.
+const SPEND: (u64, u64) = (40, 4_000);
 /// With how many different sources a function is entered.
 const TAINTS: usize = 8;
 
@@ -287,25 +289,29 @@ impl<'a> Machine<'a, '_> {
     /// Enters a function with what it is given, or takes what is known of it.
     fn enter(&mut self, id: Id, function: &Function<'a>, arguments: Arguments, range: TextRange) -> Value {
         let key = (function.address(), function.layer);
-        let entry = self.entries.entry(key).or_default().clone();
-        let given = self.given(&arguments);
-        if entry.open >= 3 || self.calls >= CALLS {
+        let sources = self.sources_of(&arguments);
+        let entry = self.entries.entry(key).or_default();
+        let (open, vain, spent) = (entry.open, entry.vain, entry.spent);
+        let new_taint = sources != 0 && entry.taints.len() < TAINTS && !entry.taints.contains(&sources);
+        if open >= 3 || self.calls >= CALLS {
             self.vague = self.vague.saturating_add(1);
-            return Value::unknown().with(&given);
+            return Value::unknown().with(&self.given(&arguments));
         }
         let telling = arguments
             .values()
             .any(|v| !matches!(v.what, What::Unknown | What::Symbol(_)));
-        let sources = self.sources_of(&arguments);
-        let new_taint = sources != 0 && !entry.taints.contains(&sources) && entry.taints.len() < TAINTS;
         let most = if function.length() < SHORT {
             AGAIN.0
         } else {
             AGAIN.1
         };
-        let again = telling && entry.vain < most && self.fuel > 0;
+        let may_spend = (function.length() as u64)
+            .saturating_mul(SPEND.0)
+            .saturating_add(SPEND.1);
+        let again = telling && vain < most && spent < may_spend && self.fuel > 0;
         if !again && !new_taint {
             self.vague = self.vague.saturating_add(1);
+            let given = self.given(&arguments);
             return self.enter_plain(id, function).with(&given);
         }
         if let Some(entry) = self.entries.get_mut(&key)
@@ -316,11 +322,16 @@ impl<'a> Machine<'a, '_> {
         let step = self.step(None, range, &function.name);
         let bound = self.bind_parameters(function, arguments, &step);
         let stage = self.frame.stage;
+        let before = self.ticks;
         let result = self.walk(function, bound, stage, self.frame.loops.max(1));
-        if result.datum().is_none()
-            && let Some(entry) = self.entries.get_mut(&key)
-        {
-            entry.vain = entry.vain.saturating_add(1);
+        let cost = self.ticks.saturating_sub(before);
+        if let Some(entry) = self.entries.get_mut(&key) {
+            match result.datum() {
+                // Who gives nothing back may have done something, and most have not.
+                Some(Datum::None) => entry.spent = entry.spent.saturating_add(cost),
+                Some(_) => {}
+                None => entry.vain = entry.vain.saturating_add(1),
+            }
         }
         result
     }
@@ -329,7 +340,7 @@ impl<'a> Machine<'a, '_> {
     fn sources_of(&self, arguments: &Arguments) -> u64 {
         let mut out = 0_u64;
         for value in arguments.values() {
-            let bits = u64::from(self.deep_taint(value).bits());
+            let bits = u64::from(self.deep_bits(value));
             out = out.wrapping_mul(31).wrapping_add(bits);
         }
         out

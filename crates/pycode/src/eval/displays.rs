@@ -8,13 +8,21 @@ use super::{
 };
 use ruff_python_ast::{self as ast, Comprehension, Expr};
 
+/// How many containers in one container become ones that may be changed.
+const FEW: usize = 1_000;
+
 impl<'a> Machine<'a, '_> {
     /// Appends to a list or set; in a branch that may not be taken nobody knows afterwards.
     pub(super) fn push_to(&mut self, container: &Value, item: Value) {
         let unsure = self.frame.unsure;
+        let room = self.hold_one();
         if let Some(held) = self.container_mut(container) {
-            held.vague |= unsure > held.born;
-            held.push(item);
+            held.vague |= unsure > held.born || !room;
+            if room {
+                held.push(item);
+            } else {
+                held.taint = held.taint.and(&item.taint);
+            }
         }
     }
 
@@ -121,6 +129,9 @@ impl<'a> Machine<'a, '_> {
                 }
                 None => out.push(value),
             }
+            if self.is_crowded(out.items.len()) {
+                out.shorten(1);
+            }
             return;
         };
         if !self.deeper() {
@@ -150,7 +161,7 @@ impl<'a> Machine<'a, '_> {
                         }
                     }
                     if passes != Some(false) {
-                        out.vague |= passes.is_none();
+                        out.vague |= passes.is_none() || !self.hold_one();
                         self.generate(rest, key, element, out);
                     }
                     if gone {
@@ -182,11 +193,19 @@ impl<'a> Machine<'a, '_> {
             } else {
                 &container.items
             };
+            if self.is_crowded(items.len()) {
+                return None;
+            }
             let items = items.clone();
             self.pay(items.len().saturating_mul(8));
             return Some(items);
         }
         let datum = value.datum()?;
+        if let Datum::List(items) | Datum::Tuple(items) = datum
+            && self.is_crowded(items.len())
+        {
+            return None;
+        }
         if let Datum::Range(range) = datum
             && range.count() > self.fuel
         {
@@ -248,16 +267,24 @@ impl<'a> Machine<'a, '_> {
     /// A known value as one that may be changed.
     pub(super) fn lift(&mut self, datum: Datum) -> Value {
         match datum {
+            Datum::List(items) if self.is_crowded(items.len()) => Datum::List(items).into(),
             Datum::List(items) => {
                 self.pay(items.len().saturating_mul(16));
-                let items: Vec<Value> = items.iter().cloned().map(|d| self.lift_inner(d)).collect();
+                let few = items.len() <= FEW;
+                let items: Vec<Value> = items
+                    .iter()
+                    .cloned()
+                    .map(|d| if few { self.lift_inner(d) } else { d.into() })
+                    .collect();
                 self.new_container(Kind::List, items)
             }
             Datum::Dict(pairs) => {
                 let mut out = Container::new(Kind::Dict, self.frame.unsure);
                 self.pay(pairs.len().saturating_mul(16));
+                let few = pairs.len() <= FEW;
                 for (key, value) in pairs.iter() {
-                    let value = self.lift_inner(value.clone());
+                    let value = value.clone();
+                    let value = if few { self.lift_inner(value) } else { value.into() };
                     out.set(key.clone().into(), value);
                 }
                 Value::from(self.add(Object::Container(out)))

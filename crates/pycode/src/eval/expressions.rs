@@ -155,6 +155,9 @@ impl<'a> Machine<'a, '_> {
 
     /// Pays for as many bytes as a literal has.
     pub(super) fn pay(&mut self, bytes: usize) {
+        let ticks = bytes.checked_div(64).unwrap_or(0) as u64;
+        self.fuel = self.fuel.saturating_sub(ticks);
+        self.ticks = self.ticks.saturating_add(ticks);
         if let Err(why) = self.budget.steps(bytes.checked_div(16).unwrap_or(0) as u64) {
             self.stopped.get_or_insert(why);
         }
@@ -370,12 +373,11 @@ impl<'a> Machine<'a, '_> {
         let mut out = Some(true);
         for (op, right) in compare.ops.iter().zip(&compare.comparators) {
             let right = self.eval(right);
-            let result = match (self.frozen(&left), self.frozen(&right)) {
-                (Some(a), Some(b)) => {
-                    let found = operators::operator(comparison_of(*op), &a, &b, self.budget);
-                    self.known(found).map(|d| d.truth())
+            let result = match op {
+                CmpOp::In | CmpOp::NotIn if self.container(&right).is_some() => {
+                    self.holds(&right, &left).map(|found| found == (*op == CmpOp::In))
                 }
-                _ => None,
+                _ => self.compared(*op, &left, &right),
             };
             out = match (out, result) {
                 (Some(true), r) => r,
@@ -386,6 +388,36 @@ impl<'a> Machine<'a, '_> {
             left = right;
         }
         out.map_or_else(Value::unknown, |b| Datum::Bool(b).into())
+    }
+
+    fn compared(&mut self, op: CmpOp, left: &Value, right: &Value) -> Option<bool> {
+        let (a, b) = (self.frozen(left)?, self.frozen(right)?);
+        let found = operators::operator(comparison_of(op), &a, &b, self.budget);
+        self.known(found).map(|d| d.truth())
+    }
+
+    /// Whether something is in a container, without copying all of it where its keys are told apart by themselves.
+    fn holds(&mut self, container: &Value, value: &Value) -> Option<bool> {
+        let held = self.container(container).filter(|c| !c.vague)?;
+        if held.kind == Kind::Dict
+            && let Some(key) = super::value::Key::of(value)
+        {
+            return Some(held.index.contains_key(&key));
+        }
+        if let Some(Datum::Str(text)) = value.datum() {
+            let mut known = true;
+            for item in &held.items {
+                match &item.what {
+                    What::Datum(Datum::Str(other)) if other == text => return Some(true),
+                    What::Datum(_) => {}
+                    _ => known = false,
+                }
+            }
+            let count = held.items.len();
+            self.pay(count);
+            return known.then_some(false);
+        }
+        self.compared(CmpOp::In, value, container)
     }
 
     fn bool_op(&mut self, op: &'a ast::ExprBoolOp) -> Value {

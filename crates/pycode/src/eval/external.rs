@@ -235,7 +235,7 @@ impl<'a> Machine<'a, '_> {
         given: &Taint,
         range: TextRange,
     ) -> Option<Value> {
-        if arguments.more.is_some() || path.ends_with("()") {
+        if arguments.more.is_some() || !super::is_known(path) {
             return None;
         }
         // What may be one of several is computed for each of them.

@@ -18,7 +18,47 @@ const TAINT_WIDTH: usize = 64;
 impl<'a> Machine<'a, '_> {
     /// What is in a value, and in what it holds.
     pub(super) fn deep_taint(&self, value: &Value) -> Taint {
+        // Most values hold nothing, or nothing that their own taint does not say.
+        let bits = self.deep_bits(value);
+        if bits == value.taint.bits() {
+            return value.taint.clone();
+        }
         self.taint_within(value, TAINT_DEPTH)
+    }
+
+    /// Which kinds are in a value, and in what it holds.
+    pub(super) fn deep_bits(&self, value: &Value) -> u16 {
+        match value.what {
+            What::OneOf(_) | What::Object(_) => self.bits_within(value, TAINT_DEPTH),
+            _ => value.taint.bits(),
+        }
+    }
+
+    fn bits_within(&self, value: &Value, depth: u8) -> u16 {
+        let bits = value.taint.bits();
+        let Some(deeper) = depth.checked_sub(1) else {
+            return bits;
+        };
+        let all = |bits: u16, values: &mut dyn Iterator<Item = &Value>| {
+            values.fold(bits, |bits, v| match v.what {
+                What::OneOf(_) | What::Object(_) => bits | self.bits_within(v, deeper),
+                _ => bits | v.taint.bits(),
+            })
+        };
+        match &value.what {
+            What::OneOf(choices) => all(bits, &mut choices.iter()),
+            What::Object(id) => match self.object(*id) {
+                Some(Object::Container(container)) => {
+                    let inside = container.items.iter().take(TAINT_WIDTH);
+                    let mut inside = inside.filter(|i| matches!(i.what, What::Object(_)));
+                    all(bits | container.taint.bits(), &mut inside)
+                }
+                Some(Object::Instance(instance)) => all(bits, &mut instance.names.values().take(TAINT_WIDTH)),
+                Some(Object::File(file)) => bits | file.taint.bits(),
+                _ => bits,
+            },
+            _ => bits,
+        }
     }
 
     fn taint_within(&self, value: &Value, depth: u8) -> Taint {

@@ -5,6 +5,7 @@
 //! entered again), and when it is gone everything is still visited once, with less known.
 
 use super::{
+    memory::Places,
     sinks,
     value::{
         Class, Code, Container, Function, Id, Instance, Kind, Object, PACKAGE, Scope, Step, Taint, Value,
@@ -38,10 +39,14 @@ const NESTING: usize = 1_000;
 const DEEPEST: u32 = 700;
 /// Stack for all of it, in an unoptimised build.
 const STACK: usize = 96 << 20;
-/// Most objects of a package.
-const MOST_OBJECTS: usize = 2_000_000;
-/// Most values in all lists and dictionaries of a package when they are made; copies of copies grow as powers do.
-const MOST_ITEMS: usize = 4_000_000;
+/// Most steps of one function, or of a file with all that it imports, beside those for its length.
+const MOST_STEPS: u64 = 3_000_000;
+/// Steps for exactness, for a package and for each byte of it.
+const EXACT: (u64, u64) = (8_000_000, 8);
+/// Most steps for exactness.
+const MOST_EXACT: u64 = 40_000_000;
+/// Most steps of a package.
+const MOST_IN_ALL: u64 = 60_000_000;
 
 /// Follows all files, in parts where they are too many for one.
 pub(crate) fn analyse(files: &[SourceFile<'_>], budget: &mut Budget) -> Analysis {
@@ -56,6 +61,12 @@ fn in_parts(files: &[SourceFile<'_>], budget: &mut Budget) -> Analysis {
     };
     let mut sorted: Vec<SourceFile<'_>> = files.iter().copied().filter(is_read).collect();
     sorted.sort_by(|a, b| a.path.cmp(b.path));
+    let bytes: u64 = sorted.iter().map(|f| f.text.len() as u64).sum();
+    let exact = EXACT
+        .0
+        .saturating_add(bytes.saturating_mul(EXACT.1))
+        .min(MOST_EXACT);
+    let mut ticks = 0_u64;
     let mut rest = sorted.as_slice();
     while !rest.is_empty() {
         let mut size = 0_usize;
@@ -73,7 +84,7 @@ fn in_parts(files: &[SourceFile<'_>], budget: &mut Budget) -> Analysis {
         let cost = bytes.saturating_mul(MEMORY_FACTOR);
         let outcome = match budget.steps(bytes).and_then(|()| budget.memory(cost)) {
             Ok(()) => {
-                let outcome = one_part(part, budget, &mut all);
+                let outcome = one_part(part, (&mut ticks, exact), budget, &mut all);
                 budget.release(cost);
                 outcome
             }
@@ -105,12 +116,19 @@ fn is_read(file: &SourceFile<'_>) -> bool {
         }
 }
 
-fn one_part(files: &[SourceFile<'_>], budget: &mut Budget, all: &mut Analysis) -> Outcome {
+fn one_part(
+    files: &[SourceFile<'_>],
+    (ticks, exact): (&mut u64, u64),
+    budget: &mut Budget,
+    all: &mut Analysis,
+) -> Outcome {
     let trees: Vec<OnceCell<Syntax>> = std::iter::repeat_with(OnceCell::new)
         .take(files.len().saturating_add(MOST_LAYERS))
         .collect();
     let mut machine = Machine::new(files, &trees, budget);
+    (machine.ticks, machine.exact) = (*ticks, exact);
     machine.run();
+    *ticks = machine.ticks;
     all.records.append(&mut machine.records);
     all.layers.append(&mut machine.layers);
     let outcome = std::mem::replace(&mut machine.outcome, Outcome::Analysed);
@@ -170,6 +188,8 @@ pub(super) struct Frame {
 #[derive(Clone)]
 pub(super) struct Entries {
     pub vain: u32,
+    /// Steps of entries that gave nothing back.
+    pub spent: u64,
     pub taints: Vec<u64>,
     pub open: u32,
     pub plain: Option<Value>,
@@ -181,6 +201,7 @@ impl Default for Entries {
     fn default() -> Self {
         Self {
             vain: 0,
+            spent: 0,
             taints: Vec::new(),
             open: 0,
             plain: None,
@@ -196,22 +217,29 @@ pub(super) struct Machine<'a, 'b> {
     used_trees: usize,
     pub budget: &'b mut Budget,
     pub objects: Vec<Object<'a>>,
+    pub places: Places,
     pub frame: Frame,
     pub depth: u32,
     pub calls: u32,
     /// What exactness may still cost.
     pub fuel: u64,
+    /// Steps so far.
+    pub ticks: u64,
     /// How often something came up that is not known.
     pub vague: u64,
     pub stopped: Option<Exhausted>,
+    /// Why what is walked now is left before its end.
+    pub left: Option<&'static str>,
+    /// The step at which it is left.
+    pub until: u64,
+    /// Steps that all of the package may cost with exactness.
+    pub exact: u64,
     pub by_path: HashMap<String, usize>,
     pub by_name: HashMap<String, usize>,
     pub journals: Vec<Journal>,
     pub entries: HashMap<(usize, u8), Entries>,
     /// Functions in the order in which they were defined.
     pub functions: Vec<Id>,
-    /// How many values lay in lists and dictionaries when they were made.
-    items: usize,
     /// What was written to which file.
     pub written: HashMap<Rc<str>, Taint>,
     /// Python that was written to a file.
@@ -249,18 +277,22 @@ impl<'a, 'b> Machine<'a, 'b> {
             used_trees: 0,
             budget,
             objects: Vec::new(),
+            places: Places::default(),
             frame,
             depth: 0,
             calls: 0,
             fuel: 0,
+            ticks: 0,
             vague: 0,
             stopped: None,
+            left: None,
+            until: u64::MAX,
+            exact: 0,
             by_path: HashMap::new(),
             by_name: HashMap::new(),
             journals: Vec::new(),
             entries: HashMap::new(),
             functions: Vec::new(),
-            items: 0,
             written: HashMap::new(),
             texts: HashMap::new(),
             here: Taint::default(),
@@ -316,7 +348,10 @@ impl<'a, 'b> Machine<'a, 'b> {
 
     fn run(&mut self) {
         for at in 0..self.files.len() {
+            let length = self.files.get(at).map_or(0, |f| f.text.len());
+            self.begin(length);
             self.run_file(at);
+            self.end(at, "");
         }
         // What runs earlier is visited first, so that what it calls is known to run as early.
         for stage in [Stage::Load, Stage::Use, Stage::Call] {
@@ -330,6 +365,48 @@ impl<'a, 'b> Machine<'a, 'b> {
                 self.visit(id, stage);
             }
         }
+    }
+
+    /// Begins with a file or a function that nobody has called.
+    fn begin(&mut self, length: usize) {
+        let steps = (length as u64).saturating_mul(200).saturating_add(MOST_STEPS);
+        self.until = self.ticks.saturating_add(steps);
+    }
+
+    /// Ends it, and says of what could not be followed to its end that it was not.
+    fn end(&mut self, file: usize, function: &str) {
+        if let Some(why) = self.left.take() {
+            let path = self.files.get(file).map_or("", |f| f.path);
+            let place = match function {
+                "" => wellhead_core::code(path),
+                name => format!("{} of {}", wellhead_core::code(name), wellhead_core::code(path)),
+            };
+            self.partly(format!("{place} {why}"));
+        }
+        self.collect();
+    }
+
+    /// Leaves what is walked now before its end.
+    pub(super) fn leave(&mut self, why: &'static str) {
+        self.left.get_or_insert(why);
+    }
+
+    /// How much exactness there is left, of so much as is wanted.
+    fn fuel_for(&mut self, wanted: u64) -> u64 {
+        let left = self.exact.saturating_sub(self.ticks);
+        if left < wanted {
+            self.partly("computes more than is followed exactly".to_owned());
+        }
+        wanted.min(left)
+    }
+
+    /// Whether nobody has to enter a function any more to know what it does.
+    pub(super) fn is_done(&self, id: Id) -> bool {
+        let Some(Object::Function(function)) = self.object(id) else {
+            return true;
+        };
+        let entry = self.entries.get(&(function.address(), function.layer));
+        entry.is_some_and(|e| e.visited && (e.plain.is_some() || matches!(function.code, Code::Lambda(_))))
     }
 
     /// Runs a file, unless it has been begun.
@@ -351,9 +428,8 @@ impl<'a, 'b> Machine<'a, 'b> {
         } else {
             text.into()
         };
-        let fuel = self
-            .fuel
-            .max((code.len() as u64).saturating_mul(40).saturating_add(200_000));
+        let wanted = (code.len() as u64).saturating_mul(40).saturating_add(200_000);
+        let fuel = self.fuel.max(self.fuel_for(wanted));
         let Some(tree) = self.parse(&code) else { return };
         if let Outcome::Partly { why } | Outcome::NotAnalysed { why } = &tree.outcome {
             let why = format!("{}: {why}", wellhead_core::escape(path));
@@ -387,6 +463,7 @@ impl<'a, 'b> Machine<'a, 'b> {
         let journals = std::mem::take(&mut self.journals);
         let (depth, calls) = (std::mem::take(&mut self.depth), std::mem::take(&mut self.calls));
         self.fuel = fuel;
+        self.until = self.until.saturating_add(wanted);
         if depth < DEEPEST / 2 {
             self.depth = depth;
             self.block(tree.body());
@@ -410,7 +487,7 @@ impl<'a, 'b> Machine<'a, 'b> {
             for part in name.split('.').skip(1).take(8) {
                 callee = self.attribute(&callee, part.trim());
             }
-            self.fuel = self.fuel.max(200_000);
+            self.fuel = self.fuel.max(self.fuel_for(200_000));
             let range = ruff_text_size::TextRange::default();
             self.call(&callee, super::call::Arguments::default(), range);
         }
@@ -437,19 +514,10 @@ impl<'a, 'b> Machine<'a, 'b> {
         let Some(Object::Function(function)) = self.objects.get(id.0 as usize) else {
             return;
         };
+        if self.is_done(id) {
+            return;
+        }
         let function = function.clone();
-        let key = (function.address(), function.layer);
-        if self
-            .entries
-            .get(&key)
-            .is_some_and(|e| e.visited && e.plain.is_some())
-        {
-            return;
-        }
-        let is_lambda = matches!(function.code, Code::Lambda(_));
-        if is_lambda && self.entries.get(&key).is_some_and(|e| e.visited) {
-            return;
-        }
         let last = function.name.rsplit('.').next().unwrap_or_default();
         let inner = function.name.contains("<locals>");
         let stage = if inner {
@@ -461,7 +529,8 @@ impl<'a, 'b> Machine<'a, 'b> {
             return;
         }
         let length = function.length();
-        self.fuel = (length as u64).saturating_mul(40).saturating_add(60_000);
+        self.fuel = self.fuel_for((length as u64).saturating_mul(40).saturating_add(60_000));
+        self.begin(length);
         let outer = self.frame.clone();
         self.frame.stage = stage;
         self.frame.loops = 0;
@@ -471,6 +540,7 @@ impl<'a, 'b> Machine<'a, 'b> {
         self.calls = 0;
         self.enter_plain(id, &function);
         self.frame = outer;
+        self.end(function.file, &function.name);
     }
 
     /// Says that not everything was followed, unless something said so already.
@@ -481,28 +551,6 @@ impl<'a, 'b> Machine<'a, 'b> {
     }
 
     // The table of objects.
-
-    pub(super) fn add(&mut self, mut object: Object<'a>) -> Id {
-        if let Object::Container(container) = &mut object {
-            self.fuel = self.fuel.saturating_sub(container.items.len() as u64);
-            self.items = self.items.saturating_add(container.items.len());
-            if self.items > MOST_ITEMS && !container.items.is_empty() {
-                container.forget();
-                self.partly(format!("more than {MOST_ITEMS} values in lists and dictionaries"));
-            }
-        }
-        let id = Id(u32::try_from(self.objects.len()).unwrap_or(u32::MAX));
-        if self.objects.len() < MOST_OBJECTS {
-            self.objects.push(object);
-        } else if self.stopped.is_none() {
-            let resource = wellhead_core::Resource::Memory;
-            self.stopped = Some(Exhausted {
-                resource,
-                limit: MOST_OBJECTS as u64,
-            });
-        }
-        id
-    }
 
     pub(super) fn object(&self, id: Id) -> Option<&Object<'a>> {
         self.objects.get(id.0 as usize)
@@ -557,7 +605,7 @@ impl<'a, 'b> Machine<'a, 'b> {
     pub(super) fn new_instance(&mut self, class: Id) -> Id {
         self.add(Object::Instance(Instance {
             class,
-            names: HashMap::new(),
+            names: BTreeMap::new(),
             begun: false,
         }))
     }
@@ -669,9 +717,28 @@ impl<'a, 'b> Machine<'a, 'b> {
     /// Joins what branches bound; `or_none` where it may be that no branch was taken.
     pub(super) fn join(&mut self, branches: Vec<Changes>, or_none: bool) {
         let count = branches.len();
-        let mut merged: BTreeMap<Name, (usize, Option<Value>)> = BTreeMap::new();
-        for (name, value) in branches.into_iter().flatten() {
-            let slot = merged.entry(name).or_insert((0, None));
+        let mut branches = branches.into_iter();
+        let mut merged: Vec<(Name, (usize, Option<Value>))> = Vec::new();
+        for (name, value) in branches.next().into_iter().flatten() {
+            merged.push((name, (1, value)));
+        }
+        let mut at: HashMap<Name, usize> = HashMap::new();
+        if count > 1 {
+            at.extend(
+                merged
+                    .iter()
+                    .enumerate()
+                    .map(|(at, (name, _))| (name.clone(), at)),
+            );
+        }
+        for (name, value) in branches.flatten() {
+            let slot = *at.entry(name).or_insert_with_key(|name| {
+                merged.push((name.clone(), (0, None)));
+                merged.len().saturating_sub(1)
+            });
+            let Some((_, slot)) = merged.get_mut(slot) else {
+                continue;
+            };
             slot.0 = slot.0.saturating_add(1);
             slot.1 = match (slot.1.take(), value) {
                 (Some(a), Some(b)) => Some(a.or(b)),
@@ -695,7 +762,20 @@ impl<'a, 'b> Machine<'a, 'b> {
     /// Pays for one step; says whether the walk goes on.
     pub(super) fn tick(&mut self) -> bool {
         self.fuel = self.fuel.saturating_sub(1);
-        if self.stopped.is_some() {
+        self.ticks = self.ticks.saturating_add(1);
+        if self.stopped.is_some() || self.left.is_some() {
+            return false;
+        }
+        if self.ticks > self.until {
+            self.leave("takes more steps than are followed");
+            return false;
+        }
+        if self.ticks > MOST_IN_ALL {
+            let resource = wellhead_core::Resource::Steps;
+            self.stopped = Some(Exhausted {
+                resource,
+                limit: MOST_IN_ALL,
+            });
             return false;
         }
         if let Err(why) = self.budget.steps(1) {

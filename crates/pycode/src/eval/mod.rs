@@ -25,6 +25,7 @@ mod json;
 mod layers;
 mod library;
 mod machine;
+mod memory;
 mod methods;
 mod names;
 mod numbers;

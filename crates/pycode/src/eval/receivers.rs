@@ -94,7 +94,8 @@ impl<'a> Machine<'a, '_> {
         if SILENT_METHODS.contains(&name) {
             taint = Taint::default();
         }
-        if let Some(datum) = self.frozen(receiver)
+        if super::names::METHODS.contains(&name)
+            && let Some(datum) = self.frozen(receiver)
             && let Some(found) = self.known_method(&datum, name, arguments)
         {
             if matches!(datum, Datum::Tool(_)) && matches!(name, "decrypt" | "decompress" | "update") {

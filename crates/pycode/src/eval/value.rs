@@ -6,7 +6,12 @@
 use super::Datum;
 use crate::behaviour::SourceKind;
 use ruff_python_ast::{ExprLambda, StmtFunctionDef};
-use std::{collections::HashMap, ops::Range, rc::Rc, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    ops::Range,
+    rc::Rc,
+    sync::Arc,
+};
 
 /// What stands for a part of a text that is not known.
 pub(super) const HOLE: char = '…';
@@ -22,6 +27,11 @@ const CHOICES: usize = 6;
 /// The number of an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Id(pub u32);
+
+impl Id {
+    /// The number of no object.
+    pub(super) const NOBODY: Self = Self(u32::MAX);
+}
 
 /// A value and what is in it.
 #[derive(Clone, Debug)]
@@ -333,6 +343,8 @@ pub(super) enum Object<'a> {
     Names(Id),
     /// An open file.
     File(File),
+    /// Nothing any more.
+    Free,
 }
 
 #[derive(Debug)]
@@ -383,7 +395,8 @@ pub(super) struct Class {
 #[derive(Debug)]
 pub(super) struct Instance {
     pub class: Id,
-    pub names: HashMap<Rc<str>, Value>,
+    /// In order, so that what is seen of many does not differ from run to run.
+    pub names: BTreeMap<Rc<str>, Value>,
     /// Of one that stands for all: whether its `__init__` was run.
     pub begun: bool,
 }
@@ -448,14 +461,6 @@ impl Container {
         }
     }
 
-    /// Lets go of what is in it; where it came from stays.
-    pub(super) fn forget(&mut self) {
-        self.items = Vec::new();
-        self.keys = Vec::new();
-        self.index = HashMap::new();
-        self.vague = true;
-    }
-
     pub(super) fn push(&mut self, value: Value) {
         self.taint = self.taint.and(&value.taint);
         self.items.push(value);
@@ -475,6 +480,16 @@ impl Container {
                 self.items.push(value);
             }
         }
+    }
+
+    /// Keeps a few items of many; nobody knows then what is in it.
+    pub(super) fn shorten(&mut self, most: usize) {
+        self.vague = true;
+        self.items.truncate(most);
+        self.items.shrink_to_fit();
+        self.keys.truncate(most);
+        self.keys.shrink_to_fit();
+        self.index = HashMap::new();
     }
 
     pub(super) fn find(&self, key: &Value) -> Option<&Value> {

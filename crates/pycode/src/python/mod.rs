@@ -128,7 +128,8 @@ fn read(
 /// A syntax tree, and how much of the source it is.
 #[derive(Debug)]
 pub(crate) struct Syntax {
-    parsed: Option<Parsed<ModModule>>,
+    tree: Option<ModModule>,
+    errors: usize,
     /// Whether it is all of the source.
     pub outcome: Outcome,
 }
@@ -136,7 +137,7 @@ pub(crate) struct Syntax {
 impl Syntax {
     /// The statements.
     pub(crate) fn body(&self) -> &[Stmt] {
-        self.parsed.as_ref().map_or(&[], |p| &p.syntax().body)
+        self.tree.as_ref().map_or(&[], |tree| &tree.body)
     }
 
     /// The tokens, layout and comments among them.
@@ -147,7 +148,7 @@ impl Syntax {
 
     /// How many places are not Python.
     pub(crate) fn errors(&self) -> usize {
-        self.parsed.as_ref().map_or(0, |p| p.errors().len())
+        self.errors
     }
 }
 
@@ -178,7 +179,13 @@ pub(crate) fn syntax(source: &str, deepest: usize) -> Syntax {
         );
         outcome = outcome.and(Outcome::Partly { why });
     }
-    Syntax { parsed, outcome }
+    // The tokens are larger than the tree.
+    let errors = parsed.as_ref().map_or(0, |p| p.errors().len());
+    Syntax {
+        tree: parsed.map(Parsed::into_syntax),
+        errors,
+        outcome,
+    }
 }
 
 fn tree(code: &str, mode: Mode, cells: Option<&[Range<usize>]>) -> Option<Parsed<ModModule>> {
