@@ -114,11 +114,14 @@ pub const IGNORE_KEYS: &[(&str, &str)] = &[
     ("fingerprint", "one finding's fingerprint"),
     (
         "digest",
-        "`sha256:` and the digest of the file, or a list for all files that a finding shows",
+        "`sha256:` and the digest of the file, a list for all files that a finding shows, or the `snippet` that it names",
     ),
     ("reason", "why; required"),
     ("expires", "the last day on which it holds"),
-    ("until", "\"fixed\": it holds until a fixed version exists"),
+    (
+        "until",
+        "\"fixed\": it holds until a fixed version exists; or a day, as in `expires`",
+    ),
     (
         "justification",
         "why the flaw cannot be exploited here, in a word of OpenVEX; without it VEX output calls it affected",
@@ -331,21 +334,17 @@ impl Reader<'_> {
             Some(node) => Some(self.glob(node)?),
             None => None,
         };
-        let until_fixed = match item.get("until") {
-            Some(node) if node.as_str() == Some("fixed") => true,
-            Some(node) => {
-                let message = "`until` can only be \"fixed\"".to_owned();
-                return Err(self.error(
-                    node.span.clone(),
-                    message,
-                    Some("for a day use `expires`".to_owned()),
-                ));
+        let until_fixed = item.get("until").and_then(Node::as_str) == Some("fixed");
+        let until = item.get("until").filter(|_| !until_fixed);
+        // Two days for one end would leave open which of them holds.
+        let expires = match (item.get("expires"), until) {
+            (Some(_), Some(node)) => {
+                let message = "`until` and `expires` both say a day".to_owned();
+                return Err(self.error(node.span.clone(), message, Some("keep one of them".to_owned())));
             }
-            None => false,
-        };
-        let expires = match item.get("expires") {
-            Some(node) => Some(self.day(node)?),
-            None => None,
+            (Some(node), None) => Some(self.day(node, "expires")?),
+            (None, Some(node)) => Some(self.day(node, "until")?),
+            (None, None) => None,
         };
         let place = item.get("rule").map_or(&item.span, |n| &n.span);
         Ok(Ignore {
@@ -411,7 +410,7 @@ impl Reader<'_> {
         })
     }
 
-    fn day(&self, node: &Node) -> Result<String, ConfigError> {
+    fn day(&self, node: &Node, key: &str) -> Result<String, ConfigError> {
         let text = node.as_str().unwrap_or_default();
         let shape: String = text
             .chars()
@@ -419,7 +418,7 @@ impl Reader<'_> {
             .collect();
         // A month that does not exist would never come, and the ignore would never end.
         if shape != "0000-00-00" || crate::freshness::age(text, text).is_none() {
-            let message = "`expires` is not a day".to_owned();
+            let message = format!("`{key}` is not a day");
             return Err(self.error(
                 node.span.clone(),
                 message,

@@ -166,9 +166,12 @@ fn covers(ignore: &Ignore, finding: &Finding) -> bool {
     ignore.rule == finding.rule && path && component && advisory && fingerprint
 }
 
-/// Whether the bytes are those that the ignore was written for: all files that the finding shows.
+/// Whether the bytes are those that the ignore was written for: the lines that the finding is about, where it says
+/// their digest, or all files that it shows.
 fn holds(ignore: &Ignore, finding: &Finding, digest: &dyn Fn(&str) -> Option<String>) -> bool {
+    let lines = property(finding, "snippet").and_then(|d| d.strip_prefix("sha256:"));
     ignore.digests.is_empty()
+        || lines.is_some_and(|l| ignore.digests.iter().any(|d| d == l))
         || !finding.locations.is_empty()
             && finding
                 .locations
@@ -269,6 +272,26 @@ mod tests {
             ),
         ] {
             assert_eq!(statuses(ignore), expected, "{ignore}");
+        }
+    }
+
+    #[test]
+    fn an_ignore_may_be_for_the_lines_that_a_finding_is_about() {
+        for (lines, expected) in [("11", "ignored"), ("22", "reported")] {
+            let text = format!(
+                "[[ignore]]\nrule = \"internal-error\"\nreason = \"r\"\ndigest = \"sha256:{}\"\nexpires = 2027-01-01",
+                "11".repeat(32)
+            );
+            let config = Config::parse("wellhead.toml", &text, &wellhead_rules::rules()).unwrap();
+            let about = finding("a.whl").property("snippet", format!("sha256:{}", lines.repeat(32)));
+            let findings = apply(
+                &config,
+                vec![about],
+                "2026-11-23",
+                &|_| Some("00".repeat(32)),
+                &|_| true,
+            );
+            assert_eq!(findings[0].status.name(), expected);
         }
     }
 

@@ -1,8 +1,8 @@
 //! The examples of every rule's page, audited by the real engine: what stands under *Example* must raise the rule,
 //! what stands under *Use instead* must not.
 
-use wellhead_core::{Report, Rule};
-use wellhead_engine::{Config, Listing, Options, run};
+use wellhead_core::{Report, Rule, RuleStatus};
+use wellhead_engine::{Config, Listing, Options, Selection, run};
 
 /// A block of a page that is a file.
 struct Block<'a> {
@@ -70,6 +70,10 @@ fn audit(rule: &Rule, blocks: &[Block<'_>]) -> Report {
     let options = Options {
         config,
         today: "2026-11-23".to_owned(),
+        selection: Selection {
+            preview: rule.status == RuleStatus::Preview,
+            ..Selection::default()
+        },
         ..Options::default()
     };
     // What lies in `env/` is an environment.

@@ -16,11 +16,18 @@ pub enum RunsWhen {
     Import,
     /// The start of a program that looks for plugins, or of a shell in its environment.
     Plugin,
+    /// Importing that one file, which nothing of the package does by itself.
+    Module,
     /// Somebody who asks for it.
     Asked,
 }
 
 impl RunsWhen {
+    /// Whether that comes with installing the package, using it, or only starting Python.
+    pub(super) fn is_unasked(self) -> bool {
+        self <= Self::Plugin
+    }
+
     /// What the place of a file in its distribution says.
     pub fn of(trigger: Trigger) -> Self {
         match trigger {
@@ -28,7 +35,8 @@ impl RunsWhen {
             Trigger::Install | Trigger::Build => Self::Install,
             Trigger::Import => Self::Import,
             Trigger::Plugin | Trigger::Activation => Self::Plugin,
-            Trigger::EntryPoint | Trigger::Lazy | Trigger::Never => Self::Asked,
+            Trigger::Lazy => Self::Module,
+            Trigger::EntryPoint | Trigger::Never => Self::Asked,
         }
     }
 
@@ -39,6 +47,7 @@ impl RunsWhen {
             Self::Install => "when it is installed",
             Self::Import => "when it is imported",
             Self::Plugin => "when another program loads its plugins",
+            Self::Module => "when that file of it is imported",
             Self::Asked => "when somebody calls it",
         }
     }

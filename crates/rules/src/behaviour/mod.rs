@@ -7,8 +7,10 @@ mod code;
 mod evidence;
 mod host;
 mod malicious_package_code;
+mod package_capability;
 mod reached;
 mod suspicious_package_code;
+mod together;
 mod verdict;
 mod weights;
 
@@ -17,11 +19,14 @@ mod tests;
 
 use crate::{Check, Registered};
 #[cfg(test)]
-use {malicious_package_code::MALICIOUS_PACKAGE_CODE, suspicious_package_code::SUSPICIOUS_PACKAGE_CODE};
+use {
+    malicious_package_code::MALICIOUS_PACKAGE_CODE, package_capability::PACKAGE_CAPABILITY,
+    suspicious_package_code::SUSPICIOUS_PACKAGE_CODE,
+};
 
 pub use code::{PackageCode, PackageScript, RunsWhen};
 pub(crate) use host::fetches_and_runs;
-pub use weights::{Term, WEIGHTS};
+pub use weights::{BLOCK, REVIEW, Term, WEIGHTS};
 
 pub(crate) static RULES: &[Registered] = &[
     Registered {
@@ -31,5 +36,9 @@ pub(crate) static RULES: &[Registered] = &[
     Registered {
         rule: &suspicious_package_code::SUSPICIOUS_PACKAGE_CODE,
         check: Check::Distribution(suspicious_package_code::check),
+    },
+    Registered {
+        rule: &package_capability::PACKAGE_CAPABILITY,
+        check: Check::Distribution(package_capability::check),
     },
 ];

@@ -10,7 +10,9 @@ pub(super) fn reached(code: &PackageCode) -> BTreeMap<&str, RunsWhen> {
     let mut waiting: VecDeque<(&str, RunsWhen)> = VecDeque::new();
     for (path, script) in &code.scripts {
         let when = RunsWhen::of(script.trigger);
-        if when != RunsWhen::Asked {
+        // A program of the package, its tests and its documentation are run by whoever wants to.
+        let wanted = when == RunsWhen::Module && (is_test(path) || path.ends_with("__main__.py"));
+        if when != RunsWhen::Asked && !wanted {
             waiting.push_back((path, when));
         }
     }
@@ -19,6 +21,9 @@ pub(super) fn reached(code: &PackageCode) -> BTreeMap<&str, RunsWhen> {
             continue;
         }
         found.insert(path, when);
+        if when == RunsWhen::Module {
+            continue;
+        }
         let Some(script) = code.scripts.get(path) else {
             continue;
         };

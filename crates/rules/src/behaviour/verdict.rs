@@ -3,10 +3,11 @@
 use super::{
     code::{PackageCode, PackageScript, RunsWhen},
     evidence::{Evidence, gather},
+    host::End,
     weights::{BLOCK, HIGH, REVIEW, Term},
 };
 use std::collections::{BTreeMap, BTreeSet};
-use wellhead_core::{Finding, Location, Rule, Severity, code};
+use wellhead_core::{Digest, Finding, Location, Rule, Severity, code};
 
 /// What is to be said of what a file does at one time.
 pub(super) struct Verdict<'a> {
@@ -17,6 +18,33 @@ pub(super) struct Verdict<'a> {
     pub(super) score: u32,
     pub(super) evidence: Vec<Evidence>,
     code: &'a PackageCode,
+}
+
+/// The worst answer that is open to a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Gate {
+    /// Nothing but what programs do that somebody asks.
+    Note,
+    /// Parts of a path, or a path that somebody has to ask for.
+    Review,
+    /// A whole path.
+    Block,
+}
+
+impl Gate {
+    /// The name in machine formats.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Note => "note",
+            Self::Review => "review",
+            Self::Block => "block",
+        }
+    }
+}
+
+/// Whether something fetches what is run.
+fn fetching(e: &Evidence) -> bool {
+    e.term == Term::RunsFetchingCommand || e.term == Term::RunsFetched && e.end >= End::Fixed
 }
 
 /// A verdict for each file and time at which it does something.
@@ -33,14 +61,11 @@ pub(super) fn verdicts(package: &PackageCode) -> Vec<Verdict<'_>> {
         for (when, evidence) in times {
             let mut terms: BTreeSet<Term> = evidence.iter().map(|e| e.term).collect();
             supersede(&mut terms);
-            // A program that is asked to may look up its own host by a name that it puts together.
-            if when == RunsWhen::Asked {
-                terms.remove(&Term::NameCarriesData);
-            }
             terms.extend(match when {
                 RunsWhen::Startup => Some(Term::AtStartup),
                 RunsWhen::Install => Some(Term::AtInstall),
                 RunsWhen::Import | RunsWhen::Plugin => Some(Term::AtImport),
+                RunsWhen::Module => Some(Term::AtModule),
                 RunsWhen::Asked => None,
             });
             out.push(Verdict {
@@ -76,20 +101,39 @@ fn supersede(terms: &mut BTreeSet<Term>) {
 }
 
 impl Verdict<'_> {
+    /// The worst answer that what is seen admits, however much it weighs.
+    pub(super) fn gate(&self) -> Gate {
+        let counted = || self.evidence.iter().filter(|e| self.terms.contains(&e.term));
+        let paths = || counted().filter(|e| e.term.is_path());
+        let unmistakable = |e: &Evidence| {
+            let covered = self.terms.contains(&Term::OutOfSight) && e.hidden;
+            let drops = e.end >= End::Anonymous && e.is_sharp();
+            let fetches = e.hidden && counted().any(|o| o.range == e.range && fetching(o));
+            covered || drops || fetches
+        };
+        let open = match self.when {
+            when if when.is_unasked() => paths().next().is_some(),
+            RunsWhen::Module => paths().any(|e| e.is_sharp() || e.term == Term::TellsReceiver),
+            _ => paths().any(unmistakable),
+        };
+        let drops = self.terms.contains(&Term::UnnamedHost);
+        if open {
+            Gate::Block
+        } else if counted()
+            .any(|e| e.term.harm().is_some() && (self.when.is_unasked() || drops || e.is_sharp()))
+        {
+            Gate::Review
+        } else {
+            Gate::Note
+        }
+    }
+
     /// How bad it is; nothing where there is nothing to decide on.
     pub(super) fn severity(&self) -> Option<Severity> {
-        let path = self.terms.iter().any(|t| t.is_path());
-        let by_itself = self.when != RunsWhen::Asked;
-        if path && by_itself && self.score >= BLOCK {
-            return Some(Severity::Critical);
-        }
-        // Circumstances alone are none, and neither is a program that somebody asks for.
-        if !self.terms.iter().any(|t| t.harm().is_some()) {
-            return None;
-        }
-        match self.score {
-            score if score >= HIGH => Some(Severity::High),
-            score if score >= REVIEW => Some(Severity::Medium),
+        match (self.gate(), self.score) {
+            (Gate::Block, score) if score >= BLOCK => Some(Severity::Critical),
+            (Gate::Block | Gate::Review, score) if score >= HIGH => Some(Severity::High),
+            (Gate::Block | Gate::Review, score) if score >= REVIEW => Some(Severity::Medium),
             _ => None,
         }
     }
@@ -106,7 +150,9 @@ impl Verdict<'_> {
         .severity(severity)
         .subject(format!("{} {}", self.path, worst.term.name()))
         .property("score", self.score_words())
-        .property("terms", self.names());
+        .property("at_most", self.gate().name())
+        .property("terms", self.names())
+        .property("snippet", snippet(&self.script.text, worst.range.clone()));
         if !worst.given.is_empty() {
             finding = finding.note(format!(
                 "{} is given {}",
@@ -131,6 +177,11 @@ impl Verdict<'_> {
                 code(&short(&layer.text))
             ));
         }
+        if severity > Severity::Info
+            && let Some(why) = self.why(worst)
+        {
+            finding = finding.note(why);
+        }
         let mut shown = BTreeSet::from([worst.term]);
         for other in &self.evidence {
             if other.term.harm().is_some()
@@ -142,6 +193,31 @@ impl Verdict<'_> {
             }
         }
         Some(finding.note(format!("score {}: {}", self.score_words(), self.sum())))
+    }
+
+    /// What sets this apart from honest code that looks like it.
+    fn why(&self, worst: &Evidence) -> Option<&'static str> {
+        Some(match worst.term {
+            _ if self.terms.contains(&Term::OutOfSight) => {
+                "honest code does not stand so far to the right that no window shows it"
+            }
+            Term::TellsReceiver => {
+                "honest packages report to a host of their own; this address is one of many that anybody gets without a name"
+            }
+            term if term.is_path() && worst.end >= End::Anonymous => {
+                "the address is written in the code and one that anybody gets without a name"
+            }
+            Term::RunsDecoded | Term::FillsMemory if worst.hidden => {
+                "what is run stands in the file only in a form that nobody can read"
+            }
+            term if term.is_path() && self.when.is_unasked() => {
+                "honest packages do this in functions that somebody calls, and nobody has to ask for this"
+            }
+            Term::RunsFetched if worst.end >= End::Fixed => {
+                "the address of what is run is written in the code: it is not the caller who chooses it"
+            }
+            _ => return None,
+        })
     }
 
     /// The terms, as machine formats have them.
@@ -193,6 +269,19 @@ impl Verdict<'_> {
             .filter(move |l| l.module == self.path && l.range == worst.range)
             .take(2)
     }
+}
+
+/// The digest of the lines of a place, without the space round them: it stays when the file changes elsewhere.
+fn snippet(text: &str, range: std::ops::Range<usize>) -> String {
+    let start = text
+        .get(..range.start)
+        .and_then(|t| t.rfind('\n'))
+        .map_or(0, |at| at.saturating_add(1));
+    let after = text.get(range.end..).and_then(|t| t.find('\n'));
+    let end = after.map_or(text.len(), |at| range.end.saturating_add(at));
+    let lines = text.get(start..end).unwrap_or_default().lines().map(str::trim);
+    let kept: Vec<&str> = lines.filter(|l| !l.is_empty()).collect();
+    Digest::sha256(kept.join("\n").as_bytes()).to_string()
 }
 
 fn tenths(value: u32) -> String {

@@ -62,6 +62,10 @@ pub enum Term {
     UnnamedHost,
     /// The code stands far to the right, out of sight.
     OutOfSight,
+    /// It runs when one file of the package is imported.
+    AtModule,
+    /// An address that takes what anybody sends is told that it is there.
+    TellsReceiver,
 }
 
 /// The weight of each term, in tenths.
@@ -94,14 +98,16 @@ pub static WEIGHTS: &[(Term, &str, u32)] = &[
     (Term::SpeaksToNetwork, "speaks-to-network", 10),
     (Term::UnnamedHost, "unnamed-host", 20),
     (Term::OutOfSight, "out-of-sight", 30),
+    (Term::AtModule, "at-module", 15),
+    (Term::TellsReceiver, "tells-receiver", 30),
 ];
 
 /// From this sum on a complete path is blocked.
-pub(super) const BLOCK: u32 = 50;
+pub const BLOCK: u32 = 50;
 /// From this sum on a package is an error to be reviewed.
 pub(super) const HIGH: u32 = 55;
 /// From this sum on a package is to be reviewed.
-pub(super) const REVIEW: u32 = 45;
+pub const REVIEW: u32 = 45;
 
 impl Term {
     /// The name in machine formats.
@@ -132,6 +138,7 @@ impl Term {
                 | Self::NameCarriesData
                 | Self::OpensShell
                 | Self::FillsMemory
+                | Self::TellsReceiver
         )
     }
 
@@ -150,6 +157,7 @@ impl Term {
             Self::NameCarriesData => "smuggles what it reads out in the names that it looks up",
             Self::SendsIdentity => "tells somebody who and where the host is",
             Self::HidesAddress => "speaks to an address that is hidden in data",
+            Self::TellsReceiver => "tells an address that anybody can set up that it is there",
             Self::FetchesThenRuns => "fetches, writes and starts programs in one function",
             Self::NearDecoded => "decodes data where it runs code",
             Self::NearFetched => "speaks to the network where it runs code",
@@ -163,9 +171,12 @@ impl Term {
             Self::InstallsPackages => "installs packages",
             Self::StartsProgram => "starts programs",
             Self::SpeaksToNetwork => "speaks to the network",
-            Self::AtStartup | Self::AtInstall | Self::AtImport | Self::UnnamedHost | Self::OutOfSight => {
-                return None;
-            }
+            Self::AtStartup
+            | Self::AtInstall
+            | Self::AtImport
+            | Self::AtModule
+            | Self::UnnamedHost
+            | Self::OutOfSight => return None,
         })
     }
 }
@@ -183,6 +194,6 @@ mod tests {
                 "{name}"
             );
         }
-        assert_eq!(Term::OutOfSight as usize + 1, WEIGHTS.len());
+        assert_eq!(Term::TellsReceiver as usize + 1, WEIGHTS.len());
     }
 }
