@@ -21,6 +21,7 @@ import hashlib
 import json
 import math
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -58,9 +59,9 @@ def share(hits: int, total: int) -> str:
     return f"{hits} of {total} = {100 * hits / max(total, 1):.1f} % ({100 * low:.1f} to {100 * high:.1f})"
 
 
-def audit(binary: str, path: Path, timeout: int) -> dict:
+def audit(binary: str, path: Path, timeout: int, more: list = ()) -> dict:
     """What the program says of one archive, and what that took."""
-    argv = [binary, "audit", str(path), "--isolated", "--no-progress", "--exit-zero", "--format", "json"]
+    argv = [binary, "audit", str(path), "--isolated", "--no-progress", "--exit-zero", "--format", "json", *more]
     # A folder of its own keeps every configuration but the program's defaults away.
     with tempfile.TemporaryFile() as out:
         started = time.monotonic()
@@ -113,9 +114,9 @@ def answer(row: dict, counted) -> str:
 
 def look(job: tuple) -> dict:
     """One archive: bytes of malware, or the path of an honest file."""
-    binary, name, data, path, timeout = job
+    binary, name, data, path, timeout, more = job
     if path is not None:
-        return {"name": name, **audit(binary, path, timeout)}
+        return {"name": name, **audit(binary, path, timeout, more)}
     base = "/dev/shm" if os.path.isdir("/dev/shm") else None
     with tempfile.TemporaryDirectory(prefix="wellhead-", dir=base) as folder:
         file = Path(folder) / name.rsplit("/", 1)[-1]
@@ -123,7 +124,7 @@ def look(job: tuple) -> dict:
         with os.fdopen(descriptor, "wb") as out:
             out.write(data)
         try:
-            return {"name": name, **audit(binary, file, timeout)}
+            return {"name": name, **audit(binary, file, timeout, more)}
         finally:
             file.unlink()
 
@@ -249,13 +250,20 @@ def per_rule(rows: list, counted) -> collections.Counter:
 
 
 def features(rows: list, file: Path) -> None:
-    """What the rules saw in each archive, without its name: a table to set weights by."""
+    """What the rules saw in each file of each archive, without its name: a table to fit weights by."""
     table_ = []
     for row in rows:
-        seen = sorted({term for f in row["findings"] for term in (f["properties"].get("terms") or "").split()})
-        cluster = hashlib.sha256(row["cluster"].encode()).hexdigest()[:8]
-        table_.append({"malicious": row["malicious"], "cluster": cluster, "features": seen})
-    table_.sort(key=lambda r: (r["malicious"], r["cluster"], r["features"]))
+        seen = [
+            {"at_most": f["properties"]["at_most"], "terms": f["properties"]["terms"]}
+            for f in row["findings"]
+            if f["rule"] == "package-capability"
+        ]
+        seen = sorted({(s["at_most"], s["terms"]) for s in seen})
+        group = row["cluster"] if row["malicious"] else re.sub(r"[-_.]+", "-", row["name"].split("-")[0]).lower()
+        cluster = hashlib.sha256(group.encode()).hexdigest()[:8]
+        seen = [{"at_most": most, "terms": terms} for most, terms in seen]
+        table_.append({"malicious": row["malicious"], "cluster": cluster, "seen": seen})
+    table_.sort(key=lambda r: json.dumps(r))
     file.write_text("".join(json.dumps(r, separators=(",", ":")) + "\n" for r in table_))
 
 
@@ -289,14 +297,16 @@ def main() -> None:
     binary = str(Path(binary).resolve())
     counted = None if args.all_rules else rules_of_packages()
 
+    # The inventory of what packages are able to do is asked for; with it come the files that are not accused.
+    more = ["--preview"] if args.features else []
     jobs, labels = [], []
     if args.only != "honest":
         for name, content, cluster in malware(data, args.limit):
-            jobs.append((binary, name, content, None, args.timeout))
+            jobs.append((binary, name, content, None, args.timeout, more))
             labels.append((True, cluster))
     if args.only != "malware":
         for name, path in honest(data, cache, args.fetch):
-            jobs.append((binary, name, None, path, args.timeout))
+            jobs.append((binary, name, None, path, args.timeout, more))
             labels.append((False, name))
     # Threads are enough: each waits for a process of its own.
     rows, deadline = [], time.monotonic() + args.seconds if args.seconds else None

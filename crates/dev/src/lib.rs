@@ -14,6 +14,7 @@ pub mod cli;
 pub mod corpus;
 pub mod docs;
 pub mod examples;
+pub mod fit;
 pub mod formats;
 pub mod fuzz;
 pub mod generated;

@@ -9,7 +9,7 @@
 use anyhow::{Result, bail};
 use std::{path::Path, process::ExitCode};
 use wellhead_dev::{
-    corpus,
+    corpus, fit,
     generated::{self, Kind},
     regions, seeds,
 };
@@ -18,6 +18,7 @@ const USAGE: &str = "\
 usage: wellhead-dev examples|docs|schemas|fuzz|all [--check]
        wellhead-dev seeds FOLDER
        wellhead-dev corpus FOLDER
+       wellhead-dev fit FEATURES
 
   examples   the model files of examples/
   docs       docs/reference/ and the outputs that pages show
@@ -25,6 +26,7 @@ usage: wellhead-dev examples|docs|schemas|fuzz|all [--check]
   fuzz       fuzz/Cargo.toml, from the files in fuzz/fuzz_targets/
   seeds      first inputs for fuzzing, a folder per target below FOLDER
   corpus     the cases of the comparison with other tools, below FOLDER
+  fit        weights for the verdict on packages, from what `benches/packages.py --features` wrote
   --check    write nothing; exit 1 and name what is stale";
 
 fn main() -> ExitCode {
@@ -67,6 +69,13 @@ fn run() -> Result<ExitCode> {
                 };
                 let count = corpus::write(&generated::root(), Path::new(&folder))?;
                 println!("{count} cases in {folder}");
+                return Ok(ExitCode::SUCCESS);
+            }
+            "fit" => {
+                let Some(file) = args.next() else {
+                    bail!("from what?\n{USAGE}");
+                };
+                print!("{}", fit::of_file(Path::new(&file))?);
                 return Ok(ExitCode::SUCCESS);
             }
             _ if what.is_none() && !arg.starts_with('-') => what = Some(arg),
