@@ -14,7 +14,7 @@ use std::{
     sync::Arc,
 };
 use wellhead_core::{ArtifactPath, Budget, Outcome, Sink};
-use wellhead_formats::{Document, Family, format::table, read_text};
+use wellhead_formats::{Document, Family, Format, format::table, read_text};
 use wellhead_packages::{
     distribution::{
         Anomaly, Contained, Distribution, DistributionKind, Parts, Trigger, of_listing, of_zip, read,
@@ -74,10 +74,7 @@ impl Shipped {
         if path.nesting() == 0 || self.open.is_empty() {
             return;
         }
-        let firm = |condition| matches!(condition, ImportCondition::Always | ImportCondition::Optional);
-        let names = module.imports.iter().filter(|i| i.at_import && firm(i.condition));
-        let names = names.map(|i| i.path.clone()).take(MAX_IMPORTS).collect();
-        self.imports.insert(path.clone(), names);
+        self.imports.insert(path.clone(), firm_imports(module));
     }
 
     /// A member that could not be had at all.
@@ -220,6 +217,11 @@ fn listed<'a>(names: &BTreeSet<String>, name: &'a str) -> &'a str {
 
 /// Whether the text of a member is wanted: code, what runs, and what tells of the distribution.
 pub(crate) fn is_kept(path: &str, input: &Input<'_>) -> bool {
+    is_wanted(path, input.identity.format)
+}
+
+/// The same for a file of that format.
+pub(crate) fn is_wanted(path: &str, format: &Format) -> bool {
     let name = path.rsplit('/').next().unwrap_or_default();
     let tells = matches!(
         name,
@@ -237,7 +239,7 @@ pub(crate) fn is_kept(path: &str, input: &Input<'_>) -> bool {
     let runs = name.ends_with(".pth") || name.ends_with(".start");
     let extends = path.contains("etc/jupyter/") && name.ends_with(".json");
     let script = [".sh", ".bat", ".ps1"].iter().any(|e| name.ends_with(e));
-    let source = input.identity.format.family == Family::Source && *input.identity.format != table::NOTEBOOK;
+    let source = format.family == Family::Source && *format != table::NOTEBOOK;
     tells || conda || runs || extends || script || source || is_python(path)
 }
 
@@ -251,13 +253,49 @@ fn facts(
     imports: &BTreeMap<ArtifactPath, Vec<String>>,
     budget: &mut Budget,
 ) -> DistributionFacts {
-    let mut distribution = read(&open.parts, budget);
     let imports: BTreeMap<String, Vec<String>> = open
         .places
         .iter()
         .filter_map(|(path, place)| Some((path.clone(), imports.get(place)?.clone())))
         .collect();
-    spread(&mut distribution, &imports, budget);
+    let gathered = Gathered {
+        artifact: open.artifact,
+        parts: open.parts,
+        places: open.places,
+        imports,
+    };
+    gathered.facts(&|_| {}, budget)
+}
+
+/// What a module imports while it is imported itself.
+pub(crate) fn firm_imports(module: &Module) -> Vec<String> {
+    let firm = |condition| matches!(condition, ImportCondition::Always | ImportCondition::Optional);
+    let names = module.imports.iter().filter(|i| i.at_import && firm(i.condition));
+    names.map(|i| i.path.clone()).take(MAX_IMPORTS).collect()
+}
+
+/// Everything of one distribution, wherever it lay.
+pub(crate) struct Gathered {
+    /// The archive or folder.
+    pub(crate) artifact: ArtifactPath,
+    pub(crate) parts: Parts,
+    /// The places of its members in the target.
+    pub(crate) places: BTreeMap<String, ArtifactPath>,
+    /// What its modules import, by their path.
+    pub(crate) imports: BTreeMap<String, Vec<String>>,
+}
+
+impl Gathered {
+    /// Joins it to what rules look at; `adjust` sees the distribution before triggers spread along its imports.
+    pub(crate) fn facts(self, adjust: &dyn Fn(&mut Distribution), budget: &mut Budget) -> DistributionFacts {
+        let mut distribution = read(&self.parts, budget);
+        adjust(&mut distribution);
+        spread(&mut distribution, &self.imports, budget);
+        joined(self, distribution, budget)
+    }
+}
+
+fn joined(open: Gathered, mut distribution: Distribution, budget: &mut Budget) -> DistributionFacts {
     let mut texts: BTreeMap<String, Arc<str>> = BTreeMap::new();
     let mut python: BTreeSet<String> = BTreeSet::new();
     for member in open.parts.members {

@@ -34,6 +34,7 @@ mod source_policy;
 mod subjects;
 mod torch_version;
 mod twin;
+mod unpacked;
 mod vex;
 
 pub use config::NamedVex;

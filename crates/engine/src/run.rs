@@ -207,6 +207,8 @@ pub(crate) fn assemble(
     }
     crate::constants::judge(&mut findings, &mut facts, options);
     own_source::judge(&mut findings, &facts);
+    let unpacked = crate::unpacked::judge(files, &coverage, options);
+    findings.extend(unpacked.findings);
     let loads = crate::lock::ProjectLoading::of(&facts, files);
     let imported = crate::reach::Imported::of(&facts);
     let repositories = Files::new(files, &coverage, &targets);
@@ -218,6 +220,7 @@ pub(crate) fn assemble(
     let mut project = project::judge(facts, files, &repositories, options, &mut scoreboard);
     project.not_assessed.extend(notes);
     project.not_assessed.extend(elsewhere);
+    project.not_assessed.extend(unpacked.not_assessed);
     findings.extend(project.findings);
     torch_version::judge(&mut findings, &project.components);
     once(&mut findings);

@@ -45,7 +45,7 @@ pub use module::{
     Argument, AttributeWrite, Call, Command, EnvironmentWrite, Import, ImportCondition, Issue, Keyword,
     Module, Place, Use, Value,
 };
-pub use notebook::notebook;
+pub use notebook::{notebook, notebook_code};
 pub use python::names;
 pub use python::parse;
 pub use python::{Function, FunctionIndex, Overlap};

@@ -50,6 +50,33 @@ pub fn notebook(json: &str, budget: &mut Budget) -> Result<Module, SyntaxError> 
     Ok(module)
 }
 
+/// The Python of a notebook as one text, cell after cell; empty where it is none of Python.
+///
+/// Lines for the shell and for IPython give way to `pass`, so that what stands round them is still Python.
+///
+/// # Errors
+/// Where the text is not JSON.
+pub fn notebook_code(json: &str, budget: &mut Budget) -> Result<String, SyntaxError> {
+    let root = text::json(json, budget)?;
+    let cells = cells(&root).filter(|_| other_language(&root).is_none());
+    let mut joined = Joined::default();
+    for cell in cells.unwrap_or_default() {
+        joined.cell(cell, json);
+    }
+    let mut out = String::with_capacity(joined.code.len());
+    for line in joined.code.split_inclusive('\n') {
+        let content = line.trim_start();
+        if content.starts_with(['!', '%']) {
+            let indent = line.len().saturating_sub(content.len());
+            out.push_str(line.get(..indent).unwrap_or_default());
+            out.push_str("pass\n");
+        } else {
+            out.push_str(line);
+        }
+    }
+    Ok(out)
+}
+
 /// The language of the notebook, if it says one and it is not Python.
 fn other_language(root: &Node) -> Option<String> {
     let named = [
@@ -225,6 +252,20 @@ mod tests {
 
     fn read(json: &str) -> Module {
         notebook(json, &mut Budget::default()).unwrap()
+    }
+
+    #[test]
+    fn the_python_of_a_notebook_is_one_text_and_what_is_none_gives_way() {
+        let json = r##"{"cells":[
+            {"cell_type":"markdown","source":"# no"},
+            {"cell_type":"code","source":["import os\n","if os:\n","    !pip install x\n","print(\"é\")"]},
+            {"cell_type":"code","source":"%%bash\nls"},
+            {"cell_type":"code","source":"%time x = 1\ny = 2"}
+        ]}"##;
+        let code = notebook_code(json, &mut Budget::default()).unwrap();
+        assert_eq!(code, "import os\nif os:\n    pass\nprint(\"é\")\npass\ny = 2\n");
+        assert_eq!(notebook_code("{}", &mut Budget::default()).unwrap(), "");
+        assert!(notebook_code("{", &mut Budget::default()).is_err());
     }
 
     const NOTEBOOK: &str = r##"{

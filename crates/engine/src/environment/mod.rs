@@ -4,6 +4,7 @@
 //! read a second time by the rules about content, which the coverage says. What does not fit, what nobody's record
 //! names and what Python runs at every start is judged like any other file.
 
+mod code;
 mod commands;
 mod content;
 mod distributions;
@@ -47,6 +48,7 @@ pub(crate) fn audit(
     gather.drift(others);
     gather.wheels(others);
     let mut results = gather.content();
+    gather.code();
     results.push(gather.judge());
     results
 }

@@ -15,6 +15,7 @@ mod second_tier;
 mod sources;
 mod tricks;
 mod twins;
+mod unpacked;
 
 use wellhead_core::Report;
 use wellhead_engine::{Listing, Options, run};

@@ -122,7 +122,7 @@ pub(super) fn gather(r: &mut Reader<'_>, budget: &mut Budget) {
             ));
         }
     }
-    if r.out.kind == DistributionKind::Sdist {
+    if matches!(r.out.kind, DistributionKind::Sdist | DistributionKind::Folder) {
         found.extend(declared(r, &root, budget));
     }
     found.truncate(MOST);

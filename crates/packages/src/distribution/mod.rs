@@ -81,6 +81,8 @@ pub enum Trigger {
     Build,
     /// When it is imported.
     Import,
+    /// When it is started, which is all that it is there for.
+    Run,
     /// When a command of it is called.
     EntryPoint,
     /// When another program looks for its plugins.
@@ -101,6 +103,7 @@ impl Trigger {
             Self::Install => "when it is installed",
             Self::Build => "when it is built",
             Self::Import => "when it is imported",
+            Self::Run => "when it is started",
             Self::EntryPoint => "when its command is called",
             Self::Plugin => "when another program loads its plugins",
             Self::Activation => "when the environment is activated",

@@ -159,7 +159,7 @@ fn judge(
     match of {
         Place::Site(path) => {
             let trigger = if kind == DistributionKind::Pyz && is_main(path) {
-                Trigger::EntryPoint
+                Trigger::Run
             } else {
                 at_site(path, is)
             };
@@ -224,6 +224,10 @@ fn at_site(path: &str, is: MemberKind) -> Trigger {
     let top = !path.contains('/') || path.split('/').any(|part| part == "..");
     if top && (path.ends_with(".pth") || path.ends_with(".start")) {
         return Trigger::Startup;
+    }
+    // What is unpacked as it is may be a package itself, by the name of the folder round it.
+    if path == "__init__.py" {
+        return Trigger::Import;
     }
     let Some(module) = module_of(path).filter(|_| !matches!(is, MemberKind::Media)) else {
         return of_kind(is);

@@ -16,6 +16,8 @@ pub enum RunsWhen {
     Import,
     /// The start of a program that looks for plugins, or of a shell in its environment.
     Plugin,
+    /// Somebody who starts the file, which is there for nothing else.
+    Run,
     /// Importing that one file, which nothing of the package does by itself.
     Module,
     /// Somebody who asks for it.
@@ -35,6 +37,7 @@ impl RunsWhen {
             Trigger::Install | Trigger::Build => Self::Install,
             Trigger::Import => Self::Import,
             Trigger::Plugin | Trigger::Activation => Self::Plugin,
+            Trigger::Run => Self::Run,
             Trigger::Lazy => Self::Module,
             Trigger::EntryPoint | Trigger::Never => Self::Asked,
         }
@@ -47,6 +50,7 @@ impl RunsWhen {
             Self::Install => "when it is installed",
             Self::Import => "when it is imported",
             Self::Plugin => "when another program loads its plugins",
+            Self::Run => "when it is started",
             Self::Module => "when that file of it is imported",
             Self::Asked => "when somebody calls it",
         }

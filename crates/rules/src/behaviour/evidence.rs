@@ -138,8 +138,8 @@ impl File<'_> {
         match self.runs {
             RunsWhen::Asked => RunsWhen::Asked,
             // A build runs the file as a program, and methods of commands.
-            RunsWhen::Install if stage <= Stage::Use || place.guarded && place.scope == 0 => {
-                RunsWhen::Install
+            RunsWhen::Install | RunsWhen::Run if stage <= Stage::Use || place.guarded && place.scope == 0 => {
+                self.runs
             }
             RunsWhen::Startup | RunsWhen::Import | RunsWhen::Plugin | RunsWhen::Module
                 if stage == Stage::Import =>

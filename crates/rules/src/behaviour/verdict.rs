@@ -64,7 +64,7 @@ pub(super) fn verdicts(package: &PackageCode) -> Vec<Verdict<'_>> {
             terms.extend(match when {
                 RunsWhen::Startup => Some(Term::AtStartup),
                 RunsWhen::Install => Some(Term::AtInstall),
-                RunsWhen::Import | RunsWhen::Plugin => Some(Term::AtImport),
+                RunsWhen::Import | RunsWhen::Plugin | RunsWhen::Run => Some(Term::AtImport),
                 RunsWhen::Module => Some(Term::AtModule),
                 RunsWhen::Asked => None,
             });

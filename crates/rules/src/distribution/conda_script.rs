@@ -49,6 +49,7 @@ pub(crate) fn check(facts: &DistributionFacts, sink: &mut Sink) {
             Trigger::Startup
             | Trigger::Build
             | Trigger::Import
+            | Trigger::Run
             | Trigger::EntryPoint
             | Trigger::Plugin
             | Trigger::Lazy
