@@ -243,7 +243,7 @@ pub(crate) struct LimitFlags {
 
 #[derive(Debug, Args)]
 pub(crate) struct Diff {
-    /// The package or model as it was: a wheel, a source archive, a model file or a folder
+    /// The package or model as it was: a wheel, source archive, conda package, egg, model file or folder
     #[arg(value_hint = ValueHint::AnyPath)]
     pub(crate) old: String,
     /// The package or model as it is now, or the copy
@@ -255,6 +255,9 @@ pub(crate) struct Diff {
     /// Fail from this severity on: low, medium, high, critical or never [default: high]
     #[arg(long, value_name = "SEVERITY", value_parser = parse_fail_on)]
     pub(crate) fail_on: Option<FailOn>,
+    /// Exit with 3 when anything was not analysed
+    #[arg(long)]
+    pub(crate) strict: bool,
 }
 
 #[derive(Debug, Args)]

@@ -27,11 +27,14 @@ pub(crate) fn run(args: &Diff, global: &Global, environment: &Environment) -> Re
     };
     let report = wellhead_engine::diff(&listing(&args.old)?, &listing(&args.new)?, &options);
     output::to_stdout(render(&report, args.format, global, environment, false).as_bytes())?;
+    let unseen = report.unseen().next().is_some();
     Ok(if report.stats.files == 0 {
         Exit::Incomplete
-    } else if report.verdict.allowed {
-        Exit::Passed
-    } else {
+    } else if !report.verdict.allowed {
         Exit::Failed
+    } else if args.strict && unseen {
+        Exit::Incomplete
+    } else {
+        Exit::Passed
     })
 }

@@ -35,18 +35,17 @@ pub fn diff(old: &Listing, new: &Listing, options: &Options<'_>) -> Report {
     } else {
         released((old, before.package), (new, after.package), options, &mut summary)
     };
-    match &released {
-        Some(release) => {
-            measures.extend(wellhead_rules::judge(
-                Subject::Release(release),
-                &enabled,
-                &mut sink,
-            ));
-        }
-        None => {
-            let subject = Subject::Comparison(&comparison);
-            measures.extend(wellhead_rules::judge(subject, &enabled, &mut sink));
-        }
+    if let Some((release, _)) = &released {
+        measures.extend(wellhead_rules::judge(
+            Subject::Release(release),
+            &enabled,
+            &mut sink,
+        ));
+    }
+    // What each file can do is known also where not all of a package could be followed.
+    if !released.is_some_and(|(_, whole)| whole) {
+        let subject = Subject::Comparison(&comparison);
+        measures.extend(wellhead_rules::judge(subject, &enabled, &mut sink));
     }
     if models {
         let (twin, fresh) = twin(
@@ -66,17 +65,19 @@ pub fn diff(old: &Listing, new: &Listing, options: &Options<'_>) -> Report {
     assemble(targets, summary, &[], options)
 }
 
-/// Both sides as distributions, where they are; what was not seen of them is said in the results.
+/// Both sides as distributions, where they are, and whether all of them was followed; what was not is said in the results.
 fn released(
     (old, before): (&Listing, Gathered),
     (new, after): (&Listing, Gathered),
     options: &Options<'_>,
     results: &mut [FileResult],
-) -> Option<Release> {
+) -> Option<(Release, bool)> {
+    let mut whole = true;
     let mut side = |listing: &Listing, gathered: Gathered, wanted: Option<&str>| {
         let mut budget = Budget::new(options.limits.clone(), Arc::clone(&options.cancelled));
         let (side, why) = gathered.side(listing, wanted, &mut budget)?;
         if let Some(why) = why {
+            whole = false;
             let rows = results.iter_mut().flat_map(|r| &mut r.coverage);
             let row = rows
                 .filter(|row| row.artifact.top() == side.artifact.top())
@@ -92,12 +93,12 @@ fn released(
         let new = side(new, after, None)?;
         let name = new.distribution.name.clone();
         let old = side(old, before, name.as_deref())?;
-        return Some(Release::new(old, new));
+        return Some((Release::new(old, new), whole));
     }
     let old = side(old, before, None)?;
     let name = old.distribution.name.clone();
     let new = side(new, after, name.as_deref())?;
-    Some(Release::new(old, new))
+    Some((Release::new(old, new), whole))
 }
 
 /// What is counted of a file, without what is said of it: findings of single artifacts are not differences.

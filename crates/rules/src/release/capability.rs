@@ -9,13 +9,15 @@ use crate::trust::NEW_CAPABILITY;
 use std::collections::BTreeMap;
 use wellhead_core::{Finding, Severity, Sink, code};
 
+/// Most functions that have a finding of their own; what comes behind is listed by file. The worst come first.
+const MOST_TOLD: usize = 256;
 /// Most places of one finding.
 const PLACES: usize = 6;
 
 pub(super) fn check(release: &Release, sink: &mut Sink) {
     let mut rest: BTreeMap<&str, Vec<&Gained>> = BTreeMap::new();
-    for gained in &release.gained {
-        match gained.severity() {
+    for (at, gained) in release.gained.iter().enumerate() {
+        match gained.severity().filter(|_| at < MOST_TOLD) {
             Some(severity) => {
                 if let Some(finding) = told(release, gained, severity) {
                     sink.push(finding);
@@ -164,7 +166,12 @@ fn listed(release: &Release, module: &str, all: &[&Gained]) -> Option<Finding> {
         ),
         release.new.locate(module, fresh.range.clone(), label(fresh)),
     )
-    .severity(Severity::Info)
+    .severity(
+        all.iter()
+            .filter_map(|g| g.severity())
+            .max()
+            .unwrap_or(Severity::Info),
+    )
     .subject(format!("{module} listed"))
     .property("module", module.to_owned())
     .property("function", first.function.clone())

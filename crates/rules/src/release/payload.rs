@@ -6,7 +6,7 @@ use super::{
     records::REVIEW,
     step::Step,
 };
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use wellhead_core::Severity;
 use wellhead_packages::distribution::{MemberKind, Trigger};
 use wellhead_pycode::SinkKind;
@@ -45,7 +45,16 @@ pub(super) fn payloads(old: &Side, new: &Side, step: Step) -> Vec<Payload> {
     let same_shape = old.is_built() == new.is_built() && step != Step::Same;
     let had_native = old.files.values().any(|f| f.kind == MemberKind::Native);
     let had: BTreeSet<[u8; 32]> = old.files.values().filter_map(|f| f.digest).collect();
-    let named: BTreeSet<String> = old.files.keys().map(|path| stem(path)).collect();
+    let mut named: BTreeMap<String, BTreeSet<&'static str>> = BTreeMap::new();
+    for (path, file) in &old.files {
+        named.entry(stem(path)).or_default().extend(&file.abilities);
+    }
+    let scripts: BTreeSet<&str> = old
+        .files
+        .iter()
+        .filter(|(_, f)| f.kind == MemberKind::Script && f.size >= LARGE)
+        .map(|(path, _)| extension(path))
+        .collect();
     let mut out = Vec::new();
     let mut looked_up = 0_usize;
     for (path, file) in &new.files {
@@ -53,7 +62,8 @@ pub(super) fn payloads(old: &Side, new: &Side, step: Step) -> Vec<Payload> {
         let Some((harm, weight)) = harm(path, file).filter(|_| !known) else {
             continue;
         };
-        let is_new = !named.contains(&stem(path));
+        let before = named.get(&stem(path));
+        let is_new = before.is_none();
         looked_up = looked_up.saturating_add(1);
         let naming = (is_new && looked_up < MOST)
             .then(|| naming(old, new, path))
@@ -61,8 +71,8 @@ pub(super) fn payloads(old: &Side, new: &Side, step: Step) -> Vec<Payload> {
         let mut terms = Vec::new();
         match file.kind {
             MemberKind::Native if !is_new || !same_shape => {
-                let gained = gained(old, path, file);
-                if gained.is_empty() || !same_shape {
+                let known = |a: &str| a == "library" || before.is_some_and(|b| b.contains(a));
+                if !same_shape || file.abilities.iter().all(|a| known(a)) {
                     continue;
                 }
                 terms.push(("new-native-ability", 20));
@@ -75,7 +85,11 @@ pub(super) fn payloads(old: &Side, new: &Side, step: Step) -> Vec<Payload> {
             }
             // Text, pictures and data are part of most packages; they count where code that runs things reads them.
             _ if !is_new => continue,
-            MemberKind::Script if naming.is_none() && (file.size < LARGE || old_has(old, path)) => continue,
+            MemberKind::Script
+                if naming.is_none() && (file.size < LARGE || scripts.contains(extension(path))) =>
+            {
+                continue;
+            }
             MemberKind::Script if naming.is_none() => terms.push(("new-script", 10)),
             _ if naming.is_none() => continue,
             _ => terms.push(("new-carrier", weight)),
@@ -133,28 +147,8 @@ fn stem(path: &str) -> String {
     format!("{folder}/{plain}.{extension}")
 }
 
-fn old_has(old: &Side, path: &str) -> bool {
-    let extension = |path: &str| path.rsplit('.').next().map(str::to_owned);
-    let of = extension(path);
-    old.files
-        .iter()
-        .any(|(p, f)| f.kind == MemberKind::Script && f.size >= LARGE && extension(p) == of)
-}
-
-/// What native code of that name can do and could not.
-fn gained<'a>(old: &Side, path: &str, file: &'a ReleasedFile) -> Vec<&'a str> {
-    let name = stem(path);
-    let before: BTreeSet<&str> = old
-        .files
-        .iter()
-        .filter(|(p, _)| stem(p) == name)
-        .flat_map(|(_, f)| f.abilities.iter().copied())
-        .collect();
-    file.abilities
-        .iter()
-        .copied()
-        .filter(|a| *a != "library" && !before.contains(a))
-        .collect()
+fn extension(path: &str) -> &str {
+    path.rsplit('.').next().unwrap_or_default()
 }
 
 /// New or changed Python that names a file, and whether the same file starts or runs something.

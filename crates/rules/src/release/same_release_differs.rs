@@ -1,5 +1,5 @@
 use super::{Release, ReleasedFile, Side, step::Step};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use wellhead_core::{
     Confidence, Finding, Measure, Reference, Risk, Rule, RuleStatus, Scenario, Severity, Sink, ThreatProfile,
     code,
@@ -44,6 +44,15 @@ pub(super) fn check(release: &Release, sink: &mut Sink) {
         return;
     }
     let known: BTreeSet<[u8; 32]> = release.old.files.values().filter_map(|f| f.digest).collect();
+    let beside = Beside::new(&release.old);
+    let told: BTreeSet<&str> = release
+        .gained
+        .iter()
+        .filter(|g| g.severity().is_some())
+        .map(|g| g.module.as_str())
+        .collect();
+    // Whether a file does something that is to be decided on and that nothing in the source does.
+    let does_more = |path: &str| told.contains(path);
     let mut changed = Vec::new();
     let mut added = Vec::new();
     for (path, file) in &release.new.files {
@@ -52,11 +61,11 @@ pub(super) fn check(release: &Release, sink: &mut Sink) {
         if !code || file.size == 0 || file.digest.is_some_and(|d| known.contains(&d)) {
             continue;
         }
-        match beside(&release.old, path) {
+        match beside.find(path) {
             Some(old) if same_text(old, file) => {}
-            Some(_) if is_generated(path) && !does_more(release, path) => {}
+            Some(_) if is_generated(path) && !does_more(path) => {}
             Some(_) => changed.push(path.as_str()),
-            None if is_generated(path) && !does_more(release, path) => {}
+            None if is_generated(path) && !does_more(path) => {}
             None => added.push(path.as_str()),
         }
     }
@@ -77,7 +86,7 @@ pub(super) fn check(release: &Release, sink: &mut Sink) {
         } else {
             String::new()
         };
-        let sharp = paths.iter().any(|p| does_more(release, p));
+        let sharp = paths.iter().any(|p| does_more(p));
         let mut finding = Finding::new(
             &SAME_RELEASE_DIFFERS,
             format!(
@@ -98,25 +107,44 @@ pub(super) fn check(release: &Release, sink: &mut Sink) {
     }
 }
 
-/// Whether a file does something that is to be decided on and that nothing in the source does.
-fn does_more(release: &Release, path: &str) -> bool {
-    release
-        .gained
-        .iter()
-        .any(|g| g.module == path && g.severity().is_some())
+/// The files of the source by the last parts of their paths: it may keep its packages in a folder of another name.
+struct Beside<'a> {
+    old: &'a Side,
+    by_name: BTreeMap<&'a str, Vec<&'a str>>,
 }
 
-/// The file of that path in the source, which may keep its packages in a folder of another name.
-fn beside<'a>(old: &'a Side, path: &str) -> Option<&'a ReleasedFile> {
-    if let Some(file) = old.files.get(path) {
-        return Some(file);
+impl<'a> Beside<'a> {
+    fn new(old: &'a Side) -> Self {
+        let mut by_name: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for path in old.files.keys() {
+            by_name.entry(name(path)).or_default().push(path);
+        }
+        Self { old, by_name }
     }
-    let mut ending = old
-        .files
-        .iter()
-        .filter(|(p, _)| p.strip_suffix(path).is_some_and(|before| before.ends_with('/')));
-    let (_, file) = ending.next()?;
-    ending.next().is_none().then_some(file)
+
+    fn find(&self, path: &str) -> Option<&'a ReleasedFile> {
+        if let Some(file) = self.old.files.get(path) {
+            return Some(file);
+        }
+        let all = self.by_name.get(name(path))?;
+        // A name that many files have, such as that of a package's own, tells nothing.
+        let mut ending = all
+            .iter()
+            .take(MOST_OF_NAME)
+            .filter(|p| p.strip_suffix(path).is_some_and(|before| before.ends_with('/')));
+        let found = ending.next()?;
+        match ending.next() {
+            None => self.old.files.get(*found),
+            Some(_) => None,
+        }
+    }
+}
+
+/// Most files of one name that are looked through.
+const MOST_OF_NAME: usize = 512;
+
+fn name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
 }
 
 /// Whether two texts are the same to Python: without line endings, and without the line that names the interpreter,
@@ -141,7 +169,7 @@ fn same_text(old: &ReleasedFile, new: &ReleasedFile) -> bool {
 
 /// Files that builds write. The name excuses nothing that the file does.
 fn is_generated(path: &str) -> bool {
-    let name = path.rsplit('/').next().unwrap_or(path);
+    let name = name(path);
     name.ends_with("_pb2.py")
         || name.ends_with("_pb2_grpc.py")
         || matches!(
