@@ -4,18 +4,18 @@
 //! sequence of its tokens without comments, blank lines and doc strings, and with the package's own name taken out, so that
 //! a copy that was renamed is the same; what is hidden in it by changing one token makes it another.
 
-use super::{bytes, depth, syntax};
+use super::{bytes, depth};
 use ruff_python_ast::{
-    Expr, Stmt,
+    Expr, ModModule, Stmt,
     token::TokenKind,
     visitor::{self, Visitor},
 };
-use ruff_python_parser::Mode;
+use ruff_python_parser::{Mode, Parsed};
 use std::{
     collections::{BTreeMap, BTreeSet},
     ops::Range,
 };
-use wellhead_core::{Budget, Outcome};
+use wellhead_core::Budget;
 
 /// A function of a module, or what a module does outside of all functions (`<module>`).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -141,19 +141,20 @@ fn functions(
         .map_err(|e| e.to_string())?;
     let (shallow, deepest) = depth::shallow(source, Mode::Module);
     let work = || {
-        let tree = syntax(shallow, depth::LIMIT);
-        let found = Walk::new(source.len()).walk(module, source, own, &tree);
-        match tree.outcome {
-            Outcome::NotAnalysed { why } => Err(why),
-            Outcome::Analysed | Outcome::Partly { .. } => Ok(found),
-        }
+        let code = if shallow.len() > super::LONGEST {
+            super::up_to_line(shallow, super::LONGEST)
+        } else {
+            shallow
+        };
+        let parsed = super::tree(code, Mode::Module, None);
+        Walk::new(source.len()).walk(module, source, own, parsed.as_ref())
     };
     let out = match depth::stack_for(deepest) {
         Some(bytes) => stacker::grow(bytes, work),
         None => work(),
     };
     budget.release(cost);
-    out
+    Ok(out)
 }
 
 /// A function while its tokens pass by.
@@ -218,15 +219,19 @@ impl Walk {
         module: &str,
         source: &str,
         own: &BTreeSet<String>,
-        tree: &super::Syntax,
+        parsed: Option<&Parsed<ModModule>>,
     ) -> Vec<Function> {
-        self.doc(tree.body());
-        for stmt in tree.body() {
+        let Some(parsed) = parsed else {
+            return Vec::new();
+        };
+        self.doc(&parsed.syntax().body);
+        for stmt in &parsed.syntax().body {
             self.visit_stmt(stmt);
         }
         let mut out = Vec::new();
         let mut open = vec![Open::new("<module>".to_owned(), 0..self.length)];
-        for (kind, range) in tree.tokens() {
+        for token in parsed.tokens() {
+            let (kind, range) = (token.kind(), bytes(token));
             while open.len() > 1 && open.last().is_some_and(|o| o.range.end <= range.start) {
                 out.extend(open.pop().map(|o| o.done(module)));
             }

@@ -15,7 +15,7 @@ pub use functions::{Function, FunctionIndex, Overlap};
 pub use names::names;
 
 use crate::module::{Issue, Module};
-use ruff_python_ast::{ModModule, Stmt, token::TokenKind};
+use ruff_python_ast::{ModModule, Stmt};
 use ruff_python_parser::{Mode, ParseOptions, Parsed, parse_cells_unchecked, parse_unchecked};
 use ruff_text_size::{Ranged, TextRange, TextSize};
 use std::{ops::Range, sync::Arc};
@@ -138,12 +138,6 @@ impl Syntax {
     /// The statements.
     pub(crate) fn body(&self) -> &[Stmt] {
         self.tree.as_ref().map_or(&[], |tree| &tree.body)
-    }
-
-    /// The tokens, layout and comments among them.
-    fn tokens(&self) -> impl Iterator<Item = (TokenKind, Range<usize>)> {
-        let all = self.parsed.as_ref().into_iter().flat_map(|p| p.tokens().iter());
-        all.map(|token| (token.kind(), bytes(token)))
     }
 
     /// How many places are not Python.
