@@ -221,7 +221,7 @@ fn alone(file: Option<&ReleasedFile>, stage: Stage) -> Option<Alone> {
         Trigger::Startup | Trigger::Activation => at_import.then_some(Alone::Startup),
         // A build runs methods of commands as well.
         Trigger::Install | Trigger::Build => (stage <= Stage::Use).then_some(Alone::Install),
-        Trigger::Import | Trigger::Plugin => at_import.then_some(Alone::Import),
+        Trigger::Import | Trigger::Plugin | Trigger::Run => at_import.then_some(Alone::Import),
         Trigger::EntryPoint | Trigger::Lazy | Trigger::Never => None,
     }
 }
