@@ -102,6 +102,8 @@ pub enum SourceKind {
     Decoded,
     /// An address that is hidden in data, and only known once that was decoded.
     HiddenAddress,
+    /// Another package, which is only imported so that it does what it does then.
+    OtherPackage,
     /// A file that comes with the package.
     Resource,
     /// Any other file.
@@ -110,7 +112,7 @@ pub enum SourceKind {
 
 impl SourceKind {
     /// Every kind.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::BulkEnvironment,
         Self::SecretVariable,
         Self::CredentialFile,
@@ -124,6 +126,7 @@ impl SourceKind {
         Self::Network,
         Self::Decoded,
         Self::HiddenAddress,
+        Self::OtherPackage,
         Self::Resource,
         Self::File,
     ];
@@ -144,6 +147,7 @@ impl SourceKind {
             Self::Network => "network",
             Self::Decoded => "decoded",
             Self::HiddenAddress => "hidden-address",
+            Self::OtherPackage => "other-package",
             Self::Resource => "resource",
             Self::File => "file",
         }
@@ -165,6 +169,7 @@ impl SourceKind {
             Self::Network => "the network",
             Self::Decoded => "decoded data",
             Self::HiddenAddress => "an address that is hidden in data",
+            Self::OtherPackage => "another package",
             Self::Resource => "a file of the package",
             Self::File => "a file",
         }

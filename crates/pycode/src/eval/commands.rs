@@ -24,6 +24,8 @@ pub(super) struct Facts {
     pub runs_decoded: bool,
     /// The files and folders into which it fetches.
     pub fetched: Vec<String>,
+    /// What it prints into a program that decodes it.
+    pub printed: Option<String>,
     /// Python that it hands to an interpreter.
     pub python: Vec<String>,
 }
@@ -49,6 +51,7 @@ pub(super) fn read(command: &str) -> Facts {
 fn read_within(command: &str, facts: &mut Facts, depth: u8) {
     let (mut fetches, mut decodes) = (false, false);
     let mut others = 0_usize;
+    let mut printed = None;
     for step in steps(command) {
         let words = without_prefix(&step.words);
         let Some((program, rest)) = words.split_first() else {
@@ -81,6 +84,12 @@ fn read_within(command: &str, facts: &mut Facts, depth: u8) {
                 .map(String::as_str)
                 .collect();
             read_within(&inner.join(" "), facts, depth.saturating_add(1));
+        }
+        if matches!(name.as_str(), "echo" | "printf") && step.piped {
+            printed = rest.iter().rev().find(|w| !w.starts_with('-')).cloned();
+        }
+        if decoder(&name, rest) && name == "base64" {
+            facts.printed = facts.printed.take().or(printed.take());
         }
         fetches = step.piped && (fetched || fetches && passes_on(&name));
         decodes = step.piped && (decoder(&name, rest) || decodes && passes_on(&name));
@@ -346,6 +355,11 @@ fn fetch(name: &str, words: &[String], facts: &mut Facts) -> bool {
                 (_, Some(last)) => facts.fetched.push(last.to_owned()),
                 _ => {}
             }
+            false
+        }
+        "mshta" | "regsvr32" | "msiexec" if words.iter().any(|w| w.contains("://")) => {
+            facts.sends = true;
+            facts.runs_fetched = true;
             false
         }
         "nc" | "ncat" | "netcat" => {

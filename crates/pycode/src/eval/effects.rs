@@ -13,7 +13,7 @@ use super::{
     sinks, sources,
     value::{Taint, Value, What},
 };
-use crate::behaviour::{SinkKind, SourceKind};
+use crate::behaviour::{Language, SinkKind, SourceKind};
 use ruff_text_size::TextRange;
 
 impl<'a> Machine<'a, '_> {
@@ -69,6 +69,15 @@ impl<'a> Machine<'a, '_> {
             .filter(|_| !only_handled);
         // A shell in the place of whose terminal stands a socket does what the other side says.
         if path == "os.dup2" {
+            kept = kept.then(self.step(Some(SourceKind::Network), range, path));
+        }
+        let is_socket = |name: &str| {
+            arguments
+                .keyword(name)
+                .and_then(Value::as_path)
+                .is_some_and(|p| p.starts_with("socket."))
+        };
+        if kind == SinkKind::Process && is_socket("stdin") {
             kept = kept.then(self.step(Some(SourceKind::Network), range, path));
         }
         if kind == SinkKind::Process {
@@ -191,6 +200,18 @@ impl<'a> Machine<'a, '_> {
         }
         if facts.runs_decoded {
             taint = taint.then(self.step(Some(SourceKind::Decoded), range, "base64"));
+            self.keep_decoded(facts.printed.as_deref().unwrap_or_default(), &taint, range);
+        }
+        let other = facts
+            .python
+            .iter()
+            .map(String::as_str)
+            .chain(handed_code(self, &first));
+        if other
+            .into_iter()
+            .any(|code| only_imports(code, |name| self.by_name.contains_key(name)))
+        {
+            taint = taint.then(self.step(Some(SourceKind::OtherPackage), range, path));
         }
         for file in &facts.fetched {
             let key = self.key_of(&Value::shape(file));
@@ -210,8 +231,7 @@ impl<'a> Machine<'a, '_> {
             let quoted = self.quoted(arguments);
             self.record(SinkKind::Persistence, path, quoted, &taint, range);
         }
-        self.command_layers(&first, &command, &taint, range);
-        taint
+        self.command_layers(&first, &command, &taint, range)
     }
 
     /// A command that speaks to the network does what a request does.
@@ -242,6 +262,22 @@ impl<'a> Machine<'a, '_> {
         self.record(kind, path, quoted, &taint, range);
     }
 
+    /// Keeps a script that a shell decodes and runs.
+    fn keep_decoded(&mut self, printed: &str, taint: &Taint, range: TextRange) {
+        let Some(given) = Datum::text(printed) else { return };
+        let decoded = super::builtin("base64.b64decode", &[given], &[], self.budget);
+        let decoded = self.known(decoded);
+        let text = decoded
+            .as_ref()
+            .and_then(Datum::as_bytes)
+            .map(String::from_utf8_lossy);
+        if let Some(text) = text.filter(|t| !t.is_empty()) {
+            let place = self.place(range);
+            let number = self.frame.layer.saturating_add(1);
+            self.keep(&text, taint, number, Language::Shell, place);
+        }
+    }
+
     pub(super) fn callbacks(&mut self, path: &str, arguments: &Arguments, range: TextRange) {
         let runs = RUNNERS.contains(&path)
             || path.ends_with(".submit")
@@ -250,6 +286,11 @@ impl<'a> Machine<'a, '_> {
         if !runs {
             return;
         }
+        // Who listens to keys is given them.
+        let keys = path.contains("keyboard.").then(|| {
+            let step = self.step(Some(SourceKind::Keystrokes), range, path);
+            vec![Value::unknown().with(&Taint::of(step))]
+        });
         let handed = arguments.keyword("args").cloned();
         let items = handed.and_then(|v| self.items_of(&v));
         for (at, value) in arguments.positional.iter().enumerate() {
@@ -264,17 +305,18 @@ impl<'a> Machine<'a, '_> {
                     [one] => self.items_of(one).filter(|_| self.container(one).is_some()),
                     _ => None,
                 };
-                let given = items.or(flat).unwrap_or(rest);
+                let given = keys.or(items).or(flat).unwrap_or(rest);
                 self.call(value, Arguments::of(given), range);
                 return;
             }
         }
-        for name in ["target", "function", "on_press", "on_release", "func"] {
+        for name in ["target", "function", "on_press", "on_release", "func", "callback"] {
             if let Some(value) = arguments.keyword(name) {
                 let sink = value.as_path().is_some_and(|p| sinks::kind_of(p).is_some());
                 if self.is_callable(value) || sink {
                     let value = value.clone();
-                    self.call(&value, Arguments::of(items.clone().unwrap_or_default()), range);
+                    let given = keys.clone().or_else(|| items.clone());
+                    self.call(&value, Arguments::of(given.unwrap_or_default()), range);
                 }
             }
         }
@@ -353,4 +395,49 @@ fn builds_code(arguments: &Arguments) -> bool {
             .any(|word| bytes.windows(word.len()).take(1 << 20).any(|part| part == *word))
     };
     has(NAMES) && has(CALLS)
+}
+
+/// The Python that an interpreter is handed by a list of words.
+fn handed_code<'v>(machine: &'v Machine<'_, '_>, first: &'v Value) -> Option<&'v str> {
+    let words = &machine.container(first)?.items;
+    let program = words.first()?;
+    let python =
+        program.words().is_some_and(|w| w.contains("python")) || program.as_path() == Some("sys.executable");
+    let flag = words
+        .iter()
+        .position(|w| w.as_str() == Some("-c"))
+        .filter(|_| python)?;
+    words.get(flag.saturating_add(1))?.as_str()
+}
+
+/// Whether code does nothing but import a package that is not of Python and not of those that are known, which can only
+/// be meant to run what that package does when it is imported.
+fn only_imports(code: &str, is_own: impl Fn(&str) -> bool) -> bool {
+    const ORDINARY: &[&str] = &[
+        "os",
+        "sys",
+        "warnings",
+        "time",
+        "site",
+        "json",
+        "re",
+        "sysconfig",
+        "distutils",
+        "setuptools",
+    ];
+    let mut others = 0_usize;
+    for part in code.split([';', '\n']).map(str::trim).filter(|p| !p.is_empty()) {
+        let rest = part
+            .strip_prefix("import ")
+            .or_else(|| part.strip_prefix("from "));
+        match rest {
+            Some(rest) => {
+                let name = rest.split([' ', ',', '.']).next().unwrap_or_default();
+                others = others.saturating_add(usize::from(!ORDINARY.contains(&name) && !is_own(name)));
+            }
+            None if part.starts_with("warnings.") => {}
+            None => return false,
+        }
+    }
+    others > 0
 }

@@ -323,6 +323,11 @@ impl<'a> Machine<'a, '_> {
             ast::Operator::Add if a.is_some() || b.is_some() => {
                 let hole = HOLE.to_string();
                 let text = format!("{}{}", a.unwrap_or(&hole), b.unwrap_or(&hole));
+                let known = text.chars().filter(|c| *c != HOLE).count();
+                // A path of which nothing is known is told from others by where it was put together.
+                if known < 3 && text.contains(['/', '\\']) && text.contains(HOLE) {
+                    return Some(self.fresh(&text));
+                }
                 Some(Value::shape(&text))
             }
             ast::Operator::Div if b.is_some() || a.is_some() => {

@@ -93,6 +93,8 @@ pub(super) const RUNNERS: &[&str] = &[
     "pynput.keyboard.Listener",
     "keyboard.on_press",
     "keyboard.hook",
+    "keyboard.on_release",
+    "keyboard.on_press_key",
     "concurrent.futures.ThreadPoolExecutor().submit",
     "concurrent.futures.ThreadPoolExecutor().map",
     "concurrent.futures.ProcessPoolExecutor().submit",
@@ -280,9 +282,9 @@ impl<'a> Machine<'a, '_> {
     }
 
     /// A text that nobody knows, and that is the same wherever it turns up.
-    fn fresh(&mut self, before: &str) -> Value {
+    pub(super) fn fresh(&mut self, before: &str) -> Value {
         self.symbols = self.symbols.saturating_add(1);
-        Value::shape(&format!("{before}{HOLE}{}", self.symbols))
+        Value::shape(&format!("{before}{HOLE}~{}", self.symbols))
     }
 
     /// Calls that lead to names, modules, code and containers.
@@ -339,6 +341,7 @@ impl<'a> Machine<'a, '_> {
                 if name.starts_with('.') || name.is_empty() {
                     return None;
                 }
+                self.imported(&name, range);
                 let whole = self.import_module(&name);
                 if path == "__import__" && name.contains('.') && arguments.positional.len() < 4 {
                     return Some(self.import_module(name.split('.').next().unwrap_or(&name)));

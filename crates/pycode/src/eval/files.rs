@@ -221,6 +221,41 @@ impl<'a> Machine<'a, '_> {
             .find_map(|value| self.texts.get(&self.kept_as(value)?).cloned())
     }
 
+    /// A module is imported that was written before: what was written is run.
+    pub(super) fn imported(&mut self, name: &str, range: TextRange) {
+        if self.written.is_empty() || self.by_name.contains_key(name) {
+            return;
+        }
+        let last = name.split('.').next().unwrap_or(name);
+        let files = [
+            format!("{last}.py"),
+            format!("{last}/__init__.py"),
+            format!("{last}.zip"),
+        ];
+        let ends = |key: &str| {
+            files.iter().any(|f| {
+                key.strip_suffix(f.as_str())
+                    .is_some_and(|folder| folder.is_empty() || folder.ends_with(['/', '\\']))
+            })
+        };
+        let found = self
+            .written
+            .iter()
+            .filter(|(key, taint)| ends(key) && !taint.is_empty());
+        let taint = found
+            .max_by_key(|(key, _)| Rc::clone(key))
+            .map(|(_, taint)| taint.clone());
+        if let Some(taint) = taint {
+            self.record(
+                SinkKind::WriteThenRun,
+                "import",
+                vec![name.to_owned()],
+                &taint,
+                range,
+            );
+        }
+    }
+
     /// A file is put into the place of another, or copied there.
     fn moved(&mut self, from: &Value, to: &Value, arguments: &Arguments, range: TextRange, path: &str) {
         let mut taint = self.written_to(from).unwrap_or_default().and(&from.taint);

@@ -201,7 +201,7 @@ impl<'a> Machine<'a, '_> {
     pub(super) fn variable(&mut self, taint: &Taint, key: &Value, at: &impl ruff_text_size::Ranged) -> Taint {
         let Some(name) = key.words() else {
             // One variable of a name that is not known is one, unless all names are gone through.
-            let all = key.taint.has(SourceKind::BulkEnvironment) || matches!(key.what, What::Symbol(_));
+            let all = key.taint.has(SourceKind::BulkEnvironment);
             return if all {
                 taint.clone()
             } else {

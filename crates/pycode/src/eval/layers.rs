@@ -118,7 +118,7 @@ impl<'a> Machine<'a, '_> {
         value
     }
 
-    fn keep(
+    pub(super) fn keep(
         &mut self,
         text: &str,
         taint: &Taint,
@@ -157,7 +157,15 @@ impl<'a> Machine<'a, '_> {
     }
 
     /// Code that a program is given: `python -c`, an encoded PowerShell, a shell script that was decoded.
-    pub(super) fn command_layers(&mut self, first: &Value, command: &str, taint: &Taint, range: TextRange) {
+    ///
+    /// Gives what flows into the command, with what was decoded of it.
+    pub(super) fn command_layers(
+        &mut self,
+        first: &Value,
+        command: &str,
+        taint: &Taint,
+        range: TextRange,
+    ) -> Taint {
         let place = self.place(range);
         let number = self.frame.layer.saturating_add(1);
         let words = self.container(first).map_or_else(Vec::new, |c| c.items.clone());
@@ -173,12 +181,14 @@ impl<'a> Machine<'a, '_> {
             if let Some(text) = code.as_str().map(str::to_owned) {
                 self.layer(&text, taint, range);
             }
-            return;
+            return taint.clone();
         }
         if let Some(text) = encoded_power_shell(command) {
             let taint = taint.then(self.step(Some(SourceKind::Decoded), range, "base64"));
             self.keep(&text, &taint, number, Language::PowerShell, place);
-        } else if taint.has(SourceKind::Decoded) && command.chars().any(|c| c != super::value::HOLE) {
+            return taint;
+        }
+        if taint.has(SourceKind::Decoded) && command.chars().any(|c| c != super::value::HOLE) {
             let language = if command.to_ascii_lowercase().contains("powershell") {
                 Language::PowerShell
             } else {
@@ -186,6 +196,7 @@ impl<'a> Machine<'a, '_> {
             };
             self.keep(command, taint, number, language, place);
         }
+        taint.clone()
     }
 }
 

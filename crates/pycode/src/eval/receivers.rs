@@ -104,6 +104,9 @@ impl<'a> Machine<'a, '_> {
             }
             return self.lift(found).with(&taint);
         }
+        if matches!(receiver.datum(), Some(Datum::Tool(_))) && matches!(name, "decrypt" | "decompress") {
+            taint = taint.then(self.step(Some(SourceKind::Decoded), range, "cipher"));
+        }
         if let Some(value) = self.file_path_method(receiver, name, arguments, range) {
             return value;
         }

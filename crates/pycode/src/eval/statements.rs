@@ -661,6 +661,7 @@ impl<'a> Machine<'a, '_> {
     fn import(&mut self, import: &'a StmtImport) {
         for alias in &import.names {
             let full = alias.name.as_str();
+            self.imported(full, alias.range);
             let value = self.import_module(full);
             match &alias.asname {
                 Some(name) => self.assign(name.as_str(), value),
@@ -717,6 +718,9 @@ impl<'a> Machine<'a, '_> {
             if name == "*" {
                 self.import_all(&base);
                 continue;
+            }
+            if import.level == 0 {
+                self.imported(module, alias.range);
             }
             let value = self.member(&base, name);
             let value = self.read(value, alias.range);

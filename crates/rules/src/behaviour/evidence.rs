@@ -412,6 +412,7 @@ fn terms(kind: SinkKind, sources: &BTreeSet<SourceKind>, given: &str) -> Vec<Ter
                 Term::RunsFetchingCommand,
             );
             when(tells_of_host(given), Term::SendsIdentity);
+            when(has(&[SourceKind::OtherPackage]), Term::StartsOtherPackage);
         }
         SinkKind::NetworkSend | SinkKind::DnsName => {
             let credentials = [

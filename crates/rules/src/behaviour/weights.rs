@@ -54,6 +54,8 @@ pub enum Term {
     HandlesMemory,
     /// Packages are installed.
     InstallsPackages,
+    /// A program is started that does nothing but import another package.
+    StartsOtherPackage,
     /// A program is started.
     StartsProgram,
     /// The network is spoken to.
@@ -94,6 +96,7 @@ pub static WEIGHTS: &[(Term, &str, u32)] = &[
     (Term::NearIdentity, "near-identity", 15),
     (Term::HandlesMemory, "handles-memory", 10),
     (Term::InstallsPackages, "installs-packages", 5),
+    (Term::StartsOtherPackage, "starts-other-package", 25),
     (Term::StartsProgram, "starts-program", 5),
     (Term::SpeaksToNetwork, "speaks-to-network", 10),
     (Term::UnnamedHost, "unnamed-host", 20),
@@ -169,6 +172,7 @@ impl Term {
             Self::SendsSecret => "sends a secret variable",
             Self::SendsFile => "sends what stands in files",
             Self::InstallsPackages => "installs packages",
+            Self::StartsOtherPackage => "starts another package in a program of its own",
             Self::StartsProgram => "starts programs",
             Self::SpeaksToNetwork => "speaks to the network",
             Self::AtStartup
