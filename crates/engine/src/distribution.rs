@@ -47,6 +47,8 @@ pub(crate) struct Shipped {
     archives: BTreeMap<ArtifactPath, usize>,
     /// Files that are one compressed artifact, by which archives are called.
     compressed: BTreeSet<ArtifactPath>,
+    /// Archives inside of a distribution that are none themselves.
+    inner: BTreeMap<ArtifactPath, usize>,
     /// What modules import while they are imported.
     imports: BTreeMap<ArtifactPath, Vec<String>>,
     kept: usize,
@@ -59,7 +61,16 @@ struct Open {
     places: BTreeMap<String, ArtifactPath>,
     /// The names that the archive lists.
     names: BTreeSet<String>,
+    /// Python in archives inside of it.
+    inner: Vec<Inner>,
     why: Option<String>,
+}
+
+/// A file of Python in an archive inside of a distribution.
+#[derive(Debug)]
+struct Inner {
+    artifact: ArtifactPath,
+    text: Arc<str>,
 }
 
 impl Open {
@@ -127,6 +138,11 @@ impl Shipped {
         let file = parent.as_ref().unwrap_or(input.path).name().to_owned();
         let names = listing.entries.iter().map(|e| e.name.as_str());
         let Some(shape) = recognise(&file, names) else {
+            // Python imports from it as from a folder, once it stands on the path.
+            let around = input.path.parent().and_then(|p| self.archives.get(&p).copied());
+            if let (Some(at), Document::Zip(_)) = (around, &input.opened.document) {
+                self.inner.insert(input.path.clone(), at);
+            }
             return;
         };
         let mut container: Vec<Anomaly> = of_listing(&listing);
@@ -145,12 +161,28 @@ impl Shipped {
             },
             places: BTreeMap::new(),
             names: listing.entries.into_iter().map(|e| e.name).collect(),
+            inner: Vec::new(),
             why: outcome.why().map(str::to_owned),
         });
     }
 
     fn member(&mut self, input: &Input<'_>, budget: &mut Budget) {
         let room = MAX_TEXTS.saturating_sub(self.kept);
+        let inside = input.path.parent().and_then(|p| self.inner.get(&p).copied());
+        if let Some(open) = inside.and_then(|at| self.open.get_mut(at)) {
+            if let Some(text) = input.text().filter(|_| is_python(input.path.leaf())) {
+                if text.text.len() <= room {
+                    self.kept = self.kept.saturating_add(text.text.len());
+                    open.inner.push(Inner {
+                        artifact: input.path.clone(),
+                        text: Arc::clone(&text.text),
+                    });
+                } else {
+                    open.lacks("it holds more code than is looked at together");
+                }
+            }
+            return;
+        }
         let Some(open) = self.of(input.path) else {
             return;
         };
@@ -306,7 +338,8 @@ fn joined(open: Gathered, mut distribution: Distribution, budget: &mut Budget) -
             texts.insert(member.path, text);
         }
     }
-    let (code, outcome) = package_code::follow(&distribution, &texts, &python, &open.places, budget);
+    let inner = imported_from_archives(&distribution, &texts, open.inner);
+    let (code, outcome) = package_code::follow(&distribution, &texts, &python, &open.places, inner, budget);
     distribution.outcome = std::mem::replace(&mut distribution.outcome, Outcome::Analysed).and(outcome);
     let startup = startup(&distribution, &texts, &python, budget);
     DistributionFacts {
@@ -317,6 +350,43 @@ fn joined(open: Gathered, mut distribution: Distribution, budget: &mut Budget) -
         code,
         startup,
     }
+}
+
+/// The Python in archives inside of a distribution that its own code names, and when it runs as far as that is known.
+fn imported_from_archives(
+    distribution: &Distribution,
+    texts: &BTreeMap<String, Arc<str>>,
+    inner: Vec<Inner>,
+) -> Vec<package_code::Inner> {
+    let mut known: BTreeMap<ArtifactPath, Option<Trigger>> = BTreeMap::new();
+    let mut out = Vec::new();
+    for file in inner {
+        let Some(archive) = file.artifact.parent() else {
+            continue;
+        };
+        let named = *known.entry(archive).or_insert_with_key(|archive| {
+            let naming = |m: &&wellhead_packages::distribution::Member| {
+                let text = texts.get(&m.path).filter(|_| is_python(&m.path));
+                text.is_some_and(|text| text.contains(archive.name()))
+            };
+            let by = distribution.members.iter().filter(naming);
+            // An importer is given the name of a module; a path makes ordinary imports find it.
+            by.map(|m| match texts.get(&m.path) {
+                Some(text) if text.contains("zipimport") => m.trigger,
+                _ => Trigger::Lazy,
+            })
+            .min()
+        });
+        if let Some(trigger) = named {
+            out.push(package_code::Inner {
+                path: file.artifact.leaf().trim_start_matches("./").to_owned(),
+                artifact: file.artifact,
+                text: file.text,
+                trigger,
+            });
+        }
+    }
+    out
 }
 
 /// What runs at every start, and what it does together with the modules of the distribution that it imports.

@@ -9,11 +9,20 @@ use std::{
 };
 use wellhead_core::{ArtifactPath, Budget, Outcome};
 use wellhead_packages::{
-    distribution::{Distribution, Member},
+    distribution::{Distribution, Member, Trigger},
     installed::{PthUse, read_pth},
 };
 use wellhead_pycode::{SourceFile, analyse_package, deeds, parse};
 use wellhead_rules::behaviour::{PackageCode, PackageScript};
+
+/// A file of Python in an archive inside of a distribution.
+pub(crate) struct Inner {
+    /// Its path in the archive, which is where Python finds it.
+    pub(crate) path: String,
+    pub(crate) artifact: ArtifactPath,
+    pub(crate) text: Arc<str>,
+    pub(crate) trigger: Trigger,
+}
 
 /// Follows the Python of a distribution; says what of it could not be followed.
 pub(crate) fn follow(
@@ -21,6 +30,7 @@ pub(crate) fn follow(
     texts: &BTreeMap<String, Arc<str>>,
     python: &BTreeSet<String>,
     places: &BTreeMap<String, ArtifactPath>,
+    inner: Vec<Inner>,
     budget: &mut Budget,
 ) -> (PackageCode, Outcome) {
     let mut outcome = Outcome::Analysed;
@@ -49,6 +59,18 @@ pub(crate) fn follow(
             path.push('~');
         }
         scripts.insert(path, script);
+    }
+    for file in inner {
+        let module = parse(&file.text, budget);
+        outcome = outcome.and(module.outcome.clone());
+        // A module of the distribution itself is found before one of an archive, wherever that stands on the path.
+        scripts.entry(file.path).or_insert_with(|| PackageScript {
+            artifact: file.artifact,
+            trigger: file.trigger,
+            deeds: deeds(&module, budget),
+            module,
+            text: file.text,
+        });
     }
     let files: Vec<SourceFile<'_>> = scripts
         .iter()

@@ -46,7 +46,7 @@ pub(super) fn reached(code: &PackageCode) -> BTreeMap<&str, RunsWhen> {
 }
 
 /// Whether a path is one of tests, examples or documentation.
-pub(super) fn is_test(path: &str) -> bool {
+pub(crate) fn is_test(path: &str) -> bool {
     path.split('/').any(|part| {
         matches!(
             part,

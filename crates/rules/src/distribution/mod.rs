@@ -6,6 +6,7 @@ mod conda_script;
 mod contradictory_identity;
 mod facts;
 mod false_record;
+mod misleading_source_text;
 mod shadowing_distribution;
 mod startup;
 
@@ -36,6 +37,10 @@ pub(crate) static RULES: &[Registered] = &[
     Registered {
         rule: &false_record::FALSE_RECORD,
         check: Check::Distribution(false_record::check),
+    },
+    Registered {
+        rule: &misleading_source_text::MISLEADING_SOURCE_TEXT,
+        check: Check::Distribution(misleading_source_text::check),
     },
     Registered {
         rule: &shadowing_distribution::SHADOWING_DISTRIBUTION,
