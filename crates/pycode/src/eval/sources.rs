@@ -212,7 +212,7 @@ pub(super) fn of_file(path: &str) -> SourceKind {
         SourceKind::Wallet
     } else if has(BROWSERS) {
         SourceKind::BrowserStore
-    } else if has(CREDENTIALS) || path.ends_with("/.env") || path == ".env" {
+    } else if has(CREDENTIALS) || path.ends_with("/.env") || path == ".env" || is_of_process(&path) {
         SourceKind::CredentialFile
     } else if path.contains(super::value::PACKAGE) {
         SourceKind::Resource
@@ -220,6 +220,24 @@ pub(super) fn of_file(path: &str) -> SourceKind {
         SourceKind::File
     }
 }
+
+/// Whether a file shows the memory or the variables of a running program.
+fn is_of_process(path: &str) -> bool {
+    path.contains("/proc/") && (path.ends_with("/mem") || path.ends_with("/environ"))
+}
+
+/// Commands that print what is secret, by the words that they begin with.
+const TELLING: &[&str] = &[
+    "kubectl get secret",
+    "gh auth token",
+    "gcloud auth print-access-token",
+    "gcloud auth print-identity-token",
+    "aws configure export-credentials",
+    "aws configure get",
+    "az account get-access-token",
+    "security find-generic-password",
+    "security dump-keychain",
+];
 
 /// Whether a file is a picture, a recording or a font, in which no code has a place.
 pub(super) fn is_media(path: &str) -> bool {
@@ -325,6 +343,9 @@ pub(super) fn of_command(command: &str) -> Option<SourceKind> {
     let first = command.split_ascii_whitespace().next().unwrap_or_default();
     if matches!(first, "env" | "printenv" | "set" | "export") && !command.contains('=') {
         return Some(SourceKind::BulkEnvironment);
+    }
+    if TELLING.iter().any(|words| command.starts_with(words)) {
+        return Some(SourceKind::CredentialFile);
     }
     if matches!(
         first,
