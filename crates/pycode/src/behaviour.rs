@@ -270,3 +270,7 @@ mod tests;
 #[cfg(test)]
 #[path = "behaviour_paths_tests.rs"]
 mod paths_tests;
+
+#[cfg(test)]
+#[path = "behaviour_cost_tests.rs"]
+mod cost_tests;

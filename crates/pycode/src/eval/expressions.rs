@@ -10,6 +10,8 @@ use ruff_python_ast::{
     self as ast, CmpOp, Expr, ExprBinOp, ExprFString, FStringPart, InterpolatedStringElement, Number, UnaryOp,
 };
 use std::rc::Rc;
+/// How many values of a generator are kept.
+const MOST_YIELDS: usize = 100_000;
 
 impl<'a> Machine<'a, '_> {
     pub(super) fn eval(&mut self, expr: &'a Expr) -> Value {
@@ -97,8 +99,14 @@ impl<'a> Machine<'a, '_> {
                 let value = inner.value.as_ref().map_or_else(Value::unknown, |v| self.eval(v));
                 let sure = self.frame.unsure == 0;
                 let yields = self.frame.yields.get_or_insert_with(|| (Vec::new(), true));
-                yields.0.push(value);
-                yields.1 &= sure;
+                // What gives without end gives nothing more that is known.
+                if yields.0.len() < MOST_YIELDS {
+                    yields.0.push(value);
+                    yields.1 &= sure;
+                } else {
+                    yields.1 = false;
+                    self.vague = self.vague.saturating_add(1);
+                }
                 Value::unknown()
             }
             Expr::YieldFrom(inner) => {
@@ -107,8 +115,13 @@ impl<'a> Machine<'a, '_> {
                 let element = self.element_of(&value);
                 let sure = items.is_some() && self.frame.unsure == 0;
                 let yields = self.frame.yields.get_or_insert_with(|| (Vec::new(), true));
-                yields.0.extend(items.unwrap_or_else(|| vec![element]));
-                yields.1 &= sure;
+                if yields.0.len() < MOST_YIELDS {
+                    yields.0.extend(items.unwrap_or_else(|| vec![element]));
+                    yields.1 &= sure;
+                } else {
+                    yields.1 = false;
+                    self.vague = self.vague.saturating_add(1);
+                }
                 Value::unknown()
             }
             Expr::List(list) => self.list(&list.elts, Kind::List),

