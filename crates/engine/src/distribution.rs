@@ -68,7 +68,7 @@ struct Open {
 
 /// A file of Python in an archive inside of a distribution.
 #[derive(Debug)]
-struct Inner {
+pub(crate) struct Inner {
     artifact: ArtifactPath,
     text: Arc<str>,
 }
@@ -295,6 +295,7 @@ fn facts(
         parts: open.parts,
         places: open.places,
         imports,
+        inner: open.inner,
     };
     gathered.facts(&|_| {}, budget)
 }
@@ -315,6 +316,8 @@ pub(crate) struct Gathered {
     pub(crate) places: BTreeMap<String, ArtifactPath>,
     /// What its modules import, by their path.
     pub(crate) imports: BTreeMap<String, Vec<String>>,
+    /// The Python in archives inside of it.
+    pub(crate) inner: Vec<Inner>,
 }
 
 impl Gathered {

@@ -233,6 +233,7 @@ fn gather(group: &Group, open: &Open<'_>, budget: &mut Budget) -> (Gathered, Opt
         },
         places,
         imports,
+        inner: Vec::new(),
     };
     (gathered, why)
 }
