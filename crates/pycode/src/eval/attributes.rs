@@ -25,6 +25,7 @@ impl<'a> Machine<'a, '_> {
                 }
                 // What hangs on a value keeps what is in it; a method of the environment is not yet its content.
                 let taint = match sources::of_name(path) {
+                    Some(_) if name == "_data" => owner.taint.clone(),
                     Some(kind) => owner.taint.without(&[kind]),
                     None => owner.taint.clone(),
                 };

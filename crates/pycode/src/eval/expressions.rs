@@ -178,7 +178,7 @@ impl<'a> Machine<'a, '_> {
 
     fn name(&mut self, name: &str, at: &ast::ExprName) -> Value {
         if let Some(value) = self.lookup(name) {
-            return value;
+            return self.read(value, at);
         }
         let value = Value::path(name);
         self.read(value, at)
@@ -486,7 +486,7 @@ pub(super) fn as_words(value: &Value) -> String {
         What::Datum(Datum::Int(n)) => n.to_string(),
         What::Path(path) if &**path == "sys.executable" => path.to_string(),
         // A file that nobody can name is named by where it comes from.
-        What::Path(path) if path.starts_with("tempfile.") => {
+        What::Path(path) if path.starts_with("tempfile.") || path.starts_with("os.memfd_create") => {
             path.strip_suffix(".name").unwrap_or(path).to_owned()
         }
         _ => value.words().map_or_else(|| HOLE.to_string(), str::to_owned),

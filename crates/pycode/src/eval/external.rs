@@ -118,10 +118,17 @@ impl<'a> Machine<'a, '_> {
         }
         let given = self.given(arguments);
         // Descriptors are put in the place of others everywhere; a socket in the place of a terminal is a shell for others.
-        let shell = path != "os.dup2"
-            || arguments
+        let starts = |starts: &str| {
+            arguments
                 .values()
-                .any(|v| v.as_path().is_some_and(|p| p.starts_with("socket.")));
+                .any(|v| v.as_path().is_some_and(|p| p.contains(starts)))
+        };
+        let shell = match path {
+            "os.dup2" => starts("socket."),
+            // Programs copy their own memory; what is copied into memory that may be run is code.
+            "ctypes.memmove" => starts("VirtualAlloc") || starts("mmap") || starts("VirtualProtect"),
+            _ => true,
+        };
         if let Some(kind) = sinks::kind_of(path).filter(|_| shell) {
             self.sink(kind, path, inner, arguments, range);
         }
@@ -189,11 +196,18 @@ impl<'a> Machine<'a, '_> {
                 let told = arguments
                     .values()
                     .find_map(|v| sources::of_command(&self.command_of(v)));
-                if let Some(kind) = told {
-                    Taint::of(self.step(Some(kind), range, path))
-                } else {
-                    Taint::default()
+                let fetched = arguments.positional.first().is_some_and(|v| {
+                    let facts = super::commands::read(&self.command_of(v));
+                    facts.sends && facts.fetched.is_empty()
+                });
+                match told {
+                    Some(kind) => Taint::of(self.step(Some(kind), range, path)),
+                    None if fetched => Taint::of(self.step(Some(SourceKind::Network), range, path)),
+                    None => Taint::default(),
                 }
+            }
+            _ if path.starts_with("asyncio.StreamReader().read") => {
+                Taint::of(self.step(Some(SourceKind::Network), range, path))
             }
             _ if matches!(last, "recv" | "recvfrom" | "getresponse" | "recv_into") && path.contains("()") => {
                 Taint::of(self.step(Some(SourceKind::Network), range, path))
@@ -419,6 +433,11 @@ impl<'a> Machine<'a, '_> {
                 Some(Value::unknown().with(&taint))
             }
             "os.environ.keys" => Some(Value::unknown()),
+            "asyncio.open_connection" => {
+                self.sink(SinkKind::NetworkSend, path, &Taint::default(), arguments, range);
+                let ends = ["asyncio.StreamReader()", "asyncio.StreamWriter()"].map(Value::path);
+                Some(self.new_container(Kind::Tuple, ends.to_vec()))
+            }
             "zipfile.ZipFile" => self.new_archive(arguments),
             "tempfile.mkstemp" => {
                 let file = self.fresh("$TEMP/");

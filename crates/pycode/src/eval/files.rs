@@ -301,6 +301,13 @@ impl<'a> Machine<'a, '_> {
                 };
                 self.moved(&from, &to, arguments, range, path);
             }
+            "os.write" => {
+                let (Some(to), Some(what)) = (first, second) else {
+                    return;
+                };
+                let (key, taint) = (self.key_of(to), self.deep_taint(what));
+                self.wrote(key, &taint, range, path);
+            }
             "json.dump" | "pickle.dump" | "yaml.dump" | "marshal.dump" => {
                 let (Some(what), Some(to)) = (first, second) else {
                     return;

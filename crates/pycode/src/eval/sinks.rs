@@ -148,6 +148,7 @@ fn network(callee: &str) -> Option<SinkKind> {
         "httplib2.Http()" => name == "request",
         "pycurl.Curl()" => name == "perform",
         "asyncio" => name == "open_connection",
+        "asyncio.StreamWriter()" => matches!(name, "write" | "writelines"),
         "xmlrpc.client" | "xmlrpclib" => name == "ServerProxy",
         "git.Repo" => name == "clone_from",
         "git.Git()" => name == "clone",
@@ -203,6 +204,7 @@ fn native(callee: &str) -> Option<SinkKind> {
             | "VirtualProtect"
             | "VirtualProtectEx"
             | "RtlMoveMemory"
+            | "memmove"
             | "WriteProcessMemory"
             | "CreateRemoteThread"
             | "CreateThread"

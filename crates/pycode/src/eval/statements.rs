@@ -33,9 +33,14 @@ const VAGUE_TURNS: usize = 4;
 
 impl<'a> Machine<'a, '_> {
     pub(super) fn block(&mut self, body: &'a [Stmt]) -> End {
-        for statement in body {
+        for (at, statement) in body.iter().enumerate() {
             if !self.tick() {
                 return End::Next;
+            }
+            if let Some(code) = exec_of_python_2(statement, body.get(at.saturating_add(1))) {
+                let value = self.eval(code);
+                let range = ruff_text_size::Ranged::range(code);
+                self.execute("exec", &super::call::Arguments::of(vec![value]), range);
             }
             let end = self.statement(statement);
             if end != End::Next {
@@ -825,6 +830,27 @@ fn blur(value: Value) -> Value {
         },
         _ => value,
     }
+}
+
+/// What the statement `exec` of Python 2 runs, which reads as a name with an expression behind it.
+fn exec_of_python_2<'a>(statement: &'a Stmt, next: Option<&'a Stmt>) -> Option<&'a Expr> {
+    let (Stmt::Expr(name), Stmt::Expr(code)) = (statement, next?) else {
+        return None;
+    };
+    let is_exec = matches!(&*name.value, Expr::Name(n) if n.id.as_str() == "exec");
+    let gap = code
+        .range
+        .start()
+        .to_usize()
+        .checked_sub(name.range.end().to_usize());
+    if !is_exec || gap.is_none_or(|gap| gap > 3) {
+        return None;
+    }
+    // `exec code in names`
+    Some(match &*code.value {
+        Expr::Compare(compare) => &compare.left,
+        other => other,
+    })
 }
 
 /// Whether a condition is true only where the file is run as a program.
