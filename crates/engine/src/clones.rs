@@ -27,6 +27,8 @@ use wellhead_sources::Entry;
 pub(crate) struct Shipment {
     artifact: ArtifactPath,
     name: String,
+    /// The folder in which all of it lies, with its slash.
+    root: String,
     /// The names that it is imported by.
     top_level: BTreeSet<String>,
     /// Its modules by their path below the folder that is imported.
@@ -47,16 +49,24 @@ const PAIRS: usize = 64;
 impl Shipment {
     pub(crate) fn of(facts: &DistributionFacts) -> Option<Self> {
         let d = &facts.distribution;
-        let modules = d.members.iter().filter_map(|m| m.site.as_deref());
-        let modules: BTreeSet<String> = modules
-            .filter(|site| site.ends_with(".py"))
-            .map(|site| below(site).to_owned())
+        let paths = d.members.iter().map(|m| m.path.as_str());
+        let paths: Vec<&str> = paths
+            .filter(|path| path.ends_with(".py"))
+            .map(|path| inside(&d.root, path))
+            .filter(|path| !is_aside(path))
             .take(MODULES)
             .collect();
+        // Of sources nothing says what is imported from them.
+        let tops = paths
+            .iter()
+            .map(|path| path.split(['/', '.']).next().unwrap_or_default());
+        let top_level = d.top_level.iter().map(String::as_str).chain(tops);
+        let modules: BTreeSet<String> = paths.iter().map(|path| below(path).to_owned()).collect();
         (!modules.is_empty()).then_some(Self {
             artifact: facts.artifact.clone(),
             name: d.name.clone()?,
-            top_level: d.top_level.iter().cloned().collect(),
+            root: d.root.clone(),
+            top_level: top_level.map(str::to_owned).collect(),
             modules,
         })
     }
@@ -67,8 +77,33 @@ impl Shipment {
     }
 }
 
-fn below(site: &str) -> &str {
-    site.split_once('/').map_or(site, |(_, rest)| rest)
+/// The path of a module as it is imported.
+fn inside<'a>(root: &str, path: &'a str) -> &'a str {
+    let path = path.trim_start_matches("./");
+    let path = path.strip_prefix(root).unwrap_or(path);
+    path.strip_prefix("src/").unwrap_or(path)
+}
+
+/// What stands beside the modules in an archive of sources.
+fn is_aside(path: &str) -> bool {
+    let first = path.split(['/', '.']).next().unwrap_or_default();
+    matches!(
+        first,
+        "setup"
+            | "conftest"
+            | "tests"
+            | "test"
+            | "docs"
+            | "doc"
+            | "examples"
+            | "benchmarks"
+            | "scripts"
+            | "tools"
+    )
+}
+
+fn below(path: &str) -> &str {
+    path.split_once('/').map_or(path, |(_, rest)| rest)
 }
 
 /// Compares the distributions of all files and adds what is found to the results of the copies.
@@ -203,7 +238,10 @@ impl Visitor for Reader<'_> {
         let Some(text) = input.text().map(|t| std::sync::Arc::clone(&t.text)) else {
             return;
         };
-        let module = input.path.leaf().trim_start_matches("./").to_owned();
+        let module = inside(&self.shipment.root, input.path.leaf()).to_owned();
+        if is_aside(&module) {
+            return;
+        }
         self.out
             .functions
             .add(&module, &text, &self.shipment.top_level, budget);

@@ -53,6 +53,31 @@ fn a_copy_of_a_popular_package_is_told_with_what_was_changed() {
 }
 
 #[test]
+fn sources_are_compared_with_wheels() {
+    let (_, original) = wheel("loguru", 20, 0);
+    let mut code = String::from(
+        "file flashlines-1.0/PKG-INFO\n  Metadata-Version: 2.1\n  Name: flashlines\n  Version: 1.0\n",
+    );
+    code.push_str("file flashlines-1.0/setup.py\n  import setuptools\n  setuptools.setup()\n");
+    code.push_str("file flashlines-1.0/src/flashlines/core.py\n");
+    for i in 0..20 {
+        let last = if i == 0 { "exec(parts[0])" } else { "len(parts)" };
+        let _ = writeln!(
+            code,
+            "  def f{i}(text, mark=','):\n      parts = [p.strip() for p in text.split(mark) if p != '{i}']\n      return parts or {last}"
+        );
+    }
+    let sources = ("flashlines-1.0.tar".to_owned(), assemble("tar", &code).unwrap());
+    let found = told(&[("loguru-1.0-py3-none-any.whl".to_owned(), original), sources]);
+    assert!(
+        found.len() == 1
+            && found[0].contains("95 %")
+            && found[0].contains("changed: `flashlines/core.py::f0`"),
+        "{found:?}"
+    );
+}
+
+#[test]
 fn builds_forks_and_strangers_are_no_copies() {
     let level = |name: &str, changed: usize| {
         let found = told(&[wheel("loguru", 20, 0), wheel(name, 20, changed)]);

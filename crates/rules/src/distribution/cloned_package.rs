@@ -66,7 +66,7 @@ pub(crate) fn check(clone: &ClonedPackage, sink: &mut Sink) {
         .checked_div(clone.of)
         .unwrap_or_default();
     let differing = clone.changed.len().saturating_add(clone.added.len());
-    let whole = Location::whole(&clone.artifact, "the copy");
+    let whole = Location::whole(&clone.artifact, "");
     let mut finding = Finding::new(
         &CLONED_PACKAGE,
         format!(
