@@ -91,7 +91,10 @@ def main() -> None:
             jobs.append((str(Path(options.bin).resolve()), *paths))
     started = time.monotonic()
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-        rows = list(pool.map(compare, jobs))
+        rows = []
+        for row in pool.map(compare, jobs):
+            rows.append(row)
+            print(f"{row['answer']:6} {row['cpu']:6.1f} s {row['pair']}", file=sys.stderr, flush=True)
     total = len(rows)
     for pair in missing:
         print(f"missing: {pair}", file=sys.stderr)

@@ -231,7 +231,6 @@ fn the_function_that_runs_a_miner_is_singled_out() {
         [
             "acme/utils/downloads.py new",
             "acme/utils/downloads.py new",
-            "acme/utils/downloads.py new",
             "acme/model.py newly called by `YOLO.__init__`",
         ]
     );

@@ -96,9 +96,14 @@ fn dependencies(release: &Release, sink: &mut Sink) {
             Finding::new(
                 &CHANGED_RELEASE_METADATA,
                 format!(
-                    "{} installs {} as well, which the old one does not want",
+                    "{} installs {}{}, which the old one does not want",
                     release.newcomer(),
-                    code(&name)
+                    code(&name),
+                    if needed.optional() {
+                        " for those who ask for an extra"
+                    } else {
+                        " as well"
+                    }
                 ),
                 release.new.locate(path, needed.span.clone(), "new"),
             )
@@ -186,6 +191,14 @@ fn tools(release: &Release, sink: &mut Sink) {
             .split([' ', '('])
             .next()
             .map(str::to_ascii_lowercase)
+            // One tool that changed its name.
+            .map(|g| {
+                if g == "bdist_wheel" {
+                    "setuptools".to_owned()
+                } else {
+                    g
+                }
+            })
             .filter(|g| !g.is_empty())
     };
     if let (Some(old), Some(new)) = (of(&release.old), of(&release.new))

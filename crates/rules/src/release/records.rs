@@ -337,7 +337,9 @@ fn group(
             f.range.start,
         )
     });
-    fresh.dedup_by(|a, b| (a.act, &a.callee, &a.given, &a.range) == (b.act, &b.callee, &b.given, &b.range));
+    // One call may be several things, and is told for the worst of them.
+    let mut places: BTreeSet<(usize, usize, u8)> = BTreeSet::new();
+    fresh.retain(|f| places.insert((f.range.start, f.range.end, f.layer)));
     let mut terms: BTreeMap<&'static str, u32> = BTreeMap::new();
     for one in &fresh {
         // A call that was there weighs less, unless it became what attacks need; and least where only a caller is new.
