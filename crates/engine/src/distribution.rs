@@ -6,7 +6,7 @@
 
 use crate::{
     artifact::Judge,
-    package_code::{self, is_pth},
+    package_code::{self, Understood, is_pth},
     subjects::Input,
 };
 use std::{
@@ -32,10 +32,10 @@ use wellhead_rules::{
 /// Largest text of a member that is kept, and of all of a file of the target.
 const MAX_TEXT: usize = 16 << 20;
 const MAX_TEXTS: usize = 96 << 20;
-/// Most imports of a module that are kept.
-const MAX_IMPORTS: usize = 2_000;
 /// Most lines of a start-up file that are told of one by one; the rest of it is one.
 const MAX_LINES: usize = 32;
+/// Most imports of a module that are kept.
+const MAX_IMPORTS: usize = 2_000;
 /// What identifies a tar archive inside of a package of conda.
 const CONDA_PARTS: [&str; 2] = ["pkg-", "info-"];
 
@@ -49,8 +49,8 @@ pub(crate) struct Shipped {
     compressed: BTreeSet<ArtifactPath>,
     /// Archives inside of a distribution that are none themselves.
     inner: BTreeMap<ArtifactPath, usize>,
-    /// What modules import while they are imported.
-    imports: BTreeMap<ArtifactPath, Vec<String>>,
+    /// What is known of modules.
+    understood: BTreeMap<ArtifactPath, Understood>,
     kept: usize,
 }
 
@@ -80,12 +80,12 @@ impl Open {
 }
 
 impl Shipped {
-    /// What a module of an archive imports.
-    pub(crate) fn module(&mut self, path: &ArtifactPath, module: &Module) {
-        if path.nesting() == 0 || self.open.is_empty() {
-            return;
+    /// Keeps what a module of a distribution is known to do.
+    pub(crate) fn module(&mut self, path: &ArtifactPath, module: Module, budget: &mut Budget) {
+        if self.of(path).is_some() {
+            let understood = Understood::of(module, budget);
+            self.understood.insert(path.clone(), understood);
         }
-        self.imports.insert(path.clone(), firm_imports(module));
     }
 
     /// A member that could not be had at all.
@@ -219,11 +219,11 @@ impl Shipped {
     /// Reads and judges what was kept; says of which archive not all was seen.
     pub(crate) fn judge(self, judge: &mut Judge<'_, '_>, budget: &mut Budget) -> Vec<(ArtifactPath, String)> {
         let mut partly = Vec::new();
-        let imports = self.imports;
+        let mut understood = self.understood;
         for open in self.open {
             let artifact = open.artifact.clone();
             let mut why = open.why.clone();
-            let facts = facts(open, &imports, budget);
+            let facts = facts(open, &mut understood, budget);
             if let Some(more) = facts.distribution.outcome.why() {
                 why.get_or_insert(more.to_owned());
             }
@@ -280,15 +280,12 @@ pub(crate) fn is_python(path: &str) -> bool {
     path.ends_with(".py") || path.ends_with(".pyw")
 }
 
-fn facts(
-    open: Open,
-    imports: &BTreeMap<ArtifactPath, Vec<String>>,
-    budget: &mut Budget,
-) -> DistributionFacts {
-    let imports: BTreeMap<String, Vec<String>> = open
-        .places
+fn facts(open: Open, all: &mut BTreeMap<ArtifactPath, Understood>, budget: &mut Budget) -> DistributionFacts {
+    let of_place = |(path, place): (&String, &ArtifactPath)| Some((path.clone(), all.remove(place)?));
+    let understood: BTreeMap<String, Understood> = open.places.iter().filter_map(of_place).collect();
+    let imports = understood
         .iter()
-        .filter_map(|(path, place)| Some((path.clone(), imports.get(place)?.clone())))
+        .map(|(path, one)| (path.clone(), firm_imports(&one.module)))
         .collect();
     let gathered = Gathered {
         artifact: open.artifact,
@@ -296,6 +293,7 @@ fn facts(
         places: open.places,
         imports,
         inner: open.inner,
+        understood,
     };
     gathered.facts(&|_| {}, budget)
 }
@@ -318,6 +316,8 @@ pub(crate) struct Gathered {
     pub(crate) imports: BTreeMap<String, Vec<String>>,
     /// The Python in archives inside of it.
     pub(crate) inner: Vec<Inner>,
+    /// What is known of modules already, by their path.
+    pub(crate) understood: BTreeMap<String, Understood>,
 }
 
 impl Gathered {
@@ -342,7 +342,15 @@ fn joined(open: Gathered, mut distribution: Distribution, budget: &mut Budget) -
         }
     }
     let inner = imported_from_archives(&distribution, &texts, open.inner);
-    let (code, outcome) = package_code::follow(&distribution, &texts, &python, &open.places, inner, budget);
+    let (code, outcome) = package_code::follow(
+        &distribution,
+        &texts,
+        &python,
+        &open.places,
+        inner,
+        open.understood,
+        budget,
+    );
     distribution.outcome = std::mem::replace(&mut distribution.outcome, Outcome::Analysed).and(outcome);
     let startup = startup(&distribution, &texts, &python, budget);
     DistributionFacts {

@@ -12,7 +12,7 @@ use wellhead_packages::{
     distribution::{Distribution, Member, Trigger},
     installed::{PthUse, read_pth},
 };
-use wellhead_pycode::{SourceFile, analyse_package, deeds, parse};
+use wellhead_pycode::{Deed, Module, SourceFile, analyse_package, deeds, parse};
 use wellhead_rules::behaviour::{PackageCode, PackageScript};
 
 /// A file of Python in an archive inside of a distribution.
@@ -24,6 +24,23 @@ pub(crate) struct Inner {
     pub(crate) trigger: Trigger,
 }
 
+/// What is kept of a module from when its file passed by, so that it is not parsed twice.
+#[derive(Debug)]
+pub(crate) struct Understood {
+    pub(crate) module: Module,
+    deeds: Vec<Deed>,
+}
+
+impl Understood {
+    pub(crate) fn of(mut module: Module, budget: &mut Budget) -> Self {
+        let deeds = deeds(&module, budget);
+        // Only other files ask for its constants, and the text is held by whoever keeps it.
+        module.constants = Vec::new();
+        module.text = Arc::from("");
+        Self { module, deeds }
+    }
+}
+
 /// Follows the Python of a distribution; says what of it could not be followed.
 pub(crate) fn follow(
     distribution: &Distribution,
@@ -31,6 +48,7 @@ pub(crate) fn follow(
     python: &BTreeSet<String>,
     places: &BTreeMap<String, ArtifactPath>,
     inner: Vec<Inner>,
+    mut understood: BTreeMap<String, Understood>,
     budget: &mut Budget,
 ) -> (PackageCode, Outcome) {
     let mut outcome = Outcome::Analysed;
@@ -44,13 +62,15 @@ pub(crate) fn follow(
             continue;
         }
         let text = if is_hook { blanked(text) } else { Arc::clone(text) };
-        let module = parse(&text, budget);
-        outcome = outcome.and(module.outcome.clone());
+        let known = understood.remove(&member.path).filter(|_| !is_hook);
+        let mut known = known.unwrap_or_else(|| Understood::of(parse(&text, budget), budget));
+        known.module.text = Arc::clone(&text);
+        outcome = outcome.and(known.module.outcome.clone());
         let script = PackageScript {
             artifact: artifact.clone(),
             trigger: member.trigger,
-            deeds: deeds(&module, budget),
-            module,
+            deeds: known.deeds,
+            module: known.module,
             text,
         };
         let mut path = found_at(member, &distribution.root).to_owned();

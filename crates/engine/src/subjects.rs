@@ -108,7 +108,6 @@ pub(crate) fn judge(input: &Input<'_>, judge: &mut Judge<'_, '_>, budget: &mut B
         judge.take(|| wellhead_rules::taken_by_module(input.path, &module));
         crate::constants::keep(input.path, &module, &mut judge.result.facts);
         bundled(input, &module, judge, budget);
-        judge.result.shipped.module(input.path, &module);
         crate::commands::of_module(input, &module, judge);
         outcome = outcome.and(module.outcome.clone());
         judge.result.facts.push(Fact::of_module(input.path, &module));
@@ -120,6 +119,7 @@ pub(crate) fn judge(input: &Input<'_>, judge: &mut Judge<'_, '_>, budget: &mut B
             .result
             .facts
             .extend(crate::lock::facts_of_module(input.path, &module));
+        judge.result.shipped.module(input.path, module, budget);
     }
     outcome
 }

@@ -9,6 +9,7 @@ mod group;
 
 use crate::{
     distribution::{Gathered, firm_imports, is_python, is_wanted},
+    package_code::Understood,
     run::Options,
 };
 use group::Is;
@@ -187,6 +188,7 @@ fn gather(group: &Group, open: &Open<'_>, budget: &mut Budget) -> (Gathered, Opt
     let mut members = Vec::new();
     let mut places = BTreeMap::new();
     let mut imports = BTreeMap::new();
+    let mut understood = BTreeMap::new();
     let mut kept = 0_usize;
     for lying in &group.files {
         let inside = lying.path.get(group.root.len()..).unwrap_or_default();
@@ -207,6 +209,7 @@ fn gather(group: &Group, open: &Open<'_>, budget: &mut Budget) -> (Gathered, Opt
         if python {
             let module = wellhead_pycode::parse(&one.text, budget);
             imports.insert(one.path.clone(), firm_imports(&module));
+            understood.insert(one.path.clone(), Understood::of(module, budget));
         }
         places.insert(one.path.clone(), one.place);
         let other = lying.format.unwrap_or(&table::PLAIN_TEXT);
@@ -234,6 +237,7 @@ fn gather(group: &Group, open: &Open<'_>, budget: &mut Budget) -> (Gathered, Opt
         places,
         imports,
         inner: Vec::new(),
+        understood,
     };
     (gathered, why)
 }
