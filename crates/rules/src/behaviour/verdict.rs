@@ -104,7 +104,9 @@ impl Verdict<'_> {
     /// The worst answer that what is seen admits, however much it weighs.
     pub(super) fn gate(&self) -> Gate {
         let counted = || self.evidence.iter().filter(|e| self.terms.contains(&e.term));
-        let paths = || counted().filter(|e| e.term.is_path());
+        // Files are sent for many reasons, and to nobody without a name for a good one.
+        let whole = |e: &&Evidence| e.term.is_path() || e.term == Term::SendsFile && e.end >= End::Anonymous;
+        let paths = || counted().filter(whole);
         let unmistakable = |e: &Evidence| {
             let covered = self.terms.contains(&Term::OutOfSight) && e.hidden;
             let drops = e.end >= End::Anonymous && e.is_sharp();
