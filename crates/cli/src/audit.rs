@@ -161,6 +161,18 @@ fn listings(
                     entries: found.entries,
                 });
             }
+            if let Target::Package { project, version } = &target {
+                let (listing, notes) = crate::release::listing(
+                    project,
+                    version.as_deref(),
+                    args.limits.full,
+                    &environment.pip,
+                    network,
+                )?;
+                tell_notes(&notes, global);
+                let prefix = Some(text.clone()).filter(|_| several);
+                return Ok(Listing { prefix, ..listing });
+            }
             let found = wellhead_sources::find(&target, options, network)?;
             tell_notes(&found.notes, global);
             if !target.is_local() {

@@ -5,7 +5,7 @@
     reason = "the one place where the environment is read"
 )]
 
-use crate::{args::NetworkFlags, failure::Failure};
+use crate::{args::NetworkFlags, failure::Failure, release::PipSettings};
 use std::{
     io::IsTerminal as _,
     path::{Path, PathBuf},
@@ -41,6 +41,8 @@ pub(crate) struct Environment {
     network: NetworkOptions,
     /// What says which Python is meant, and what it runs.
     pub(crate) surroundings: Surroundings,
+    /// Where pip takes packages from.
+    pub(crate) pip: PipSettings,
 }
 
 impl Environment {
@@ -71,6 +73,7 @@ impl Environment {
             today: day(seconds),
             network: network(text),
             surroundings: surroundings(text),
+            pip: PipSettings::of(&text),
         }
     }
 

@@ -18,6 +18,7 @@ mod lock;
 mod output;
 mod progress;
 mod records;
+mod release;
 mod render;
 mod serve;
 mod unified;

@@ -26,7 +26,10 @@ use wellhead_formats::{
     is_named_like_model, may_hide_model, open,
 };
 use wellhead_rules::{ARCHIVE_BOMB, DIGEST_MISMATCH, INTERNAL_ERROR, NOT_FULLY_ANALYSED, Subject};
-use wellhead_sources::Entry;
+use wellhead_sources::{Content, Entry};
+
+/// Files of an index up to this size are fetched in one piece.
+const HAD_WHOLE: u64 = 64 << 20;
 
 /// What one file of the target came to.
 #[derive(Debug, Default)]
@@ -132,9 +135,7 @@ pub(crate) fn visit(
         file.carriers();
     }
     if let Some(blob) = source {
-        if options.depth == Depth::Full && !blob.claimed().is_empty() {
-            file.compare(path, &blob);
-        }
+        file.origin(path, entry, &blob);
         if let Some(why) = blob.failure() {
             file.failed_to_read(path, &why);
         }
@@ -366,6 +367,28 @@ impl Analysis<'_> {
         });
         self.queue.extend(queued);
         outcome
+    }
+
+    /// Whether the file is the one that its source says it is, as far as that can be told without fetching it twice.
+    fn origin(&mut self, path: &str, entry: &Entry, blob: &Blob) {
+        let offered = matches!(entry.content, Content::Offered(_));
+        let full = self.options.depth == Depth::Full;
+        match blob.claimed() {
+            [] if offered => {
+                self.less_seen(
+                    &ArtifactPath::file(path),
+                    "the index states no digest of it".to_owned(),
+                );
+            }
+            [] => {}
+            // An index's file of that size was had whole, so that to compare it costs nothing.
+            _ if full || offered && blob.len() <= HAD_WHOLE => self.compare(path, blob),
+            _ if offered => {
+                let why = "its digest was not compared with that of the index: use `--full`".to_owned();
+                self.less_seen(&ArtifactPath::file(path), why);
+            }
+            _ => {}
+        }
     }
 
     /// Whether the file is the one that its source says it is.
@@ -610,7 +633,6 @@ fn is_model_file(format: &Format) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use wellhead_sources::Content;
 
     struct Broken;
 

@@ -26,6 +26,7 @@ pub use local::{WalkOptions, folders, list, real_path};
 pub use lock::{FileLock, LockError, lock};
 pub use memory::from_memory;
 pub use remote::{Downloaded, FetchError, Found, HubPlace, Network, NetworkOptions, Remote, Secret, Traffic};
+pub use remote::{IndexFile, Offered, offered};
 pub use target::{Target, TargetError};
 pub use wheels::Wheels;
 
@@ -50,6 +51,8 @@ pub enum Content {
     File(PathBuf),
     /// They are behind a network, and are asked for when their turn comes.
     Remote(Remote),
+    /// They are behind a package index, and are asked for whole when their turn comes.
+    Offered(IndexFile),
     /// It is a whole environment of Python, which is judged as one.
     Environment(Box<Prefix>),
     /// They cannot be had, and why.
@@ -69,6 +72,7 @@ impl Entry {
             Content::Blob(blob) => Ok(blob.clone()),
             Content::File(path) => file::open(path).map_err(|e| file::words(&e)),
             Content::Remote(remote) => Ok(remote.open()),
+            Content::Offered(file) => file.open(),
             Content::Environment(_) => Err("an environment of Python".to_owned()),
             Content::Unreadable { why } => Err(why.clone()),
         }

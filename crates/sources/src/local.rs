@@ -62,7 +62,7 @@ pub fn list(target: &Target, options: WalkOptions) -> Result<Vec<Entry>, TargetE
                 hint: "name the folder itself".to_owned(),
             });
         }
-        Target::Hub(_) | Target::Web(_) | Target::Bucket { .. } => {
+        Target::Hub(_) | Target::Web(_) | Target::Bucket { .. } | Target::Package { .. } => {
             return Err(TargetError {
                 message: "the target is behind a network".to_owned(),
                 hint: "name a file or folder of this machine".to_owned(),

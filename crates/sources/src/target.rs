@@ -17,6 +17,13 @@ pub enum Target {
     Hub(HubPlace),
     /// A file of a web server.
     Web(String),
+    /// What a package index offers of a project.
+    Package {
+        /// The project, as it was typed.
+        project: String,
+        /// The version; `None` is the newest.
+        version: Option<String>,
+    },
     /// Objects of an object store.
     Bucket {
         /// The bucket.
@@ -37,8 +44,7 @@ pub struct TargetError {
 }
 
 /// Schemes that the plan has and this version cannot read.
-const LATER: [&str; 12] = [
-    "pypi",
+const LATER: [&str; 11] = [
     "gs",
     "az",
     "service",
@@ -88,6 +94,11 @@ impl Target {
                 remote::checked(text).map_err(|(message, hint)| TargetError { message, hint })?;
                 Ok(Self::Web(text.to_owned()))
             }
+            ("pypi", rest) if rest.is_some() || !PathBuf::from(text).exists() => {
+                let rest = rest.unwrap_or_else(|| text.get(5..).unwrap_or_default());
+                package(rest)
+                    .ok_or_else(|| wrong("write it like `pypi:name==version`, or `pypi:name` for the newest"))
+            }
             ("s3", Some(rest)) => {
                 let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
                 let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
@@ -117,6 +128,27 @@ impl Target {
     }
 }
 
+/// Reads what stands behind `pypi:`: a name, and a version behind `==` or `@`.
+fn package(text: &str) -> Option<Target> {
+    let text = text.trim();
+    let cut = text.split_once("==").or_else(|| text.split_once('@'));
+    let (project, version) = match cut {
+        Some((project, version)) => (project.trim(), Some(version.trim())),
+        None => (text, None),
+    };
+    let edge = |b: Option<u8>| b.is_some_and(|b| b.is_ascii_alphanumeric());
+    let name = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+    let part = |b: u8| name(b) || matches!(b, b'+' | b'!');
+    let good = edge(project.bytes().next())
+        && edge(project.bytes().next_back())
+        && project.bytes().all(name)
+        && version.is_none_or(|v| !v.is_empty() && v.bytes().all(part));
+    good.then(|| Target::Package {
+        project: project.to_owned(),
+        version: version.map(str::to_owned),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -136,6 +168,20 @@ mod tests {
                 prefix: "a/b".to_owned()
             })
         );
+        for (text, version) in [
+            ("pypi:Acme_x==1.0+cu1", Some("1.0+cu1")),
+            ("pypi://Acme_x@2!1.0", Some("2!1.0")),
+            ("pypi:Acme_x", None),
+        ] {
+            assert_eq!(
+                Target::parse(text),
+                Ok(Target::Package {
+                    project: "Acme_x".to_owned(),
+                    version: version.map(str::to_owned)
+                }),
+                "{text}"
+            );
+        }
         assert_eq!(Target::parse("env:"), Ok(Target::Environment(None)));
         assert_eq!(
             Target::parse("env:a/.venv"),
@@ -155,6 +201,9 @@ mod tests {
                 "this version cannot read `oci:` targets yet: `oci://host.example/x`",
             ),
             ("hf://", "`hf://` is no target"),
+            ("pypi:a b", "`pypi:a b` is no target"),
+            ("pypi:../x", "`pypi:../x` is no target"),
+            ("pypi:acme==", "`pypi:acme==` is no target"),
             ("s3://b", "`s3://b` is no target"),
             (
                 "http://host.example/m.pt",

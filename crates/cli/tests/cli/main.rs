@@ -16,6 +16,7 @@ mod honest;
 mod hostile;
 mod inspect;
 mod models_lock;
+mod releases;
 mod remote;
 mod serve;
 mod slices;

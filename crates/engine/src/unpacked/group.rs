@@ -151,14 +151,8 @@ impl Map {
             {
                 map.sites.insert(site.to_owned());
             }
-            for site in SITES {
-                for (at, _) in file.path.match_indices(site) {
-                    let end = at.saturating_add(site.len()).saturating_add(1);
-                    let whole = at == 0 || file.path.as_bytes().get(at.saturating_sub(1)) == Some(&b'/');
-                    if let Some(folder) = file.path.get(..end).filter(|f| whole && f.ends_with('/')) {
-                        map.sites.insert(folder.to_owned());
-                    }
-                }
+            for above in above(folder).filter(|f| is_site(f)) {
+                map.sites.insert(above.to_owned());
             }
         }
         for file in files {
@@ -166,8 +160,7 @@ impl Map {
             if !MARKS.contains(&name) {
                 continue;
             }
-            let named_site = SITES.iter().any(|s| folder.trim_end_matches('/').ends_with(s));
-            if named_site {
+            if is_site(folder) {
                 continue;
             }
             // A package with its own builder in it is still a package; at the top of the target it is all there is.
@@ -277,6 +270,12 @@ fn above(folder: &str) -> impl Iterator<Item = &str> {
     std::iter::successors(Some(folder), |f| (!f.is_empty()).then(|| parent(f)))
 }
 
+/// Whether a folder is, by its name, one that Python imports installed packages from.
+fn is_site(folder: &str) -> bool {
+    let name = split(folder.trim_end_matches('/')).1;
+    SITES.contains(&name) || name.ends_with(".egg")
+}
+
 /// The folder round a folder of metadata, and the name of that.
 fn info(folder: &str) -> Option<(&str, &str)> {
     let own = folder.trim_end_matches('/');
@@ -358,6 +357,7 @@ mod tests {
                     "lib/site-packages/other/y.py",
                     "lib/site-packages/other/setup.py",
                     "lib/site-packages/evil.pth",
+                    "lib/site-packages/old-1.egg/old/__init__.py",
                 ],
                 &[]
             ),
@@ -365,6 +365,7 @@ mod tests {
                 "Installed lib/site-packages: evil.pth",
                 "Installed lib/site-packages/acme-1.0.dist-info: acme-1.0.dist-info/METADATA acme-1.0.dist-info/RECORD acme/x.py",
                 "Installed lib/site-packages/other: other/setup.py other/y.py",
+                "Installed lib/site-packages/old-1.egg/old: old/__init__.py",
             ]
         );
     }

@@ -37,13 +37,15 @@ const MAX_PTH: u64 = 4 << 20;
 /// What stands for the code of a notebook in paths.
 const CELLS: &str = "cells.py";
 /// What a script of one's own never does: the others fetch and start things, and tell who they are, as they are told to.
-const SHARP: [&str; 6] = [
+const SHARP: [&str; 8] = [
     "runs-decoded",
     "sends-environment",
     "sends-credentials",
     "name-carries-data",
     "opens-shell",
     "fills-memory",
+    "hides-address",
+    "tells-receiver",
 ];
 /// Most packages of which it is said one by one that not all of them was followed.
 const FEW: usize = 3;

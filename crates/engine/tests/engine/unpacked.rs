@@ -166,3 +166,134 @@ fn what_is_left_out_is_said() {
         Some("the code of `.` was followed only in part: `acme.py` is too large")
     );
 }
+
+#[test]
+fn what_lies_in_an_environment_unvouched_for_is_followed() {
+    let site = "lib/python3.12/site-packages";
+    let file = |path: &str, text: &str| (format!("{site}/{path}"), text.as_bytes().to_vec());
+    let record = |text: &str| {
+        let digest = wellhead_core::Digest::sha256(text.as_bytes()).hex;
+        let bytes: Vec<u8> = (0..digest.len())
+            .step_by(2)
+            .map(|at| u8::from_str_radix(&digest[at..at + 2], 16).unwrap())
+            .collect();
+        // Rows hold the digest in the alphabet of addresses.
+        let digits = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+        let mut row = String::new();
+        for chunk in bytes.chunks(3) {
+            let word = chunk.iter().fold(0_u32, |w, b| w << 8 | u32::from(*b)) << (8 * (3 - chunk.len()));
+            for at in 0..=chunk.len() {
+                row.push(char::from(digits[(word >> (18 - 6 * at) & 63) as usize]));
+            }
+        }
+        format!(
+            "acme/__init__.py,sha256={row},{}\nacme-1.0.dist-info/METADATA,,\nacme-1.0.dist-info/RECORD,,\n",
+            text.len()
+        )
+    };
+    let told = |files: Vec<(String, Vec<u8>)>, depth| {
+        let mut files = files;
+        files.push(("pyvenv.cfg".to_owned(), b"version = 3.12.1\n".to_vec()));
+        files.push(file(
+            "acme-1.0.dist-info/METADATA",
+            "Metadata-Version: 2.1\nName: acme\nVersion: 1.0\n",
+        ));
+        let prefix = wellhead_sources::Prefix::from_memory("env", files);
+        let entries = vec![wellhead_sources::Entry {
+            path: "env".to_owned(),
+            content: wellhead_sources::Content::Environment(Box::new(prefix)),
+        }];
+        let listing = wellhead_engine::Listing {
+            target: "env:".to_owned(),
+            prefix: None,
+            entries,
+        };
+        let options = Options {
+            depth,
+            ..Options::default()
+        };
+        let report = wellhead_engine::run(vec![listing], &options);
+        let found = report
+            .findings
+            .iter()
+            .filter(|f| f.rule == "malicious-package-code");
+        found
+            .map(|f| f.primary().unwrap().artifact.to_string())
+            .collect::<Vec<_>>()
+    };
+    let acme = format!("{site}/acme/__init__.py");
+    // Its record vouches for it: only who asks for all gets it followed.
+    let installed = || {
+        vec![
+            file("acme/__init__.py", SENDS),
+            file("acme-1.0.dist-info/RECORD", &record(SENDS)),
+        ]
+    };
+    assert_eq!(told(installed(), wellhead_core::Depth::Headers), [""; 0]);
+    assert_eq!(told(installed(), wellhead_core::Depth::Full), [acme.clone()]);
+    // It was changed afterwards, or nobody installed it.
+    let changed = vec![
+        file("acme/__init__.py", SENDS),
+        file("acme-1.0.dist-info/RECORD", &record("x = 1\n")),
+    ];
+    assert_eq!(told(changed, wellhead_core::Depth::Headers), [acme]);
+    let stray = vec![
+        file("acme/__init__.py", "x = 1\n"),
+        file("acme-1.0.dist-info/RECORD", &record("x = 1\n")),
+        file("stray/__init__.py", "from . import core\n"),
+        file("stray/core.py", SENDS),
+    ];
+    assert_eq!(
+        told(stray, wellhead_core::Depth::Headers),
+        [format!("{site}/stray/core.py")]
+    );
+}
+
+#[test]
+fn what_is_started_is_judged_with_what_it_imports() {
+    let pack = |members: &[(&str, &str)]| {
+        let mut listing = String::new();
+        for (name, content) in members {
+            listing.push_str(&format!("member {name}\n"));
+            for line in content.lines() {
+                listing.push_str(&format!("  {line}\n"));
+            }
+        }
+        wellhead_formats::assemble::assemble("zip", &listing).unwrap()
+    };
+    let main = ("__main__.py", "import app\napp.main()\n");
+    for (name, members, expected) in [
+        ("a.pyz", vec![main, ("app.py", HIDDEN)], vec!["a.pyz!/app.py"]),
+        ("b.pyz", vec![("__main__.py", HIDDEN)], vec!["b.pyz!/__main__.py"]),
+        (
+            "acme-1.0-py3.12.egg",
+            vec![
+                (
+                    "EGG-INFO/PKG-INFO",
+                    "Metadata-Version: 1.1\nName: acme\nVersion: 1.0\n",
+                ),
+                ("acme/__init__.py", HIDDEN),
+            ],
+            vec!["acme-1.0-py3.12.egg!/acme/__init__.py"],
+        ),
+        (
+            "c.pyz",
+            vec![
+                main,
+                (
+                    "app.py",
+                    "import subprocess\ndef main():\n    print(subprocess.check_output(['git', 'status']))\n",
+                ),
+            ],
+            vec![],
+        ),
+    ] {
+        let report = audit(&[(name, &pack(&members))], &Options::default());
+        let found = report
+            .findings
+            .iter()
+            .filter(|f| f.rule == "malicious-package-code");
+        let places: Vec<String> = found.map(|f| f.primary().unwrap().artifact.to_string()).collect();
+        assert_eq!(places, expected, "{name}");
+    }
+}

@@ -1,5 +1,6 @@
 //! Where packages come from: the effective configuration of an installer, not a rule per line.
 
+mod choice;
 pub(crate) mod conda;
 mod derive;
 mod home;
@@ -9,11 +10,12 @@ pub(crate) mod pixi;
 mod url;
 pub(crate) mod uv;
 
+pub use choice::{Choice, choose};
 pub use conda::{channel, read_conda_config};
 pub use derive::{Contest, DecidedBy, Derivation, Exposure, Passing, Rivalry, SourceCandidate};
 pub use home::{Place, glob};
 pub use lesser::{read_pdm_config, read_poetry_config};
-pub use pip_config::read_pip_config;
+pub use pip_config::{Configured, configured, read_pip_config};
 pub use url::{Address, Masked, mask};
 pub use uv::read_uv_config;
 

@@ -63,6 +63,33 @@ pub fn read_pip_config(artifact: &ArtifactPath, text: &str, budget: &mut Budget)
     out
 }
 
+/// The indexes that a configuration of pip names for installing, secrets and all, for those who ask them.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Configured {
+    /// What takes the place of the public index.
+    pub index: Option<String>,
+    /// What is asked as well; `None` where nothing is said of it.
+    pub extra: Option<Vec<String>>,
+    /// No index is to be asked at all.
+    pub no_index: Option<bool>,
+}
+
+/// Reads the indexes of a configuration file of pip as they are written.
+pub fn configured(text: &str) -> Configured {
+    let sections = sections(text);
+    let values = |option: &str| -> Option<Vec<String>> {
+        let of = |section: &str| sections.get(section).and_then(|s| s.get(option));
+        let said = of("install").or_else(|| of("global"))?;
+        let words = said.iter().flat_map(|s| s.value.split_whitespace());
+        Some(words.map(str::to_owned).collect())
+    };
+    Configured {
+        index: values("index-url").and_then(|v| v.into_iter().next()),
+        extra: values("extra-index-url"),
+        no_index: values("no-index").map(|v| v.first().is_some_and(|v| is_on(v))),
+    }
+}
+
 /// The options of all sections; of an option that stands twice in one the last.
 fn sections(text: &str) -> Sections<'_> {
     let mut out = Sections::new();
@@ -147,17 +174,32 @@ fn take(option: &str, said: &Said<'_>, at: &dyn Fn(Range<usize>, &str) -> Locati
             });
         }
     }
-    let on = matches!(
-        said.value.to_ascii_lowercase().as_str(),
-        "1" | "true" | "yes" | "on" | "y" | "t"
-    );
+    let on = is_on(said.value);
     out.no_index |= option == "no-index" && on;
     out.require_hashes |= option == "require-hashes" && on;
+}
+
+fn is_on(value: &str) -> bool {
+    matches!(
+        value.to_ascii_lowercase().as_str(),
+        "1" | "true" | "yes" | "on" | "y" | "t"
+    )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn those_who_ask_get_the_address_as_it_is_written() {
+        let found = configured(
+            "[global]\nindex-url = https://u:pw@a.example/simple\n[install]\nextra-index-url =\n  https://b.example\n  https://c.example\nno-index = no\n",
+        );
+        assert_eq!(found.index.as_deref(), Some("https://u:pw@a.example/simple"));
+        assert_eq!(found.extra.map(|e| e.len()), Some(2));
+        assert_eq!(found.no_index, Some(false));
+        assert!(configured("").index.is_none());
+    }
 
     #[test]
     fn sections_options_and_continued_values_are_read() {

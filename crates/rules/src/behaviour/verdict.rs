@@ -115,7 +115,9 @@ impl Verdict<'_> {
         };
         let open = match self.when {
             when if when.is_unasked() => paths().next().is_some(),
-            RunsWhen::Module => paths().any(|e| e.is_sharp() || e.term == Term::TellsReceiver),
+            RunsWhen::Module | RunsWhen::Run => {
+                paths().any(|e| e.is_sharp() || e.term == Term::TellsReceiver)
+            }
             _ => paths().any(unmistakable),
         };
         let drops = self.terms.contains(&Term::UnnamedHost);

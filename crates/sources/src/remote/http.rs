@@ -474,7 +474,7 @@ fn is_loopback(host: &str) -> bool {
 }
 
 /// Where a redirect leads.
-fn joined(base: &str, to: &str) -> String {
+pub(super) fn joined(base: &str, to: &str) -> String {
     if to.starts_with("http://") || to.starts_with("https://") {
         return to.to_owned();
     }

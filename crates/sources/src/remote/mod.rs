@@ -12,6 +12,7 @@ mod download_tests;
 mod file;
 mod http;
 mod hub;
+mod index;
 mod sign;
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,7 @@ mod web;
 pub use download::{Downloaded, FetchError};
 pub use http::{Network, NetworkOptions, Secret, Traffic};
 pub use hub::HubPlace;
+pub use index::{IndexFile, Offered, offered};
 
 use crate::{Content, Entry, Target, TargetError};
 use std::sync::Arc;
@@ -76,6 +78,14 @@ pub(crate) fn list(target: &Target, network: &Arc<Network>) -> Result<Found, Tar
         Target::Hub(place) => hub::list(place, network),
         Target::Web(url) => web::list(url, network),
         Target::Bucket { bucket, prefix } => bucket::list(bucket, prefix, network),
+        // Which of its files are meant is for those to say who know packages.
+        Target::Package { project, .. } => Err(TargetError {
+            message: format!(
+                "{} is a release, and no file or folder",
+                wellhead_core::code(project)
+            ),
+            hint: "`wellhead audit` reads releases".to_owned(),
+        }),
         Target::Local(_) | Target::Stdin | Target::Environment(_) => Ok(Found {
             target: String::new(),
             notes: Vec::new(),
