@@ -70,9 +70,10 @@ pub(crate) fn check(clone: &ClonedPackage, sink: &mut Sink) {
     let mut finding = Finding::new(
         &CLONED_PACKAGE,
         format!(
-            "{percent} % of the functions of {} are those of {}, and {differing} differ",
+            "{percent} % of the functions of {} are those of {}, and {differing} {}",
             code(&clone.name),
-            code(&clone.original)
+            code(&clone.original),
+            if differing == 1 { "differs" } else { "differ" }
         ),
         whole,
     )
