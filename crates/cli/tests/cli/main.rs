@@ -6,6 +6,7 @@
 
 mod advisories;
 mod commands;
+mod compared_releases;
 mod credentials;
 mod disarm;
 mod documents;
