@@ -97,7 +97,7 @@ pub(super) fn of_record(record: &SinkRecord, given: &str) -> Act {
             let starts = record.kind == SinkKind::Process || !record.callee.ends_with("chmod");
             match command(given) {
                 _ if decoded => RUNS_DECODED,
-                _ if fetched && starts => RUNS_FETCHED,
+                _ if fetched && starts && !is_fixed(given) => RUNS_FETCHED,
                 Some(command) => command,
                 None if record.kind == SinkKind::Process => STARTS,
                 None if starts => MAKES_RUN,
@@ -194,6 +194,17 @@ fn command(given: &str) -> Option<Act> {
         return Some(RUNS_FETCHING);
     }
     fetches.then_some(DOWNLOADS)
+}
+
+/// Whether the program that is started is one of the system by its name, which runs nothing that it is given.
+fn is_fixed(given: &str) -> bool {
+    let first = given
+        .strip_prefix('[')
+        .and_then(|rest| rest.split([',', ']']).next());
+    let plain = |word: &str| word.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+    first.is_some_and(|word| {
+        !word.is_empty() && plain(word) && !word.contains("python") && !SHELLS.contains(&word)
+    })
 }
 
 /// Whether a word stands in a text where a program is named, and not in a path or an address.

@@ -220,7 +220,9 @@ fn alone(file: Option<&ReleasedFile>, stage: Stage) -> Option<Alone> {
     match file?.trigger {
         Trigger::Startup | Trigger::Activation => at_import.then_some(Alone::Startup),
         // A build runs methods of commands as well.
-        Trigger::Install | Trigger::Build => (stage <= Stage::Use).then_some(Alone::Install),
+        Trigger::Install => (stage <= Stage::Use).then_some(Alone::Install),
+        // Builders of other packages call what they need of a package that is installed.
+        Trigger::Build => at_import.then_some(Alone::Install),
         Trigger::Import | Trigger::Plugin | Trigger::Run => at_import.then_some(Alone::Import),
         Trigger::EntryPoint | Trigger::Lazy | Trigger::Never => None,
     }
