@@ -147,7 +147,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = |name: &str, text: &str| {
             let path = folder.path().join(name);
-            std::fs::write(&path, text).unwrap();
+            wellhead_sources::write_atomically(&path, text.as_bytes(), false).unwrap();
             path
         };
         let files = vec![

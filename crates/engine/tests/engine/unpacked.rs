@@ -230,7 +230,10 @@ fn what_lies_in_an_environment_unvouched_for_is_followed() {
         ]
     };
     assert_eq!(told(installed(), wellhead_core::Depth::Headers), [""; 0]);
-    assert_eq!(told(installed(), wellhead_core::Depth::Full), [acme.clone()]);
+    assert_eq!(
+        told(installed(), wellhead_core::Depth::Full),
+        std::slice::from_ref(&acme)
+    );
     // It was changed afterwards, or nobody installed it.
     let changed = vec![
         file("acme/__init__.py", SENDS),
