@@ -66,9 +66,8 @@ pub(super) fn assign(r: &mut Reader<'_>, budget: &mut Budget) {
     for entry in &r.out.entry_points {
         let trigger = if entry.is_command() {
             Trigger::EntryPoint
-        } else if entry.is_build_hook() {
-            Trigger::Build
         } else {
+            // Also what setuptools loads to build another distribution: its commands run there because they were asked for.
             Trigger::Plugin
         };
         name(&entry.module, trigger);
