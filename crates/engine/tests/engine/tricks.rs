@@ -304,7 +304,7 @@ fn every_known_trick_gets_its_answer() {
             let (answer, said) = answer(&case);
             let (expected, rule) = case.expected.split_once(' ').unwrap_or((case.expected, ""));
             // An honest case is one that nobody hears of; of the others each may be told more severely than it has to be.
-            let right = if expected == "none" {
+            let right = if expected == "none" && case.wanted.is_empty() {
                 answer == "none"
             } else {
                 rank(answer) >= rank(expected)
