@@ -214,6 +214,10 @@ impl Shipped {
         });
         open.places.insert(path, input.path.clone());
         self.kept = self.kept.saturating_add(kept);
+        // What is known of code is bounded as its text is.
+        if kept == 0 {
+            self.understood.remove(input.path);
+        }
     }
 
     /// Reads and judges what was kept; says of which archive not all was seen.
