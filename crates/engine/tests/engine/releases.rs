@@ -472,6 +472,6 @@ fn a_look_alike_is_judged_by_what_it_adds() {
             &wheel("loguru", "0.7.3", popular),
             &wheel("loquru", "0.7.3", clone)
         )),
-        "critical new-capability loguru/_logger.py\nhigh new-anomaly-in-release loquru-0.7.3-py3-none-any.whl"
+        "critical new-capability loguru/_logger.py\nhigh new-anomaly-in-release loguru/__init__.py"
     );
 }

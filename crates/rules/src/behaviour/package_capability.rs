@@ -7,7 +7,7 @@ use wellhead_core::{
 /// What a package can do to the host and over the network, file by file.
 pub(crate) static PACKAGE_CAPABILITY: Rule = Rule {
     id: "package-capability",
-    summary: "a package starts programs, speaks to the network, reads secrets or runs built code",
+    summary: "a package speaks to the network, reads secrets or runs code that it builds",
     severity: Severity::Info,
     confidence: Confidence::Medium,
     measure: Measure::Integrity,

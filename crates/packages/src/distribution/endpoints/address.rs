@@ -1,6 +1,7 @@
 //! Addresses as code writes them: whole, without a scheme, with parts that are only known when it runs, with the host
 //! as a number. The host of hostile text, and whose place it is.
 
+use crate::well_known::PYPI_HOSTS;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// An address, taken apart.
@@ -188,8 +189,6 @@ const SHARED: &[(&str, usize)] = &[
     ("opencollective.com", 1),
     ("patreon.com", 1),
     ("pepy.tech", 2),
-    ("pypi.org", 2),
-    ("pypi.python.org", 2),
     ("raw.githubusercontent.com", 1),
     ("s3.amazonaws.com", 1),
     ("slack.com", 2),
@@ -209,6 +208,9 @@ const SHARED: &[(&str, usize)] = &[
     ("zenodo.org", 2),
 ];
 
+/// How many segments of a path say whose it is on an index: `project/acme`.
+const INDEX_SEGMENTS: usize = 2;
+
 /// Whose place an address is: `github.com/owner`, `owner.readthedocs.io`, `acme.com`.
 pub(crate) fn owner(parts: &Parts<'_>) -> Option<String> {
     if parts.number.is_some() {
@@ -221,15 +223,17 @@ pub(crate) fn owner(parts: &Parts<'_>) -> Option<String> {
     if let Some(account) = host.strip_suffix(".gitlab.io") {
         return Some(format!("gitlab.com/{account}"));
     }
-    if let Some((_, segments)) = SHARED.iter().find(|(shared, _)| *shared == host) {
+    let index = PYPI_HOSTS.contains(&host).then_some(INDEX_SEGMENTS);
+    let shared = SHARED.iter().find(|(shared, _)| *shared == host).map(|(_, n)| *n);
+    if let Some(segments) = index.or(shared) {
         let first: Vec<String> = parts
             .path
             .split(['/', '?', '#'])
             .filter(|s| !s.is_empty())
-            .take(*segments)
+            .take(segments)
             .map(str::to_lowercase)
             .collect();
-        if first.len() < *segments {
+        if first.len() < segments {
             return None;
         }
         return Some(match host {
