@@ -3,7 +3,8 @@
 //! A capability is no accusation: most packages have some. It becomes one when a new version has it and the old one
 //! had not, so the table aims at the ways that attacks take, not at completeness of the standard library.
 
-use std::fmt;
+use crate::hash::HashMap;
+use std::{fmt, sync::LazyLock};
 
 /// A kind of thing that code can do beyond computing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -243,9 +244,23 @@ pub(crate) fn names_startup(text: &str) -> bool {
     text.len() < 4096 && !text.contains('\n') && STARTUP_FILES.iter().any(|part| text.contains(part))
 }
 
+/// [`CALLS`] by the first part of their names, which is never a pattern.
+static BY_FIRST: LazyLock<HashMap<&str, Vec<&(&str, Capability)>>> = LazyLock::new(|| {
+    let mut out: HashMap<&str, Vec<_>> = HashMap::default();
+    for entry in CALLS {
+        out.entry(first_part(entry.0)).or_default().push(entry);
+    }
+    out
+});
+
+fn first_part(name: &str) -> &str {
+    name.split_once('.').map_or(name, |(first, _)| first)
+}
+
 /// What calling `callee` can do.
 pub(crate) fn of_call(callee: &str) -> Option<Capability> {
-    let by_name = CALLS
+    let rows = BY_FIRST.get(first_part(callee)).map_or(&[][..], Vec::as_slice);
+    let by_name = rows
         .iter()
         .find(|(pattern, _)| matches(pattern, callee))
         .map(|(_, c)| *c);
@@ -258,8 +273,9 @@ pub(crate) fn of_call(callee: &str) -> Option<Capability> {
 /// The part of a name after a detour through modules that import a dangerous one: `random._os.system`.
 pub(crate) fn by_detour(callee: &str) -> Option<&str> {
     let mut found = None;
-    for (at, _) in callee.match_indices('.') {
-        let rest = callee.get(at.saturating_add(1)..)?;
+    let mut rest = callee;
+    while let Some((_, after)) = rest.split_once('.') {
+        rest = after;
         let rest = rest.strip_prefix('_').unwrap_or(rest);
         let counts = match rest.split_once('.') {
             Some(("os" | "posix" | "subprocess" | "builtins", _)) => true,

@@ -30,6 +30,7 @@ mod compare;
 mod deeds;
 pub mod eval;
 mod flow;
+mod hash;
 mod module;
 mod notebook;
 mod python;

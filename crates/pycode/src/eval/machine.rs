@@ -15,14 +15,10 @@ use super::{
 use crate::{
     behaviour::{Analysis, Hop, Layer, SinkKind, SinkRecord, SourceFile, SourceKind},
     flow::{Stage, stage_of},
+    hash::{HashMap, HashSet},
     python::{Syntax, syntax},
 };
-use std::{
-    cell::OnceCell,
-    collections::{BTreeMap, HashMap, HashSet},
-    ops::Range,
-    rc::Rc,
-};
+use std::{cell::OnceCell, collections::BTreeMap, ops::Range, rc::Rc};
 use wellhead_core::{Budget, Exhausted, Outcome};
 
 /// Most records that are kept of a package.
@@ -37,6 +33,8 @@ const MEMORY_FACTOR: u64 = 30;
 const NESTING: usize = 1_000;
 /// How deep statements, expressions and calls may lie in each other.
 const DEEPEST: u32 = 700;
+/// Longest words of a step on the way from a source to a sink, in bytes.
+const LONGEST_STEP: usize = 240;
 /// Stack for all of it, in an unoptimised build.
 const STACK: usize = 96 << 20;
 /// Most steps of one function, or of a file with all that it imports, beside those for its length.
@@ -291,19 +289,19 @@ impl<'a, 'b> Machine<'a, 'b> {
             left: None,
             until: u64::MAX,
             exact: 0,
-            by_path: HashMap::new(),
-            by_name: HashMap::new(),
+            by_path: HashMap::default(),
+            by_name: HashMap::default(),
             journals: Vec::new(),
-            entries: HashMap::new(),
+            entries: HashMap::default(),
             functions: Vec::new(),
-            written: HashMap::new(),
-            texts: HashMap::new(),
+            written: HashMap::default(),
+            texts: HashMap::default(),
             here: Taint::default(),
             symbols: 0,
             records: Vec::new(),
-            record_at: HashMap::new(),
+            record_at: HashMap::default(),
             layers: Vec::new(),
-            layers_seen: HashSet::new(),
+            layers_seen: HashSet::default(),
             outcome: Outcome::Analysed,
         };
         for (at, file) in files.iter().enumerate() {
@@ -591,10 +589,10 @@ impl<'a, 'b> Machine<'a, 'b> {
 
     pub(super) fn new_scope(&mut self, parent: Option<Id>, is_class: bool) -> Id {
         self.add(Object::Scope(Scope {
-            names: HashMap::new(),
+            names: HashMap::default(),
             parent,
             is_class,
-            elsewhere: HashMap::new(),
+            elsewhere: HashMap::default(),
             stars: Vec::new(),
         }))
     }
@@ -634,14 +632,26 @@ impl<'a, 'b> Machine<'a, 'b> {
 
     /// Binds a name of a scope, and remembers what it was for as long as a branch is open.
     pub(super) fn define(&mut self, scope: Id, name: &str, value: Value) {
-        let Some(held) = self.scope_mut(scope) else { return };
-        let (name, old) = match held.names.get_key_value(name) {
-            Some((key, old)) => (Rc::clone(key), Some(old.clone())),
-            None => (Rc::from(name), None),
+        let Some(Object::Scope(held)) = self.objects.get_mut(scope.0 as usize) else {
+            return;
         };
-        held.names.insert(Rc::clone(&name), value);
-        if let Some(journal) = self.journals.last_mut() {
-            journal.entry((scope, name)).or_insert(old);
+        let journal = self.journals.last_mut();
+        match (held.names.get_mut(name), journal) {
+            (Some(slot), None) => *slot = value,
+            (None, None) => {
+                held.names.insert(Rc::from(name), value);
+            }
+            (Some(slot), Some(journal)) => {
+                let old = std::mem::replace(slot, value);
+                let key = held.names.get_key_value(name).map(|(key, _)| Rc::clone(key));
+                let key = key.unwrap_or_else(|| Rc::from(name));
+                journal.entry((scope, key)).or_insert(Some(old));
+            }
+            (None, Some(journal)) => {
+                let name: Rc<str> = Rc::from(name);
+                held.names.insert(Rc::clone(&name), value);
+                journal.entry((scope, name)).or_insert(None);
+            }
         }
     }
 
@@ -696,7 +706,7 @@ impl<'a, 'b> Machine<'a, 'b> {
 
     /// Opens a branch.
     pub(super) fn begin_branch(&mut self) -> u32 {
-        self.journals.push(HashMap::new());
+        self.journals.push(HashMap::default());
         let unsure = self.frame.unsure;
         self.frame.unsure = unsure.saturating_add(1);
         unsure
@@ -728,7 +738,7 @@ impl<'a, 'b> Machine<'a, 'b> {
         for (name, value) in branches.next().into_iter().flatten() {
             merged.push((name, (1, value)));
         }
-        let mut at: HashMap<Name, usize> = HashMap::new();
+        let mut at: HashMap<Name, usize> = HashMap::default();
         if count > 1 {
             at.extend(
                 merged
@@ -824,12 +834,15 @@ impl<'a, 'b> Machine<'a, 'b> {
         range: impl ruff_text_size::Ranged,
         what: &str,
     ) -> Step {
-        let what: String = what.chars().take(120).collect();
+        let mut end = what.len().min(LONGEST_STEP);
+        while !what.is_char_boundary(end) {
+            end = end.saturating_sub(1);
+        }
         Step {
             kind,
             file: self.frame.file,
             range: self.place(range),
-            what: Rc::from(what),
+            what: Rc::from(what.get(..end).unwrap_or_default()),
         }
     }
 

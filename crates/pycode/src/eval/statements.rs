@@ -7,15 +7,12 @@ use super::{
     machine::{Changes, Machine},
     value::{Class, Code, Function, Id, Kind, Object, Value, What},
 };
-use crate::flow::Stage;
+use crate::{flow::Stage, hash::HashMap};
 use ruff_python_ast::{
     Alias, ExceptHandler, Expr, Pattern, Stmt, StmtClassDef, StmtFor, StmtFunctionDef, StmtIf, StmtImport,
     StmtImportFrom, StmtMatch, StmtTry, StmtWhile, StmtWith,
 };
-use std::{
-    collections::{HashMap, hash_map::Entry},
-    rc::Rc,
-};
+use std::{collections::hash_map::Entry, rc::Rc};
 
 /// How a statement ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,8 +58,11 @@ impl<'a> Machine<'a, '_> {
 
     fn statement_one(&mut self, statement: &'a Stmt) -> End {
         match statement {
+            // What documents code is most of the text of many a package, and does nothing.
             Stmt::Expr(one) => {
-                self.eval(&one.value);
+                if !one.value.is_literal_expr() {
+                    self.eval(&one.value);
+                }
             }
             Stmt::Assign(assign) => {
                 let value = self.eval(&assign.value);
@@ -770,8 +770,9 @@ impl<'a> Machine<'a, '_> {
                 let Some(from) = self.files.get(*file).map(|f| f.scope) else {
                     return;
                 };
-                let names: HashMap<Rc<str>, Value> =
-                    self.scope(from).map_or_else(HashMap::new, |s| s.names.clone());
+                let names: HashMap<Rc<str>, Value> = self
+                    .scope(from)
+                    .map_or_else(HashMap::default, |s| s.names.clone());
                 for (name, value) in names {
                     if !name.starts_with('_') {
                         self.assign(&name, value);

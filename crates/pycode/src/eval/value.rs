@@ -4,14 +4,9 @@
 //! never form cycles, and dropping what a hostile program built never recurses.
 
 use super::Datum;
-use crate::behaviour::SourceKind;
+use crate::{behaviour::SourceKind, hash::HashMap};
 use ruff_python_ast::{ExprLambda, StmtFunctionDef};
-use std::{
-    collections::{BTreeMap, HashMap},
-    ops::Range,
-    rc::Rc,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, ops::Range, rc::Rc, sync::Arc};
 
 /// What stands for a part of a text that is not known.
 pub(super) const HOLE: char = '…';
@@ -454,7 +449,7 @@ impl Container {
             kind,
             items: Vec::new(),
             keys: Vec::new(),
-            index: HashMap::new(),
+            index: HashMap::default(),
             vague: false,
             taint: Taint::default(),
             born,
@@ -489,7 +484,7 @@ impl Container {
         self.items.shrink_to_fit();
         self.keys.truncate(most);
         self.keys.shrink_to_fit();
-        self.index = HashMap::new();
+        self.index = HashMap::default();
     }
 
     pub(super) fn find(&self, key: &Value) -> Option<&Value> {

@@ -6,6 +6,7 @@ use super::{
     scope::{Bound, Kind, Scopes, import_base, join},
 };
 use crate::flow::{Flow, FlowScope, ScopeKind};
+use crate::hash::HashSet;
 use crate::{
     capability::{self, Capability},
     module::{
@@ -18,7 +19,7 @@ use ruff_python_ast::{
     visitor::{self, Visitor},
 };
 use ruff_text_size::Ranged;
-use std::{collections::HashSet, ops::Range};
+use std::ops::Range;
 use wellhead_core::{Budget, Exhausted};
 
 /// When something happens: in which scope, and whether behind `if __name__ == "__main__"` or in a lambda.
@@ -60,8 +61,8 @@ pub(super) fn collect(
         module,
         when: Times::default(),
         edges: Vec::new(),
-        stores: HashSet::new(),
-        environ: HashSet::new(),
+        stores: HashSet::default(),
+        environ: HashSet::default(),
         condition: ImportCondition::Always,
     };
     for stmt in &tree.body {

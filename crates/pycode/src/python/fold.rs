@@ -5,12 +5,12 @@
 
 use super::scope::{Bound, Kind, Scopes, Update, join};
 use crate::capability;
+use crate::hash::{HashMap, HashSet};
 use crate::module::Value;
 use ruff_python_ast::{
     DictItem, Expr, ExprAttribute, ExprBinOp, ExprCall, ExprFString, ExprSubscript, FStringPart,
     InterpolatedStringElement, Number, Operator, UnaryOp,
 };
-use std::collections::{HashMap, HashSet};
 use wellhead_core::{Budget, Exhausted};
 
 /// How deep expressions and names are followed.
@@ -43,22 +43,37 @@ pub(super) struct Folder<'a, 's, 'b> {
     exhausted: Option<Exhausted>,
 }
 
-/// Names that no star import is taken to bring.
+/// Names that no star import is taken to bring, sorted.
 const BUILTINS: &[&str] = &[
+    "AssertionError",
+    "AttributeError",
+    "Exception",
+    "ImportError",
+    "IndexError",
+    "KeyError",
+    "NotImplementedError",
+    "OSError",
+    "RuntimeError",
+    "TypeError",
+    "ValueError",
+    "__import__",
     "abs",
     "all",
     "any",
     "bool",
-    "bytes",
     "bytearray",
+    "bytes",
     "callable",
     "chr",
     "classmethod",
+    "compile",
     "delattr",
     "dict",
     "dir",
     "divmod",
     "enumerate",
+    "eval",
+    "exec",
     "filter",
     "float",
     "format",
@@ -104,21 +119,6 @@ const BUILTINS: &[&str] = &[
     "type",
     "vars",
     "zip",
-    "exec",
-    "eval",
-    "compile",
-    "__import__",
-    "Exception",
-    "ValueError",
-    "TypeError",
-    "KeyError",
-    "RuntimeError",
-    "ImportError",
-    "OSError",
-    "NotImplementedError",
-    "AssertionError",
-    "AttributeError",
-    "IndexError",
 ];
 
 /// What of `subprocess` starts something.
@@ -155,9 +155,9 @@ impl<'a, 's, 'b> Folder<'a, 's, 'b> {
         Self {
             scopes,
             budget,
-            known: HashMap::new(),
-            open: HashSet::new(),
-            folded: HashMap::new(),
+            known: HashMap::default(),
+            open: HashSet::default(),
+            folded: HashMap::default(),
             remembered: 0,
             cycles: 0,
             following: 0,
@@ -379,7 +379,7 @@ impl<'a, 's, 'b> Folder<'a, 's, 'b> {
     fn name(&mut self, name: &str, from: usize, depth: usize) -> Value {
         match self.scopes.lookup(name, from) {
             Some(scope) => self.binding(scope, name, depth),
-            None if BUILTINS.contains(&name) => Value::Path(name.to_owned()),
+            None if BUILTINS.binary_search(&name).is_ok() => Value::Path(name.to_owned()),
             None => {
                 // `from os import *`: only what is worth a look is taken to come from there.
                 let from_star = self.scopes.stars(from).into_iter().find_map(|base| {

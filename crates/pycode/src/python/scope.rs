@@ -3,12 +3,12 @@
 //! Order is not followed: a name is every value it is ever given in its scope. That is wrong only towards "may be",
 //! which is the side on which a guard should err.
 
+use crate::hash::{HashMap, HashSet};
 use ruff_python_ast::{
     Expr, ExprContext, Keyword, ModModule, Operator, Parameters, Stmt, StmtClassDef, StmtFunctionDef,
     visitor::{self, Visitor},
 };
 use ruff_text_size::{Ranged, TextRange};
-use std::collections::{HashMap, HashSet};
 
 /// What a name is bound to, once.
 #[derive(Clone, Debug)]
@@ -121,8 +121,8 @@ pub(super) fn bind(module: &ModModule) -> Scopes<'_> {
     let mut binder = Binder {
         scopes: Scopes {
             all: Vec::new(),
-            by_node: HashMap::new(),
-            by_name: HashMap::new(),
+            by_node: HashMap::default(),
+            by_name: HashMap::default(),
         },
         at: 0,
     };
@@ -161,10 +161,10 @@ impl<'a> Binder<'a> {
             kind,
             parent: self.at,
             name,
-            bound: HashMap::new(),
-            updates: HashMap::new(),
+            bound: HashMap::default(),
+            updates: HashMap::default(),
             stars: Vec::new(),
-            outer: HashSet::new(),
+            outer: HashSet::default(),
         });
         index
     }
