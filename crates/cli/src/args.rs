@@ -204,6 +204,9 @@ pub(crate) struct Audit {
     /// Use this configuration instead of the nearest one
     #[arg(long, env = "WELLHEAD_CONFIG", value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Configuration")]
     pub(crate) config: Option<PathBuf>,
+    /// Judge every package anew, whatever an earlier run found out about it
+    #[arg(long, help_heading = "Configuration")]
+    pub(crate) no_cache: bool,
     /// Use no configuration at all
     #[arg(long, conflicts_with = "config", help_heading = "Configuration")]
     pub(crate) isolated: bool,

@@ -20,7 +20,7 @@ use std::{
 };
 use wellhead_core::{Depth, Limits, Measure, Report};
 use wellhead_engine::{Config, Listing, Options, Selection};
-use wellhead_sources::{Network, Target, WalkOptions};
+use wellhead_sources::{KeptResults, Network, Target, WalkOptions};
 
 /// Largest configuration that is read.
 const MAX_CONFIG: u64 = 1 << 20;
@@ -44,6 +44,8 @@ pub(crate) fn run(args: &Audit, global: &Global, environment: &Environment) -> R
     if let Some(why) = &database_trouble {
         output::to_stderr(&format!("warning: {why}\n\nhint: {}\n", db::RENEW_HINT));
     }
+    let cache = environment.cache.as_ref().filter(|_| !args.no_cache);
+    let kept = cache.and_then(|folder| KeptResults::open(&folder.join("audits")));
     let progress = Progress::new(environment.stderr_is_terminal && !global.no_progress && !global.quiet);
     let watcher = Watcher::new(&progress, args.fixing.wanted());
     let options = Options {
@@ -68,6 +70,7 @@ pub(crate) fn run(args: &Audit, global: &Global, environment: &Environment) -> R
             .map(|place| wellhead_sources::Wheels::parse(place, &network)),
         locks,
         asked,
+        kept: kept.as_ref(),
         cancelled: Arc::clone(&cancelled),
         observer: &watcher,
     };

@@ -31,6 +31,8 @@ pub(crate) struct Environment {
     pub(crate) columns: Option<usize>,
     /// Where advisories are kept.
     pub(crate) data: Option<PathBuf>,
+    /// Where results are kept that can be had again.
+    pub(crate) cache: Option<PathBuf>,
     /// Where the hub's client keeps what it downloaded.
     pub(crate) hub_cache: Option<PathBuf>,
     /// The current folder.
@@ -68,6 +70,7 @@ impl Environment {
                 .and_then(|c| c.parse().ok())
                 .or_else(terminal_columns),
             data: data_folder(text),
+            cache: cache_folder(text),
             hub_cache: hub_cache(text),
             current: std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
             today: day(seconds),
@@ -168,6 +171,24 @@ fn data_folder(text: impl Fn(&str) -> Option<String>) -> Option<PathBuf> {
         home().map(|h| h.join("Library/Application Support"))
     } else {
         home().map(|h| h.join(".local/share"))
+    };
+    base.map(|b| b.join("wellhead"))
+}
+
+/// `$WELLHEAD_CACHE_DIR`, else the platform's folder for what can be made again.
+fn cache_folder(text: impl Fn(&str) -> Option<String>) -> Option<PathBuf> {
+    if let Some(own) = text("WELLHEAD_CACHE_DIR") {
+        return Some(own.into());
+    }
+    let home = || text("HOME").map(PathBuf::from);
+    let base = if cfg!(windows) {
+        text("LOCALAPPDATA").map(PathBuf::from)
+    } else if let Some(xdg) = text("XDG_CACHE_HOME").filter(|x| Path::new(x).is_absolute()) {
+        Some(xdg.into())
+    } else if cfg!(target_os = "macos") {
+        home().map(|h| h.join("Library/Caches"))
+    } else {
+        home().map(|h| h.join(".cache"))
     };
     base.map(|b| b.join("wellhead"))
 }

@@ -7,7 +7,7 @@ use std::fmt;
 ///
 /// Names are kept as they are and escaped when shown. A separator inside a member's name cannot be mistaken for
 /// nesting here, since the parts are kept apart; it can in the shown form, which is for people.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct ArtifactPath {
     file: String,
     members: Vec<String>,

@@ -135,6 +135,13 @@ impl Budget {
         &self.limits
     }
 
+    /// Whether the clock or a key ended the work, or may have: then another run may come to something else.
+    pub fn depends_on_time(&self) -> bool {
+        let late = Instant::now() >= self.deadline || self.cancelled.load(Ordering::Relaxed);
+        let told = |why: Exhausted| matches!(why.resource, Resource::Time | Resource::Cancelled);
+        late || self.first.is_some_and(told)
+    }
+
     /// The first ceiling that was reached, if any.
     pub fn exhausted(&self) -> Option<Exhausted> {
         self.first

@@ -14,7 +14,7 @@ named!(
 );
 
 /// How the analysis of one artifact ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Outcome {
     /// All that can matter was understood.
     Analysed,
@@ -59,7 +59,7 @@ impl Outcome {
 }
 
 /// What became of one artifact.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Coverage {
     /// The artifact.
     pub artifact: ArtifactPath,

@@ -39,7 +39,7 @@ named!(
 );
 
 /// An ignore of the policy that covers a finding.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Ignored {
     /// Why, in the words of whoever wrote the ignore.
     pub reason: String,
@@ -50,7 +50,7 @@ pub struct Ignored {
 }
 
 /// Whether a finding counts.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Status {
     /// It counts.
     Reported,
@@ -72,7 +72,7 @@ impl Status {
 }
 
 /// A replacement of bytes in a text artifact.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Edit {
     /// The artifact.
     pub artifact: ArtifactPath,
@@ -83,7 +83,7 @@ pub struct Edit {
 }
 
 /// A way to mend what was found.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Fix {
     /// What it does, as an imperative.
     pub description: String,
@@ -96,7 +96,7 @@ pub struct Fix {
 }
 
 /// Something that was found. All text in it is safe to show: what came from outside has been escaped.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Finding {
     /// The rule's id. Text and not a reference to the rule, since a saved report may come from another version.
     pub rule: Cow<'static, str>,

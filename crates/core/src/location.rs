@@ -7,7 +7,7 @@ use crate::{artifact::ArtifactPath, rule::named, untrusted::escape};
 use std::ops::Range;
 
 /// A position in text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct TextPosition {
     /// Line, from 1.
     pub line: u32,
@@ -16,7 +16,7 @@ pub struct TextPosition {
 }
 
 /// The part of an artifact that is meant.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub enum Span {
     /// All of it.
     Whole,
@@ -62,7 +62,7 @@ named!(
 );
 
 /// One line of an excerpt.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct ExcerptLine {
     /// Its number: of the line, or of the opcode.
     pub number: u32,
@@ -71,7 +71,7 @@ pub struct ExcerptLine {
 }
 
 /// A labelled part of one line of an excerpt.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Mark {
     /// The number of the line.
     pub line: u32,
@@ -84,7 +84,7 @@ pub struct Mark {
 }
 
 /// The lines that show a location, with marks.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Excerpt {
     /// What the lines are.
     pub kind: ExcerptKind,
@@ -145,7 +145,7 @@ impl Excerpt {
 }
 
 /// A place, with what is to be said of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Location {
     /// The artifact.
     pub artifact: ArtifactPath,

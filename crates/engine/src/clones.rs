@@ -23,7 +23,7 @@ use wellhead_rules::{
 use wellhead_sources::Entry;
 
 /// What is kept of a distribution.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Shipment {
     artifact: ArtifactPath,
     name: String,

@@ -96,6 +96,12 @@ impl Shipped {
         }
     }
 
+    /// Whether a file is a distribution, or a compressed one.
+    pub(crate) fn is_one(&self, file: &ArtifactPath) -> bool {
+        let mut own = self.open.iter().map(|open| &open.artifact);
+        own.any(|one| one == file || one.nesting() == 1 && one.parent().as_ref() == Some(file))
+    }
+
     fn of(&mut self, path: &ArtifactPath) -> Option<&mut Open> {
         let at = *self.archives.get(&path.parent()?)?;
         self.open.get_mut(at)

@@ -26,6 +26,7 @@ mod policy;
 mod project;
 mod reach;
 mod release;
+mod remembered;
 mod repository;
 mod run;
 mod scoreboard;

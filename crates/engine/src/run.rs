@@ -2,11 +2,8 @@
 
 use crate::torch_version;
 use crate::{
-    Config, Selection,
-    artifact::{FileResult, analyse},
-    environment, own_source, policy, project,
-    repository::Files,
-    scoreboard::Scoreboard,
+    Config, Selection, artifact::FileResult, environment, own_source, policy, project, remembered,
+    repository::Files, scoreboard::Scoreboard,
 };
 use rayon::prelude::*;
 use std::collections::BTreeSet;
@@ -16,7 +13,7 @@ use wellhead_core::{
     Verdict, assess,
 };
 use wellhead_packages::{Database, vex::VexDocument};
-use wellhead_sources::{Content, Entry, Wheels};
+use wellhead_sources::{Content, Entry, KeptResults, Wheels};
 
 /// What one target holds.
 #[derive(Clone, Debug)]
@@ -78,6 +75,8 @@ pub struct Options<'a> {
     pub locks: BTreeSet<String>,
     /// The files, by their paths in the report, that somebody named outright rather than a folder round them.
     pub asked: BTreeSet<String>,
+    /// What earlier runs found out.
+    pub kept: Option<&'a KeptResults>,
     /// Ends the run early.
     pub cancelled: Arc<AtomicBool>,
     /// Who watches.
@@ -108,6 +107,7 @@ impl Default for Options<'_> {
             locks: BTreeSet::new(),
             asked: BTreeSet::new(),
             database_trouble: None,
+            kept: None,
             cancelled: Arc::default(),
             observer: &Unobserved,
         }
@@ -141,7 +141,7 @@ pub fn run(listings: Vec<Listing>, options: &Options<'_>) -> Report {
         .par_iter()
         .filter(|(_, entry)| !matches!(entry.content, Content::Environment(_)))
         .map(|(path, entry)| {
-            let result = analyse(path, entry, options);
+            let result = remembered::file(path, entry, options);
             options.observer.judged(path);
             result
         })

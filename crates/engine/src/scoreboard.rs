@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use wellhead_core::{Finding, Measure, MeasureSummary};
 
 /// Subjects that were judged under a measure, by a name that their findings bear too.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Scoreboard {
     judged: BTreeMap<Measure, BTreeSet<String>>,
     not_assessed: BTreeMap<Measure, u64>,

@@ -137,7 +137,20 @@ pub fn remove(path: &Path) -> io::Result<()> {
 /// # Errors
 /// As the system says; the temporary file is removed.
 pub fn write_atomically(path: &Path, bytes: &[u8], private: bool) -> io::Result<()> {
-    whole(path, private, &mut |out| out.write_all(bytes))
+    let manner = Manner {
+        private,
+        lasting: true,
+    };
+    whole(path, manner, &mut |out| out.write_all(bytes))
+}
+
+/// The same for what may be gone, or empty, after the power fails.
+pub(crate) fn write_passing(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let manner = Manner {
+        private: true,
+        lasting: false,
+    };
+    whole(path, manner, &mut |out| out.write_all(bytes))
 }
 
 /// The same for what is made while it is written.
@@ -148,12 +161,25 @@ pub fn write_streamed(
     path: &Path,
     write: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>,
 ) -> io::Result<()> {
-    whole(path, false, write)
+    let manner = Manner {
+        private: false,
+        lasting: true,
+    };
+    whole(path, manner, write)
+}
+
+/// How a file is written.
+#[derive(Clone, Copy)]
+struct Manner {
+    /// For its owner alone.
+    private: bool,
+    /// Waits until it is on the disk.
+    lasting: bool,
 }
 
 fn whole(
     path: &Path,
-    private: bool,
+    manner: Manner,
     write: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>,
 ) -> io::Result<()> {
     static NEXT: AtomicU32 = AtomicU32::new(0);
@@ -180,13 +206,15 @@ fn whole(
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
         #[cfg(unix)]
-        if private {
+        if manner.private {
             std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         }
         let mut file = BufWriter::with_capacity(1 << 20, options.open(&temporary)?);
         write(&mut file)?;
         file.flush()?;
-        file.get_ref().sync_all()?;
+        if manner.lasting {
+            file.get_ref().sync_all()?;
+        }
         std::fs::rename(&temporary, path)
     })();
     if result.is_err() {

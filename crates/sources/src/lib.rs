@@ -12,6 +12,7 @@
 mod edit;
 pub mod environment;
 mod file;
+mod kept;
 mod local;
 mod lock;
 mod memory;
@@ -22,6 +23,7 @@ mod wheels;
 pub use edit::{RewriteError, Stamp, rewrite, stamp};
 pub use environment::{Prefix, Surroundings};
 pub use file::{ReadError, read_blob, read_bounded, remove, write_atomically, write_streamed};
+pub use kept::KeptResults;
 pub use local::{WalkOptions, folders, list, real_path};
 pub use lock::{FileLock, LockError, lock};
 pub use memory::from_memory;

@@ -18,6 +18,7 @@ mod hostile;
 mod inspect;
 mod models_lock;
 mod releases;
+mod remembered;
 mod remote;
 mod serve;
 mod slices;
@@ -72,7 +73,8 @@ impl Project {
             .args(args)
             .current_dir(self.path())
             .env_clear()
-            .env("WELLHEAD_DATA_DIR", self.path().join(".git/data"));
+            .env("WELLHEAD_DATA_DIR", self.path().join(".git/data"))
+            .env("WELLHEAD_CACHE_DIR", self.path().join(".git/cache"));
         command.stdin(Stdio::null());
         command
     }

@@ -84,6 +84,11 @@ impl Group {
         }
     }
 
+    /// What of the group decides how it is judged, beside its files.
+    pub(crate) fn told(&self) -> String {
+        format!("{:?} {:?} {:?}", self.is, self.root, self.name)
+    }
+
     /// The group in words.
     pub(super) fn shown(&self) -> String {
         let path = format!("{}{}", self.root, self.name);

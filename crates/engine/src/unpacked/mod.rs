@@ -10,6 +10,7 @@ mod group;
 use crate::{
     distribution::{Gathered, firm_imports, is_python, is_wanted},
     package_code::Understood,
+    remembered,
     run::Options,
 };
 use group::Is;
@@ -121,7 +122,8 @@ pub(crate) fn all(groups: Vec<Group>, open: &Open<'_>, options: &Options<'_>) ->
         .map(|group| {
             let shown = group.shown();
             let place = group.artifact();
-            match catch_unwind(AssertUnwindSafe(|| one(&group, open, options))) {
+            let judged = || remembered::group(&group, open, options, || one(&group, open, options));
+            match catch_unwind(AssertUnwindSafe(judged)) {
                 Ok((findings, why)) => (findings, why.map(|why| (shown, why))),
                 Err(_) => (
                     failed(&place, options),
@@ -159,13 +161,13 @@ fn failed(place: &ArtifactPath, options: &Options<'_>) -> Vec<Finding> {
     asked.then_some(finding).into_iter().collect()
 }
 
-/// Reads and judges one package; says what of it could not be followed.
-fn one(group: &Group, open: &Open<'_>, options: &Options<'_>) -> (Vec<Finding>, Option<String>) {
+/// Reads and judges one package; says what of it could not be followed, and whether another run may get further.
+fn one(group: &Group, open: &Open<'_>, options: &Options<'_>) -> (Vec<Finding>, Option<String>, bool) {
     let mut budget = Budget::new(options.limits.clone(), Arc::clone(&options.cancelled));
     let is = group.is;
     let (gathered, mut why) = gather(group, open, &mut budget);
     if gathered.parts.members.is_empty() {
-        return (Vec::new(), why);
+        return (Vec::new(), why, budget.depends_on_time());
     }
     let mut facts = gathered.facts(&|distribution| adjust(is, distribution), &mut budget);
     if let Some(more) = facts.distribution.outcome.why() {
@@ -182,7 +184,7 @@ fn one(group: &Group, open: &Open<'_>, options: &Options<'_>) -> (Vec<Finding>, 
     wellhead_rules::judge(Subject::Distribution(&facts), &enabled, &mut sink);
     let mut findings = sink.into_findings();
     findings.retain(|finding| !is.is_own() || is_sharp(finding, &facts));
-    (findings, why)
+    (findings, why, budget.depends_on_time())
 }
 
 fn gather(group: &Group, open: &Open<'_>, budget: &mut Budget) -> (Gathered, Option<String>) {

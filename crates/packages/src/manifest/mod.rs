@@ -51,7 +51,7 @@ use std::ops::Range;
 use wellhead_core::{ArtifactPath, Budget, Component, Location, Outcome};
 
 /// The kinds of files that declare dependencies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub enum ManifestKind {
     /// A requirements file of pip.
     Requirements,
