@@ -52,6 +52,8 @@ pub fn recognise<'a>(file: &str, names: impl IntoIterator<Item = &'a str>) -> Op
         (false, true) if is_release(&lower) => DistributionKind::Sdist,
         // What a forge packs of a repository is installed from as well as a release.
         (false, true) => DistributionKind::Folder,
+        // It has the name of a release and Python in it; that an installer would refuse it makes it no better.
+        (false, false) if is_release(&lower) && seen.python => DistributionKind::Folder,
         (false, false) => return None,
     };
     Some(Shape { kind, root })
@@ -95,6 +97,8 @@ struct Seen {
     project: bool,
     /// There is one with no folder round it.
     flat: bool,
+    /// There is a file of Python.
+    python: bool,
     infos: BTreeSet<String>,
 }
 
@@ -112,6 +116,7 @@ impl Seen {
             Some(root) if root.trim_end_matches('/') == first => {}
             _ => self.several = true,
         }
+        self.python |= name.ends_with(".py");
         self.egg |= first == "EGG-INFO";
         self.index |= name == "info/index.json";
         self.packed |= first.is_empty() && name.starts_with("pkg-") && name.contains(".tar");

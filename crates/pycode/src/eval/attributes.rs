@@ -152,6 +152,11 @@ impl<'a> Machine<'a, '_> {
             Some(Object::Method { .. } | Object::Bound { .. } | Object::Free) | None => {
                 Value::unknown().with(&owner.taint)
             }
+            Some(Object::File(file)) if name == "name" => {
+                let key = file.key.clone();
+                key.map_or_else(Value::unknown, |key| Value::shape(&key))
+            }
+            Some(Object::File(_)) if name == "file" => owner.clone(),
             Some(Object::Container(_) | Object::Names(_) | Object::File(_) | Object::Scope(_)) => {
                 self.method_object(owner, name)
             }

@@ -386,7 +386,7 @@ pub(super) fn decode(bytes: &[u8], name: &str, errors: &str) -> Option<String> {
         "utf-32-le" => utf32(bytes, u32::from_le_bytes),
         "utf-32-be" => utf32(bytes, u32::from_be_bytes),
         "unicode-escape" => unescape(bytes),
-        _ => None,
+        other => super::ebcdic::decode(bytes, other),
     }
 }
 

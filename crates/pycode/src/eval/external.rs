@@ -4,6 +4,7 @@
 use super::{
     Datum, builtins,
     call::Arguments,
+    expressions::as_words,
     machine::Machine,
     sinks, sources,
     value::{HOLE, Kind, Object, Taint, Value, What},
@@ -184,7 +185,13 @@ impl<'a> Machine<'a, '_> {
                 } else {
                     SourceKind::Network
                 };
-                let answer = Taint::of(self.step(Some(kind), range, path));
+                // Whoever says where it is fetched from says what is fetched.
+                let others: Vec<SourceKind> = SourceKind::ALL
+                    .into_iter()
+                    .filter(|k| *k != SourceKind::Network)
+                    .collect();
+                let told = arguments.get(0, "url").map(|v| v.taint.without(&others));
+                let answer = told.unwrap_or_default().then(self.step(Some(kind), range, path));
                 // A request carries on what it was made of; an answer does not.
                 if last == "Request" {
                     taint.without(&[SourceKind::Network]).and(&answer)
@@ -439,6 +446,11 @@ impl<'a> Machine<'a, '_> {
                 Some(self.new_container(Kind::Tuple, ends.to_vec()))
             }
             "zipfile.ZipFile" => self.new_archive(arguments),
+            "tempfile.NamedTemporaryFile" | "tempfile.TemporaryFile" | "tempfile.SpooledTemporaryFile" => {
+                let suffix = arguments.keyword("suffix").map(as_words).unwrap_or_default();
+                let name = format!("{}{suffix}", as_words(&self.fresh("$TEMP/")));
+                Some(self.temporary_file(&name))
+            }
             "tempfile.mkstemp" => {
                 let file = self.fresh("$TEMP/");
                 Some(self.new_container(Kind::Tuple, vec![Value::unknown(), file]))

@@ -49,6 +49,17 @@ impl<'a> Machine<'a, '_> {
         written.then(self.step(Some(kind), range, words))
     }
 
+    /// A file that is written and that nobody but its program can name.
+    pub(super) fn temporary_file(&mut self, name: &str) -> Value {
+        let file = Object::File(File {
+            key: Some(Rc::from(name)),
+            writes: true,
+            archive: false,
+            taint: Taint::default(),
+        });
+        self.add(file).into()
+    }
+
     /// An archive that is written; others are what they are read from.
     pub(super) fn new_archive(&mut self, arguments: &Arguments) -> Option<Value> {
         let mode = arguments.get(1, "mode")?.as_str()?;

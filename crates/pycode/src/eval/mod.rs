@@ -15,6 +15,7 @@ mod crypto;
 mod datum;
 mod decode;
 mod displays;
+mod ebcdic;
 mod effects;
 mod expressions;
 mod external;

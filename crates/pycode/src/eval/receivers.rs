@@ -94,6 +94,10 @@ impl<'a> Machine<'a, '_> {
         if SILENT_METHODS.contains(&name) {
             taint = Taint::default();
         }
+        let codec = arguments.get(0, "encoding").and_then(Value::as_str);
+        if name == "decode" && codec.is_some_and(super::ebcdic::disguises) {
+            taint = taint.then(self.step(Some(SourceKind::Decoded), range, name));
+        }
         if super::names::METHODS.contains(&name)
             && let Some(datum) = self.frozen(receiver)
             && let Some(found) = self.known_method(&datum, name, arguments)

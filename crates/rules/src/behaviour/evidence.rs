@@ -14,7 +14,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     ops::Range,
 };
-use wellhead_packages::distribution::Trigger;
+use wellhead_packages::distribution::{Place as Where, Trigger, endpoints::addresses, place};
 use wellhead_pycode::{
     Call, DeedKind, Language, Module, Place, SinkKind, SinkRecord, SourceKind, Stage, Value, is_plugin_hook,
 };
@@ -36,6 +36,8 @@ pub(super) struct Evidence {
     pub(super) end: End,
     /// What is run is decoded from data that stand in the code.
     pub(super) hidden: bool,
+    /// It is put where it starts with the host.
+    pub(super) lasts: bool,
 }
 
 impl Evidence {
@@ -49,6 +51,7 @@ impl Evidence {
             hops: Vec::new(),
             end: End::Given,
             hidden: false,
+            lasts: false,
         }
     }
 
@@ -56,6 +59,7 @@ impl Evidence {
     /// hidden there, so that it is not the caller who says what is run and who gets what is sent.
     pub(super) fn is_sharp(&self) -> bool {
         match self.term {
+            Term::RunsDecoded | Term::RunsFetched if self.lasts => true,
             Term::RunsDecoded | Term::FillsMemory => self.hidden,
             Term::RunsFetched => self.end >= End::Fixed,
             Term::SendsEnvironment | Term::SendsCredentials => self.end >= End::Host,
@@ -179,8 +183,10 @@ impl File<'_> {
         let when = self.happens(record);
         let given = record.arguments.join(", ");
         let end = self.end(record, &given);
+        let lasts = record.kind == SinkKind::WriteThenRun && starts_with_host(&given);
         for term in terms(record.kind, &record.sources, &given) {
             out.push(Evidence {
+                lasts,
                 by: record.callee.clone(),
                 given: given.clone(),
                 hops: record
@@ -200,6 +206,14 @@ impl File<'_> {
             SinkKind::NetworkSend | SinkKind::DnsName | SinkKind::Process
         );
         let command = record.kind == SinkKind::Process && !speaks_by_command(&given);
+        let asks = |address| place(address) == Some(Where::CloudMetadata);
+        if speaks && addresses(&given).any(asks) {
+            out.push(Evidence {
+                by: record.callee.clone(),
+                given: given.clone(),
+                ..Evidence::of(Term::AsksCloud, when, record.range.clone())
+            });
+        }
         if speaks && !command && end == End::Receiver {
             out.push(Evidence {
                 by: record.callee.clone(),
@@ -237,11 +251,18 @@ impl File<'_> {
         if matches!(record.kind, SinkKind::NetworkSend | SinkKind::DnsName) {
             return own;
         }
-        let fetched = record.hops.iter().filter_map(|hop| {
-            let site = (hop.module.as_str(), hop.range.start, hop.range.end);
-            Some(end_of(&self.sent.get(&site)?.arguments.join(", ")))
-        });
-        fetched.fold(own, End::max)
+        let mut ends: Vec<End> = record
+            .hops
+            .iter()
+            .filter_map(|hop| {
+                let site = (hop.module.as_str(), hop.range.start, hop.range.end);
+                Some(end_of(&self.sent.get(&site)?.arguments.join(", ")))
+            })
+            .collect();
+        // Many programs ask their host which version there is; what comes before counts where anybody may have said it.
+        let last = ends.pop().unwrap_or_default();
+        let before = ends.into_iter().filter(|end| *end >= End::Anonymous);
+        before.fold(own.max(last), End::max)
     }
 
     /// What is given to calls directly.
@@ -266,6 +287,17 @@ impl File<'_> {
                     ..Evidence::of(term, self.when(call.place, stage), call.range.clone())
                 });
             }
+        }
+        for call in self.script.module.calls.iter().filter(|c| hands_over(c)) {
+            let stage = Module::stage(call.place, &self.stages);
+            out.push(Evidence {
+                by: call.callees.first().cloned().unwrap_or_default(),
+                ..Evidence::of(
+                    Term::RunsUnreadable,
+                    self.when(call.place, stage),
+                    call.range.clone(),
+                )
+            });
         }
         for call in &self.script.module.calls {
             let name = call.callees.first().and_then(|c| c.rsplit('.').next());
@@ -574,6 +606,21 @@ const SPEAKING: &[&str] = &[
     "fetch",
 ];
 
+/// Whether a module hands over itself and all that it is, as one constant, to a function that came from outside: what
+/// tools that sell unreadable code make of it.
+fn hands_over(call: &Call) -> bool {
+    const LONG: usize = 512;
+    let data = |v: &Value| {
+        matches!(v, Value::Bytes(b) if b.len() >= LONG) || matches!(v, Value::Text(t) if t.len() >= LONG)
+    };
+    let itself = |v: &Value| matches!(v, Value::Path(p) if p == "__name__" || p == "__file__");
+    let values = || call.positional.iter().map(|a| &a.value);
+    call.place.scope == 0
+        && call.range.len() >= LONG
+        && values().any(itself)
+        && (values().any(data) || call.callees.iter().any(|c| c.contains("pyarmor")))
+}
+
 /// The address that is written in a call's arguments.
 fn address(call: &Call) -> End {
     let keywords = call.keywords.iter().map(|k| &k.argument);
@@ -593,6 +640,23 @@ fn speaks_by_command(given: &str) -> bool {
     ["curl", "wget", "nslookup", "dig ", "ping ", "nc ", "Invoke-"]
         .iter()
         .any(|w| given.contains(w))
+}
+
+/// Whether what lies there starts with the host or with the session of its user, and not with Python alone.
+fn starts_with_host(path: &str) -> bool {
+    let path = path.replace('\\', "/").to_ascii_lowercase();
+    [
+        "start menu/programs/start",
+        "currentversion/run",
+        ".config/autostart",
+        "library/launch",
+        "systemd/",
+        "/etc/cron",
+        "/etc/init.d",
+        "/etc/rc.local",
+    ]
+    .iter()
+    .any(|part| path.contains(part))
 }
 
 /// Whether code stands so far to the right of other code that nobody sees it.

