@@ -22,7 +22,7 @@ mod spread;
 mod trigger;
 
 pub use copied::{Borrowed, Borrowing};
-pub use endpoints::{Claim, DropPlace, Endpoint, Place, Provenance, place};
+pub use endpoints::{Claim, DropPlace, Endpoint, Place, Provenance, addresses, names_receiver, place};
 pub use entry_points::{ProvidedEntry, read_entry_points};
 pub use identity::named_by_file;
 pub use layout::{Shape, recognise};

@@ -14,7 +14,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     ops::Range,
 };
-use wellhead_packages::distribution::{Place as Where, Trigger, endpoints::addresses, place};
+use wellhead_packages::distribution::{Claim, Place as Where, Provenance, Trigger, addresses, place};
 use wellhead_pycode::{
     Call, DeedKind, Language, Module, Place, SinkKind, SinkRecord, SourceKind, Stage, Value, is_plugin_hook,
 };
@@ -71,7 +71,10 @@ impl Evidence {
 }
 
 /// All that is seen in a package, by file.
-pub(super) fn gather(code: &PackageCode) -> BTreeMap<&str, Vec<Evidence>> {
+pub(super) fn gather<'a>(
+    code: &'a PackageCode,
+    provenance: &'a Provenance,
+) -> BTreeMap<&'a str, Vec<Evidence>> {
     let reached = reached(code);
     let mut records: BTreeMap<&str, Vec<&SinkRecord>> = BTreeMap::new();
     for record in &code.analysis.records {
@@ -107,6 +110,7 @@ pub(super) fn gather(code: &PackageCode) -> BTreeMap<&str, Vec<Evidence>> {
             stages: script.module.flow.stages(),
             records: records.get(path.as_str()).unwrap_or(&empty),
             drops: is_drop(&script.text),
+            provenance,
             path,
             reached: &reached,
             sent: &sent,
@@ -130,6 +134,8 @@ pub(super) struct File<'a> {
     pub(super) records: &'a [&'a SinkRecord],
     /// Whether it names a place to which anybody can send.
     drops: bool,
+    /// What the package says of where it belongs.
+    provenance: &'a Provenance,
     path: &'a str,
     reached: &'a BTreeMap<&'a str, RunsWhen>,
     /// The calls of the package that speak to the network.
@@ -194,10 +200,10 @@ impl File<'_> {
                     .iter()
                     .map(|h| (h.module.clone(), h.range.clone(), h.what.clone()))
                     .collect(),
-                end,
                 hidden: self
                     .hidden
                     .contains(&(self.path, record.range.start, record.range.end)),
+                end: self.weakened(term, when, end, record, &given),
                 ..Evidence::of(term, when, record.range.clone())
             });
         }
@@ -263,6 +269,34 @@ impl File<'_> {
         let last = ends.pop().unwrap_or_default();
         let before = ends.into_iter().filter(|end| *end >= End::Anonymous);
         before.fold(own.max(last), End::max)
+    }
+
+    /// The other end as it counts: a function that somebody asks to fetch a part of the project from the project's own
+    /// host, or to report to it, does what it says. Whoever writes the code writes what is said of the project too, so
+    /// that no claim makes what happens unasked better, and none what is done with secrets.
+    fn weakened(&self, term: Term, when: RunsWhen, end: End, record: &SinkRecord, given: &str) -> End {
+        let may = matches!(term, Term::RunsFetched | Term::SendsIdentity) && when == RunsWhen::Asked;
+        if !may || end != End::Fixed {
+            return end;
+        }
+        let sent = record
+            .hops
+            .iter()
+            .filter_map(|h| self.sent.get(&(h.module.as_str(), h.range.start, h.range.end)));
+        let fetched: Vec<String> = sent.map(|r| r.arguments.join(", ")).collect();
+        let mut all = fetched
+            .iter()
+            .map(String::as_str)
+            .chain([given])
+            .flat_map(addresses);
+        let own = |address| {
+            let endpoint = self.provenance.endpoint(address);
+            endpoint.is_some_and(|e| {
+                e.place == Where::Host
+                    && matches!(e.claim, Claim::Own | Claim::NamedAfter(_) | Claim::SameName)
+            })
+        };
+        if all.all(own) { End::Host } else { end }
     }
 
     /// What is given to calls directly.

@@ -1,7 +1,10 @@
 //! Where things are sent to and fetched from, and commands that fetch.
 //!
 //! The one decision: what counts is the address that is handed to the call that sends or fetches. That a file names an
-//! address somewhere makes harm likelier and never is a path.
+//! address somewhere makes harm likelier and never is a path. Which places anybody can have stands in one table, that of
+//! the endpoints of distributions.
+
+use wellhead_packages::distribution::{DropPlace, Place, Provenance, addresses, names_receiver, place};
 
 /// What is known of the other end of a path, the least telling first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -19,34 +22,6 @@ pub(super) enum End {
     Receiver,
 }
 
-/// Parts of addresses that take what anybody sends, and tell only whoever set them up.
-const RECEIVERS: &[&str] = &[
-    "webhook.site",
-    "pipedream.net",
-    "ngrok.io",
-    "ngrok.app",
-    "ngrok-free.app",
-    "ngrok-free.dev",
-    "burpcollaborator.net",
-    "oastify.com",
-    "interact.sh",
-    ".oast.",
-    "requestbin",
-    "beeceptor.com",
-    "canarytokens",
-    "requestcatcher.com",
-    "hookbin",
-    "dnslog.cn",
-    "ceye.io",
-    "eyes.sh",
-    "grabify",
-    "iplogger",
-    "trycloudflare.com",
-    "serveo.net",
-    "loca.lt",
-    "localhost.run",
-];
-
 /// Addresses that are a receiver only with the number of an account behind them.
 const ACCOUNTS: &[&str] = &[
     "discord.com/api/webhooks/",
@@ -54,75 +29,46 @@ const ACCOUNTS: &[&str] = &[
     "api.telegram.org/bot",
 ];
 
-/// Parts of addresses that give what anybody left there.
-const LEFT: &[&str] = &[
-    "pastebin.com",
-    "paste.ee",
-    "paste.bingner.com",
-    "hastebin",
-    "rentry.co",
-    "transfer.sh",
-    "file.io",
-    "gofile.io",
-    "anonfiles",
-    "cdn.discordapp.com",
-    "media.discordapp.net",
-    "dl.dropbox.com",
-    "dpaste.",
-    "ix.io/",
-    "termbin.com",
-    "catbox.moe",
-    ".onion",
-    "mocky.io",
-];
-
-/// Parts of addresses that anybody can have for a program of his own, honest ones too.
-const RENTED: &[&str] = &[
-    "api.telegram.org/bot",
-    "discord.com/api/webhooks",
-    "discordapp.com/api/webhooks",
-    "replit.dev",
-    "repl.co",
-    "glitch.me",
-    "pythonanywhere.com",
-    "000webhost",
-    "onrender.com",
-    "herokuapp.com",
-    "vercel.app",
-    "workers.dev",
-    "bit.ly/",
-    "tinyurl.com",
-];
-
 /// What the words given to a call say of the other end.
 pub(super) fn end_of(given: &str) -> End {
-    let mut end = if is_receiver(given) {
+    let unnamed = if is_receiver(given) {
         End::Receiver
     } else {
         End::Given
     };
-    for (at, _) in given.match_indices("://") {
-        let rest = given.get(at.saturating_add(3)..).unwrap_or_default();
-        let stop =
-            |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '|' | ',' | ')' | ']' | '}' | '>' | '`');
-        let address = rest.split(stop).next().unwrap_or_default();
-        let host = address.split(['/', ':', '?', '#']).next().unwrap_or_default();
-        let written = |part: &str| !part.is_empty() && !part.contains(['…', '$', '{', '%']);
-        end = end.max(
-            if has_numeric_host(given.get(at..).unwrap_or_default())
-                || LEFT.iter().any(|d| address.contains(d))
-            {
-                End::Anonymous
-            } else if written(address) && host.contains('.') {
-                End::Fixed
-            } else if written(host) && host.contains('.') {
-                End::Host
-            } else {
-                End::Given
-            },
-        );
+    addresses(given).map(end_of_address).fold(unnamed, End::max)
+}
+
+/// What one address says of the other end.
+pub(super) fn end_of_address(address: &str) -> End {
+    // A call is shown with all that a value may be.
+    let address = address.split('|').next().unwrap_or_default();
+    let (_, rest) = address.split_once("://").unwrap_or(("", address));
+    let host = rest.split(['/', ':', '?', '#']).next().unwrap_or_default();
+    let written = |part: &str| !part.is_empty() && !part.contains(['…', '$', '{', '%']);
+    let open = if written(rest) && host.contains('.') {
+        End::Fixed
+    } else if written(host) && host.contains('.') {
+        End::Host
+    } else {
+        End::Given
+    };
+    match place(address) {
+        Some(Place::Drop(drop)) if drop.receives() => End::Receiver,
+        Some(Place::Drop(
+            DropPlace::Paste
+            | DropPlace::Files
+            | DropPlace::Hidden
+            | DropPlace::DynamicName
+            | DropPlace::Number,
+        )) => End::Anonymous,
+        // A chat is somebody's where the address holds its key.
+        Some(Place::Drop(DropPlace::Messenger)) => {
+            let keyed = Provenance::default().endpoint(address).is_some_and(|e| e.keyed);
+            if keyed { End::Receiver } else { open }
+        }
+        _ => open,
     }
-    end
 }
 
 /// Whether words name an address that takes what anybody sends.
@@ -133,7 +79,7 @@ pub(super) fn is_receiver(given: &str) -> bool {
             after.starts_with(|c: char| c.is_ascii_digit())
         })
     };
-    RECEIVERS.iter().any(|d| given.contains(d)) || ACCOUNTS.iter().any(numbered)
+    names_receiver(given) || ACCOUNTS.iter().any(numbered)
 }
 
 /// Whether words hold the address of a host by a public number, as the first part of a pair of host and port.
@@ -141,36 +87,12 @@ pub(super) fn names_public_number(given: &str) -> bool {
     let words = given.split(|c: char| !(c.is_ascii_digit() || c == '.'));
     words
         .filter(|w| w.matches('.').count() == 3)
-        .any(is_public_number)
+        .any(|w| place(w) == Some(Place::Drop(DropPlace::Number)))
 }
 
 /// Whether a text names an address that anybody can have, or one by number.
 pub(super) fn is_drop(text: &str) -> bool {
-    [RECEIVERS, LEFT, RENTED]
-        .iter()
-        .any(|list| list.iter().any(|d| text.contains(d)))
-        || has_numeric_host(text)
-}
-
-/// An address by number that is not of this machine or of a network behind a router.
-fn has_numeric_host(text: &str) -> bool {
-    text.match_indices("://").any(|(at, _)| {
-        let rest = text.get(at.saturating_add(3)..).unwrap_or_default();
-        let stop = ['/', ':', '?', '"', '\'', ' ', ',', '|', ']', ')'];
-        is_public_number(rest.split(stop).next().unwrap_or_default())
-    })
-}
-
-/// Whether a word is the public address of one host; those of name servers, which programs ask for their own, are not.
-fn is_public_number(host: &str) -> bool {
-    let parts: Option<Vec<u8>> = host.split('.').map(|p| p.parse().ok()).collect();
-    match parts.as_deref() {
-        Some([127 | 10 | 0, _, _, _] | [192, 168, _, _] | [169, 254, _, _] | [224..=255, _, _, _]) => false,
-        Some([8, 8, 8, 8] | [8, 8, 4, 4] | [1, 1, 1, 1] | [1, 0, 0, 1] | [9, 9, 9, 9]) => false,
-        Some([172, second, _, _]) => !(16..32).contains(second),
-        Some([_, _, _, _]) => true,
-        _ => false,
-    }
+    is_receiver(text) || addresses(text).any(|one| matches!(place(one), Some(Place::Drop(_))))
 }
 
 /// Whether a command fetches something and runs it.
@@ -262,6 +184,12 @@ mod tests {
             ("http://127.0.0.1:8080/x", false),
             ("http://192.168.1.4/x", false),
             ("https://files.example/x-1.2.3.4.whl", false),
+            ("see webhook.site for that", true),
+            ("mywebhook.sites", false),
+            ("https://acme.herokuapp.com/x", true),
+            ("https://bit.ly/x", true),
+            ("https://paste.fo/raw/x", true),
+            ("pastebin.com", false),
             ("https://api.example/v1", false),
         ] {
             assert_eq!(is_drop(text), expected, "{text}");
@@ -282,6 +210,9 @@ mod tests {
             ("https://1.1.1.1/dns-query", End::Fixed),
             ("https://pastebin.com/raw/x", End::Anonymous),
             ("https://webhook.site/1-2", End::Receiver),
+            ("https://acme.duckdns.org/x", End::Anonymous),
+            ("https://acme.herokuapp.com/x", End::Fixed),
+            ("https://hooks.slack.com/services/…", End::Host),
             ("….x.oastify.com", End::Receiver),
             ("https://discord.com/api/webhooks/123/abc, data=…", End::Receiver),
             ("https://discord.com/api/webhooks/…/…, data=…", End::Host),

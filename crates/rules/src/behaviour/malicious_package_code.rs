@@ -38,7 +38,7 @@ pub(crate) static MALICIOUS_PACKAGE_CODE: Rule = Rule {
 };
 
 pub(super) fn check(package: &DistributionFacts, sink: &mut Sink) {
-    for verdict in verdicts(&package.code) {
+    for verdict in verdicts(package) {
         if verdict.severity() == Some(Severity::Critical)
             && let Some(finding) = verdict.finding(&MALICIOUS_PACKAGE_CODE, Severity::Critical)
         {

@@ -34,7 +34,7 @@ pub(crate) static PACKAGE_CAPABILITY: Rule = Rule {
 };
 
 pub(super) fn check(package: &DistributionFacts, sink: &mut Sink) {
-    for verdict in verdicts(&package.code) {
+    for verdict in verdicts(package) {
         if let Some(finding) = verdict.finding(&PACKAGE_CAPABILITY, Severity::Info) {
             sink.push(finding.help("a note, not an accusation: compare it with the last release"));
         }

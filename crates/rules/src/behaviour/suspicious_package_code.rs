@@ -37,7 +37,7 @@ pub(crate) static SUSPICIOUS_PACKAGE_CODE: Rule = Rule {
 };
 
 pub(super) fn check(package: &DistributionFacts, sink: &mut Sink) {
-    for verdict in verdicts(&package.code) {
+    for verdict in verdicts(package) {
         if let Some(severity @ (Severity::High | Severity::Medium)) = verdict.severity()
             && let Some(finding) = verdict.finding(&SUSPICIOUS_PACKAGE_CODE, severity)
         {

