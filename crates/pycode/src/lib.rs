@@ -41,6 +41,7 @@ pub use behaviour::{
 pub use capability::Capability;
 pub use compare::{Behaviour, Change, Comparison, compare};
 pub use deeds::{Deed, DeedKind, deeds};
+pub use eval::command_runs_fetched;
 pub use flow::{Flow, FlowScope, ScopeKind, Stage, is_plugin_hook};
 pub use module::{
     Argument, AttributeWrite, Call, Command, EnvironmentWrite, Import, ImportCondition, Issue, Keyword,

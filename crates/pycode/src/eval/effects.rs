@@ -156,10 +156,16 @@ impl<'a> Machine<'a, '_> {
         let Some((_, rest)) = address.split_once("://") else {
             return false;
         };
-        let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
-        host.len() > 3
-            && !host.contains(super::value::HOLE)
-            && !self.files.iter().any(|file| file.text.contains(host))
+        let mut parts = rest.split(['/', '?', '#']);
+        let host = parts.next().unwrap_or_default();
+        // Of a host of many, the account is as good as a name.
+        let account = parts.next().unwrap_or_default();
+        let hidden = |part: &str| {
+            part.len() > 3
+                && !part.contains(super::value::HOLE)
+                && !self.files.iter().any(|file| file.text.contains(part))
+        };
+        hidden(host) || !host.contains(super::value::HOLE) && hidden(account)
     }
 
     /// Whether a command starts a shell or an interpreter.

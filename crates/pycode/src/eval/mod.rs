@@ -46,6 +46,7 @@ pub(crate) use machine::analyse;
 
 pub use builtins::builtin;
 pub use code_object::CodeObject;
+pub use commands::command_runs_fetched;
 pub use containers::mutate;
 pub use crypto::{Cipher, Hash, Mode, Tool};
 pub use datum::{CAP, DEPTH, Datum, Items, Known, Pairs, Range, WEIGHT};

@@ -385,29 +385,8 @@ pub(super) fn within_command(command: &str) -> Vec<SourceKind> {
     if !speaks {
         return out;
     }
-    let runs = has(&[
-        "| sh",
-        "|sh",
-        "| bash",
-        "|bash",
-        "| python",
-        "|python",
-        "chmod +x",
-        "chmod 7",
-        "iex",
-        "invoke-expression",
-        "start-process",
-        "&& ./",
-        "; ./",
-        "&& python",
-        "/dev/tcp/",
-        "start ",
-        "&& /tmp/",
-        "sh -c",
-        ".exe",
-    ]);
-    let fetches = !has(&["nslookup ", "dig "]);
-    if runs && fetches {
+    // What is fetched and run is told by how the command is built, and only a way into the network is one by its name.
+    if has(&["/dev/tcp/"]) {
         out.push(SourceKind::Network);
     }
     if has(&[

@@ -5,7 +5,10 @@
 
 use super::{
     code::{PackageCode, PackageScript, RunsWhen},
-    host::{End, end_of, fetches_and_runs, is_drop, is_receiver, names_public_number, tells_of_host},
+    host::{
+        End, end_of, fetches_and_runs, fetches_and_starts, is_drop, is_receiver, names_public_number,
+        tells_of_host,
+    },
     reached::{is_test, reached},
     together::is_program,
     weights::Term,
@@ -80,13 +83,17 @@ pub(super) fn gather<'a>(
     for record in &code.analysis.records {
         records.entry(record.module.as_str()).or_default().push(record);
     }
-    let sent: BTreeMap<Site<'_>, &SinkRecord> = code
-        .analysis
-        .records
-        .iter()
-        .filter(|r| r.kind == SinkKind::NetworkSend)
-        .map(|r| ((r.module.as_str(), r.range.start, r.range.end), r))
-        .collect();
+    // All that a decoded text does stands at the place that runs it.
+    let mut sent: BTreeMap<Site<'_>, Vec<&SinkRecord>> = BTreeMap::new();
+    for record in &code.analysis.records {
+        let site = (record.module.as_str(), record.range.start, record.range.end);
+        if record.kind == SinkKind::NetworkSend {
+            let there = sent.entry(site).or_default();
+            if there.len() < MOST_AT_ONE {
+                there.push(record);
+            }
+        }
+    }
     let hidden: BTreeSet<Site<'_>> = code
         .analysis
         .layers
@@ -124,6 +131,9 @@ pub(super) fn gather<'a>(
     out
 }
 
+/// Most calls to the network at one place that are kept.
+const MOST_AT_ONE: usize = 8;
+
 /// A place in a file of the package.
 type Site<'a> = (&'a str, usize, usize);
 
@@ -139,7 +149,7 @@ pub(super) struct File<'a> {
     path: &'a str,
     reached: &'a BTreeMap<&'a str, RunsWhen>,
     /// The calls of the package that speak to the network.
-    sent: &'a BTreeMap<Site<'a>, &'a SinkRecord>,
+    sent: &'a BTreeMap<Site<'a>, Vec<&'a SinkRecord>>,
     /// The places that run what is decoded from data in the code.
     hidden: &'a BTreeSet<Site<'a>>,
 }
@@ -190,7 +200,20 @@ impl File<'_> {
         let given = record.arguments.join(", ");
         let end = self.end(record, &given);
         let lasts = record.kind == SinkKind::WriteThenRun && starts_with_host(&given);
-        for term in terms(record.kind, &record.sources, &given) {
+        let mut told = terms(record.kind, &record.sources, &given);
+        if record.callee == "os.dup2" {
+            // A socket in the place of the terminal is a way in for others where a program is started behind it.
+            let starts = self
+                .records
+                .iter()
+                .any(|r| r.kind == SinkKind::Process && r.callee != "os.dup2");
+            told = if starts {
+                vec![Term::OpensShell]
+            } else {
+                Vec::new()
+            };
+        }
+        for term in told {
             out.push(Evidence {
                 lasts,
                 by: record.callee.clone(),
@@ -257,18 +280,31 @@ impl File<'_> {
         if matches!(record.kind, SinkKind::NetworkSend | SinkKind::DnsName) {
             return own;
         }
-        let mut ends: Vec<End> = record
+        let mut all = self.fetches(record).into_iter().rev();
+        // Many programs ask their host which version there is; what comes before counts where anybody may have said it.
+        let mut last = all.next().map_or(End::Given, fetched_from);
+        let mut counts = true;
+        for one in all {
+            let end = fetched_from(one);
+            counts &= one.callee.ends_with("Request");
+            if counts || end >= End::Anonymous {
+                last = last.max(end);
+            }
+        }
+        own.max(last)
+    }
+
+    /// The calls that fetched what flows into another, in their order.
+    fn fetches<'s>(&'s self, record: &SinkRecord) -> Vec<&'s SinkRecord> {
+        let sites = record
             .hops
             .iter()
-            .filter_map(|hop| {
-                let site = (hop.module.as_str(), hop.range.start, hop.range.end);
-                Some(end_of(&self.sent.get(&site)?.arguments.join(", ")))
-            })
-            .collect();
-        // Many programs ask their host which version there is; what comes before counts where anybody may have said it.
-        let last = ends.pop().unwrap_or_default();
-        let before = ends.into_iter().filter(|end| *end >= End::Anonymous);
-        before.fold(own.max(last), End::max)
+            .map(|hop| (hop.module.as_str(), hop.range.start, hop.range.end));
+        sites
+            .filter_map(|site| self.sent.get(&site))
+            .flatten()
+            .copied()
+            .collect()
     }
 
     /// The other end as it counts: a function that somebody asks to fetch a part of the project from the project's own
@@ -279,11 +315,8 @@ impl File<'_> {
         if !may || end != End::Fixed {
             return end;
         }
-        let sent = record
-            .hops
-            .iter()
-            .filter_map(|h| self.sent.get(&(h.module.as_str(), h.range.start, h.range.end)));
-        let fetched: Vec<String> = sent.map(|r| r.arguments.join(", ")).collect();
+        let fetched = self.fetches(record).into_iter();
+        let fetched: Vec<String> = fetched.map(|r| r.arguments.join(", ")).collect();
         let mut all = fetched
             .iter()
             .map(String::as_str)
@@ -488,11 +521,10 @@ fn terms(kind: SinkKind, sources: &BTreeSet<SourceKind>, given: &str) -> Vec<Ter
         SinkKind::Process | SinkKind::WriteThenRun => {
             when(has(&[SourceKind::Decoded]), Term::RunsDecoded);
             when(has(&[SourceKind::Network]), Term::RunsFetched);
-            when(
-                fetches_and_runs(given) || is_program(given),
-                Term::RunsFetchingCommand,
-            );
-            when(tells_of_host(given), Term::SendsIdentity);
+            when(fetches_and_runs(given), Term::RunsFetchingCommand);
+            when(is_program(given), Term::NearFetched);
+            when(fetches_and_starts(given), Term::FetchesThenRuns);
+            when(tells_of_host(given), Term::NearIdentity);
             when(has(&[SourceKind::OtherPackage]), Term::StartsOtherPackage);
         }
         SinkKind::NetworkSend | SinkKind::DnsName => {
@@ -667,6 +699,11 @@ fn address(call: &Call) -> End {
         .filter(|t| t.contains("://") || is_receiver(t))
         .map(end_of)
         .fold(End::Given, End::max)
+}
+
+/// Where a call fetches from.
+fn fetched_from(record: &SinkRecord) -> End {
+    end_of(&record.arguments.join(", "))
 }
 
 /// Whether a command speaks to the network.

