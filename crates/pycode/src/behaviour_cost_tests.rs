@@ -118,3 +118,96 @@ fn a_condition_on_what_is_in_a_table_is_decided() {
         assert_eq!(run(condition), expected, "{condition}");
     }
 }
+
+#[test]
+fn code_that_a_bound_keeps_from_being_seen_is_told_as_unseen() {
+    let grown =
+        |start: &str, step: &str| format!("x = {start}\n{}exec(str(x))\n", format!("{step}\n").repeat(40));
+    let letters: Vec<String> = (0..70).map(|n| (97 + n % 26).to_string()).collect();
+    let letters = letters.join(", ");
+    for text in [
+        grown("'aa'", "x = x * 2"),
+        grown("7", "x = x * x"),
+        grown("[1]", "x = [x, x]"),
+        "exec('a'.ljust(10 ** 12))\n".to_owned(),
+        "def g():\n    while True:\n        yield 'a'\nexec(''.join(g()))\n".to_owned(),
+        "import os\ns = ''\nwhile True:\n    s += 'a'\nos.system(s)\n".to_owned(),
+        "def d(s):\n    return '' if not s else chr(ord(s[0]) ^ 1) + d(s[1:])\nexec(d('qshou)0('))\n"
+            .to_owned(),
+        format!(
+            "s = ''\nfor c in [{letters}]:\n    if unknown():\n        break\n    s += chr(c)\nexec(s)\n"
+        ),
+        format!("s = ''\nfor c in [{letters}]:\n    unknown()\n    s += chr(c)\nexec(s)\n"),
+        format!("s = []\nfor c in [{letters}]:\n    unknown()\n    s.append(chr(c))\nexec(''.join(s))\n"),
+        format!("exec(''.join((chr(c), unknown())[0] for c in [{letters}]))\n"),
+        format!("import os\nfor c in [{letters}]:\n    os.system(chr(c))\n"),
+    ] {
+        let Outcome::Partly { why } = package(&[("pkg/__init__.py", &text)]).outcome else {
+            panic!("{text}");
+        };
+        assert!(
+            why.starts_with("`pkg/__init__.py` runs on line "),
+            "{text}: {why}"
+        );
+    }
+    // Nobody can know what is read, asked or searched for.
+    for text in [
+        "exec(open('a.py').read())\n".to_owned(),
+        "exec(input())\n".to_owned(),
+        "while True:\n    line = input()\n    if not line:\n        break\n    exec(line)\n".to_owned(),
+        "import os, shutil\nfound = None\nfor c in ['clang', 'gcc', 'cc']:\n    if shutil.which(c):\n        found = c\n        break\nos.system(found + ' --version')\n".to_owned(),
+        "def make(names):\n    text = 'def f(' + ', '.join(names) + '): pass'\n    exec(text)\n".to_owned(),
+    ] {
+        assert_eq!(package(&[("pkg/__init__.py", &text)]).outcome, Outcome::Analysed, "{text}");
+    }
+}
+
+#[test]
+fn what_lies_below_many_calls_runs_when_they_do() {
+    let chain = |numbers: Vec<u32>, last: &str| {
+        let mut text = String::new();
+        for n in numbers {
+            writeln!(text, "def f{n}(x):\n    f{}(x)", n + 1).unwrap();
+        }
+        writeln!(text, "def f40(x):\n    {last}\nf0('print(1)' + '#' * 3)").unwrap();
+        text
+    };
+    for text in [
+        chain((0..40).collect(), "__import__('os').system('id')"),
+        chain((0..40).rev().collect(), "__import__('os').system('id')"),
+        chain((0..40).collect(), "exec(x)"),
+    ] {
+        let analysis = package(&[("pkg/__init__.py", &text)]);
+        let stages: Vec<_> = analysis.records.iter().map(|r| r.stage).collect();
+        assert_eq!(stages, [crate::Stage::Import], "{text}");
+    }
+    let text = chain((0..40).collect(), "exec(x)");
+    let analysis = package(&[("pkg/__init__.py", &text)]);
+    assert_eq!(analysis.layers.len(), 1);
+    assert_eq!(analysis.layers[0].text, "print(1)###");
+}
+
+#[test]
+fn modules_that_are_imported_through_many_others_run_at_import() {
+    let names: Vec<String> = (0..400).map(|n| format!("pkg/m{n}.py")).collect();
+    let texts: Vec<String> = (0..400).map(|n| format!("from . import m{}\n", n + 1)).collect();
+    let mut files: Vec<(&str, &str)> = names
+        .iter()
+        .map(String::as_str)
+        .zip(texts.iter().map(String::as_str))
+        .collect();
+    files.push(("pkg/__init__.py", "from . import m0\n"));
+    files.push(("pkg/m400.py", "import os\nos.system('id')\n"));
+    let analysis = package(&files);
+    assert_eq!(analysis.records.len(), 1);
+    assert_eq!(analysis.records[0].stage, crate::Stage::Import);
+}
+
+#[test]
+fn layers_that_are_too_many_are_said() {
+    let text = "for n in range(300):\n    exec('x%d = 1' % n)\nexec('y' + ' = 1')\n";
+    let Outcome::Partly { why } = package(&[("pkg/__init__.py", text)]).outcome else {
+        panic!("analysed");
+    };
+    assert_eq!(why, "more code is decoded, or more often, than is followed");
+}

@@ -6,10 +6,13 @@
 //! nobody can know.
 
 use super::{
+    Datum,
     call::Arguments,
     machine::Machine,
-    value::{Id, Object, Taint, Value, What},
+    value::{Cut, Id, Object, Taint, Value, What},
 };
+use crate::flow::Stage;
+use ruff_python_ast::Operator;
 use ruff_text_size::TextRange;
 
 /// How deep and how wide a value is looked at.
@@ -28,28 +31,55 @@ impl<'a> Machine<'a, '_> {
         };
         match &value.what {
             What::Datum(_) => true,
-            What::Object(id) => match self.object(*id) {
-                Some(Object::Container(held)) => {
-                    let mut inside = held.items.iter().take(WIDTH);
-                    !held.vague && inside.all(|item| self.settled_within(item, deeper))
-                }
-                Some(Object::Function(_)) => true,
-                _ => false,
-            },
+            What::Object(_) => self.container(value).is_some_and(|held| {
+                let mut inside = held.items.iter().take(WIDTH);
+                !held.vague && inside.all(|item| self.settled_within(item, deeper))
+            }),
             _ => false,
         }
     }
 
-    /// Whether a call is given something, and all of it is known.
+    /// Whether a call is given something, and all of it is known; functions of the package are.
     pub(super) fn are_settled(&self, arguments: &Arguments) -> bool {
+        let is_function = |value: &Value| match &value.what {
+            What::Object(id) => matches!(self.object(*id), Some(Object::Function(_))),
+            _ => false,
+        };
         let mut values = arguments.values().peekable();
-        values.peek().is_some() && arguments.more.is_none() && values.all(|v| self.is_settled(v))
+        values.peek().is_some()
+            && arguments.more.is_none()
+            && values.all(|v| is_function(v) || self.is_settled(v))
     }
 
-    /// What comes of values of which all is known, where nothing is known of it.
+    /// What comes of values of which all is known and that a bound keeps from being more than that.
     pub(super) fn not_computed<'v>(&self, mut from: impl Iterator<Item = &'v Value>) -> Taint {
         match from.all(|v| self.is_settled(v)) {
-            true => Taint::cut(),
+            true => Taint::cut(Cut::Bound),
+            false => Taint::default(),
+        }
+    }
+
+    /// What an operator gives where it gives nothing that is known: of some it can be more than is held.
+    pub(super) fn too_much(&self, op: Operator, left: &Value, right: &Value) -> Taint {
+        let kind = |v: &Value| match &v.what {
+            What::Datum(Datum::Str(_)) => Some(0),
+            What::Datum(Datum::Bytes(_)) => Some(1),
+            What::Datum(Datum::Int(_) | Datum::Big(_)) => Some(2),
+            What::Datum(Datum::List(_) | Datum::Tuple(_)) => Some(3),
+            _ => self.container(v).map(|_| 3),
+        };
+        let (Some(a), Some(b)) = (kind(left), kind(right)) else {
+            return Taint::default();
+        };
+        let grows = match op {
+            Operator::Add => a == b,
+            Operator::Mult => a == 2 || b == 2,
+            Operator::Pow | Operator::LShift => a == 2 && b == 2,
+            Operator::Mod => a == 0,
+            _ => false,
+        };
+        match grows {
+            true => self.not_computed([left, right].into_iter()),
             false => Taint::default(),
         }
     }
@@ -57,14 +87,16 @@ impl<'a> Machine<'a, '_> {
     /// A value as it is in a turn that stands for more than were followed.
     pub(super) fn in_turn(&self, value: Value) -> Value {
         match self.cut_turns {
-            0 => value,
-            _ => value.with(&Taint::cut()),
+            Cut::Nowhere => value,
+            cut => value.with(&Taint::cut(cut)),
         }
     }
 
     /// Says that what is run here is not known, for what it would cost to know it.
-    pub(super) fn runs_unseen(&mut self, taint: &Taint, range: TextRange) {
-        if !taint.is_cut() {
+    pub(super) fn runs_unseen(&mut self, taint: &Taint, least: Cut, range: TextRange) {
+        // Libraries run what they put together for whoever calls them; who imports one asks for nothing.
+        let unasked = self.frame.stage == Stage::Import;
+        if taint.how_cut() < least || taint.how_cut() == Cut::Early && !unasked {
             return;
         }
         let start = self.place(range).start;
@@ -78,14 +110,19 @@ impl<'a> Machine<'a, '_> {
         ));
     }
 
-    /// Remembers when a function runs that is called here and not entered, for the walk is deep already.
-    pub(super) fn put_off(&mut self, id: Id) {
+    /// Remembers when a function runs that is called here and not entered, for the walk is deep already, and with what.
+    pub(super) fn put_off(&mut self, id: Id, arguments: Arguments) {
         let Some(Object::Function(function)) = self.object(id) else {
             return;
         };
         let key = (function.address(), function.layer);
         let stage = self.frame.stage;
-        let known = self.put_off.entry(key).or_insert(stage);
-        *known = stage.min(*known);
+        let known = self.put_off.entry(key).or_insert((stage, None));
+        known.0 = stage.min(known.0);
+        // Objects may be gone by then.
+        let plain = |v: &Value| matches!(v.what, What::Datum(_) | What::Shape(_) | What::Path(_));
+        if known.1.is_none() && arguments.values().next().is_some() && arguments.values().all(plain) {
+            known.1 = Some(arguments);
+        }
     }
 }

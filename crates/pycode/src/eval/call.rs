@@ -3,7 +3,7 @@
 use super::{
     Datum,
     machine::{Entries, Frame, Machine},
-    value::{Code, Function, Id, Object, Taint, Value, What},
+    value::{Code, Cut, Function, Id, Object, Taint, Value, What},
 };
 use crate::flow::Stage;
 use ruff_python_ast::{self as ast, Expr, ExprCall};
@@ -287,15 +287,29 @@ impl<'a> Machine<'a, '_> {
     // Entering functions.
 
     /// Enters a function with what it is given, or takes what is known of it.
-    fn enter(&mut self, id: Id, function: &Function<'a>, arguments: Arguments, range: TextRange) -> Value {
+    pub(super) fn enter(
+        &mut self,
+        id: Id,
+        function: &Function<'a>,
+        arguments: Arguments,
+        range: TextRange,
+    ) -> Value {
         let key = (function.address(), function.layer);
         let sources = self.sources_of(&arguments);
         let entry = self.entries.entry(key).or_default();
         let (open, vain, spent) = (entry.open, entry.vain, entry.spent);
+        let vain_of_known = entry.vain_of_known;
         let new_taint = sources != 0 && entry.taints.len() < TAINTS && !entry.taints.contains(&sources);
         if open >= 3 || self.calls >= CALLS {
             self.vague = self.vague.saturating_add(1);
-            return Value::unknown().with(&self.given(&arguments));
+            let mut given = self.given(&arguments);
+            if self.are_settled(&arguments) {
+                given = given.and(&Taint::cut(Cut::Early));
+            }
+            if open < 3 {
+                self.put_off(id, arguments);
+            }
+            return Value::unknown().with(&given);
         }
         let telling = arguments
             .values()
@@ -308,10 +322,16 @@ impl<'a> Machine<'a, '_> {
         let may_spend = (function.length() as u64)
             .saturating_mul(SPEND.0)
             .saturating_add(SPEND.1);
+        let settled = self.are_settled(&arguments);
+        // What a function makes of what is not known says nothing of what it makes of what is.
+        let vain = if settled { vain_of_known } else { vain };
         let again = telling && vain < most && spent < may_spend && self.fuel > 0;
         if !again && !new_taint {
             self.vague = self.vague.saturating_add(1);
-            let given = self.given(&arguments);
+            let mut given = self.given(&arguments);
+            if settled {
+                given = given.and(&Taint::cut(Cut::Early));
+            }
             return self.enter_plain(id, function).with(&given);
         }
         if let Some(entry) = self.entries.get_mut(&key)
@@ -330,6 +350,7 @@ impl<'a> Machine<'a, '_> {
                 // Who gives nothing back may have done something, and most have not.
                 Some(Datum::None) => entry.spent = entry.spent.saturating_add(cost),
                 Some(_) => {}
+                None if settled => entry.vain_of_known = entry.vain_of_known.saturating_add(1),
                 None => entry.vain = entry.vain.saturating_add(1),
             }
         }
@@ -357,9 +378,9 @@ impl<'a> Machine<'a, '_> {
             return known.clone();
         }
         if entry.open > 0 || self.calls >= CALLS {
+            self.put_off(id, Arguments::default());
             return Value::unknown();
         }
-        let _ = id;
         let bound = self.plain_parameters(function);
         let result = self.walk(function, bound, stage, 0);
         if let Some(entry) = self.entries.get_mut(&key) {

@@ -4,18 +4,26 @@ use super::{
     Datum,
     machine::Machine,
     operators,
-    value::{Container, Kind, Object, Value, What},
+    value::{Container, Cut, Kind, Object, Taint, Value, What},
 };
 use ruff_python_ast::{self as ast, Comprehension, Expr};
 
 /// How many containers in one container become ones that may be changed.
 const FEW: usize = 1_000;
 
+/// How many items are gone through where something in each is not known.
+const MOST_VAGUE: usize = 64;
+
 impl<'a> Machine<'a, '_> {
     /// Appends to a list or set; in a branch that may not be taken nobody knows afterwards.
     pub(super) fn push_to(&mut self, container: &Value, item: Value) {
         let unsure = self.frame.unsure;
         let room = self.hold_one();
+        let item = if room {
+            self.in_turn(item)
+        } else {
+            item.with(&Taint::cut(Cut::Bound))
+        };
         if let Some(held) = self.container_mut(container) {
             held.vague |= unsure > held.born || !room;
             if room {
@@ -144,9 +152,12 @@ impl<'a> Machine<'a, '_> {
         match self.items_of(&iterated) {
             Some(items) => {
                 for (at, item) in items.into_iter().enumerate() {
-                    let gone = self.fuel == 0 || self.stopped.is_some() || (self.vague > vague && at > 16);
+                    let gone =
+                        self.fuel == 0 || self.stopped.is_some() || (self.vague > vague && at > MOST_VAGUE);
                     if gone {
+                        let cut = if self.fuel == 0 { Cut::Bound } else { Cut::Early };
                         out.vague = true;
+                        out.taint = out.taint.and(&Taint::cut(cut));
                     }
                     let item = if gone { element_value.clone() } else { item };
                     self.store(&first.target, item);
@@ -171,6 +182,7 @@ impl<'a> Machine<'a, '_> {
             }
             None => {
                 out.vague = true;
+                out.taint = out.taint.and(&self.not_computed(std::iter::once(&iterated)));
                 self.vague = self.vague.saturating_add(1);
                 self.store(&first.target, element_value);
                 for condition in &first.ifs {

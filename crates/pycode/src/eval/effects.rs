@@ -11,7 +11,7 @@ use super::{
     external::RUNNERS,
     machine::Machine,
     sinks, sources,
-    value::{Taint, Value, What},
+    value::{Cut, Taint, Value, What},
 };
 use crate::behaviour::{Language, SinkKind, SourceKind};
 use ruff_text_size::TextRange;
@@ -87,6 +87,11 @@ impl<'a> Machine<'a, '_> {
         if kind == SinkKind::Process {
             kept = self.process(path, arguments, kept, range);
         }
+        if matches!(kind, SinkKind::Process | SinkKind::NativeMemory)
+            && let Some(first) = arguments.get(0, "args")
+        {
+            self.runs_unseen(&self.deep_taint(first), Cut::Bound, range);
+        }
         if let Some(written) = written
             && matches!(kind, SinkKind::Process | SinkKind::NativeLoad | SinkKind::Execute)
         {
@@ -108,8 +113,11 @@ impl<'a> Machine<'a, '_> {
                 .get(..arguments.positional.len().min(2))
                 .unwrap_or_default(),
         );
-        if let Some(text) = text {
-            self.layer(&text, taint, range);
+        match text {
+            Some(text) => {
+                self.layer(&text, taint, range);
+            }
+            None => self.runs_unseen(taint, Cut::Bound, range),
         }
     }
 

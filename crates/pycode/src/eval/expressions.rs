@@ -97,6 +97,7 @@ impl<'a> Machine<'a, '_> {
             Expr::Starred(inner) => self.eval(&inner.value),
             Expr::Yield(inner) => {
                 let value = inner.value.as_ref().map_or_else(Value::unknown, |v| self.eval(v));
+                let value = self.in_turn(value);
                 let sure = self.frame.unsure == 0;
                 let yields = self.frame.yields.get_or_insert_with(|| (Vec::new(), true));
                 // What gives without end gives nothing more that is known.
@@ -234,6 +235,7 @@ impl<'a> Machine<'a, '_> {
                             Some(text) => out.push_str(&text),
                             None => {
                                 whole = false;
+                                taint = taint.and(&self.not_computed(std::iter::once(&value)));
                                 out.push_str(&as_words(&value));
                             }
                         }
@@ -286,9 +288,10 @@ impl<'a> Machine<'a, '_> {
         if let Some(value) = self.of_choices(op, left, right) {
             return value.with(&taint);
         }
+        let cut = self.too_much(op, left, right);
         self.shapes(op, left, right)
             .unwrap_or_else(Value::unknown)
-            .with(&taint)
+            .with(&taint.and(&cut))
     }
 
     /// What an operator gives of values that may be one of a few.

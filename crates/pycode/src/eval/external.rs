@@ -7,7 +7,7 @@ use super::{
     expressions::as_words,
     machine::Machine,
     sinks, sources,
-    value::{HOLE, Kind, Object, Taint, Value, What},
+    value::{Cut, HOLE, Kind, Object, Taint, Value, What},
 };
 use crate::behaviour::{SinkKind, SourceKind};
 use ruff_text_size::TextRange;
@@ -140,6 +140,8 @@ impl<'a> Machine<'a, '_> {
         self.vague = self.vague.saturating_add(1);
         let mut taint = if SILENT.contains(&path) {
             Taint::default()
+        } else if super::is_known(path) && self.are_settled(arguments) {
+            given.and(inner).and(&Taint::cut(Cut::Early))
         } else {
             given.and(inner)
         };

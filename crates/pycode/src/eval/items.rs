@@ -27,19 +27,19 @@ impl<'a> Machine<'a, '_> {
     }
 
     /// Which kinds are in a value, and in what it holds.
-    pub(super) fn deep_bits(&self, value: &Value) -> u16 {
+    pub(super) fn deep_bits(&self, value: &Value) -> u32 {
         match value.what {
             What::OneOf(_) | What::Object(_) => self.bits_within(value, TAINT_DEPTH),
             _ => value.taint.bits(),
         }
     }
 
-    fn bits_within(&self, value: &Value, depth: u8) -> u16 {
+    fn bits_within(&self, value: &Value, depth: u8) -> u32 {
         let bits = value.taint.bits();
         let Some(deeper) = depth.checked_sub(1) else {
             return bits;
         };
-        let all = |bits: u16, values: &mut dyn Iterator<Item = &Value>| {
+        let all = |bits: u32, values: &mut dyn Iterator<Item = &Value>| {
             values.fold(bits, |bits, v| match v.what {
                 What::OneOf(_) | What::Object(_) => bits | self.bits_within(v, deeper),
                 _ => bits | v.taint.bits(),

@@ -4,7 +4,7 @@ use super::{
     Datum,
     call::Arguments,
     machine::{MOST_LAYERS, Machine},
-    value::{Taint, Value},
+    value::{Cut, Taint, Value},
 };
 use crate::behaviour::{Language, Layer, SinkKind, SourceKind};
 use ruff_python_ast::Stmt;
@@ -38,6 +38,7 @@ impl<'a> Machine<'a, '_> {
             .cloned()
             .unwrap_or_else(Value::unknown);
         let mut taint = self.deep_taint(&source);
+        self.runs_unseen(&taint, Cut::Early, range);
         let mut out = Value::unknown();
         let mut known = false;
         for choice in source.choices().to_vec() {
@@ -101,12 +102,15 @@ impl<'a> Machine<'a, '_> {
         let mut hasher = DefaultHasher::new();
         (text, self.frame.scope).hash(&mut hasher);
         let new = self.layers_seen.insert((self.frame.file, hasher.finish()));
-        if !new || number > LAYERS || self.layers.len() >= MOST_LAYERS {
+        if !new {
             return Value::unknown();
         }
         let place = self.place(range);
         let tree_number = self.trees_used();
-        let Some(tree) = self.parse(text.trim_start_matches(['\u{feff}', ' ', '\t'])) else {
+        let room = number <= LAYERS && self.layers.len() < MOST_LAYERS;
+        let code = text.trim_start_matches(['\u{feff}', ' ', '\t']);
+        let Some(tree) = room.then(|| self.parse(code)).flatten() else {
+            self.partly("more code is decoded, or more often, than is followed".to_owned());
             return Value::unknown();
         };
         let language = if tree.errors() == 0 {

@@ -8,8 +8,8 @@ use super::{
     memory::Places,
     sinks,
     value::{
-        Class, Code, Container, Function, Id, Instance, Kind, Object, PACKAGE, Scope, Step, Taint, Value,
-        What,
+        Class, Code, Container, Cut, Function, Id, Instance, Kind, Object, PACKAGE, Scope, Step, Taint,
+        Value, What,
     },
 };
 use crate::{
@@ -188,6 +188,8 @@ pub(super) struct Frame {
 #[derive(Clone)]
 pub(super) struct Entries {
     pub vain: u32,
+    /// The same of those with everything known.
+    pub vain_of_known: u32,
     /// Steps of entries that gave nothing back.
     pub spent: u64,
     pub taints: Vec<u64>,
@@ -201,6 +203,7 @@ impl Default for Entries {
     fn default() -> Self {
         Self {
             vain: 0,
+            vain_of_known: 0,
             spent: 0,
             taints: Vec::new(),
             open: 0,
@@ -236,6 +239,10 @@ pub(super) struct Machine<'a, 'b> {
     pub left: Option<&'static str>,
     /// The step at which it is left.
     pub until: u64,
+    /// Why, in the loops round this place, one turn stands for those that were not followed.
+    pub cut_turns: Cut,
+    /// When functions run that were called and not entered, and with what.
+    pub put_off: HashMap<(usize, u8), (Stage, Option<super::call::Arguments>)>,
     /// Steps that all of the package may cost with exactness.
     pub exact: u64,
     pub by_path: HashMap<String, usize>,
@@ -293,6 +300,8 @@ impl<'a, 'b> Machine<'a, 'b> {
             stopped: None,
             left: None,
             until: u64::MAX,
+            cut_turns: Cut::Nowhere,
+            put_off: HashMap::default(),
             exact: 0,
             by_path: HashMap::default(),
             by_name: HashMap::default(),
@@ -354,13 +363,14 @@ impl<'a, 'b> Machine<'a, 'b> {
 
     fn run(&mut self) {
         for at in self.order() {
+            (self.depth, self.calls) = (0, 0);
             let length = self.files.get(at).map_or(0, |f| f.text.len());
             self.begin(length);
             self.run_file(at);
             self.end(at, "");
         }
         // What runs earlier is visited first, so that what it calls is known to run as early.
-        for stage in [Stage::Load, Stage::Use, Stage::Call] {
+        for stage in [Stage::Import, Stage::Load, Stage::Use, Stage::Call] {
             let mut done = 0_usize;
             // Functions define functions; the list grows while it is gone through.
             while let Some(id) = self.functions.get(done).copied() {
@@ -419,7 +429,9 @@ impl<'a, 'b> Machine<'a, 'b> {
         let Some(Object::Function(function)) = self.object(id) else {
             return true;
         };
-        let entry = self.entries.get(&(function.address(), function.layer));
+        let key = (function.address(), function.layer);
+        let waits = self.put_off.get(&key).is_some_and(|(_, given)| given.is_some());
+        let entry = self.entries.get(&key).filter(|_| !waits);
         entry.is_some_and(|e| e.visited && (e.plain.is_some() || matches!(function.code, Code::Lambda(_))))
     }
 
@@ -428,7 +440,8 @@ impl<'a, 'b> Machine<'a, 'b> {
         let Some(file) = self.files.get_mut(at) else {
             return;
         };
-        if file.state != State::Waiting {
+        // One that is imported too deep is left for its own turn.
+        if file.state != State::Waiting || self.depth >= DEEPEST / 2 {
             return;
         }
         file.state = State::Begun;
@@ -481,10 +494,8 @@ impl<'a, 'b> Machine<'a, 'b> {
         let (depth, calls) = (std::mem::take(&mut self.depth), std::mem::take(&mut self.calls));
         self.fuel = fuel;
         self.until = self.until.saturating_add(wanted);
-        if depth < DEEPEST / 2 {
-            self.depth = depth;
-            self.block(tree.body());
-        }
+        self.depth = depth;
+        self.block(tree.body());
         self.depth = depth;
         self.calls = calls;
         self.journals = journals;
@@ -535,6 +546,8 @@ impl<'a, 'b> Machine<'a, 'b> {
         let Some(Object::Function(function)) = self.objects.get(id.0 as usize) else {
             return;
         };
+        let key = (function.address(), function.layer);
+        let put_off = self.put_off.get(&key).map(|(stage, _)| *stage);
         if self.is_done(id) {
             return;
         }
@@ -546,7 +559,8 @@ impl<'a, 'b> Machine<'a, 'b> {
         } else {
             stage_of(last, function.class.is_some())
         };
-        if stage != when {
+        let stage = put_off.map_or(stage, |called| stage.min(called));
+        if stage > when {
             return;
         }
         let length = function.length();
@@ -560,6 +574,9 @@ impl<'a, 'b> Machine<'a, 'b> {
         self.journals.clear();
         self.depth = 0;
         self.calls = 0;
+        if let Some(arguments) = self.put_off.get_mut(&key).and_then(|(_, given)| given.take()) {
+            self.enter(id, &function, arguments, ruff_text_size::TextRange::default());
+        }
         self.enter_plain(id, &function);
         self.frame = outer;
         self.end(function.file, &function.name);
@@ -832,6 +849,7 @@ impl<'a, 'b> Machine<'a, 'b> {
 
     pub(super) fn deeper(&mut self) -> bool {
         if self.depth >= DEEPEST {
+            self.partly("calls and imports lie deeper in one another than is followed".to_owned());
             return false;
         }
         self.depth = self.depth.saturating_add(1);

@@ -5,6 +5,7 @@
 //! or `None` where that cannot be known; what it costs is paid to the budget before it is done.
 
 mod attributes;
+mod bounds;
 mod builtins;
 mod byte_string;
 mod call;

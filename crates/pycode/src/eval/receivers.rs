@@ -14,6 +14,20 @@ use crate::behaviour::SourceKind;
 use ruff_text_size::TextRange;
 use std::rc::Rc;
 
+/// Methods of texts and bytes that make longer ones of short ones.
+const GROWING: &[&str] = &[
+    "center",
+    "expandtabs",
+    "format",
+    "format_map",
+    "join",
+    "ljust",
+    "replace",
+    "rjust",
+    "translate",
+    "zfill",
+];
+
 impl<'a> Machine<'a, '_> {
     pub(super) fn path_method(
         &mut self,
@@ -114,6 +128,9 @@ impl<'a> Machine<'a, '_> {
         }
         if matches!(receiver.datum(), Some(Datum::Tool(_))) && matches!(name, "decrypt" | "decompress") {
             taint = taint.then(self.step(Some(SourceKind::Decoded), range, "cipher"));
+        }
+        if GROWING.contains(&name) && matches!(receiver.datum(), Some(Datum::Str(_) | Datum::Bytes(_))) {
+            taint = taint.and(&self.not_computed(arguments.values()));
         }
         if let Some(value) = self.file_path_method(receiver, name, arguments, range) {
             return value;

@@ -82,7 +82,8 @@ impl<'a> Machine<'a, '_> {
         let Some(items) = items.filter(|i| (i.len() as u64) <= self.fuel) else {
             let element = self.element_of(&over);
             let value = self.call(&callee, Arguments::of(vec![element]), range);
-            let taint = self.deep_taint(&over).and(&self.deep_taint(&value));
+            let cut = self.not_computed(std::iter::once(&over));
+            let taint = self.deep_taint(&over).and(&self.deep_taint(&value)).and(&cut);
             let out = self.new_container(Kind::List, vec![value]);
             self.blur(&out);
             return Some(out.with(&taint));

@@ -5,7 +5,7 @@
 
 use super::{
     machine::{Changes, Machine},
-    value::{Class, Code, Function, Id, Kind, Object, Value, What},
+    value::{Class, Code, Cut, Function, Id, Kind, Object, Value, What},
 };
 use crate::{flow::Stage, hash::HashMap};
 use ruff_python_ast::{
@@ -159,11 +159,13 @@ impl<'a> Machine<'a, '_> {
             Expr::List(list) => self.spread(&list.elts, &value),
             Expr::Attribute(attribute) => {
                 let owner = self.eval(&attribute.value);
+                let value = self.in_turn(value);
                 self.set_attribute(&owner, attribute.attr.as_str(), &value);
             }
             Expr::Subscript(subscript) => {
                 let owner = self.eval(&subscript.value);
                 let key = self.eval(&subscript.slice);
+                let value = self.in_turn(value);
                 let stored = self.set_item(&owner, key, value, subscript);
                 if let Some(stored) = stored {
                     self.store(&subscript.value, stored);
@@ -278,7 +280,12 @@ impl<'a> Machine<'a, '_> {
             Some(items) => self.turns(one, items, &element),
             None => {
                 self.vague = self.vague.saturating_add(1);
-                self.one_turn(Some((&one.target, element)), &one.body)
+                let cut = if self.is_settled(&iterated) {
+                    Cut::Bound
+                } else {
+                    Cut::Nowhere
+                };
+                self.one_turn(Some((&one.target, element)), &one.body, cut)
             }
         };
         match end {
@@ -291,13 +298,17 @@ impl<'a> Machine<'a, '_> {
         let outer_left = std::mem::replace(&mut self.frame.maybe_left, false);
         self.frame.loops = self.frame.loops.saturating_add(1);
         let mut out = End::Next;
-        let mut whole = true;
+        let mut cut = Cut::Nowhere;
         let (vague, count) = (self.vague, items.len());
         for (at, item) in items.into_iter().enumerate() {
             let vague_here =
-                self.vague != vague && at >= VAGUE_TURNS && count > VAGUE_TURNS.saturating_mul(4);
-            if self.fuel == 0 || self.stopped.is_some() || self.frame.maybe_left || vague_here {
-                whole = false;
+                self.vague != vague && at >= VAGUE_TURNS && count > VAGUE_TURNS.saturating_mul(16);
+            if self.fuel == 0 || self.stopped.is_some() || vague_here {
+                cut = Cut::Bound;
+            } else if self.frame.maybe_left {
+                cut = Cut::Early;
+            }
+            if cut != Cut::Nowhere {
                 break;
             }
             self.store(&one.target, item);
@@ -310,16 +321,19 @@ impl<'a> Machine<'a, '_> {
                 End::Next | End::Continue => {}
             }
         }
-        if !whole {
-            self.one_turn(Some((&one.target, element.clone())), &one.body);
+        if cut != Cut::Nowhere {
+            self.one_turn(Some((&one.target, element.clone())), &one.body, cut);
         }
         self.frame.loops = self.frame.loops.saturating_sub(1);
         self.frame.maybe_left = outer_left;
         out
     }
 
-    /// One turn that stands for all.
-    fn one_turn(&mut self, target: Option<(&'a Expr, Value)>, body: &'a [Stmt]) -> End {
+    /// One turn that stands for all; whether it stands for turns that could be followed, but for what that costs.
+    fn one_turn(&mut self, target: Option<(&'a Expr, Value)>, body: &'a [Stmt], cut: Cut) -> End {
+        let turns = self.cut_turns;
+        self.cut_turns = turns.max(cut);
+        let target = target.map(|(target, value)| (target, self.in_turn(value)));
         let outer_left = self.frame.maybe_left;
         let nested = self.frame.loops;
         self.frame.loops = nested.saturating_add(1);
@@ -345,8 +359,9 @@ impl<'a> Machine<'a, '_> {
         // A value that differs from turn to turn is not the one that it had in the first.
         let changes = changes
             .into_iter()
-            .map(|(name, value)| (name, value.map(blur)))
+            .map(|(name, value)| (name, value.map(|v| self.in_turn(blur(v)))))
             .collect();
+        self.cut_turns = turns;
         self.join(vec![changes], true);
         self.frame.loops = nested;
         self.frame.maybe_left = outer_left;
@@ -360,16 +375,22 @@ impl<'a> Machine<'a, '_> {
         let vague = self.vague;
         loop {
             let test = self.eval(&one.test);
-            match self.truth(&test) {
+            let truth = self.truth(&test);
+            match truth {
                 Some(false) => break,
                 Some(true) if self.fuel > 0 && self.stopped.is_none() && !self.frame.maybe_left => {
                     if self.vague != vague && turn >= 1 {
-                        self.one_turn(None, &one.body);
+                        self.one_turn(None, &one.body, Cut::Early);
                         break;
                     }
                 }
                 _ => {
-                    self.one_turn(None, &one.body);
+                    let cut = match truth {
+                        Some(_) if self.frame.maybe_left => Cut::Early,
+                        Some(_) => Cut::Bound,
+                        None => Cut::Nowhere,
+                    };
+                    self.one_turn(None, &one.body, cut);
                     break;
                 }
             }

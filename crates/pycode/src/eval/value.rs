@@ -57,7 +57,21 @@ pub(super) enum What {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Taint {
     kinds: u16,
+    /// Whether something that can be known was not followed, for what that costs.
+    cut: Cut,
     trail: Option<Rc<[Step]>>,
+}
+
+/// Why what can be known of a value is not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Cut {
+    /// It is known, or nobody can know it.
+    #[default]
+    Nowhere,
+    /// It hangs on what is not known how far it was followed, as with loops that search.
+    Early,
+    /// A bound.
+    Bound,
 }
 
 /// A step of the way.
@@ -74,16 +88,31 @@ impl Taint {
     pub(super) fn of(step: Step) -> Self {
         Self {
             kinds: step.kind.map_or(0, bit),
+            cut: Cut::Nowhere,
             trail: Some(Rc::from([step])),
         }
+    }
+
+    /// What is in a value that could be known, and is not for what that costs.
+    pub(super) fn cut(cut: Cut) -> Self {
+        Self {
+            kinds: 0,
+            cut,
+            trail: None,
+        }
+    }
+
+    pub(super) fn how_cut(&self) -> Cut {
+        self.cut
     }
 
     pub(super) fn is_empty(&self) -> bool {
         self.kinds == 0
     }
 
-    pub(super) fn bits(&self) -> u16 {
-        self.kinds
+    /// A number for all that is in it.
+    pub(super) fn bits(&self) -> u32 {
+        u32::from(self.kinds) | u32::from(self.cut != Cut::Nowhere) << 16
     }
 
     pub(super) fn has(&self, kind: SourceKind) -> bool {
@@ -113,16 +142,18 @@ impl Taint {
         let kinds = self.kinds & !mask;
         Self {
             kinds,
+            cut: self.cut,
             trail: (kinds != 0).then(|| Rc::from(steps)),
         }
     }
 
     pub(super) fn and(&self, other: &Self) -> Self {
+        let cut = self.cut.max(other.cut);
         if other.kinds & !self.kinds == 0 {
-            return self.clone();
+            return Self { cut, ..self.clone() };
         }
         if self.kinds == 0 {
-            return other.clone();
+            return Self { cut, ..other.clone() };
         }
         let new = other
             .trail()
@@ -137,6 +168,7 @@ impl Taint {
             .collect();
         Self {
             kinds: self.kinds | other.kinds,
+            cut,
             trail: Some(Rc::from(steps)),
         }
     }
@@ -150,12 +182,14 @@ impl Taint {
         if self.trail().len() >= LONGEST_TRAIL {
             return Self {
                 kinds,
+                cut: self.cut,
                 trail: self.trail.clone(),
             };
         }
         let steps: Vec<Step> = self.trail().iter().cloned().chain([step]).collect();
         Self {
             kinds,
+            cut: self.cut,
             trail: Some(Rc::from(steps)),
         }
     }
@@ -172,12 +206,17 @@ impl Value {
         What::Unknown.into()
     }
 
+    /// What is not known for what it costs to know it.
+    pub(super) fn cut() -> Self {
+        Self::unknown().with(&Taint::cut(Cut::Bound))
+    }
+
     pub(super) fn path(path: &str) -> Self {
         What::Path(Rc::from(path)).into()
     }
 
     pub(super) fn text(text: &str) -> Self {
-        Datum::text(text).map_or_else(Self::unknown, Self::from)
+        Datum::text(text).map_or_else(Self::cut, Self::from)
     }
 
     pub(super) fn shape(text: &str) -> Self {
@@ -480,6 +519,7 @@ impl Container {
     /// Keeps a few items of many; nobody knows then what is in it.
     pub(super) fn shorten(&mut self, most: usize) {
         self.vague = true;
+        self.taint = self.taint.and(&Taint::cut(Cut::Bound));
         self.items.truncate(most);
         self.items.shrink_to_fit();
         self.keys.truncate(most);
