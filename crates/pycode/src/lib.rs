@@ -48,6 +48,7 @@ pub use module::{
     Module, Place, Use, Value,
 };
 pub use notebook::{notebook, notebook_code};
+pub use python::foreign_encoding;
 pub use python::names;
 pub use python::parse;
 pub use python::{Function, FunctionIndex, Overlap};

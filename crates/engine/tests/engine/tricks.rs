@@ -17,6 +17,7 @@ const PAGES: &[(&str, &str)] = &[
     ("triggers", include_str!("tricks/triggers.md")),
     ("hiding", include_str!("tricks/hiding.md")),
     ("actions", include_str!("tricks/actions.md")),
+    ("detours", include_str!("tricks/detours.md")),
     ("honest", include_str!("tricks/honest.md")),
 ];
 const METADATA: &str = "Metadata-Version: 2.1\nName: acme\nVersion: 1.0\n";
@@ -61,7 +62,8 @@ fn cases(page: &str) -> Vec<Case<'_>> {
         } else if let (Some(expected), Some(case)) = (line.strip_prefix("Expected: "), out.last_mut()) {
             case.expected = expected;
         } else if let (Some(wanted), Some(case)) = (line.strip_prefix("Wanted: "), out.last_mut()) {
-            case.wanted = wanted;
+            // Behind a colon stands why it is not so yet.
+            case.wanted = wanted.split(':').next().unwrap_or(wanted);
         }
     }
     out
@@ -322,7 +324,7 @@ fn every_known_trick_gets_its_answer() {
             }
         }
     }
-    assert!(count > 90, "{count} cases");
+    assert!(count > 130, "{count} cases");
     assert!(
         wrong.is_empty(),
         "{} of {count}:\n{}",

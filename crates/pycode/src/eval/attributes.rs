@@ -19,6 +19,9 @@ impl<'a> Machine<'a, '_> {
                     let last = path.rsplit('.').next().unwrap_or(path);
                     return Value::text(last);
                 }
+                if let Some(other) = super::detours::library_attribute(path, name) {
+                    return Value::path(&other).with(&owner.taint);
+                }
                 let full = join_path(path, name);
                 if let Some(datum) = library_constant(&full) {
                     return datum.into();

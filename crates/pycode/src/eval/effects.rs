@@ -13,7 +13,10 @@ use super::{
     sinks, sources,
     value::{Cut, Taint, Value, What},
 };
-use crate::behaviour::{Language, SinkKind, SourceKind};
+use crate::{
+    behaviour::{Language, SinkKind, SourceKind},
+    flow::Stage,
+};
 use ruff_text_size::TextRange;
 
 impl<'a> Machine<'a, '_> {
@@ -87,7 +90,9 @@ impl<'a> Machine<'a, '_> {
         if kind == SinkKind::Process {
             kept = self.process(path, arguments, kept, range);
         }
+        // Programs are started for whoever asks with words that he gives.
         if matches!(kind, SinkKind::Process | SinkKind::NativeMemory)
+            && self.frame.stage == Stage::Import
             && let Some(first) = arguments.get(0, "args")
         {
             self.runs_unseen(&self.deep_taint(first), Cut::Bound, range);

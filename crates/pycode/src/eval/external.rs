@@ -114,7 +114,8 @@ impl<'a> Machine<'a, '_> {
         arguments: &Arguments,
         range: TextRange,
     ) -> Value {
-        if let Some(value) = self.special(path, arguments, range) {
+        let known = self.special(path, arguments, range);
+        if let Some(value) = known.or_else(|| self.detour(path, arguments, range)) {
             return value;
         }
         let given = self.given(arguments);
@@ -315,7 +316,7 @@ impl<'a> Machine<'a, '_> {
         let first = arguments.positional.first();
         match path {
             "exec" | "eval" | "execfile" => Some(self.execute(path, arguments, range)),
-            "compile" => {
+            "compile" | "ast.parse" | "codeop.compile_command" => {
                 let source = arguments.get(0, "source")?.clone();
                 Some(source)
             }

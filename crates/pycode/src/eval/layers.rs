@@ -39,6 +39,9 @@ impl<'a> Machine<'a, '_> {
             .unwrap_or_else(Value::unknown);
         let mut taint = self.deep_taint(&source);
         self.runs_unseen(&taint, Cut::Early, range);
+        if source.datum().is_none() {
+            self.runs_unread(&taint, range);
+        }
         let mut out = Value::unknown();
         let mut known = false;
         for choice in source.choices().to_vec() {

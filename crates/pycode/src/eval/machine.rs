@@ -18,6 +18,7 @@ use crate::{
     hash::{HashMap, HashSet},
     python::{Syntax, syntax},
 };
+use ruff_python_ast::{Expr, Stmt};
 use std::{cell::OnceCell, collections::BTreeMap, ops::Range, rc::Rc};
 use wellhead_core::{Budget, Exhausted, Outcome};
 
@@ -470,6 +471,11 @@ impl<'a, 'b> Machine<'a, 'b> {
         self.define(scope, "__name__", Value::shape(&dotted));
         self.define(scope, "__file__", Value::shape(&format!("{PACKAGE}/{path}")));
         self.define(scope, "__builtins__", Value::path("__builtins__"));
+        if let Some(Stmt::Expr(first)) = tree.body().first()
+            && let Expr::StringLiteral(text) = &*first.value
+        {
+            self.define(scope, "__doc__", Value::text(text.value.to_str()));
+        }
         let tree_number = self.used_trees;
         let frame = Frame {
             file: at,

@@ -15,6 +15,7 @@ mod containers;
 mod crypto;
 mod datum;
 mod decode;
+mod detours;
 mod displays;
 mod ebcdic;
 mod effects;

@@ -71,6 +71,22 @@ fn process(callee: &str) -> Option<SinkKind> {
         "win32process" => name == "CreateProcess",
         "plumbum" | "sh" | "invoke" => name == "run",
         "asyncio.get_event_loop()" | "asyncio.get_running_loop()" => name.starts_with("subprocess_"),
+        // The library of C, and what modules of Python start programs with themselves.
+        "ctypes.CDLL()" | "ctypes.PyDLL()" | "ctypes.cdll.LoadLibrary()" | "ctypes.cdll.msvcrt" => {
+            matches!(
+                name,
+                "system" | "popen" | "execl" | "execv" | "execve" | "execvp" | "_wsystem"
+            )
+        }
+        "distutils.spawn" | "setuptools._distutils.spawn" => name == "spawn",
+        "platform" => name == "popen",
+        "multiprocessing.util" => name == "spawnv_passfds",
+        "imaplib" => name == "IMAP4_stream",
+        "pydoc" => matches!(
+            name,
+            "pipepager" | "tempfilepager" | "pipe_pager" | "tempfile_pager"
+        ),
+        "webbrowser" => matches!(name, "GenericBrowser" | "BackgroundBrowser"),
         "ctypes.windll.shell32" => name.starts_with("ShellExecute"),
         "ctypes.windll.kernel32" => matches!(name, "CreateProcessA" | "CreateProcessW" | "WinExec"),
         _ => false,

@@ -576,7 +576,7 @@ impl<'a> Machine<'a, '_> {
             }
             let given = super::call::Arguments::of(vec![value.clone()]);
             let result = self.call(&decorator, given, at.range);
-            if self.is_callable(&result) {
+            if self.is_callable(&result) || result.datum().is_some_and(|d| *d != super::Datum::None) {
                 value = result;
             }
         }

@@ -5,12 +5,14 @@
 //! measures the nesting first, and what goes deeper than [`depth::LIMIT`] is not parsed at all.
 
 mod collect;
+mod cookie;
 mod depth;
 mod fold;
 mod functions;
 mod names;
 mod scope;
 
+pub use cookie::foreign_encoding;
 pub use functions::{Function, FunctionIndex, Overlap};
 pub use names::names;
 
@@ -155,6 +157,13 @@ pub(crate) fn syntax(source: &str, deepest: usize) -> Syntax {
         outcome = Outcome::Partly {
             why: format!("only the first {LONGEST} bytes of the source were read"),
         };
+    }
+    if let Some(encoding) = foreign_encoding(code) {
+        let why = format!(
+            "it was read as UTF-8, and Python reads it as {}",
+            wellhead_core::code(encoding)
+        );
+        outcome = outcome.and(Outcome::Partly { why });
     }
     let (shallow, _) = depth::shallow_within(code, Mode::Module, deepest);
     if shallow.len() < code.len() {

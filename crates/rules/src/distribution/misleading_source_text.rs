@@ -4,6 +4,7 @@ use wellhead_core::{
     Confidence, Finding, Location, Measure, Reference, Risk, Rule, RuleStatus, Scenario, Severity, Sink,
     ThreatProfile, code,
 };
+use wellhead_pycode::foreign_encoding;
 
 /// Source is shown as something else than what Python reads.
 pub(crate) static MISLEADING_SOURCE_TEXT: Rule = Rule {
@@ -64,6 +65,11 @@ pub(crate) fn check(facts: &DistributionFacts, sink: &mut Sink) {
 
 /// The first place of a text where what is shown is not what is read: its bytes, and how that is done.
 fn misleading(text: &str) -> Option<(usize, usize, &'static str)> {
+    if let Some(name) = foreign_encoding(text) {
+        let at = text.find(name).unwrap_or(0);
+        let how = "declares an encoding in which Python reads another text than is shown";
+        return Some((at, name.len(), how));
+    }
     if text.is_ascii() && !text.contains('\u{1b}') {
         return None;
     }
@@ -139,6 +145,9 @@ mod tests {
             ("x = 'user\u{202e} \u{2066}# admin\u{2069} \u{2066}'\n", true),
             ("x = 1 # \u{1b}[2K\u{1b}[1A\n", true),
             ("\u{1b}[8mimport os\u{1b}[0m\n", true),
+            ("# coding: raw_unicode_escape\n# \\u000aimport os\n", true),
+            ("# coding: utf-7\n+AGkAbQBw-\n", true),
+            ("# -*- coding: latin-1 -*-\nimport os\n", false),
             // Languages that are written from right to left, closed as they should be.
             ("x = '\u{202b}\u{5e9}\u{5dc}\u{5d5}\u{5dd}\u{202c}'\n", false),
             ("x = '\u{5e9}\u{5dc}\u{5d5}\u{5dd}'\n", false),
