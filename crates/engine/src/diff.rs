@@ -2,7 +2,7 @@
 
 use crate::{
     artifact::{FileResult, Visitor, visit},
-    release::Gathered,
+    release::ComparedPackage,
     run::{Listing, Options, assemble},
     subjects::{self, Input},
     twin::{Side, twin},
@@ -67,13 +67,13 @@ pub fn diff(old: &Listing, new: &Listing, options: &Options<'_>) -> Report {
 
 /// Both sides as distributions, where they are, and whether all of them was followed; what was not is said in the results.
 fn released(
-    (old, before): (&Listing, Gathered),
-    (new, after): (&Listing, Gathered),
+    (old, before): (&Listing, ComparedPackage),
+    (new, after): (&Listing, ComparedPackage),
     options: &Options<'_>,
     results: &mut [FileResult],
 ) -> Option<(Release, bool)> {
     let mut whole = true;
-    let mut side = |listing: &Listing, gathered: Gathered, wanted: Option<&str>| {
+    let mut side = |listing: &Listing, gathered: ComparedPackage, wanted: Option<&str>| {
         let mut budget = Budget::new(options.limits.clone(), Arc::clone(&options.cancelled));
         let (side, why) = gathered.side(listing, wanted, &mut budget)?;
         if let Some(why) = why {
@@ -115,7 +115,7 @@ fn gather(listing: &Listing, options: &Options<'_>) -> (Gatherer, Vec<FileResult
     let mut gatherer = Gatherer {
         behaviour: Behaviour::default(),
         side: Side::new(listing),
-        package: Gathered::default(),
+        package: ComparedPackage::default(),
     };
     let results = listing
         .entries
@@ -128,7 +128,7 @@ fn gather(listing: &Listing, options: &Options<'_>) -> (Gatherer, Vec<FileResult
 struct Gatherer {
     behaviour: Behaviour,
     side: Side,
-    package: Gathered,
+    package: ComparedPackage,
 }
 
 impl Visitor for Gatherer {

@@ -31,7 +31,7 @@ const MAX_CALLS: usize = 200_000;
 
 /// What is kept of a target while its artifacts pass by.
 #[derive(Default)]
-pub(crate) struct Gathered {
+pub(crate) struct ComparedPackage {
     /// By the archive; `None` is the folder itself.
     containers: BTreeMap<Option<ArtifactPath>, Container>,
     compressed: BTreeSet<ArtifactPath>,
@@ -60,7 +60,7 @@ struct Kept {
     foreign: bool,
 }
 
-impl Gathered {
+impl ComparedPackage {
     /// Keeps what is needed of an artifact.
     pub(crate) fn visit(&mut self, input: &Input<'_>, module: Option<&Module>, budget: &mut Budget) {
         match &input.opened.document {
