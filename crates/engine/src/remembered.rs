@@ -161,7 +161,7 @@ impl<'a> Slot<'a> {
         let ends = |endings: &[&str]| endings.iter().any(|e| path.ends_with(e));
         let blob = entry.open().ok()?;
         let is_likely = blob.len() <= MAX_PACKAGE && ends(&PACKAGES);
-        if blob.len() < SMALL || !is_likely && !(blob.len() <= MAX_ARCHIVE && ends(&ARCHIVES)) {
+        if blob.len() < SMALL || !(is_likely || blob.len() <= MAX_ARCHIVE && ends(&ARCHIVES)) {
             return None;
         }
         let asked = options.asked.contains(path);
