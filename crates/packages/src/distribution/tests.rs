@@ -157,6 +157,25 @@ fn a_record_that_is_not_that_of_its_members_is_told() {
 }
 
 #[test]
+fn a_record_lists_no_folders() {
+    let record = |more: &str| {
+        let mut out = more.to_owned();
+        for (path, content) in [META, WHEEL] {
+            let _ = writeln!(out, "{path},sha256={},{}", hex(content), content.len());
+        }
+        out
+    };
+    let of = |entry: (&'static str, &'static str)| {
+        let record = record("");
+        let members = [entry, META, WHEEL, ("acme-1.0.dist-info/RECORD", &*record)];
+        kinds(&wheel(FILE, &members))
+    };
+    assert_eq!(of(("acme-1.0.dist-info/", "")), []);
+    // What has content is a file, whatever it is called.
+    assert_eq!(of(("acme/", "import os\n")), [AnomalyKind::Unlisted]);
+}
+
+#[test]
 fn a_wheel_that_calls_itself_otherwise_is_told() {
     let meta =
         |name: &str, version: &str| format!("Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n");
