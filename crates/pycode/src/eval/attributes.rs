@@ -47,7 +47,10 @@ impl<'a> Machine<'a, '_> {
                         return self.add(Object::Names(scope)).into();
                     }
                 }
-                self.submodule(*file, name).unwrap_or_else(Value::unknown)
+                let found = self.submodule(*file, name);
+                found
+                    .or_else(|| self.named_elsewhere(*file, name))
+                    .unwrap_or_else(Value::unknown)
             }
             What::Object(id) => self.object_attribute(*id, owner, name),
             What::OneOf(choices) => {

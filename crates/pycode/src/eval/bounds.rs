@@ -11,13 +11,29 @@ use super::{
     machine::Machine,
     value::{Cut, Id, Object, Taint, Value, What},
 };
-use crate::flow::Stage;
+use crate::{behaviour::SourceFile, flow::Stage};
 use ruff_python_ast::Operator;
 use ruff_text_size::TextRange;
+use std::collections::HashSet;
 
 /// How deep and how wide a value is looked at.
 const DEPTH: u8 = 4;
 const WIDTH: usize = 256;
+
+/// The names of the modules of a package that lie in other parts of it than one.
+pub(super) fn names_elsewhere(all: &[SourceFile<'_>], part: &[SourceFile<'_>]) -> HashSet<String> {
+    if all.len() == part.len() {
+        return HashSet::new();
+    }
+    let here: HashSet<&str> = part.iter().map(|f| f.path).collect();
+    let others = all.iter().filter(|f| !here.contains(f.path));
+    let names = others.filter_map(|f| {
+        let path = f.path.strip_suffix(".py")?;
+        let path = path.strip_suffix("/__init__").unwrap_or(path);
+        Some(path.strip_prefix("src/").unwrap_or(path).replace('/', "."))
+    });
+    names.collect()
+}
 
 impl<'a> Machine<'a, '_> {
     /// Whether everything in a value is known, so that only a bound keeps what is made of it from being known.
@@ -99,15 +115,48 @@ impl<'a> Machine<'a, '_> {
         if taint.how_cut() < least || taint.how_cut() == Cut::Early && !unasked {
             return;
         }
+        let (path, line) = self.line_of(range);
+        self.partly(format!(
+            "{path} runs on line {line} what takes more to compute than is followed"
+        ));
+    }
+
+    /// A module of another part of the package, by the file of its folder and its name.
+    pub(super) fn named_elsewhere(&self, folder: usize, name: &str) -> Option<Value> {
+        let path = self.files.get(folder)?.path.strip_suffix("/__init__.py")?;
+        let full = format!("{}.{name}", path.replace('/', "."));
+        self.elsewhere.contains(&full).then(|| Value::path(&full))
+    }
+
+    /// Says that something comes from, or goes to, a part of the package that is not followed together with this one.
+    pub(super) fn leads_elsewhere<'v>(
+        &mut self,
+        mut values: impl Iterator<Item = &'v Value>,
+        range: TextRange,
+    ) {
+        if self.elsewhere.is_empty() || self.frame.stage != Stage::Import {
+            return;
+        }
+        let leads = |value: &Value| {
+            let path = value.as_path().unwrap_or_default();
+            let mut ends = path.match_indices('.').map(|(at, _)| at);
+            ends.any(|at| path.get(..at).is_some_and(|p| self.elsewhere.contains(p)))
+        };
+        if values.any(|v| v.choices().iter().any(leads)) {
+            let (path, line) = self.line_of(range);
+            self.partly(format!(
+                "{path} uses on line {line} another part of the package, which is too large to be followed as one"
+            ));
+        }
+    }
+
+    /// The file that is walked, quoted, and the line of a place.
+    fn line_of(&self, range: TextRange) -> (String, usize) {
         let start = self.place(range).start;
         let file = self.files.get(self.frame.file);
-        let path = file.map_or("", |f| f.path);
         let before = file.and_then(|f| f.text.get(..start)).unwrap_or_default();
         let line = before.matches('\n').count().saturating_add(1);
-        self.partly(format!(
-            "{} runs on line {line} what takes more to compute than is followed",
-            wellhead_core::code(path)
-        ));
+        (wellhead_core::code(file.map_or("", |f| f.path)), line)
     }
 
     /// Remembers when a function runs that is called here and not entered, for the walk is deep already, and with what.

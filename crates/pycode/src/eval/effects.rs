@@ -90,6 +90,12 @@ impl<'a> Machine<'a, '_> {
         if kind == SinkKind::Process {
             kept = self.process(path, arguments, kept, range);
         }
+        if matches!(
+            kind,
+            SinkKind::Process | SinkKind::NetworkSend | SinkKind::NativeMemory
+        ) {
+            self.leads_elsewhere(arguments.values(), range);
+        }
         // Programs are started for whoever asks with words that he gives.
         if matches!(kind, SinkKind::Process | SinkKind::NativeMemory)
             && self.frame.stage == Stage::Import

@@ -47,6 +47,15 @@ const SILENT: &[&str] = &[
     "staticmethod",
 ];
 
+/// What nobody hands on at import but to send it.
+const SECRET: &[SourceKind] = &[
+    SourceKind::BulkEnvironment,
+    SourceKind::CredentialFile,
+    SourceKind::CloudMetadata,
+    SourceKind::BrowserStore,
+    SourceKind::Wallet,
+];
+
 /// Methods whose result says nothing of what they are a method of.
 pub(super) const SILENT_METHODS: &[&str] = &[
     "startswith",
@@ -133,6 +142,9 @@ impl<'a> Machine<'a, '_> {
         };
         if let Some(kind) = sinks::kind_of(path).filter(|_| shell) {
             self.sink(kind, path, inner, arguments, range);
+        }
+        if SECRET.iter().any(|kind| given.has(*kind)) {
+            self.leads_elsewhere(std::iter::once(&Value::path(path)), range);
         }
         self.side_effects(path, inner, arguments, range);
         if let Some(known) = self.computed(path, arguments, &given, range) {

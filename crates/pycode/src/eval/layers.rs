@@ -39,6 +39,7 @@ impl<'a> Machine<'a, '_> {
             .unwrap_or_else(Value::unknown);
         let mut taint = self.deep_taint(&source);
         self.runs_unseen(&taint, Cut::Early, range);
+        self.leads_elsewhere(std::iter::once(&source), range);
         if source.datum().is_none() {
             self.runs_unread(&taint, range);
         }

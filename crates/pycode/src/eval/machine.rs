@@ -85,7 +85,8 @@ fn in_parts(files: &[SourceFile<'_>], budget: &mut Budget) -> Analysis {
         let cost = bytes.saturating_mul(MEMORY_FACTOR);
         let outcome = match budget.steps(bytes).and_then(|()| budget.memory(cost)) {
             Ok(()) => {
-                let outcome = one_part(part, (&mut ticks, exact), budget, &mut all);
+                let elsewhere = super::bounds::names_elsewhere(&sorted, part);
+                let outcome = one_part(part, elsewhere, (&mut ticks, exact), budget, &mut all);
                 budget.release(cost);
                 outcome
             }
@@ -119,6 +120,7 @@ fn is_read(file: &SourceFile<'_>) -> bool {
 
 fn one_part(
     files: &[SourceFile<'_>],
+    elsewhere: HashSet<String>,
     (ticks, exact): (&mut u64, u64),
     budget: &mut Budget,
     all: &mut Analysis,
@@ -128,6 +130,7 @@ fn one_part(
         .collect();
     let mut machine = Machine::new(files, &trees, budget);
     (machine.ticks, machine.exact) = (*ticks, exact);
+    machine.elsewhere = elsewhere;
     machine.run();
     *ticks = machine.ticks;
     all.records.append(&mut machine.records);
@@ -246,6 +249,8 @@ pub(super) struct Machine<'a, 'b> {
     pub put_off: HashMap<(usize, u8), (Stage, Option<super::call::Arguments>)>,
     /// Steps that all of the package may cost with exactness.
     pub exact: u64,
+    /// Names of modules of the package that lie in another part of it.
+    pub elsewhere: HashSet<String>,
     pub by_path: HashMap<String, usize>,
     pub by_name: HashMap<String, usize>,
     pub journals: Vec<Journal>,
@@ -304,6 +309,7 @@ impl<'a, 'b> Machine<'a, 'b> {
             cut_turns: Cut::Nowhere,
             put_off: HashMap::default(),
             exact: 0,
+            elsewhere: HashSet::default(),
             by_path: HashMap::default(),
             by_name: HashMap::default(),
             journals: Vec::new(),
