@@ -110,9 +110,17 @@ impl<'a> Machine<'a, '_> {
 
     /// Says that what is run here is not known, for what it would cost to know it.
     pub(super) fn runs_unseen(&mut self, taint: &Taint, least: Cut, range: TextRange) {
-        // Libraries run what they put together for whoever calls them; who imports one asks for nothing.
-        let unasked = self.frame.stage == Stage::Import;
-        if taint.how_cut() < least || taint.how_cut() == Cut::Early && !unasked {
+        // Libraries run what they put together for whoever calls them; who imports or builds one asks for nothing.
+        let cut = taint.how_cut();
+        let unasked = match cut {
+            Cut::Bound => self.frame.stage <= Stage::Load,
+            Cut::Early | Cut::Nowhere => self.frame.stage == Stage::Import,
+        };
+        // Tests are run by whoever wants to test.
+        let path = self.files.get(self.frame.file).map_or("", |f| f.path);
+        let is_test = path.split('/').any(|part| matches!(part, "tests" | "test"));
+        let tests = is_test && self.alone == Some(self.frame.file);
+        if cut < least || !unasked || tests {
             return;
         }
         let (path, line) = self.line_of(range);

@@ -249,6 +249,8 @@ pub(super) struct Machine<'a, 'b> {
     pub put_off: HashMap<(usize, u8), (Stage, Option<super::call::Arguments>)>,
     /// Steps that all of the package may cost with exactness.
     pub exact: u64,
+    /// The file that is run and that no other has imported.
+    pub alone: Option<usize>,
     /// Names of modules of the package that lie in another part of it.
     pub elsewhere: HashSet<String>,
     pub by_path: HashMap<String, usize>,
@@ -309,6 +311,7 @@ impl<'a, 'b> Machine<'a, 'b> {
             cut_turns: Cut::Nowhere,
             put_off: HashMap::default(),
             exact: 0,
+            alone: None,
             elsewhere: HashSet::default(),
             by_path: HashMap::default(),
             by_name: HashMap::default(),
@@ -373,7 +376,9 @@ impl<'a, 'b> Machine<'a, 'b> {
             (self.depth, self.calls) = (0, 0);
             let length = self.files.get(at).map_or(0, |f| f.text.len());
             self.begin(length);
+            self.alone = Some(at);
             self.run_file(at);
+            self.alone = None;
             self.end(at, "");
         }
         // What runs earlier is visited first, so that what it calls is known to run as early.
