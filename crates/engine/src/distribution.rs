@@ -25,6 +25,7 @@ use wellhead_packages::{
 use wellhead_pycode::{ImportCondition, Module};
 use wellhead_rules::{
     Subject,
+    behaviour::Seen,
     distribution::{DistributionFacts, StartupLine},
     environment::Effects,
 };
@@ -369,6 +370,7 @@ fn joined(open: Gathered, mut distribution: Distribution, budget: &mut Budget) -
         places: open.places,
         texts,
         code,
+        seen: Seen::default(),
         startup,
     }
 }

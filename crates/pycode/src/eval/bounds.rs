@@ -11,10 +11,9 @@ use super::{
     machine::Machine,
     value::{Cut, Id, Object, Taint, Value, What},
 };
-use crate::{behaviour::SourceFile, flow::Stage};
+use crate::{behaviour::SourceFile, flow::Stage, hash::HashSet};
 use ruff_python_ast::Operator;
 use ruff_text_size::TextRange;
-use std::collections::HashSet;
 
 /// How deep and how wide a value is looked at.
 const DEPTH: u8 = 4;
@@ -23,7 +22,7 @@ const WIDTH: usize = 256;
 /// The names of the modules of a package that lie in other parts of it than one.
 pub(super) fn names_elsewhere(all: &[SourceFile<'_>], part: &[SourceFile<'_>]) -> HashSet<String> {
     if all.len() == part.len() {
-        return HashSet::new();
+        return HashSet::default();
     }
     let here: HashSet<&str> = part.iter().map(|f| f.path).collect();
     let others = all.iter().filter(|f| !here.contains(f.path));

@@ -16,6 +16,7 @@ use super::{
 use std::{
     collections::{BTreeMap, BTreeSet},
     ops::Range,
+    sync::OnceLock,
 };
 use wellhead_packages::distribution::{Claim, Place as Where, Provenance, Trigger, addresses, place};
 use wellhead_pycode::{
@@ -73,11 +74,12 @@ impl Evidence {
     }
 }
 
+/// What is seen in a package, once one of the rules that judge it has looked.
+#[derive(Clone, Debug, Default)]
+pub struct Seen(pub(super) OnceLock<BTreeMap<String, Vec<Evidence>>>);
+
 /// All that is seen in a package, by file.
-pub(super) fn gather<'a>(
-    code: &'a PackageCode,
-    provenance: &'a Provenance,
-) -> BTreeMap<&'a str, Vec<Evidence>> {
+pub(super) fn gather(code: &PackageCode, provenance: &Provenance) -> BTreeMap<String, Vec<Evidence>> {
     let reached = reached(code);
     let mut records: BTreeMap<&str, Vec<&SinkRecord>> = BTreeMap::new();
     for record in &code.analysis.records {
@@ -125,7 +127,7 @@ pub(super) fn gather<'a>(
         };
         let found = file.evidence();
         if !found.is_empty() {
-            out.insert(path.as_str(), found);
+            out.insert(path.clone(), found);
         }
     }
     out

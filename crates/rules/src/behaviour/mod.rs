@@ -25,6 +25,7 @@ use {
 };
 
 pub use code::{PackageCode, PackageScript, RunsWhen};
+pub use evidence::Seen;
 pub(crate) use host::fetches_and_runs;
 pub(crate) use reached::is_test;
 pub use weights::{BLOCK, REVIEW, Term, WEIGHTS};

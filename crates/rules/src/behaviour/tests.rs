@@ -1,5 +1,5 @@
 use super::{
-    MALICIOUS_PACKAGE_CODE, PACKAGE_CAPABILITY, PackageCode, PackageScript, SUSPICIOUS_PACKAGE_CODE,
+    MALICIOUS_PACKAGE_CODE, PACKAGE_CAPABILITY, PackageCode, PackageScript, SUSPICIOUS_PACKAGE_CODE, Seen,
 };
 use crate::{Subject, distribution::DistributionFacts, testing::findings};
 use std::{collections::BTreeMap, sync::Arc};
@@ -52,6 +52,7 @@ fn judge(files: &[(&str, &str)]) -> Vec<Finding> {
         places: BTreeMap::new(),
         texts: BTreeMap::new(),
         code: PackageCode { scripts, analysis },
+        seen: Seen::default(),
         startup: Vec::new(),
     };
     let mut found = findings("acme-1.0.tar.gz", Subject::Distribution(&facts));

@@ -52,13 +52,14 @@ fn fetching(e: &Evidence) -> bool {
 pub(super) fn verdicts(facts: &DistributionFacts) -> Vec<Verdict<'_>> {
     let package = &facts.code;
     let mut out = Vec::new();
-    for (path, found) in gather(package, &facts.distribution.provenance) {
+    let gathered = || gather(package, &facts.distribution.provenance);
+    for (path, found) in facts.seen.0.get_or_init(gathered) {
         let Some(script) = package.scripts.get(path) else {
             continue;
         };
         let mut times: BTreeMap<RunsWhen, Vec<Evidence>> = BTreeMap::new();
         for one in found {
-            times.entry(one.when).or_default().push(one);
+            times.entry(one.when).or_default().push(one.clone());
         }
         for (when, evidence) in times {
             let mut terms: BTreeSet<Term> = evidence.iter().map(|e| e.term).collect();

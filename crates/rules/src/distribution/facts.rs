@@ -1,6 +1,9 @@
 //! A distribution with the code in it, for rules.
 
-use crate::{behaviour::PackageCode, environment::Effects};
+use crate::{
+    behaviour::{PackageCode, Seen},
+    environment::Effects,
+};
 use std::{collections::BTreeMap, ops::Range, sync::Arc};
 use wellhead_core::{ArtifactPath, Location};
 use wellhead_packages::distribution::{Anomaly, Distribution};
@@ -18,6 +21,8 @@ pub struct DistributionFacts {
     pub texts: BTreeMap<String, Arc<str>>,
     /// Its Python: source files, and start-up files with all that Python does not run blanked, and what they do together.
     pub code: PackageCode,
+    /// What the rules on its code made of it, for all of them.
+    pub seen: Seen,
     /// What runs at every start of Python once it is installed.
     pub startup: Vec<StartupLine>,
 }
