@@ -165,7 +165,7 @@ def main() -> None:
             ("data-none", Case("none", "The same package without a database", "", {"wellhead": one})),
             ("data-pysec", Case("environment", f"An environment of {len(files):,} files and {weight / 1e6:.0f} MB",
                                 "0.3 s whole process, files in the page cache",
-                                {"wellhead": [args.bin, "audit", f"env:{prefix}", "--isolated", "--no-progress"],
+                                {"wellhead": [args.bin, "audit", f"env:{prefix}", "--isolated", "--no-cache", "--no-progress"],
                                  "sha256sum of all files": ["sh", "-c", f"find {prefix} -type f -print0 | xargs -0 sha256sum"],
                                  "pip check": [str(prefix / "bin/python"), "-m", "pip", "check"],
                                  "pip-audit of it": [str(tools / "pip-audit"), "-s", "osv", "--osv-url", f"{pysec}/v1/query",

@@ -79,7 +79,7 @@ def wellhead(binary: str, paths: list) -> dict:
     """What the command says of each path: its exit code fails on findings of high and critical severity."""
     said = {}
     for path in paths:
-        argv = [binary, "audit", path, "--isolated", "--no-progress", "--format", "json"]
+        argv = [binary, "audit", path, "--isolated", "--no-cache", "--no-progress", "--format", "json"]
         run = subprocess.run(argv, capture_output=True, text=True)
         try:
             report = json.loads(run.stdout)

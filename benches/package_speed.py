@@ -5,7 +5,7 @@
 CPU seconds of whole processes, children included, as the kernel counts them; medians, and the tools take turns. The wheels are
 those of `packages.txt` that lie in the cache of benches/packages.py, the smallest ones of Python alone first left out, so that
 no tool is measured by its start. The other tools get what they can read: GuardDog an unpacked folder for each wheel and one
-process for all, with its rules on source alone (its metadata rules wait for a network), hexora the wheels as `.zip`.
+process for all, with its rules on source alone (its metadata rules wait for a network), hexora the wheels as `.zip`. "Remembered" is every run after the first over the same files.
 """
 
 import argparse
@@ -113,15 +113,18 @@ def main() -> None:
     small_folder, small_zip = unpacked([(0, small)], cache)
     env = {"PATH": os.environ["PATH"], "HOME": str(cache), "LANG": "C.UTF-8"}
     audit = [binary, "audit", "--isolated", "--no-progress", "--exit-zero"]
+    cold = [*audit, "--no-cache"]
     paths = [str(p) for _, p in wheels]
     cases = [
         (f"{len(wheels)} wheels, {sum(s for s, _ in wheels) / 1e6:.0f} MB of Python", {
-            "wellhead": audit + paths,
+            "wellhead": cold + paths,
+            "wellhead, remembered": audit + paths,
             "GuardDog": [python, "-c", GUARDDOG, *folders],
             "hexora": [python, "-c", HEXORA, *zips],
         }),
         (f"one small wheel, whole process: `{small.name}`", {
-            "wellhead": audit + [str(small)],
+            "wellhead": cold + [str(small)],
+            "wellhead, remembered": audit + [str(small)],
             "GuardDog": [python, "-c", GUARDDOG, *small_folder],
             "hexora": [python, "-c", HEXORA, *small_zip],
         }),

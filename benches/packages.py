@@ -61,7 +61,7 @@ def share(hits: int, total: int) -> str:
 
 def audit(binary: str, path: Path, timeout: int, more: list = ()) -> dict:
     """What the program says of one archive, and what that took."""
-    argv = [binary, "audit", str(path), "--isolated", "--no-progress", "--exit-zero", "--format", "json", *more]
+    argv = [binary, "audit", str(path), "--isolated", "--no-progress", "--exit-zero", "--no-cache", "--format", "json", *more]
     # A folder of its own keeps every configuration but the program's defaults away.
     with tempfile.TemporaryFile() as out:
         started = time.monotonic()

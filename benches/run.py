@@ -109,7 +109,7 @@ def size(value: int) -> str:
 
 def cases(binary: str, inputs: Path, tools: Path) -> list:
     def audit(path: Path, *more: str) -> list:
-        return [binary, "audit", str(path), "--isolated", "--no-progress", *more]
+        return [binary, "audit", str(path), "--isolated", "--no-cache", "--no-progress", *more]
 
     torch, objects, tree, lock = (
         inputs / name for name in ("torch-1gb.pt", "objects-200mb.pkl", "tree", "lock")

@@ -211,7 +211,7 @@ impl<'a> Machine<'a, '_> {
                 .items
                 .iter()
                 .take(64)
-                .map(as_words)
+                .map(|item| one_word(as_words(item)))
                 .collect::<Vec<_>>()
                 .join(" ");
         }
@@ -220,16 +220,15 @@ impl<'a> Machine<'a, '_> {
 
     /// Looks into a command; gives what flows into it, with what it gets hold of itself.
     fn process(&mut self, path: &str, arguments: &Arguments, mut taint: Taint, range: TextRange) -> Taint {
-        let Some(first) = arguments
-            .positional
-            .first()
-            .or_else(|| arguments.keyword("args"))
-            .cloned()
-        else {
+        // Pagers are given the text first.
+        let at = usize::from(path.starts_with("pydoc."));
+        let given = arguments.positional.get(at..).unwrap_or_default();
+        let first = given.first().or_else(|| arguments.keyword("args"));
+        let Some(first) = first.or_else(|| arguments.keyword("cmd")).cloned() else {
             return taint;
         };
         let mut command = self.command_of(&first);
-        for other in arguments.positional.get(1..).unwrap_or_default() {
+        for other in given.get(1..).unwrap_or_default() {
             command.push(' ');
             command.push_str(&self.command_of(other));
         }
@@ -497,4 +496,14 @@ fn only_imports(code: &str, is_own: impl Fn(&str) -> bool) -> bool {
         }
     }
     others > 0
+}
+
+/// An argument as a shell has to be given it to take it for one.
+fn one_word(word: String) -> String {
+    let is_one = |c: char| !c.is_whitespace() && !"|&;<>()'\"`".contains(c);
+    if word.chars().all(is_one) {
+        word
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
 }
