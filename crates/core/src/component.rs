@@ -35,7 +35,7 @@ named!(
 );
 
 /// Where a component is taken from, as its declaration says.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Source {
     /// An index or channel; `None` is the tool's default.
     Registry {
@@ -64,7 +64,7 @@ pub enum Source {
 }
 
 /// What can be said of a declared component. Every input line ends in exactly one of these.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Bucket {
     /// An exact version is known, so advisories can be matched.
     Exact,
@@ -78,7 +78,7 @@ pub enum Bucket {
 }
 
 /// One component as one file declares it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Component {
     /// What it is.
     pub kind: ComponentKind,

@@ -5,7 +5,7 @@ use sha2::{Digest as _, Sha256};
 use std::fmt;
 
 /// The algorithms that the field's locks and manifests use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub enum DigestAlgorithm {
     /// MD5: identifies, proves nothing.
     Md5,
@@ -70,7 +70,7 @@ impl DigestAlgorithm {
 }
 
 /// A digest: algorithm and lower-case hexadecimal text.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Digest {
     /// The algorithm.
     pub algorithm: DigestAlgorithm,

@@ -25,24 +25,11 @@ use wellhead_formats::{
     Document, Family, Format, Identity, Member, OpenOptions, Opened, Role, Support, identify,
     is_named_like_model, may_hide_model, open,
 };
-use wellhead_packages::ManifestKind;
 use wellhead_rules::{ARCHIVE_BOMB, DIGEST_MISMATCH, INTERNAL_ERROR, NOT_FULLY_ANALYSED, Subject};
 use wellhead_sources::{Content, Entry};
 
 /// Files of an index up to this size are fetched in one piece.
 const HAD_WHOLE: u64 = 64 << 20;
-
-/// A text that declares dependencies.
-#[derive(Debug, serde::Serialize, serde::Deserialize)]
-pub(crate) struct Declared {
-    pub(crate) artifact: ArtifactPath,
-    /// None for the metadata of what is installed or built.
-    pub(crate) kind: Option<ManifestKind>,
-    pub(crate) text: String,
-}
-
-/// Longest text of a manifest that is kept beside what was read from it, in bytes.
-const MAX_DECLARED: usize = 4 << 20;
 
 /// What one file of the target came to.
 #[derive(Debug, Default)]
@@ -59,8 +46,6 @@ pub(crate) struct FileResult {
     pub(crate) shipped: Shipped,
     /// How many files it speaks of, where that is more than one.
     pub(crate) covers: u64,
-    /// The texts from which its manifests were read.
-    pub(crate) declared: Vec<Declared>,
     /// Whether the file itself is a package.
     pub(crate) is_package: bool,
     /// Whether the time ran out or somebody interrupted, so that another run may come to something else.
@@ -606,18 +591,6 @@ impl Judge<'_, '_> {
             }
         }
         self.result.findings.extend(sink.into_findings());
-    }
-
-    /// Keeps the text of a manifest inside of a package, from which it can be read again. That of a package is a page
-    /// long; what is larger is not worth being remembered.
-    pub(crate) fn declares(&mut self, artifact: &ArtifactPath, kind: Option<ManifestKind>, text: &str) {
-        if artifact.nesting() > 0 && text.len() <= MAX_DECLARED {
-            self.result.declared.push(Declared {
-                artifact: artifact.clone(),
-                kind,
-                text: text.to_owned(),
-            });
-        }
     }
 
     /// Keeps what the file takes from elsewhere, where a policy asks for it.

@@ -11,7 +11,7 @@ use wellhead_packages::{
 
 /// Hands over what the artifact declares, and says what could not be read of it.
 pub(crate) fn declared(input: &Input<'_>, judge: &mut Judge<'_, '_>, budget: &mut Budget) -> Outcome {
-    let Some(manifest) = read(input, judge, budget) else {
+    let Some(manifest) = read(input, budget) else {
         return Outcome::Analysed;
     };
     let outcome = manifest.outcome.clone();
@@ -22,16 +22,13 @@ pub(crate) fn declared(input: &Input<'_>, judge: &mut Judge<'_, '_>, budget: &mu
     outcome
 }
 
-fn read(input: &Input<'_>, judge: &mut Judge<'_, '_>, budget: &mut Budget) -> Option<Manifest> {
+fn read(input: &Input<'_>, budget: &mut Budget) -> Option<Manifest> {
     let text = &input.text()?.text;
     let root: Option<&Node> = match &input.opened.document {
         Document::Data(data) => data.root.as_ref().ok(),
         _ => None,
     };
     if let Some(manifest) = read_installed(input.path, text, root, budget) {
-        if root.is_none() {
-            judge.declares(input.path, None, text);
-        }
         return Some(manifest);
     }
     let kind = identify_bom(input.path.leaf(), text, root)?;

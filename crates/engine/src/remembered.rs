@@ -6,7 +6,7 @@
 //! that was pressed or bytes that changed while they were read decide too, so then nothing is kept.
 
 use crate::{
-    artifact::{Declared, FileResult, analyse},
+    artifact::{FileResult, analyse},
     clones::Shipment,
     constants,
     facts::Fact,
@@ -16,11 +16,15 @@ use crate::{
     unpacked::{Group, Lying},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use std::sync::{Arc, atomic::Ordering};
-use wellhead_core::{Blob, Budget, Coverage, Finding, sha256_of};
-use wellhead_packages::{manifest::read_installed, read_manifest};
+use std::{
+    borrow::Cow,
+    path::Path,
+    sync::{Arc, atomic::Ordering},
+};
+use wellhead_core::{ArtifactPath, Blob, Budget, Coverage, Finding, sha256_of};
+use wellhead_packages::Manifest;
 use wellhead_rules::INTERNAL_ERROR;
-use wellhead_sources::{Content, Entry, KeptResults};
+use wellhead_sources::{Content, Entry, KeptResults, stamp};
 
 /// Endings of files that may be packages.
 const PACKAGES: [&str; 4] = [".whl", ".conda", ".egg", ".pyz"];
@@ -28,6 +32,8 @@ const PACKAGES: [&str; 4] = [".whl", ".conda", ".egg", ".pyz"];
 const ARCHIVES: [&str; 6] = [".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst", ".zip"];
 const MAX_PACKAGE: u64 = 2 << 30;
 const MAX_ARCHIVE: u64 = 64 << 20;
+/// Packages in folders with more bytes than are judged together are judged anew.
+const MAX_GROUP: u64 = 96 << 20;
 /// Packages with fewer bytes are judged sooner than the program can be told from other versions of it.
 const SMALL: u64 = 64 << 10;
 /// The form of what is kept; goes up when it changes.
@@ -43,7 +49,8 @@ struct OfFile {
     bytes: u64,
     shipments: Vec<Shipment>,
     covers: u64,
-    declared: Vec<Declared>,
+    /// What it declares, which is judged with the rest of the target.
+    manifests: Vec<(ArtifactPath, Manifest)>,
 }
 
 /// What is kept of files that are one package.
@@ -55,9 +62,10 @@ struct OfGroup {
 
 /// Judges a file and all its members, or remembers what became of them.
 pub(crate) fn file(path: &str, entry: &Entry, options: &Options<'_>) -> FileResult {
+    let before = place(entry).and_then(stamp);
     let slot = Slot::of_file(path, entry, options);
     if let Some(known) = slot.as_ref().and_then(Slot::get::<OfFile>) {
-        return known.into_result(options);
+        return known.into();
     }
     let mut result = analyse(path, entry, options);
     if !result.is_package {
@@ -65,16 +73,18 @@ pub(crate) fn file(path: &str, entry: &Entry, options: &Options<'_>) -> FileResu
     }
     settle(&mut result, options);
     let failed = result.findings.iter().any(|f| f.rule == INTERNAL_ERROR.id);
-    // What a package declares is read again; of anything else that waits for other files nothing is kept.
     let other = |fact: &Fact| !matches!(fact, Fact::Manifest(..));
-    let waits = result.facts.iter().any(other) || result.facts.len() != result.declared.len();
+    let waits = result.facts.iter().any(other);
     if let Some(slot) = slot.filter(|_| !waits && !result.ran_out && !failed) {
         let kept = OfFile::from(result);
         slot.put(&kept, || {
             let blob = entry.open().ok()?;
-            digest(&blob, options)
+            let digest = digest(&blob, options)?;
+            // What was something else in between bears another time of its last change.
+            let after = place(entry).and_then(stamp);
+            (before.is_some() && before == after).then_some(digest)
         });
-        return kept.into_result(options);
+        return kept.into();
     }
     result
 }
@@ -108,21 +118,20 @@ fn of_group(
     open: &(dyn Fn(&Lying) -> Result<Blob, String> + Sync + '_),
     options: &Options<'_>,
 ) -> Option<String> {
-    let blobs: Option<Vec<Blob>> = group.files.iter().map(|lying| open(lying).ok()).collect();
-    let blobs = blobs?;
-    let size = blobs
-        .iter()
-        .fold(0_u64, |all, blob| all.saturating_add(blob.len()));
-    if size < SMALL {
-        return None;
-    }
-    let mut out = String::new();
-    for (lying, blob) in group.files.iter().zip(&blobs) {
-        out.push_str(&digest(blob, options)?);
+    let mut budget = Budget::new(options.limits.clone(), Arc::clone(&options.cancelled));
+    let (mut out, mut size) = (String::new(), 0_u64);
+    // One at a time: no more files are open at once than when they are judged.
+    for lying in &group.files {
+        let blob = open(lying).ok()?;
+        size = size.saturating_add(blob.len());
+        if size > MAX_GROUP {
+            return None;
+        }
+        out.push_str(&sha256_of(&blob, &mut budget).ok()?.hex);
         let format = lying.format.map_or("", |f| f.name);
         out.push_str(&format!(" {format} {} {}\n", lying.artifact, lying.path));
     }
-    Some(out)
+    (size >= SMALL).then_some(out)
 }
 
 /// What modules of a package ask of each other is answered among them, so that nothing waits for the rest of the target.
@@ -135,6 +144,13 @@ fn settle(result: &mut FileResult, options: &Options<'_>) {
         .findings
         .iter_mut()
         .for_each(wellhead_rules::redact_finding);
+}
+
+fn place(entry: &Entry) -> Option<&Path> {
+    match &entry.content {
+        Content::File(path) => Some(path),
+        _ => None,
+    }
 }
 
 fn digest(blob: &Blob, options: &Options<'_>) -> Option<String> {
@@ -215,8 +231,11 @@ impl<'a> Slot<'a> {
         if interrupted() || content().as_ref() != Some(&self.content) || interrupted() {
             return;
         }
-        if let Ok(bytes) = serde_json::to_vec(value) {
-            self.kept.put(&self.name, &bytes);
+        // Findings hide what is secret. What is declared is told as it is read, and not kept where a secret is in it.
+        if let Ok(text) = serde_json::to_string(value)
+            && matches!(wellhead_rules::redact(&text), Cow::Borrowed(_))
+        {
+            self.kept.put(&self.name, text.as_bytes());
         }
     }
 }
@@ -231,32 +250,34 @@ impl From<FileResult> for OfFile {
             bytes: result.bytes,
             shipments: result.shipments,
             covers: result.covers,
-            declared: result.declared,
+            manifests: result.facts.into_iter().filter_map(manifest).collect(),
         }
     }
 }
 
-impl OfFile {
-    fn into_result(self, options: &Options<'_>) -> FileResult {
-        let mut budget = Budget::new(options.limits.clone(), Arc::clone(&options.cancelled));
-        let read = |one: &Declared| {
-            let manifest = match one.kind {
-                Some(kind) => read_manifest(kind, &one.artifact, &one.text, &mut budget),
-                None => read_installed(&one.artifact, &one.text, None, &mut budget)?,
-            };
-            Some(Fact::Manifest(one.artifact.clone(), Box::new(manifest)))
-        };
-        FileResult {
-            facts: self.declared.iter().filter_map(read).collect(),
-            coverage: self.coverage,
-            findings: self.findings,
-            scoreboard: self.scoreboard,
-            is_model: self.is_model,
-            bytes: self.bytes,
-            shipments: self.shipments,
-            covers: self.covers,
+fn manifest(fact: Fact) -> Option<(ArtifactPath, Manifest)> {
+    match fact {
+        Fact::Manifest(artifact, manifest) => Some((artifact, *manifest)),
+        _ => None,
+    }
+}
+
+impl From<OfFile> for FileResult {
+    fn from(kept: OfFile) -> Self {
+        let manifests = kept.manifests.into_iter();
+        Self {
+            facts: manifests
+                .map(|(artifact, manifest)| Fact::Manifest(artifact, Box::new(manifest)))
+                .collect(),
+            coverage: kept.coverage,
+            findings: kept.findings,
+            scoreboard: kept.scoreboard,
+            is_model: kept.is_model,
+            bytes: kept.bytes,
+            shipments: kept.shipments,
+            covers: kept.covers,
             is_package: true,
-            ..FileResult::default()
+            ..Self::default()
         }
     }
 }

@@ -4,7 +4,10 @@
 //! whatever is not exactly right is a miss. A folder that others may write to is not used at all, an entry that cannot be
 //! read is not there, and the program's own bytes are part of every name, so that no version reads what another one wrote.
 
-use crate::file::{self, read_bounded};
+use crate::{
+    edit::stamp,
+    file::{self, read_bounded},
+};
 use sha2::{Digest as _, Sha256};
 use std::{
     fs, io,
@@ -25,6 +28,8 @@ const LEFT: u64 = 384 << 20;
 const OFTEN: u64 = 16 << 20;
 /// Largest program whose own bytes are hashed.
 const MAX_PROGRAM: u64 = 1 << 30;
+/// Largest file that says which program has which digest.
+const MAX_MEMO: u64 = 4 << 10;
 
 /// A folder of results.
 #[derive(Debug)]
@@ -39,8 +44,9 @@ pub struct KeptResults {
 impl KeptResults {
     /// Results in a folder, which need not be there yet; nothing where somebody else may write to it.
     pub fn open(folder: &Path) -> Option<Self> {
-        let usable = !folder.exists() || is_ones_own(folder);
-        usable.then(|| Self {
+        make_private(folder).ok()?;
+        let above = folder.parent().is_none_or(is_closed);
+        (above && is_ones_own(folder)).then(|| Self {
             folder: folder.to_path_buf(),
             program: OnceLock::new(),
             written: AtomicU64::new(OFTEN),
@@ -49,7 +55,7 @@ impl KeptResults {
 
     /// The name under which a result is kept, from everything that decides it.
     pub fn name(&self, parts: &[&str]) -> Option<String> {
-        let program = self.program.get_or_init(own_digest).as_deref()?;
+        let program = self.program.get_or_init(|| self.own_digest()).as_deref()?;
         let mut hash = Sha256::new();
         for part in std::iter::once(&program).chain(parts) {
             hash.update((part.len() as u64).to_le_bytes());
@@ -60,7 +66,9 @@ impl KeptResults {
 
     /// A result by its name.
     pub fn get(&self, name: &str) -> Option<Vec<u8>> {
-        read_bounded(&self.place(name)?, MAX_ENTRY).ok()
+        let place = self.place(name)?;
+        let own = place.parent().is_some_and(is_ones_own) && is_ones_own(&place);
+        own.then(|| read_bounded(&place, MAX_ENTRY).ok())?
     }
 
     /// Keeps a result. That it could not be kept changes nothing but the time of the next run.
@@ -79,6 +87,27 @@ impl KeptResults {
             // The same holds for what could not be removed.
             let _ = self.shrink(MAX_ALL, LEFT);
         }
+    }
+
+    /// The digest of the running program. Which file it is of is remembered too, since hashing it takes longer than
+    /// anything else of a run that finds all results.
+    fn own_digest(&self) -> Option<String> {
+        let program = std::env::current_exe().ok()?;
+        let now = format!("{:?}", stamp(&program)?);
+        let memo = self.folder.join("program");
+        let known = is_ones_own(&memo)
+            .then(|| read_bounded(&memo, MAX_MEMO).ok())
+            .flatten();
+        let known = known.and_then(|bytes| String::from_utf8(bytes).ok());
+        if let Some((file, digest)) = known.as_deref().and_then(|text| text.split_once('\n'))
+            && file == now
+        {
+            return Some(digest.to_owned());
+        }
+        let digest = hex(&Sha256::digest(read_bounded(&program, MAX_PROGRAM).ok()?));
+        // Without it the next run hashes the program again.
+        let _ = file::write_passing(&memo, format!("{now}\n{digest}").as_bytes());
+        Some(digest)
     }
 
     fn place(&self, name: &str) -> Option<PathBuf> {
@@ -118,12 +147,6 @@ impl KeptResults {
     }
 }
 
-fn own_digest() -> Option<String> {
-    let program = std::env::current_exe().ok()?;
-    let bytes = read_bounded(&program, MAX_PROGRAM).ok()?;
-    Some(hex(&Sha256::digest(bytes)))
-}
-
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
@@ -139,20 +162,33 @@ fn make_private(folder: &Path) -> io::Result<()> {
     fs::create_dir_all(folder)
 }
 
-/// Whether nobody but the user may write to a folder: whoever else may would say of his files that nothing was found.
+/// Whether nobody but the user may write to a file or folder: whoever else may would say of his packages that nothing was
+/// found. What is no link can have been put there by nobody else either.
 #[cfg(unix)]
-fn is_ones_own(folder: &Path) -> bool {
+fn is_ones_own(path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt as _;
     let own = fs::metadata("/proc/self").map(|m| m.uid());
-    fs::metadata(folder).is_ok_and(|about| {
+    fs::symlink_metadata(path).is_ok_and(|about| {
         let mine = own.as_ref().map_or(true, |uid| *uid == about.uid());
-        about.is_dir() && mine && about.mode() & 0o022 == 0
+        !about.is_symlink() && mine && about.mode() & 0o022 == 0
     })
 }
 
 #[cfg(not(unix))]
-fn is_ones_own(folder: &Path) -> bool {
-    folder.is_dir()
+fn is_ones_own(path: &Path) -> bool {
+    path.exists()
+}
+
+/// Whether nobody else may put another folder in the place of one that lies in this one.
+#[cfg(unix)]
+fn is_closed(folder: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    fs::metadata(folder).is_ok_and(|about| about.mode() & 0o022 == 0 || about.mode() & 0o1000 != 0)
+}
+
+#[cfg(not(unix))]
+fn is_closed(_: &Path) -> bool {
+    true
 }
 
 #[cfg(test)]
@@ -184,7 +220,7 @@ mod tests {
             kept.put(name, b"x");
             assert_eq!(kept.get(name), None, "{name}");
         }
-        assert!(!folder.path().join("kept").exists(), "nothing was written");
+        assert_eq!(fs::read_dir(folder.path().join("kept")).unwrap().count(), 0);
     }
 
     #[test]
@@ -217,9 +253,22 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("kept");
         fs::create_dir(&path).unwrap();
+        let set = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
         for (mode, used) in [(0o777, false), (0o770, false), (0o755, true), (0o700, true)] {
-            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            set(&path, mode);
             assert_eq!(KeptResults::open(&path).is_some(), used, "{mode:o}");
+        }
+        let kept = KeptResults::open(&path).unwrap();
+        kept.put("aa1", b"x");
+        for (place, mode) in [("aa/1.json", 0o622), ("aa", 0o777)] {
+            set(&path.join(place), mode);
+            assert_eq!(kept.get("aa1"), None, "{place}");
+            set(&path.join(place), 0o700);
+            assert!(kept.get("aa1").is_some(), "{place}");
+        }
+        for (mode, used) in [(0o777, false), (0o1777, true)] {
+            set(folder.path(), mode);
+            assert_eq!(KeptResults::open(&path).is_some(), used, "above: {mode:o}");
         }
         fs::write(folder.path().join("file"), b"").unwrap();
         assert!(KeptResults::open(&folder.path().join("file")).is_none());

@@ -51,7 +51,8 @@ fn kept(project: &Project) -> Vec<PathBuf> {
             let path = entry.unwrap().path();
             match path.is_dir() {
                 true => folders.push(path),
-                false => out.push(path),
+                false if path.extension().is_some_and(|e| e == "json") => out.push(path),
+                false => {}
             }
         }
     }
@@ -106,6 +107,27 @@ fn what_is_damaged_is_judged_anew() {
         std::fs::write(&file, damage).unwrap();
         assert_eq!(project.run(&AUDIT).out, first, "{damage}");
     }
+}
+
+#[test]
+fn no_secret_is_written() {
+    let project = Project::new(&[]);
+    let requires = "foo @ https://bob:s3cr3tPassw0rdXYZ@files.example/foo-1.0.whl";
+    let metadata = format!("Metadata-Version: 2.1\nName: acme\nVersion: 1.0\nRequires-Dist: {requires}\n");
+    let settings = "--extra-index-url https://bob:s3cr3tPassw0rdXYZ@packages.example/simple\nfoo==1.0\n";
+    let members = [
+        ("acme/__init__.py", &*padding()),
+        ("acme/requirements.txt", settings),
+        ("acme-1.0.dist-info/METADATA", &metadata),
+    ];
+    project.write(NAME, &archive(&members));
+    let first = project.run(&AUDIT).out;
+    assert!(first.contains("index-credentials"), "{first}");
+    for file in kept(&project) {
+        let text = std::fs::read_to_string(&file).unwrap();
+        assert!(!text.contains("s3cr3tPassw0rdXYZ"), "{text}");
+    }
+    assert_eq!(project.run(&AUDIT).out, first);
 }
 
 #[test]

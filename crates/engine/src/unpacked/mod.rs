@@ -261,10 +261,7 @@ fn read(
     budget: &mut Budget,
 ) -> Result<Option<(u64, Read)>, String> {
     let is_pth = inside.ends_with(".pth");
-    let Ok(blob) = open(lying) else {
-        // That it could not be read was said when it was looked at by itself.
-        return Ok(None);
-    };
+    let blob = open(lying).map_err(|why| format!("{} could not be read: {why}", code(inside)))?;
     if is_pth && blob.len() > MAX_PTH {
         return Ok(None);
     }

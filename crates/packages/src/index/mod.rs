@@ -25,7 +25,7 @@ use wellhead_core::Location;
 pub const PUBLIC_INDEX: &str = crate::well_known::PYPI;
 
 /// The program whose way of choosing between indexes applies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub enum Manager {
     /// pip: all indexes are one pool, the best version wins.
     Pip,
@@ -59,7 +59,7 @@ impl Manager {
 }
 
 /// The part that an index plays.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub enum IndexRole {
     /// It takes the place of the installer's own default.
     Default,
@@ -74,7 +74,7 @@ pub enum IndexRole {
 }
 
 /// One index that a configuration names.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct IndexEntry {
     /// Whose configuration it is.
     pub manager: Manager,
@@ -89,7 +89,7 @@ pub struct IndexEntry {
 }
 
 /// How uv chooses between indexes (`index-strategy`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Strategy {
     /// The first index that knows the name.
     #[default]
@@ -101,7 +101,7 @@ pub enum Strategy {
 }
 
 /// How far the order of channels shields (`channel_priority` of conda).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum ChannelPriority {
     /// The first channel that knows the name is the only one.
     Strict,
@@ -112,7 +112,7 @@ pub enum ChannelPriority {
 }
 
 /// Which packages a source is for (`include_packages`, `exclude_packages` of PDM): patterns of names.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct SourceFilter {
     /// The name of the source.
     pub index: String,
@@ -123,7 +123,7 @@ pub struct SourceFilter {
 }
 
 /// A host for which the check of its certificate is off.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct TrustedHost {
     /// The host, safe to show; `*` for all.
     pub host: String,
@@ -132,7 +132,7 @@ pub struct TrustedHost {
 }
 
 /// All that one file says about where packages come from.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct IndexSettings {
     /// The indexes in the order of the text.
     pub entries: Vec<IndexEntry>,

@@ -4,7 +4,7 @@ use std::{borrow::Cow, ops::Range};
 use wellhead_core::escape;
 
 /// An address without its secrets.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Address {
     /// The address without user and password, safe to show.
     pub shown: String,

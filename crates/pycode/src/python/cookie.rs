@@ -21,22 +21,12 @@ const PLAIN: &[&str] = &[
     "cp73",
     "cp77",
     "cp8",
-    "cp93",
-    "cp94",
-    "cp95",
     "cp112",
     "cp12",
     "windows-",
     "koi8",
     "mac",
-    "gb",
-    "big5",
     "euc",
-    "shift",
-    "sjis",
-    "s-jis",
-    "ms",
-    "johab",
     "tis",
     "hp-roman",
     "kz",
@@ -47,13 +37,15 @@ const PLAIN: &[&str] = &[
     "arabic",
     "mbcs",
     "undecided",
-    "uhc",
     "ujis",
-    "ks-c",
-    "korean",
-    "chinese",
     "cp1006",
     "none",
+];
+/// The same of encodings in which a byte that is ASCII may be the second half of a character: a backslash that escapes a
+/// quote to one reader is a part of a character to the other.
+const DOUBLE: &[&str] = &[
+    "cp93", "cp94", "cp95", "gb", "big5", "shift", "sjis", "s-jis", "ms", "johab", "uhc", "ks-c", "korean",
+    "chinese",
 ];
 /// Names that begin so and are others.
 const OTHER: &[&str] = &["cp864", "cp875"];
@@ -70,7 +62,9 @@ pub fn foreign_encoding(text: &str) -> Option<&str> {
         };
         if let Some(name) = declared(comment) {
             let plain: String = name.to_ascii_lowercase().replace('_', "-");
-            let is_plain = PLAIN.iter().any(|p| plain.starts_with(p)) && !OTHER.contains(&plain.as_str());
+            let begins = |names: &[&str]| names.iter().any(|p| plain.starts_with(p));
+            let is_plain =
+                begins(PLAIN) && !OTHER.contains(&plain.as_str()) || begins(DOUBLE) && text.is_ascii();
             return (!is_plain).then_some(name);
         }
     }
@@ -106,6 +100,13 @@ mod tests {
             ("# -*- coding: UTF_8 -*-", None),
             ("# -*- coding: euc-jp -*-\n", None),
             ("# -*- coding: gbk -*-\n", None),
+            ("# -*- coding: gbk -*-\nx = 'é'\n", Some("gbk")),
+            (
+                "# coding: shift_jis\nx = '\u{fffd}\\'; run() #'\n",
+                Some("shift_jis"),
+            ),
+            ("# coding: cp949\n# \u{fffd}\n", Some("cp949")),
+            ("# coding: latin-1\n# é\n", None),
             ("x = 1\n# coding: utf-7\n", None),
             ("\n\n# coding: utf-7\n", None),
             ("# no coding here\n", None),

