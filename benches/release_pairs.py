@@ -63,7 +63,7 @@ def compare(job: tuple) -> dict:
     findings = [f for f in report["findings"] if f.get("status", "reported") == "reported"]
     severities = {f["severity"] for f in findings}
     answer = "block" if "critical" in severities else "review" if severities & {"high", "medium"} else "none"
-    partly = [c["why"] for c in report["coverage"] if c["outcome"] != "analysed" and c["artifact"].count("!/") == 0]
+    partly = [c.get("why") for c in report["coverage"] if c["outcome"] != "analysed" and c["artifact"].count("!/") == 0]
     return {**row, "answer": answer, "findings": findings, "why": partly[0] if partly else None}
 
 
