@@ -197,11 +197,22 @@ fn last(function: &str) -> &str {
 fn given(side: &Side, record: &SinkRecord) -> String {
     let joined = record.arguments.join(", ");
     let words: Vec<&str> = joined.split_whitespace().collect();
-    let plain = words.join(" ");
+    let plain = without_numbers(&words.join(" "));
     match side.distribution.version.as_deref() {
         Some(version) if version.len() > 2 => plain.replace(version, "{version}"),
         _ => plain,
     }
+}
+
+/// A text without the numbers of what is not known, which are counted anew in each walk: `$TEMP/…~2836`.
+fn without_numbers(text: &str) -> String {
+    let mut parts = text.split("…~");
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        out.push('…');
+        out.push_str(part.trim_start_matches(|c: char| c.is_ascii_digit()));
+    }
+    out
 }
 
 fn deed(side: &Side, record: &SinkRecord) -> Deed {
@@ -564,6 +575,18 @@ mod tests {
         // A string that looks like a definition ends nothing.
         let hidden = definitions("def f():\n    x = '''\ndef g(): '''\n    evil()\n")["f"][0];
         assert!(!is_same_code(hidden, hidden));
+    }
+
+    #[test]
+    fn what_is_not_known_has_no_number() {
+        for (text, expected) in [
+            ("… < $TEMP/…~2836", "… < $TEMP/…"),
+            ("…~1/…~22x, ~3", "…/…x, ~3"),
+            ("plain ~5", "plain ~5"),
+            ("", ""),
+        ] {
+            assert_eq!(without_numbers(text), expected);
+        }
     }
 
     #[test]
