@@ -6,26 +6,18 @@
 
 use super::{
     memory::Places,
-    sinks,
-    value::{
-        Class, Code, Container, Cut, Function, Id, Instance, Kind, Object, PACKAGE, Scope, Step, Taint,
-        Value, What,
-    },
+    value::{Code, Cut, Function, Id, Object, PACKAGE, Taint, Value},
 };
 use crate::{
-    behaviour::{Analysis, Hop, Layer, SinkKind, SinkRecord, SourceFile, SourceKind},
+    behaviour::{Analysis, Layer, SinkKind, SinkRecord, SourceFile},
     flow::{Stage, stage_of},
     hash::{HashMap, HashSet},
     python::{Syntax, syntax},
 };
 use ruff_python_ast::{Expr, Stmt};
-use std::{cell::OnceCell, collections::BTreeMap, ops::Range, rc::Rc};
+use std::{cell::OnceCell, ops::Range, rc::Rc};
 use wellhead_core::{Budget, Exhausted, Outcome};
 
-/// Most records that are kept of a package.
-const MOST_RECORDS: usize = 20_000;
-/// Most files that are kept as those that make a call happen.
-const MOST_STARTERS: usize = 16;
 /// Most decoded layers of a package.
 pub(super) const MOST_LAYERS: usize = 200;
 /// Most source that is held as trees at a time, in bytes; what lies in another part of a larger package is outside.
@@ -36,8 +28,6 @@ const MEMORY_FACTOR: u64 = 30;
 const NESTING: usize = 1_000;
 /// How deep statements, expressions and calls may lie in each other.
 const DEEPEST: u32 = 700;
-/// Longest words of a step on the way from a source to a sink, in bytes.
-const LONGEST_STEP: usize = 240;
 /// Stack for all of it, in an unoptimised build.
 const STACK: usize = 96 << 20;
 /// Most steps of one function, or of a file with all that it imports, beside those for its length.
@@ -223,9 +213,9 @@ pub(super) struct Machine<'a, 'b> {
     trees: &'a [OnceCell<Syntax>],
     used_trees: usize,
     /// The file of a package that only runs as a program, while its body runs.
-    program: Option<usize>,
+    pub(super) program: Option<usize>,
     /// The file whose body, or one of whose functions, runs without that another file called it.
-    running: usize,
+    pub(super) running: usize,
     pub budget: &'b mut Budget,
     pub objects: Vec<Object<'a>>,
     pub places: Places,
@@ -463,7 +453,7 @@ impl<'a, 'b> Machine<'a, 'b> {
             return;
         }
         let code: std::borrow::Cow<'_, str> = if path.ends_with(".pth") {
-            start_up_lines(text).into()
+            super::startup::start_up_lines(text).into()
         } else {
             text.into()
         };
@@ -606,225 +596,6 @@ impl<'a, 'b> Machine<'a, 'b> {
         }
     }
 
-    // The table of objects.
-
-    pub(super) fn object(&self, id: Id) -> Option<&Object<'a>> {
-        self.objects.get(id.0 as usize)
-    }
-
-    pub(super) fn container(&self, value: &Value) -> Option<&Container> {
-        match &value.what {
-            What::Object(id) => match self.object(*id)? {
-                Object::Container(container) => Some(container),
-                _ => None,
-            },
-            _ => None,
-        }
-    }
-
-    pub(super) fn container_mut(&mut self, value: &Value) -> Option<&mut Container> {
-        match &value.what {
-            What::Object(id) => match self.objects.get_mut(id.0 as usize)? {
-                Object::Container(container) => Some(container),
-                _ => None,
-            },
-            _ => None,
-        }
-    }
-
-    pub(super) fn class(&self, id: Id) -> Option<&Class> {
-        match self.object(id)? {
-            Object::Class(class) => Some(class),
-            _ => None,
-        }
-    }
-
-    pub(super) fn new_scope(&mut self, parent: Option<Id>, is_class: bool) -> Id {
-        self.add(Object::Scope(Scope {
-            names: HashMap::default(),
-            parent,
-            is_class,
-            elsewhere: HashMap::default(),
-            stars: Vec::new(),
-        }))
-    }
-
-    pub(super) fn new_container(&mut self, kind: Kind, items: Vec<Value>) -> Value {
-        let mut container = Container::new(kind, self.frame.unsure);
-        for item in items {
-            container.push(item);
-        }
-        let taint = container.taint.clone();
-        Value::from(self.add(Object::Container(container))).with(&taint)
-    }
-
-    pub(super) fn new_instance(&mut self, class: Id) -> Id {
-        self.add(Object::Instance(Instance {
-            class,
-            names: BTreeMap::new(),
-            begun: false,
-        }))
-    }
-
-    // Names.
-
-    pub(super) fn scope(&self, id: Id) -> Option<&Scope> {
-        match self.object(id)? {
-            Object::Scope(scope) => Some(scope),
-            _ => None,
-        }
-    }
-
-    pub(super) fn scope_mut(&mut self, id: Id) -> Option<&mut Scope> {
-        match self.objects.get_mut(id.0 as usize)? {
-            Object::Scope(scope) => Some(scope),
-            _ => None,
-        }
-    }
-
-    /// Binds a name of a scope, and remembers what it was for as long as a branch is open.
-    pub(super) fn define(&mut self, scope: Id, name: &str, value: Value) {
-        let Some(Object::Scope(held)) = self.objects.get_mut(scope.0 as usize) else {
-            return;
-        };
-        let journal = self.journals.last_mut();
-        match (held.names.get_mut(name), journal) {
-            (Some(slot), None) => *slot = value,
-            (None, None) => {
-                held.names.insert(Rc::from(name), value);
-            }
-            (Some(slot), Some(journal)) => {
-                let old = std::mem::replace(slot, value);
-                let key = held.names.get_key_value(name).map(|(key, _)| Rc::clone(key));
-                let key = key.unwrap_or_else(|| Rc::from(name));
-                journal.entry((scope, key)).or_insert(Some(old));
-            }
-            (None, Some(journal)) => {
-                let name: Rc<str> = Rc::from(name);
-                held.names.insert(Rc::clone(&name), value);
-                journal.entry((scope, name)).or_insert(None);
-            }
-        }
-    }
-
-    /// Binds a name where the walk is.
-    pub(super) fn assign(&mut self, name: &str, value: Value) {
-        let here = self.frame.scope;
-        let elsewhere = self.scope(here).and_then(|s| s.elsewhere.get(name).copied());
-        match elsewhere {
-            Some(other) => {
-                let old = self.scope(other).and_then(|s| s.names.get(name).cloned());
-                let value = match old {
-                    Some(old) => old.or(value),
-                    None => value,
-                };
-                self.define(other, name, value);
-            }
-            None => self.define(here, name, value),
-        }
-    }
-
-    pub(super) fn lookup(&self, name: &str) -> Option<Value> {
-        let mut at = Some(self.frame.scope);
-        let mut first = true;
-        while let Some(scope) = at.and_then(|id| self.scope(id)) {
-            if (first || !scope.is_class)
-                && let Some(value) = scope.names.get(name)
-            {
-                return Some(value.clone());
-            }
-            first = false;
-            at = scope.parent;
-        }
-        let file = self.files.get(self.frame.file)?;
-        let stars = &self.scope(file.scope)?.stars;
-        for star in stars {
-            let full = format!("{star}.{name}");
-            if sinks::kind_of(&full).is_some() || super::sources::of_name(&full).is_some() {
-                return Some(Value::path(&full));
-            }
-        }
-        None
-    }
-
-    /// Runs something that may not happen: what it binds is joined with what was.
-    pub(super) fn maybe<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> T {
-        let before = self.begin_branch();
-        let out = work(self);
-        let after = self.end_branch(before);
-        self.join(vec![after], true);
-        out
-    }
-
-    /// Opens a branch.
-    pub(super) fn begin_branch(&mut self) -> u32 {
-        self.journals.push(HashMap::default());
-        let unsure = self.frame.unsure;
-        self.frame.unsure = unsure.saturating_add(1);
-        unsure
-    }
-
-    /// Closes a branch, undoes what it bound and says what that was.
-    pub(super) fn end_branch(&mut self, unsure: u32) -> Changes {
-        self.frame.unsure = unsure;
-        let journal = self.journals.pop().unwrap_or_default();
-        let mut out = Vec::with_capacity(journal.len());
-        for ((scope, name), old) in journal {
-            let Some(held) = self.scope_mut(scope) else {
-                continue;
-            };
-            let new = match old {
-                Some(old) => held.names.insert(Rc::clone(&name), old),
-                None => held.names.remove(&name),
-            };
-            out.push(((scope, name), new));
-        }
-        out
-    }
-
-    /// Joins what branches bound; `or_none` where it may be that no branch was taken.
-    pub(super) fn join(&mut self, branches: Vec<Changes>, or_none: bool) {
-        let count = branches.len();
-        let mut branches = branches.into_iter();
-        let mut merged: Vec<(Name, (usize, Option<Value>))> = Vec::new();
-        for (name, value) in branches.next().into_iter().flatten() {
-            merged.push((name, (1, value)));
-        }
-        let mut at: HashMap<Name, usize> = HashMap::default();
-        if count > 1 {
-            at.extend(
-                merged
-                    .iter()
-                    .enumerate()
-                    .map(|(at, (name, _))| (name.clone(), at)),
-            );
-        }
-        for (name, value) in branches.flatten() {
-            let slot = *at.entry(name).or_insert_with_key(|name| {
-                merged.push((name.clone(), (0, None)));
-                merged.len().saturating_sub(1)
-            });
-            let Some((_, slot)) = merged.get_mut(slot) else {
-                continue;
-            };
-            slot.0 = slot.0.saturating_add(1);
-            slot.1 = match (slot.1.take(), value) {
-                (Some(a), Some(b)) => Some(a.or(b)),
-                (a, b) => a.or(b),
-            };
-        }
-        for ((scope, name), (times, value)) in merged {
-            let old = self.scope(scope).and_then(|s| s.names.get(&name).cloned());
-            let value = match (value, old) {
-                (Some(new), Some(old)) if or_none || times < count => Some(old.or(new)),
-                (new, old) => new.or(old),
-            };
-            if let Some(value) = value {
-                self.define(scope, &name, value);
-            }
-        }
-    }
-
     // Cost and places.
 
     /// Pays for one step; says whether the walk goes on.
@@ -871,112 +642,6 @@ impl<'a, 'b> Machine<'a, 'b> {
         }
         self.depth = self.depth.saturating_add(1);
         true
-    }
-
-    /// Where something stands in the text of the file itself.
-    pub(super) fn place(&self, range: impl ruff_text_size::Ranged) -> Range<usize> {
-        match &self.frame.origin {
-            Some(origin) => origin.clone(),
-            None => crate::python::bytes(range),
-        }
-    }
-
-    pub(super) fn step(
-        &self,
-        kind: Option<SourceKind>,
-        range: impl ruff_text_size::Ranged,
-        what: &str,
-    ) -> Step {
-        let mut end = what.len().min(LONGEST_STEP);
-        while !what.is_char_boundary(end) {
-            end = end.saturating_sub(1);
-        }
-        Step {
-            kind,
-            file: self.frame.file,
-            range: self.place(range),
-            what: Rc::from(what.get(..end).unwrap_or_default()),
-        }
-    }
-
-    pub(super) fn symbol(&mut self) -> Value {
-        self.symbols = self.symbols.saturating_add(1);
-        What::Symbol(self.symbols).into()
-    }
-
-    /// Keeps a record, or adds to the one that is there.
-    pub(super) fn record(
-        &mut self,
-        kind: SinkKind,
-        callee: &str,
-        arguments: Vec<String>,
-        taint: &Taint,
-        range: ruff_text_size::TextRange,
-    ) {
-        let frame = &self.frame;
-        // What a program calls in other files is not run by whoever imports those.
-        let stage = match self.program {
-            Some(program) if program != frame.file => Stage::Call,
-            _ => frame.stage,
-        };
-        let key = (
-            frame.tree,
-            range.start().to_usize(),
-            range.end().to_usize(),
-            kind,
-            Rc::from(callee),
-        );
-        let range = self.place(range);
-        let hops = taint.trail().iter().filter_map(|step| {
-            Some(Hop {
-                module: self.files.get(step.file)?.path.to_owned(),
-                range: step.range.clone(),
-                what: step.what.to_string(),
-            })
-        });
-        let hops: Vec<Hop> = hops.collect();
-        let starter = self.files.get(self.running).map_or("", |f| f.path);
-        if let Some(known) = self.record_at.get(&key).and_then(|at| self.records.get_mut(*at)) {
-            if stage < known.stage {
-                known.starters.clear();
-            }
-            let is_new = !known.starters.iter().any(|s| s == starter);
-            if stage <= known.stage && known.starters.len() < MOST_STARTERS && is_new {
-                known.starters.push(starter.to_owned());
-            }
-            known.stage = known.stage.min(stage);
-            let before = known.sources.len();
-            known.sources.extend(taint.kinds());
-            if known.sources.len() > before {
-                known.hops = hops;
-            }
-            let unknown = |words: &[String]| words.iter().filter(|w| w.contains(super::value::HOLE)).count();
-            if unknown(&arguments) < unknown(&known.arguments) {
-                known.arguments = arguments;
-            }
-            return;
-        }
-        if self.records.len() >= MOST_RECORDS {
-            self.partly(format!("more than {MOST_RECORDS} calls with an effect"));
-            return;
-        }
-        let Some(module) = self.files.get(frame.file) else {
-            return;
-        };
-        self.record_at.insert(key, self.records.len());
-        self.records.push(SinkRecord {
-            module: module.path.to_owned(),
-            function: frame.function.to_string(),
-            callee: callee.to_owned(),
-            kind,
-            arguments,
-            sources: taint.kinds().collect(),
-            stage,
-            layer: frame.layer,
-            range,
-            hops,
-            starters: vec![starter.to_owned()],
-        });
     }
 }
 
@@ -1030,33 +695,4 @@ impl Function<'_> {
         };
         range.len().to_usize()
     }
-}
-
-/// The lines of a `.pth` file that Python runs, at their places; everything else is blank.
-fn start_up_lines(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    // Where some Python ends a line, each does here: what one of them runs is what runs.
-    let ends = |c: char| matches!(c, '\n'..='\r' | '\x1c'..='\x1e' | '\u{85}' | '\u{2028}' | '\u{2029}');
-    for line in text.split_inclusive(ends) {
-        let start = line.trim_start_matches('\u{feff}');
-        if start.starts_with("import ") || start.starts_with("import\t") {
-            // Python's own parser takes a line feed for the end, and so does ours.
-            let body = line.trim_end_matches(ends);
-            out.extend(std::iter::repeat_n(' ', line.len().saturating_sub(start.len())));
-            out.push_str(body.trim_start_matches('\u{feff}'));
-            blank(&mut out, line.get(body.len()..).unwrap_or_default());
-        } else {
-            blank(&mut out, line);
-        }
-    }
-    out
-}
-
-/// White space of the same length in bytes, which ends a line where the text does.
-fn blank(out: &mut String, text: &str) {
-    let last = text.len().saturating_sub(1);
-    let ends = text.ends_with([
-        '\n', '\r', '\x0b', '\x0c', '\x1c', '\x1d', '\x1e', '\u{85}', '\u{2028}', '\u{2029}',
-    ]);
-    out.extend((0..text.len()).map(|at| if ends && at == last { '\n' } else { ' ' }));
 }

@@ -6,8 +6,10 @@
 
 use super::{
     machine::Machine,
-    value::{Id, Object, Value, What},
+    value::{Class, Container, Id, Instance, Kind, Object, Scope, Value, What},
 };
+use crate::hash::HashMap;
+use std::collections::BTreeMap;
 
 /// How many new objects make it worth looking for old ones.
 const OFTEN: usize = 60_000;
@@ -39,6 +41,64 @@ pub(super) struct Places {
 }
 
 impl<'a> Machine<'a, '_> {
+    pub(super) fn object(&self, id: Id) -> Option<&Object<'a>> {
+        self.objects.get(id.0 as usize)
+    }
+
+    pub(super) fn container(&self, value: &Value) -> Option<&Container> {
+        match &value.what {
+            What::Object(id) => match self.object(*id)? {
+                Object::Container(container) => Some(container),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    pub(super) fn container_mut(&mut self, value: &Value) -> Option<&mut Container> {
+        match &value.what {
+            What::Object(id) => match self.objects.get_mut(id.0 as usize)? {
+                Object::Container(container) => Some(container),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    pub(super) fn class(&self, id: Id) -> Option<&Class> {
+        match self.object(id)? {
+            Object::Class(class) => Some(class),
+            _ => None,
+        }
+    }
+
+    pub(super) fn new_scope(&mut self, parent: Option<Id>, is_class: bool) -> Id {
+        self.add(Object::Scope(Scope {
+            names: HashMap::default(),
+            parent,
+            is_class,
+            elsewhere: HashMap::default(),
+            stars: Vec::new(),
+        }))
+    }
+
+    pub(super) fn new_container(&mut self, kind: Kind, items: Vec<Value>) -> Value {
+        let mut container = Container::new(kind, self.frame.unsure);
+        for item in items {
+            container.push(item);
+        }
+        let taint = container.taint.clone();
+        Value::from(self.add(Object::Container(container))).with(&taint)
+    }
+
+    pub(super) fn new_instance(&mut self, class: Id) -> Id {
+        self.add(Object::Instance(Instance {
+            class,
+            names: BTreeMap::new(),
+            begun: false,
+        }))
+    }
+
     /// Whether so many values lie in containers that no further large one is made.
     pub(super) fn is_crowded(&self, more: usize) -> bool {
         let held = self.places.held.saturating_add(more);
