@@ -34,7 +34,9 @@ mod workflow;
 pub use compose::compose;
 pub use dockerfile::dockerfile;
 pub use products::{
-    Access, Exposure, Gain, Judgement, PRODUCTS, Probe, Product, Reach, State, exposures, judge,
+    Access, CANARY, Conversation, DefaultAccess, Exposure, Gain, Judgement, Match, Never, PRODUCTS, Plan,
+    Probe, Product, ProductPort, Proxy, Reach, Request, State, Surface, VersionPlace, VersionSource,
+    exposures, judge,
 };
 pub use resource::{Command, Configuration, ConfigurationKind, Port, Resource, Variable, Word};
 pub use service::{Exchange, ServiceDocument, ServiceError, service_document};

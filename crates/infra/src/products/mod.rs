@@ -1,18 +1,23 @@
-//! The catalogue of platforms: one entry each, for configuration and for live answers.
+//! The catalogue of platforms: one entry each, for configuration, for live answers, for gateways and for advisories.
 //!
 //! A status code is no state (MLflow answers 403 when it is *not* protected, TorchServe 400 when it is), so each entry
-//! carries the signs that prove a state for exactly this product, and what answers the same in both modes is no sign.
+//! carries the answers that prove a state for exactly this product, and what answers the same in both modes proves none.
+//! The one decision: entries are files under `data/products/`, and [`PRODUCTS`] is made of them before the program is
+//! built (`tests/infra/catalogue.rs`), so that a start costs nothing and the compiler checks every field.
 
+#[rustfmt::skip]
+mod generated;
 mod oracle;
+mod planner;
+mod seen;
 mod start;
-mod table;
 
-pub use oracle::{Judgement, State, judge};
+pub use generated::PRODUCTS;
+pub use oracle::{Conversation, Judgement, Match, State, Surface, judge};
+pub use planner::{CANARY, Plan, Request};
 pub use start::{Access, Exposure, Reach, exposures};
-pub use table::PRODUCTS;
 
-use crate::resource::{Command, Resource};
-use start::Launch;
+use start::Start;
 
 /// A platform that can be left open.
 #[derive(Debug)]
@@ -21,20 +26,63 @@ pub struct Product {
     pub id: &'static str,
     /// Its name.
     pub name: &'static str,
-    /// The port it listens on unless told otherwise; 0 where there is none.
-    pub port: u32,
-    /// Further ports through which the same is reached.
-    pub more_ports: &'static [u32],
     /// What somebody gets who reaches it without a password.
     pub gain: Gain,
     /// How it is closed, as an imperative.
     pub remedy: &'static str,
+    /// The settings that close it, exactly: options, `NAME=value` of the environment, lines of configuration files.
+    /// Empty where only a proxy in front of it can.
+    pub settings: &'static [&'static str],
+    /// The ports it listens on unless told otherwise, the main one first.
+    pub ports: &'static [ProductPort],
+    /// Container images that are it, without tag and registry of the hub; a `*` at the end stands for anything.
+    pub images: &'static [&'static str],
+    /// Names of its configuration files.
+    pub files: &'static [&'static str],
+    /// Ecosystem and name under which advisories speak of it.
+    pub package: Option<(&'static str, &'static str)>,
+    /// Whether it asks for a password when nobody says anything, newest versions first.
+    pub defaults: &'static [DefaultAccess],
+    /// The version whose answers were captured; `None` where they come from the vendor's documentation.
+    pub captured: Option<&'static str>,
+    /// Where the facts come from.
+    pub sources: &'static [&'static str],
     /// The harmless requests that prove its state: only GET, no side effects, at most three.
     pub probes: &'static [Probe],
-    /// Whether a command starts it, and how.
-    pub(crate) launch: fn(&Resource, &Command) -> Option<Launch>,
-    /// What its answers prove.
-    pub(crate) signs: Signs,
+    /// Requests that are never sent, by anybody, because they do something.
+    pub never: &'static [Never],
+    /// Where it says its version.
+    pub version: &'static [VersionSource],
+    /// Why what it says there is not to be believed; empty where it is.
+    pub version_caution: &'static str,
+    /// What a proxy in front of it has to let through.
+    pub proxy: Proxy,
+    /// How it is started, and what opens and closes it then.
+    pub(crate) start: Start,
+    /// The answers that mean something.
+    pub(crate) answers: &'static [Answer],
+}
+
+/// A port of a platform.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProductPort {
+    /// Its number.
+    pub port: u16,
+    /// What listens there: `http`, `grpc` or `tcp`.
+    pub protocol: &'static str,
+    /// What is reached there.
+    pub what: &'static str,
+}
+
+/// Whether a version asks for a password when nobody says anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DefaultAccess {
+    /// The first version of which it is true; empty for all before the entry above.
+    pub since: &'static str,
+    /// Whether it asks.
+    pub asks: bool,
+    /// In words.
+    pub says: &'static str,
 }
 
 /// The worst that an open platform gives away.
@@ -68,28 +116,133 @@ pub struct Probe {
     pub host: Option<&'static str>,
 }
 
-/// The signs of one product.
-#[derive(Debug)]
-pub(crate) struct Signs {
-    /// Any of these: it is this product.
-    pub identity: &'static [Sign],
-    /// Any of these: it answers without a password.
-    pub open: &'static [Sign],
-    /// Any of these: it asks for one.
-    pub protected: &'static [Sign],
-    /// Any of these: it refuses the `Host` header, which is no authentication.
-    pub host_guard: &'static [Sign],
-    /// Where it says its version: a path and what stands before the version.
-    pub version: Option<(&'static str, &'static str)>,
+/// A request that does something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Never {
+    /// The path; a `*` at the end stands for anything.
+    pub path: &'static str,
+    /// What it does.
+    pub why: &'static str,
+}
+
+impl Never {
+    /// Whether a path, without its query, is meant.
+    pub fn is(&self, path: &str) -> bool {
+        match self.path.strip_suffix('*') {
+            Some(start) => path.starts_with(start),
+            None => path.trim_end_matches('/') == self.path.trim_end_matches('/'),
+        }
+    }
+}
+
+/// A place where a version is said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VersionSource {
+    /// The path whose answer says it.
+    pub path: &'static str,
+    /// Where in the answer.
+    pub place: VersionPlace,
+}
+
+/// Where in an answer a version stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VersionPlace {
+    /// At the end of this route of keys.
+    Json(&'static [&'static str]),
+    /// It is the whole body.
+    Text,
+    /// In the body after this, white space removed.
+    After(&'static str),
+    /// In a header, after this.
+    Header(&'static str, &'static str),
+}
+
+/// What a proxy in front of a platform has to know. Patterns: `*` is one segment, `**` any number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Proxy {
+    /// Paths that are let through.
+    pub paths: &'static [&'static str],
+    /// Paths that only read, with GET; empty where the product has no such mode.
+    pub read: &'static [&'static str],
+    /// Paths that become a WebSocket.
+    pub websocket: &'static [&'static str],
+    /// Paths whose answers go on for long and must not be buffered.
+    pub stream: &'static [&'static str],
+    /// Paths that nobody needs from outside.
+    pub deny: &'static [&'static str],
 }
 
 /// An answer that means something.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Sign {
+pub(crate) struct Answer {
+    /// The path without its query; [`LANDING`] for the page that `/` leads to.
     pub path: &'static str,
-    pub status: u16,
+    /// Any of these.
+    pub status: &'static [u16],
+    /// What the body says as JSON, all of it.
+    pub json: &'static [Need],
     /// What the body holds, all of it; white space is removed on both sides.
-    pub body: &'static [&'static str],
-    /// What a header holds.
-    pub header: Option<(&'static str, &'static str)>,
+    pub text: &'static [&'static str],
+    /// What the body does not hold.
+    pub without: &'static [&'static str],
+    /// What headers hold.
+    pub header: &'static [(&'static str, &'static str)],
+    /// What follows from it.
+    pub means: &'static [Meaning],
+    /// Of which part.
+    pub surface: &'static str,
+}
+
+/// Stands for the page that `/` leads to, in [`Answer::path`].
+pub(crate) const LANDING: &str = ">";
+
+/// What follows from an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Meaning {
+    /// It is this product.
+    Product,
+    /// Two of these together: it is this product.
+    Part,
+    /// It may be this product: worth asking, proves nothing.
+    Hint,
+    /// The surface answers strangers.
+    Open,
+    /// The surface answers strangers, and only reads.
+    Read,
+    /// The surface asks for a password.
+    Protected,
+    /// Anybody may make an account.
+    Signup,
+    /// Whoever comes first becomes its administrator.
+    Setup,
+    /// It refuses the `Host` header, which is no authentication.
+    Guard,
+}
+
+/// Something that a JSON body says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Need {
+    /// Keys and indices from the root.
+    pub at: &'static [&'static str],
+    /// What is there.
+    pub is: Is,
+}
+
+/// What a value of JSON is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Is {
+    Any,
+    Text,
+    Number,
+    Array,
+    Object,
+    Null,
+    True,
+    False,
+    /// This text.
+    Equals(&'static str),
+    /// A text with this in it.
+    Holds(&'static str),
+    /// An object with so many keys, or an array with so many items.
+    Size(usize),
 }

@@ -1,15 +1,28 @@
 //! What recorded answers prove.
+//!
+//! Pure: it gets exchanges and says which products speak in them and whether they ask who is there. An answer that a
+//! path nobody has gives as well (the canary) proves nothing, and neither does one to a request with a credential.
 
-use super::{Gain, PRODUCTS, Product, Sign};
+use super::seen::{Seen, at, squeeze};
+use super::{Answer, CANARY, Gain, Meaning, PRODUCTS, Product, VersionPlace};
+use crate::resource::is_loopback;
 use crate::service::{Exchange, ServiceDocument};
 
 /// Whether a service asks who is there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum State {
     /// It answers without a password.
     Open,
+    /// It answers without a password where that only reads; what changes something asks, or was not asked.
+    OpenRead,
+    /// It asks for a password, and gives one to everybody who signs up.
+    SignupOpen,
+    /// Nobody has set it up: whoever comes first becomes its administrator.
+    SetupUnclaimed,
     /// It refuses foreign `Host` headers and nothing else; whoever sends another header is in.
     HostGuardOnly,
+    /// It asks for a password in some places and not in others.
+    ProtectedPartial,
     /// It asks for a password or token.
     Protected,
     /// It is known what it is, not how it stands.
@@ -21,11 +34,35 @@ impl State {
     pub fn name(self) -> &'static str {
         match self {
             Self::Open => "OPEN",
+            Self::OpenRead => "OPEN_READ",
+            Self::SignupOpen => "SIGNUP_OPEN",
+            Self::SetupUnclaimed => "SETUP_UNCLAIMED",
             Self::HostGuardOnly => "HOST_GUARD_ONLY",
+            Self::ProtectedPartial => "PROTECTED_PARTIAL",
             Self::Protected => "PROTECTED",
             Self::Unknown => "IDENTIFIED_UNKNOWN",
         }
     }
+}
+
+/// A product that speaks in a conversation, and the exchange that shows it.
+#[derive(Clone, Copy, Debug)]
+pub struct Match {
+    /// The product.
+    pub product: &'static Product,
+    /// The exchange, by its position.
+    pub proof: usize,
+}
+
+/// A part of a service and whether it answers strangers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Surface {
+    /// What it is called.
+    pub name: &'static str,
+    /// Whether it answers.
+    pub open: bool,
+    /// The exchange that shows it, by its position.
+    pub proof: usize,
 }
 
 /// What a conversation proves about one product.
@@ -35,8 +72,10 @@ pub struct Judgement {
     pub product: &'static Product,
     /// Its state.
     pub state: State,
-    /// The exchange that proves the state, by its position in the document.
+    /// The exchange that proves the state, by its position in the conversation.
     pub proof: usize,
+    /// Its parts that are known to answer or to ask.
+    pub surfaces: Vec<Surface>,
     /// The version it says it has.
     pub version: Option<String>,
 }
@@ -46,82 +85,253 @@ impl Judgement {
     pub fn gain(&self) -> Gain {
         self.product.gain
     }
+
+    /// The names of the parts that answer strangers.
+    pub fn open_surfaces(&self) -> impl Iterator<Item = &'static str> {
+        self.surfaces.iter().filter(|s| s.open).map(|s| s.name)
+    }
 }
 
 /// Judges a recorded conversation: the products it speaks with, each with its state.
-///
-/// Answers to requests that carried a credential prove nothing about strangers and are left out.
 pub fn judge(document: &ServiceDocument) -> Vec<Judgement> {
-    let exchanges: Vec<(usize, Seen<'_>)> = document
-        .exchanges
+    let conversation = Conversation::of(document);
+    let matches = conversation.identify();
+    matches
         .iter()
-        .enumerate()
-        .filter(|(_, e)| e.is_anonymous() && e.method == "GET")
-        .map(|(i, e)| (i, Seen::new(e)))
+        .map(|m| conversation.judge(m.product, m.proof))
+        .collect()
+}
+
+/// Exchanges with one service, made comparable.
+pub struct Conversation<'a> {
+    seen: Vec<Seen<'a>>,
+    canaries: Vec<Seen<'a>>,
+    landing: Option<String>,
+    local: bool,
+}
+
+impl<'a> Conversation<'a> {
+    /// Of a recorded document.
+    pub fn of(document: &'a ServiceDocument) -> Self {
+        Self::new(&document.service, &document.exchanges)
+    }
+
+    /// Of exchanges with the service at that address.
+    ///
+    /// Answers to requests that carried a credential prove nothing about strangers and are left out.
+    pub fn new(service: &str, exchanges: &'a [Exchange]) -> Self {
+        let counted = exchanges.iter().enumerate();
+        let (canaries, seen): (Vec<_>, Vec<_>) = counted
+            .filter(|(_, e)| e.is_anonymous() && e.method == "GET")
+            .map(|(i, e)| Seen::new(i, e))
+            .partition(|s| s.exchange.path.starts_with(CANARY));
+        let landing = seen.iter().find_map(landing);
+        Self {
+            seen,
+            canaries,
+            landing,
+            local: is_loopback(host_of(service)),
+        }
+    }
+
+    /// Where `/` leads to on the same host; `/` itself where it leads nowhere.
+    pub fn landing(&self) -> Option<&str> {
+        self.landing.as_deref()
+    }
+
+    /// The products that speak here, in the order of the catalogue.
+    pub fn identify(&self) -> Vec<Match> {
+        let one = |product: &'static Product| {
+            let whole = self.find(product, Meaning::Product).map(|(proof, _)| proof);
+            let proof = whole.or_else(|| {
+                let (first, _) = self.find(product, Meaning::Part)?;
+                let mut parts = self.all(product.answers, Meaning::Part);
+                parts.any(|(s, _)| s.at != first).then_some(first)
+            })?;
+            Some(Match { product, proof })
+        };
+        PRODUCTS.iter().filter_map(one).collect()
+    }
+
+    /// Whether anything here makes a product worth asking.
+    pub(super) fn hints_at(&self, product: &Product) -> bool {
+        let hint = |m| self.find(product, m).is_some();
+        hint(Meaning::Hint) || hint(Meaning::Part)
+    }
+
+    /// What is proved about a product that `identity` shows to be here.
+    pub fn judge(&self, product: &'static Product, identity: usize) -> Judgement {
+        let surfaces = self.surfaces(product);
+        let (state, proof) = self
+            .state(product, &surfaces)
+            .unwrap_or((State::Unknown, identity));
+        Judgement {
+            product,
+            state,
+            proof,
+            surfaces,
+            version: self.version(product),
+        }
+    }
+
+    /// The first exchange that an answer of that meaning is seen in.
+    fn find(&self, product: &Product, meaning: Meaning) -> Option<(usize, &'static Answer)> {
+        self.all(product.answers, meaning).next().map(|(s, a)| (s.at, a))
+    }
+
+    fn all<'s>(
+        &'s self,
+        answers: &'static [Answer],
+        meaning: Meaning,
+    ) -> impl Iterator<Item = (&'s Seen<'a>, &'static Answer)> {
+        let answers = answers.iter().filter(move |a| a.means.contains(&meaning));
+        answers.filter_map(move |a| Some((self.shows(a, meaning)?, a)))
+    }
+
+    fn shows(&self, answer: &Answer, meaning: Meaning) -> Option<&Seen<'a>> {
+        let landing = self.landing();
+        let mut all = self.seen.iter();
+        let seen = all.find(|s| s.is_of(answer.path, landing) && s.says(answer))?;
+        // Only success: a gate that refuses every path refuses the canary too, and means it.
+        let success = (200..300).contains(&seen.exchange.status);
+        // A front page that stands for every path still says whose it is, never how it stands.
+        let front = answer.path == "/" || answer.path == super::LANDING;
+        let front = front && matches!(meaning, Meaning::Product | Meaning::Part | Meaning::Hint);
+        let catch_all = success && !front && self.canaries.iter().any(|c| c.says(answer));
+        (!catch_all).then_some(seen)
+    }
+
+    fn surfaces(&self, product: &Product) -> Vec<Surface> {
+        let mut out: Vec<Surface> = Vec::new();
+        for (meaning, open) in [
+            (Meaning::Open, true),
+            (Meaning::Read, true),
+            (Meaning::Protected, false),
+        ] {
+            for (seen, answer) in self.all(product.answers, meaning) {
+                // What answered once is open, whatever refused beside it.
+                if out.iter().all(|s| s.name != answer.surface) {
+                    out.push(Surface {
+                        name: answer.surface,
+                        open,
+                        proof: seen.at,
+                    });
+                }
+            }
+        }
+        out
+    }
+
+    fn state(&self, product: &Product, surfaces: &[Surface]) -> Option<(State, usize)> {
+        if let Some((proof, _)) = self.find(product, Meaning::Setup) {
+            return Some((State::SetupUnclaimed, proof));
+        }
+        let asks = surfaces.iter().find(|s| !s.open);
+        if let Some((proof, answer)) = self.find(product, Meaning::Open) {
+            if asks.is_some_and(|s| s.name != answer.surface) {
+                return Some((State::ProtectedPartial, proof));
+            }
+            let guard = self
+                .find(product, Meaning::Guard)
+                .filter(|_| self.only_by_trick(product));
+            return Some(guard.map_or((State::Open, proof), |_| (State::HostGuardOnly, proof)));
+        }
+        if let Some((proof, _)) = self.find(product, Meaning::Read) {
+            return Some((State::OpenRead, proof));
+        }
+        if let Some((proof, _)) = self.find(product, Meaning::Signup) {
+            return Some((State::SignupOpen, proof));
+        }
+        if let Some(asks) = asks {
+            return Some((State::Protected, asks.proof));
+        }
+        self.find(product, Meaning::Guard)
+            .map(|(proof, _)| (State::HostGuardOnly, proof))
+    }
+
+    /// Whether it only answered those who said that they are on the same machine.
+    fn only_by_trick(&self, product: &Product) -> bool {
+        let local = |s: &Seen<'_>| {
+            let mut headers = s.exchange.request_headers.iter();
+            headers.any(|(n, v)| n == "host" && is_loopback(host_of(v)))
+        };
+        let open = product
+            .answers
+            .iter()
+            .filter(|a| a.means.contains(&Meaning::Open));
+        !self.local
+            && open
+                .flat_map(|a| {
+                    self.seen
+                        .iter()
+                        .filter(move |s| s.is_of(a.path, None) && s.says(a))
+                })
+                .all(local)
+    }
+
+    fn version(&self, product: &Product) -> Option<String> {
+        let told = |source: &super::VersionSource| {
+            let mut answers = self
+                .seen
+                .iter()
+                .filter(|s| s.exchange.plain_path() == source.path);
+            answers.find_map(|seen| told_in(seen, source.place))
+        };
+        product.version.iter().find_map(told)
+    }
+}
+
+fn told_in(seen: &Seen<'_>, place: VersionPlace) -> Option<String> {
+    let ok = seen.exchange.status == 200;
+    match place {
+        VersionPlace::Json(route) if ok => version_at(at(seen.json()?, route)?.as_text()?),
+        VersionPlace::Text if ok => version_at(seen.body().trim()),
+        VersionPlace::After(mark) if ok => version_at(seen.squeezed().split_once(mark)?.1),
+        VersionPlace::Header(name, mark) => version_at(squeeze(seen.header_value(name)?).split_once(mark)?.1),
+        VersionPlace::Json(_) | VersionPlace::Text | VersionPlace::After(_) => None,
+    }
+}
+
+/// The version at the start of a text.
+fn version_at(text: &str) -> Option<String> {
+    let text = text.trim().trim_start_matches('v');
+    let version: String = text
+        .chars()
+        .take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '+'))
+        .take(40)
         .collect();
-    PRODUCTS.iter().filter_map(|p| judge_one(p, &exchanges)).collect()
+    version
+        .starts_with(|c: char| c.is_ascii_digit())
+        .then_some(version)
 }
 
-/// An exchange with its body made comparable.
-struct Seen<'a> {
-    exchange: &'a Exchange,
-    body: String,
-}
-
-impl<'a> Seen<'a> {
-    fn new(exchange: &'a Exchange) -> Self {
-        let body = exchange.body.split_whitespace().collect();
-        Self { exchange, body }
+/// The path that `/` leads to on the same host.
+fn landing(seen: &Seen<'_>) -> Option<String> {
+    if seen.exchange.plain_path() != "/" {
+        return None;
     }
-
-    fn shows(&self, sign: &Sign) -> bool {
-        let e = self.exchange;
-        e.status == sign.status
-            && e.plain_path() == sign.path
-            && sign.body.iter().all(|part| self.body.contains(part))
-            && sign
-                .header
-                .is_none_or(|(name, part)| e.header(name).is_some_and(|v| v.contains(part)))
+    match seen.exchange.status {
+        301 | 302 | 303 | 307 | 308 => {
+            let to = seen.header_value("location")?;
+            let to = to.split(['?', '#']).next().unwrap_or_default();
+            // Another host, or a scheme: that is not this service any more.
+            if to.starts_with("//") || to.contains(':') || to.contains('\\') || to.contains("..") {
+                return None;
+            }
+            let to = to.trim_start_matches("./").trim_start_matches('/');
+            Some(format!("/{to}"))
+        }
+        200 => Some("/".to_owned()),
+        _ => None,
     }
 }
 
-fn judge_one(product: &'static Product, exchanges: &[(usize, Seen<'_>)]) -> Option<Judgement> {
-    let find = |signs: &[Sign]| {
-        exchanges
-            .iter()
-            .find(|(_, seen)| signs.iter().any(|s| seen.shows(s)))
-            .map(|(i, _)| *i)
-    };
-    let signs = &product.signs;
-    let identity = find(signs.identity)?;
-    // What is proved open once is open, whatever else it protects.
-    let (state, proof) = if let Some(proof) = find(signs.open) {
-        (State::Open, proof)
-    } else if let Some(proof) = find(signs.protected) {
-        (State::Protected, proof)
-    } else if let Some(proof) = find(signs.host_guard) {
-        (State::HostGuardOnly, proof)
-    } else {
-        (State::Unknown, identity)
-    };
-    let version = signs.version.and_then(|(path, before)| {
-        let (_, seen) = exchanges
-            .iter()
-            .find(|(_, s)| s.exchange.plain_path() == path && s.exchange.status == 200)?;
-        let (_, after) = seen.body.split_once(before)?;
-        let version: String = after
-            .chars()
-            .take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '+'))
-            .take(40)
-            .collect();
-        version
-            .starts_with(|c: char| c.is_ascii_digit())
-            .then_some(version)
-    });
-    Some(Judgement {
-        product,
-        state,
-        proof,
-        version,
-    })
+/// The host of an address, without scheme, port and path.
+fn host_of(address: &str) -> &str {
+    let rest = address.split_once("://").map_or(address, |(_, r)| r);
+    let rest = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    if let Some(inner) = rest.strip_prefix('[') {
+        return inner.split(']').next().unwrap_or_default();
+    }
+    rest.split(':').next().unwrap_or_default()
 }

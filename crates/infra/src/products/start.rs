@@ -1,7 +1,10 @@
 //! How each platform is started, and whether that leaves it open.
 
+mod special;
+
 use super::{PRODUCTS, Product};
 use crate::resource::{Command, Configuration, ConfigurationKind, Resource, Word, file_name, is_loopback};
+use special::{jupyter, notebook_start, ray};
 use std::ops::Range;
 
 /// Whether a start asks for a password.
@@ -62,6 +65,86 @@ pub(crate) struct Launch {
     pub marks: Vec<(Range<usize>, String)>,
 }
 
+/// How a platform is started, as its entry in the catalogue says it.
+#[derive(Debug)]
+pub(crate) struct Start {
+    /// What the words below cannot say.
+    pub special: Special,
+    /// Names of the programs, and of modules that are run.
+    pub programs: &'static [&'static str],
+    /// Programs that serve whatever word comes after them.
+    pub servers: &'static [&'static str],
+    /// The first plain words after the program, any of these; empty where any will do.
+    pub commands: &'static [&'static [&'static str]],
+    /// One of these options is there whenever it serves.
+    pub needs: &'static [&'static str],
+    /// Options and variables with the address it listens on.
+    pub bind_flags: &'static [&'static str],
+    pub bind_env: &'static [&'static str],
+    /// Options that make it listen everywhere.
+    pub all_flags: &'static [&'static str],
+    /// Whether it listens everywhere when nothing says otherwise.
+    pub listens: bool,
+    /// Ports with the options that change them.
+    pub ports: &'static [(&'static [&'static str], u16)],
+    /// Variables that change the first of them.
+    pub port_env: &'static [&'static str],
+    /// Whether it asks for a password when nothing says otherwise.
+    pub asks: bool,
+    /// What makes it ask: options, variables as `NAME` or `NAME=value`.
+    pub on_flags: &'static [&'static str],
+    pub on_env: &'static [&'static str],
+    /// What makes it ask no more.
+    pub off_flags: &'static [&'static str],
+    pub off_env: &'static [&'static str],
+    /// Whether its image starts it with the command as its arguments.
+    pub image: bool,
+    /// Whether the place to show is what switched the password off.
+    pub marks_off: bool,
+    /// What is said at the place.
+    pub label: &'static str,
+}
+
+/// What no table says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Special {
+    /// Nothing.
+    No,
+    /// Its settings have as many spellings as it has applications.
+    Jupyter,
+    /// Its ports for clients listen whatever its dashboard does.
+    Ray,
+}
+
+impl Start {
+    fn launch(&self, resource: &Resource, command: &Command) -> Option<Launch> {
+        match self.special {
+            Special::No => by_entry(self, resource, command, false),
+            Special::Jupyter => jupyter(self, resource, command),
+            Special::Ray => ray(resource, command),
+        }
+    }
+}
+
+impl Product {
+    /// Whether a reference to a container image means this product.
+    pub fn is_image(&self, reference: &str) -> bool {
+        let name = reference.split('@').next().unwrap_or_default();
+        let slash = name.rfind('/').map_or(0, |i| i.saturating_add(1));
+        let tag = name
+            .get(slash..)
+            .and_then(|last| last.find(':'))
+            .map(|i| i.saturating_add(slash));
+        let name = tag.and_then(|end| name.get(..end)).unwrap_or(name);
+        let hubs = ["docker.io/library/", "docker.io/", "index.docker.io/"];
+        let name = hubs.iter().find_map(|h| name.strip_prefix(h)).unwrap_or(name);
+        self.images.iter().any(|image| match image.strip_suffix('*') {
+            Some(start) => name.starts_with(start),
+            None => name == *image,
+        })
+    }
+}
+
 /// The platforms that a resource leaves open.
 pub fn exposures(configuration: &Configuration, resource: &Resource) -> Vec<Exposure> {
     // The stage that said it is reported, not each that builds on it.
@@ -69,61 +152,96 @@ pub fn exposures(configuration: &Configuration, resource: &Resource) -> Vec<Expo
         return Vec::new();
     }
     let mut out: Vec<Exposure> = Vec::new();
+    let mut recognised = false;
     let more = notebook_start(resource);
     for command in resource.start.iter().chain(&more) {
         for product in PRODUCTS {
-            let Some(launch) = (product.launch)(resource, command) else {
+            let Some(launch) = product.start.launch(resource, command) else {
                 continue;
             };
-            if launch.access == Access::On || launch.bind != Bind::All {
-                continue;
-            }
-            if out.iter().any(|e| e.product.id == product.id) {
-                continue;
-            }
-            if let Some((reach, mark)) = reach(configuration.kind, resource, &launch.ports) {
-                let mut marks = launch.marks;
-                marks.extend(mark);
-                out.push(Exposure {
-                    product,
-                    access: launch.access,
-                    reach,
-                    certain: launch.certain,
-                    marks,
-                });
+            recognised = true;
+            if out.iter().all(|e| e.product.id != product.id) {
+                out.extend(exposure(configuration.kind, resource, product, launch));
             }
         }
+    }
+    // What an image does by itself is only asked where it is run, and where no command of ours says something else.
+    let is_run = !matches!(
+        configuration.kind,
+        ConfigurationKind::Dockerfile | ConfigurationKind::Workflow
+    );
+    if !recognised
+        && is_run
+        && let Some((product, launch)) = image_start(resource)
+    {
+        out.extend(exposure(configuration.kind, resource, product, launch));
     }
     out
 }
 
-/// The start that Jupyter's own images make without being told one, with what `NOTEBOOK_ARGS` adds to it.
-fn notebook_start(resource: &Resource) -> Option<Command> {
-    let image = resource.image.as_ref().filter(|_| resource.start.is_empty());
-    let is_jupyter = |text: &str| {
-        let name = text.split(['@']).next().unwrap_or(text);
-        name.contains("jupyter") || name.contains("-notebook")
-    };
-    let image = image.filter(|i| is_jupyter(&i.text)).map(|i| i.span.clone());
-    let arguments = resource
-        .variable("NOTEBOOK_ARGS")
-        .and_then(|v| Some((v.value.as_ref()?, v.span.clone())));
-    let place = arguments.as_ref().map(|(_, span)| span.clone()).or(image)?;
-    let word = |text: &str, open: bool| Word {
-        text: text.to_owned(),
-        span: place.clone(),
-        open,
-    };
-    let more = arguments
-        .iter()
-        .flat_map(|(value, _)| value.text.split_whitespace().map(|t| word(t, value.open)));
-    Some(Command {
-        words: std::iter::once(word("start-notebook.py", false))
-            .chain(more)
-            .collect(),
-        piped: false,
-        ..Command::default()
+fn exposure(
+    kind: ConfigurationKind,
+    resource: &Resource,
+    product: &'static Product,
+    launch: Launch,
+) -> Option<Exposure> {
+    if launch.access == Access::On || launch.bind != Bind::All {
+        return None;
+    }
+    let (reach, mark) = reach(kind, resource, &launch.ports)?;
+    let mut marks = launch.marks;
+    marks.extend(mark);
+    Some(Exposure {
+        product,
+        access: launch.access,
+        reach,
+        certain: launch.certain,
+        marks,
     })
+}
+
+/// The start that a product's own image makes, with the command as its arguments.
+fn image_start(resource: &Resource) -> Option<(&'static Product, Launch)> {
+    let image = resource.image.as_ref().filter(|i| !i.open)?;
+    let product = PRODUCTS
+        .iter()
+        .find(|p| p.start.image && p.is_image(&image.text))?;
+    // A command that names a program of its own runs that instead of the product.
+    let given = resource.start.first();
+    if given.is_some_and(|c| {
+        !c.program().starts_with('-')
+            && !product
+                .start
+                .commands
+                .iter()
+                .flat_map(|c| c.iter())
+                .any(|s| *s == c.program())
+    }) {
+        return None;
+    }
+    let program = Word {
+        text: (*product
+            .start
+            .programs
+            .iter()
+            .chain(product.start.servers)
+            .next()?)
+        .to_owned(),
+        span: image.span.clone(),
+        open: false,
+    };
+    let words = std::iter::once(program).chain(given.iter().flat_map(|c| c.words.iter().cloned()));
+    let command = Command {
+        words: words.collect(),
+        ..Command::default()
+    };
+    let mut launch = by_entry(&product.start, resource, &command, true)?;
+    if let Some(mark) = launch.marks.first_mut()
+        && mark.0 == command.span()
+    {
+        mark.0 = image.span.clone();
+    }
+    Some((product, launch))
 }
 
 type Mark = (Range<usize>, String);
@@ -154,11 +272,6 @@ fn reach(kind: ConfigurationKind, resource: &Resource, ports: &[u32]) -> Option<
         "published on all addresses of the host".to_owned(),
     );
     Some((Reach::Everyone, Some(mark)))
-}
-
-/// For products that no command line opens or closes.
-pub(crate) fn never(_: &Resource, _: &Command) -> Option<Launch> {
-    None
 }
 
 /// The words of a command from the first that names one of these programs on, so that wrappers are skipped.
@@ -197,6 +310,30 @@ impl<'a> Flags<'a> {
         found
     }
 
+    /// Whether an option is there and not said to be empty.
+    fn set(&self, names: &[&str]) -> bool {
+        let mut next = self.words.iter().skip(1);
+        self.words.iter().any(|word| {
+            let after = next.next();
+            match word.text.split_once('=') {
+                Some((name, value)) => names.contains(&name) && (word.open || !unquoted(value).is_empty()),
+                None => {
+                    names.contains(&word.text.as_str())
+                        && after.is_none_or(|w| w.open || !unquoted(&w.text).is_empty())
+                }
+            }
+        })
+    }
+
+    /// Where an option is there, and has that value where the catalogue says one: `--name`, `--name=value`.
+    fn says(&self, said: &str) -> Option<Range<usize>> {
+        let Some((name, value)) = said.split_once('=') else {
+            return self.has(&[said]);
+        };
+        let (given, _, span) = self.value(&[name])?;
+        given.eq_ignore_ascii_case(value).then_some(span)
+    }
+
     fn has(&self, names: &[&str]) -> Option<Range<usize>> {
         self.words
             .iter()
@@ -207,7 +344,7 @@ impl<'a> Flags<'a> {
     /// Where it listens by an option: the binding and the place.
     fn bind(&self, names: &[&str]) -> Option<(Bind, Range<usize>)> {
         let (value, word, span) = self.value(names)?;
-        Some((bind_of(&value, word.open), span))
+        Some((bind_of(host_part(&value), word.open), span))
     }
 
     fn port(&self, names: &[&str], default: u32) -> u32 {
@@ -243,492 +380,105 @@ fn env<'a>(resource: &'a Resource, name: &str) -> Option<(&'a str, Range<usize>)
     Some((value.text.trim_matches(['"', '\'']), variable.span.clone()))
 }
 
-/// Whether a variable is set to something, be it unknown.
-fn is_set(resource: &Resource, name: &str) -> bool {
-    resource
-        .variable(name)
-        .is_some_and(|v| v.value.as_ref().is_none_or(|w| w.open || !w.text.is_empty()))
-}
-
-const JUPYTER_APPS: [&str; 6] = [
-    "NotebookApp",
-    "ServerApp",
-    "LabApp",
-    "IdentityProvider",
-    "PasswordIdentityProvider",
-    "JupyterNotebookApp",
-];
-
-/// Every spelling of a setting of Jupyter: `--ServerApp.token`, `--NotebookApp.token`, …
-fn jupyter_names(settings: &[&str]) -> Vec<String> {
-    JUPYTER_APPS
-        .iter()
-        .flat_map(|app| settings.iter().map(move |s| format!("--{app}.{s}")))
-        .collect()
-}
-
-pub(crate) fn jupyter(resource: &Resource, command: &Command) -> Option<Launch> {
-    const PROGRAMS: &[&str] = &[
-        "jupyter",
-        "jupyter-lab",
-        "jupyter-notebook",
-        "jupyter-server",
-        "jupyter-nbclassic",
-        "jupyterlab",
-        "start-notebook.sh",
-        "start-notebook.py",
-        "start-notebook",
-    ];
-    let words = from_program(command, PROGRAMS)?;
-    let program = file_name(&words.first()?.text);
-    if program == "jupyter" {
-        let subcommand = words
+/// A start as its entry in the catalogue describes it.
+fn by_entry(start: &Start, resource: &Resource, command: &Command, of_image: bool) -> Option<Launch> {
+    let server = from_program(command, start.servers);
+    let words = server.or_else(|| from_program(command, start.programs))?;
+    if !of_image && server.is_none() && !start.commands.is_empty() {
+        let mut plain = words
             .iter()
             .skip(1)
-            .map(|w| w.text.as_str())
-            .find(|w| !w.starts_with('-'));
-        if !matches!(subcommand, Some("lab" | "notebook" | "server" | "nbclassic")) {
+            .filter(|w| !w.text.starts_with('-'))
+            .map(|w| w.text.as_str());
+        let said = [plain.next(), plain.next()];
+        let is_said = |c: &&[&str]| c.iter().zip(said).all(|(c, s)| s == Some(c));
+        if !start.commands.iter().any(is_said) {
             return None;
         }
     }
     let flags = Flags { words };
-    let names = |settings: &[&str], short: &[&str]| {
-        let mut all = jupyter_names(settings);
-        all.extend(short.iter().map(|s| (*s).to_owned()));
-        all
-    };
-    let value = |names: &[String]| flags.value(&names.iter().map(String::as_str).collect::<Vec<_>>());
-    let token = value(&names(&["token"], &[]));
-    let password = value(&names(&["password", "hashed_password"], &[]));
-    let has_password = password.as_ref().is_some_and(|(v, w, _)| !v.is_empty() || w.open);
-    let (token_span, certain) = match token {
-        Some((value, word, span)) if value.is_empty() && !word.open => (span, true),
-        Some(_) => return None,
-        // Jupyter takes an empty variable for none and makes a token; scripts that hand it on as an option do not.
-        None => match env(resource, "JUPYTER_TOKEN") {
-            Some(("", span)) => (span, false),
-            _ => return None,
-        },
-    };
-    if has_password {
+    if !start.needs.is_empty() && flags.has(start.needs).is_none() {
         return None;
     }
-    let ip = value(&names(&["ip"], &["--ip"]));
-    // The images' own start scripts listen everywhere unless told otherwise.
-    let (bind, ip_span) = match ip {
-        Some((value, word, span)) if value.is_empty() && !word.open => (Bind::All, Some(span)),
-        Some((value, word, span)) => (bind_of(&value, word.open), Some(span)),
-        None if program.starts_with("start-notebook") => (Bind::All, None),
-        None => (Bind::Loopback, None),
+    let on = flags.set(start.on_flags) || start.on_env.iter().any(|e| env_says(resource, e).is_some());
+    let off = start.off_flags.iter().find_map(|f| flags.says(f));
+    let off = off.or_else(|| start.off_env.iter().find_map(|e| env_says(resource, e)));
+    let access = match (&off, on || start.asks) {
+        (Some(_), _) => Access::SwitchedOff,
+        (None, true) => Access::On,
+        (None, false) => Access::NoneByDefault,
     };
-    let ports: Vec<String> = names(&["port"], &["--port", "-p"]);
-    let port = flags.port(&ports.iter().map(String::as_str).collect::<Vec<_>>(), 8888);
-    let mut marks = vec![(token_span, "asks nobody for a token".to_owned())];
-    marks.extend(ip_span.map(|span| (span, "listens on every address".to_owned())));
-    Some(Launch {
-        certain,
-        access: Access::SwitchedOff,
-        bind,
-        ports: vec![port],
-        marks,
-    })
-}
-
-pub(crate) fn mlflow(resource: &Resource, command: &Command) -> Option<Launch> {
-    let words = from_program(command, &["mlflow"])?;
-    let subcommand = words.iter().skip(1).find(|w| !w.text.starts_with('-'))?;
-    if !matches!(subcommand.text.as_str(), "server" | "ui") {
-        return None;
-    }
-    let flags = Flags { words };
-    let protected = flags
-        .value(&["--app-name"])
-        .is_some_and(|(name, ..)| !name.is_empty());
-    let (bind, span) = flags
-        .bind(&["--host", "-h"])
-        .or_else(|| env(resource, "MLFLOW_HOST").map(|(v, span)| (bind_of(v, false), span)))
-        .unwrap_or((Bind::Loopback, command.span()));
-    let port = env(resource, "MLFLOW_PORT")
-        .and_then(|(v, _)| v.parse().ok())
-        .unwrap_or(5000);
-    Some(Launch {
-        certain: true,
-        access: if protected {
-            Access::On
-        } else {
-            Access::NoneByDefault
-        },
-        bind,
-        ports: vec![flags.port(&["--port", "-p"], port)],
-        marks: vec![(
-            span,
-            "listens on every address, without `--app-name basic-auth`".to_owned(),
-        )],
-    })
-}
-
-pub(crate) fn ray(resource: &Resource, command: &Command) -> Option<Launch> {
-    let words = from_program(command, &["ray"])?;
-    if words.get(1)?.text != "start" {
-        return None;
-    }
-    let flags = Flags { words };
-    flags.has(&["--head"])?;
-    let no_dashboard = flags
-        .value(&["--include-dashboard"])
-        .is_some_and(|(v, ..)| v.eq_ignore_ascii_case("false"));
-    let protected = env(resource, "RAY_AUTH_MODE").is_some_and(|(v, _)| v.eq_ignore_ascii_case("token"))
-        || resource
-            .variable("RAY_AUTH_MODE")
-            .is_some_and(|v| v.value.as_ref().is_none_or(|w| w.open));
-    let access = if protected {
-        Access::On
+    let everywhere = flags.has(start.all_flags).map(|span| (Bind::All, span));
+    let by_env = || {
+        let mut all = start.bind_env.iter();
+        all.find_map(|name| env(resource, name).map(|(v, span)| (bind_of(host_part(v), false), span)))
+    };
+    let unsaid = if of_image || start.listens {
+        Bind::All
     } else {
-        Access::NoneByDefault
+        Bind::Loopback
     };
-    let dashboard = flags.bind(&["--dashboard-host"]).filter(|_| !no_dashboard);
-    let mut ports = vec![flags.port(&["--ray-client-server-port"], 10_001)];
-    let mut marks = Vec::new();
-    if let Some((Bind::All, span)) = &dashboard {
-        ports.push(flags.port(&["--dashboard-port"], 8265));
-        marks.push((
-            span.clone(),
-            "the dashboard listens on every address and takes jobs from anyone".to_owned(),
-        ));
-    } else {
-        // The port for clients listens everywhere whatever the dashboard does; only publishing it makes it matter.
-        if resource.ports.iter().all(|p| !p.published) && !resource.host_network {
-            return None;
-        }
-        marks.push((command.span(), "takes clients from every address".to_owned()));
+    let (bind, span) = everywhere
+        .or_else(|| flags.bind(start.bind_flags))
+        .or_else(by_env)
+        .unwrap_or((unsaid, command.span()));
+    let by_env = start
+        .port_env
+        .iter()
+        .find_map(|name| env(resource, name)?.0.parse().ok());
+    let mut ports: Vec<u32> = Vec::new();
+    for (at, (names, default)) in start.ports.iter().enumerate() {
+        let default = by_env.filter(|_| at == 0).unwrap_or(u32::from(*default));
+        ports.push(flags.port(names, default));
     }
+    let place = if start.marks_off {
+        off.unwrap_or(span)
+    } else {
+        span
+    };
     Some(Launch {
         certain: true,
         access,
-        bind: Bind::All,
+        bind,
         ports,
-        marks,
+        marks: vec![(place, start.label.to_owned())],
     })
 }
 
-pub(crate) fn tensorboard(_: &Resource, command: &Command) -> Option<Launch> {
-    let words = from_program(command, &["tensorboard", "tensorboard.main"])?;
-    let flags = Flags { words };
-    flags.has(&["--logdir", "--logdir_spec", "--bind_all", "--host"])?;
-    let all = flags
-        .has(&["--bind_all", "--bind-all"])
-        .map(|span| (Bind::All, span));
-    let (bind, span) = all.or_else(|| flags.bind(&["--host"]))?;
-    Some(Launch {
-        certain: true,
-        access: Access::NoneByDefault,
-        bind,
-        ports: vec![flags.port(&["--port"], 6006)],
-        marks: vec![(
-            span,
-            "listens on every address, and has no authentication".to_owned(),
-        )],
-    })
+/// Where a variable says what the catalogue says: `NAME` is set, `NAME=value` has that value. A value that is not known
+/// counts as set, since whoever wrote it meant something.
+fn env_says(resource: &Resource, said: &str) -> Option<Range<usize>> {
+    let (name, value) = said.split_once('=').map_or((said, None), |(n, v)| (n, Some(v)));
+    let variable = resource.variable(name)?;
+    let known = variable
+        .value
+        .as_ref()
+        .filter(|w| !w.open)
+        .map(|w| w.text.trim_matches(['"', '\'']));
+    let holds = match (known, value) {
+        (None, _) => value.is_none(),
+        (Some(known), None) => !known.is_empty(),
+        (Some(known), Some(value)) => known.eq_ignore_ascii_case(value),
+    };
+    holds.then(|| variable.span.clone())
 }
 
-pub(crate) fn dask(_: &Resource, command: &Command) -> Option<Launch> {
-    let words = from_program(command, &["dask-scheduler", "dask"])?;
-    let is_scheduler = file_name(&words.first()?.text) == "dask-scheduler"
-        || words.get(1).is_some_and(|w| w.text == "scheduler");
-    if !is_scheduler {
-        return None;
+/// The host of `host:port`, as some variables have it.
+fn host_part(value: &str) -> &str {
+    // `:8080` is a port on every address.
+    if value.len() > 1
+        && value
+            .strip_prefix(':')
+            .is_some_and(|p| p.bytes().all(|b| b.is_ascii_digit()))
+    {
+        return "0.0.0.0";
     }
-    let flags = Flags { words };
-    let secured = flags.has(&["--tls-ca-file", "--tls-cert"]).is_some();
-    let bind = flags.bind(&["--host"]).map_or(Bind::All, |(bind, _)| bind);
-    Some(Launch {
-        certain: true,
-        access: if secured {
-            Access::On
-        } else {
-            Access::NoneByDefault
-        },
-        bind,
-        ports: vec![
-            flags.port(&["--port"], 8786),
-            flags.port(&["--dashboard-address"], 8787),
-        ],
-        marks: vec![(command.span(), "takes pickled tasks from anyone".to_owned())],
-    })
-}
-
-pub(crate) fn prefect(resource: &Resource, command: &Command) -> Option<Launch> {
-    let words = from_program(command, &["prefect"])?;
-    let is_server = matches!(words.get(1..3), Some([a, b]) if a.text == "server" && b.text == "start");
-    if !is_server {
-        return None;
+    let value = value.split_once("://").map_or(value, |(_, rest)| rest);
+    match value.rsplit_once(':') {
+        Some((host, port)) if !host.contains(':') && port.bytes().all(|b| b.is_ascii_digit()) => host,
+        _ => value,
     }
-    let protected = ["PREFECT_SERVER_API_AUTH_STRING", "PREFECT_API_AUTH_STRING"]
-        .iter()
-        .any(|name| is_set(resource, name));
-    let flags = Flags { words };
-    let (bind, span) = flags
-        .bind(&["--host"])
-        .or_else(|| env(resource, "PREFECT_SERVER_API_HOST").map(|(v, span)| (bind_of(v, false), span)))
-        .unwrap_or((Bind::Loopback, command.span()));
-    Some(Launch {
-        certain: true,
-        access: if protected {
-            Access::On
-        } else {
-            Access::NoneByDefault
-        },
-        bind,
-        ports: vec![flags.port(&["--port"], 4200)],
-        marks: vec![(
-            span,
-            "listens on every address, without an authentication string".to_owned(),
-        )],
-    })
-}
-
-pub(crate) fn marimo(_: &Resource, command: &Command) -> Option<Launch> {
-    let words = from_program(command, &["marimo"])?;
-    let flags = Flags { words };
-    let is_editor = words
-        .iter()
-        .any(|w| matches!(w.text.as_str(), "edit" | "new" | "tutorial"));
-    let off = flags.has(&["--no-token"]).filter(|_| is_editor)?;
-    let (bind, _) = flags.bind(&["--host"])?;
-    Some(Launch {
-        certain: true,
-        access: Access::SwitchedOff,
-        bind,
-        ports: vec![flags.port(&["--port", "-p"], 2718)],
-        marks: vec![(off, "asks nobody for a token".to_owned())],
-    })
-}
-
-pub(crate) fn torchserve(resource: &Resource, command: &Command) -> Option<Launch> {
-    let words = from_program(command, &["torchserve"])?;
-    let flags = Flags { words };
-    let off = flags.has(&["--disable-token-auth"]).or_else(|| {
-        let (value, span) = env(resource, "TS_DISABLE_TOKEN_AUTHORIZATION")?;
-        value.eq_ignore_ascii_case("true").then_some(span)
-    })?;
-    Some(Launch {
-        certain: true,
-        access: Access::SwitchedOff,
-        // Its addresses stand in a file of its own; in a container that is published they are not loopback.
-        bind: Bind::All,
-        ports: vec![8081, 8080],
-        marks: vec![(off, "lets anyone register models, which run code".to_owned())],
-    })
 }
 
 #[cfg(test)]
-mod tests {
-    use crate::{compose, dockerfile, exposures};
-    use wellhead_core::Budget;
-    use wellhead_formats::text::yaml;
-
-    fn found(configuration: &crate::Configuration) -> String {
-        let all = configuration
-            .resources
-            .iter()
-            .flat_map(|r| exposures(configuration, r));
-        let shown: Vec<_> = all
-            .map(|e| {
-                let mark = &configuration.text[e.marks[0].0.clone()];
-                let doubt = if e.certain { "" } else { " perhaps" };
-                format!("{} {:?} {:?}{doubt} {mark}", e.product.id, e.access, e.reach)
-            })
-            .collect();
-        shown.join("; ")
-    }
-
-    fn in_compose(service: &str) -> String {
-        let lines: Vec<_> = service.split(" / ").map(|l| format!("    {l}\n")).collect();
-        let text = format!("services:\n  s:\n    image: i\n{}", lines.concat());
-        let mut budget = Budget::default();
-        let root = yaml(&text, &mut budget).unwrap();
-        found(&compose(&text, &root, &mut budget).unwrap())
-    }
-
-    fn in_dockerfile(lines: &str) -> String {
-        let text = format!("FROM a\n{}\n", lines.replace(" / ", "\n"));
-        found(&dockerfile(&text, &mut Budget::default()))
-    }
-
-    #[test]
-    fn what_opens_a_platform_in_a_compose_file_and_what_does_not() {
-        let cases = [
-            (
-                "command: jupyter lab --ip=0.0.0.0 --NotebookApp.token='' / ports: ['8888:8888']",
-                "jupyter SwitchedOff Everyone --NotebookApp.token=''",
-            ),
-            (
-                "command: [start-notebook.sh, --IdentityProvider.token=] / ports: ['80:8888']",
-                "jupyter SwitchedOff Everyone --IdentityProvider.token=",
-            ),
-            (
-                "command: sh -c \"jupyter notebook --ip '*' --ServerApp.token ''\" / network_mode: host",
-                "jupyter SwitchedOff Everyone --ServerApp.token ''",
-            ),
-            (
-                "environment: {NOTEBOOK_ARGS: \"--NotebookApp.token=''\"} / ports: ['8888:8888']",
-                "jupyter SwitchedOff Everyone NOTEBOOK_ARGS: \"--NotebookApp.token=''\"",
-            ),
-            (
-                "environment: {JUPYTER_TOKEN: ''} / command: jupyter lab --ip 0.0.0.0 / ports: ['8888:8888']",
-                "jupyter SwitchedOff Everyone perhaps JUPYTER_TOKEN: ''",
-            ),
-            (
-                "environment: [JUPYTER_TOKEN=] / command: start-notebook.sh / ports: ['8888:8888']",
-                "jupyter SwitchedOff Everyone perhaps JUPYTER_TOKEN=",
-            ),
-            (
-                "environment: {JUPYTER_TOKEN: ''} / command: jupyter lab --ip 0.0.0.0 --ServerApp.token=$$JUPYTER_TOKEN / ports: ['8888:8888']",
-                "jupyter SwitchedOff Everyone --ServerApp.token=$$JUPYTER_TOKEN",
-            ),
-            (
-                "environment: [JUPYTER_TOKEN] / command: start-notebook.sh / ports: ['8888:8888']",
-                "",
-            ),
-            (
-                "environment: ['JUPYTER_TOKEN=${T}'] / command: start-notebook.sh / ports: ['8888:8888']",
-                "",
-            ),
-            (
-                "environment: {JUPYTER_TOKEN: abcdefgh} / command: start-notebook.sh / ports: ['8888:8888']",
-                "",
-            ),
-            ("command: jupyter lab --ip=0.0.0.0 / ports: ['8888:8888']", ""),
-            (
-                "command: jupyter lab --ip=0.0.0.0 --ServerApp.token='' --ServerApp.password='argon2:x' / ports: ['8888:8888']",
-                "",
-            ),
-            (
-                "command: jupyter lab --ip=0.0.0.0 --ServerApp.token=${TOKEN} / ports: ['8888:8888']",
-                "",
-            ),
-            (
-                "command: jupyter lab --ip=0.0.0.0 --ServerApp.token='' / ports: ['127.0.0.1:8888:8888']",
-                "",
-            ),
-            (
-                "command: jupyter lab --ServerApp.token='' / ports: ['8888:8888']",
-                "",
-            ),
-            (
-                "command: jupyter nbconvert --NotebookApp.token='' --ip=0.0.0.0 / ports: ['8888:8888']",
-                "",
-            ),
-            (
-                "command: mlflow server --host 0.0.0.0 / ports: ['5000:5000']",
-                "mlflow NoneByDefault Everyone --host 0.0.0.0",
-            ),
-            (
-                "command: bash -c 'pip install x && mlflow ui -h 0.0.0.0 -p 5001' / ports: ['80:5001']",
-                "mlflow NoneByDefault Everyone -h 0.0.0.0",
-            ),
-            (
-                "environment: [MLFLOW_HOST=0.0.0.0] / command: mlflow server / ports: ['5000:5000']",
-                "mlflow NoneByDefault Everyone MLFLOW_HOST=0.0.0.0",
-            ),
-            (
-                "command: mlflow server --host 0.0.0.0 / ports: ['127.0.0.1:5000:5000']",
-                "",
-            ),
-            ("command: mlflow server --host 0.0.0.0", ""),
-            ("command: mlflow server --host 0.0.0.0 / ports: ['80:8080']", ""),
-            ("command: mlflow server / ports: ['5000:5000']", ""),
-            (
-                "command: mlflow server --host 0.0.0.0 --app-name basic-auth / ports: ['5000:5000']",
-                "",
-            ),
-            ("command: mlflow run . --host 0.0.0.0 / ports: ['5000:5000']", ""),
-            (
-                "command: ray start --head --dashboard-host=0.0.0.0 / ports: ['8265:8265']",
-                "ray NoneByDefault Everyone --dashboard-host=0.0.0.0",
-            ),
-            (
-                "command: ray start --head --block / ports: ['10001:10001']",
-                "ray NoneByDefault Everyone ray start --head --block",
-            ),
-            ("command: ray start --head / ports: ['8265:8265']", ""),
-            (
-                "command: ray start --address=head:6379 / ports: ['8265:8265']",
-                "",
-            ),
-            (
-                "command: ray start --head --dashboard-host=0.0.0.0 / environment: {RAY_AUTH_MODE: token} / ports: ['8265:8265']",
-                "",
-            ),
-            (
-                "command: tensorboard --logdir /x --bind_all / ports: ['6006:6006']",
-                "tensorboard NoneByDefault Everyone --bind_all",
-            ),
-            ("command: tensorboard --logdir /x / ports: ['6006:6006']", ""),
-            (
-                "command: dask scheduler / ports: ['8787:8787']",
-                "dask NoneByDefault Everyone dask scheduler",
-            ),
-            ("command: dask worker tcp://s:8786 / ports: ['8787:8787']", ""),
-            (
-                "command: prefect server start --host 0.0.0.0 / ports: ['4200:4200']",
-                "prefect NoneByDefault Everyone --host 0.0.0.0",
-            ),
-            (
-                "command: prefect server start --host 0.0.0.0 / environment: [PREFECT_SERVER_API_AUTH_STRING] / ports: ['4200:4200']",
-                "",
-            ),
-            (
-                "command: marimo edit --no-token --host 0.0.0.0 / ports: ['2718:2718']",
-                "marimo SwitchedOff Everyone --no-token",
-            ),
-        ];
-        for (service, expected) in cases {
-            assert_eq!(in_compose(service), expected, "{service}");
-        }
-    }
-
-    #[test]
-    fn an_image_of_jupyter_starts_it_by_itself() {
-        let compose_of = |image: &str, token: &str| {
-            let text = format!(
-                "services:\n  s:\n    image: {image}\n    environment: {{JUPYTER_TOKEN: {token}}}\n    ports: ['8888:8888']\n"
-            );
-            let mut budget = Budget::default();
-            let root = yaml(&text, &mut budget).unwrap();
-            found(&compose(&text, &root, &mut budget).unwrap())
-        };
-        let open = "jupyter SwitchedOff Everyone perhaps JUPYTER_TOKEN: ''";
-        assert_eq!(compose_of("quay.io/jupyter/scipy-notebook:latest", "''"), open);
-        assert_eq!(
-            compose_of("quay.io/jupyter/scipy-notebook:latest", "'${T:-}'"),
-            ""
-        );
-        assert_eq!(compose_of("postgres:16", "''"), "");
-    }
-
-    #[test]
-    fn what_opens_a_platform_in_an_image_and_what_does_not() {
-        let cases = [
-            (
-                "EXPOSE 8888 / CMD [\"jupyter\", \"lab\", \"--ip=0.0.0.0\", \"--NotebookApp.token=''\"]",
-                "jupyter SwitchedOff Exposed --NotebookApp.token=''",
-            ),
-            (
-                "ENTRYPOINT [\"tini\", \"--\"] / CMD mlflow server --host 0.0.0.0",
-                "mlflow NoneByDefault Image --host 0.0.0.0",
-            ),
-            (
-                "ENV H=0.0.0.0 / ENTRYPOINT [\"ray\", \"start\", \"--head\"] / CMD [\"--dashboard-host\", \"0.0.0.0\"]",
-                "ray NoneByDefault Image --dashboard-host\", \"0.0.0.0",
-            ),
-            ("CMD mlflow server --host 127.0.0.1", ""),
-            ("CMD ray start --head", ""),
-            ("RUN mlflow server --host 0.0.0.0", ""),
-            ("CMD jupyter lab --ip 0.0.0.0", ""),
-        ];
-        for (lines, expected) in cases {
-            assert_eq!(in_dockerfile(lines), expected, "{lines}");
-        }
-    }
-}
+mod tests;

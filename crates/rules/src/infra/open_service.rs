@@ -39,9 +39,13 @@ pub(crate) static OPEN_SERVICE: Rule = Rule {
 pub(super) fn check(document: &ServiceDocument, sink: &mut Sink) {
     for judgement in judge(document) {
         let severity = match (judgement.state, judgement.gain()) {
-            (State::Open, Gain::Code | Gain::Write) => Severity::Critical,
-            (State::HostGuardOnly, _) => Severity::High,
-            (State::Open, Gain::Data) => Severity::Medium,
+            (State::Open, Gain::Code | Gain::Write) | (State::SetupUnclaimed, Gain::Code) => {
+                Severity::Critical
+            }
+            (State::HostGuardOnly | State::SetupUnclaimed, _) => Severity::High,
+            (State::SignupOpen | State::ProtectedPartial, Gain::Code | Gain::Write) => Severity::High,
+            (State::Open | State::SignupOpen | State::ProtectedPartial, Gain::Data)
+            | (State::OpenRead, _) => Severity::Medium,
             (State::Protected | State::Unknown, _) => continue,
         };
         if let Some(proof) = document.exchanges.get(judgement.proof) {
@@ -59,17 +63,28 @@ fn report(
 ) {
     let product = judgement.product;
     let address = code(&document.service);
-    let message = if judgement.state == State::Open {
-        format!(
-            "anyone who reaches {} at {address} {}",
-            product.name,
-            product.gain.verb()
-        )
-    } else {
-        format!(
-            "{} at {address} asks for no password, only for the right `Host` header",
-            product.name
-        )
+    let (name, verb) = (product.name, product.gain.verb());
+    let message = match judgement.state {
+        State::HostGuardOnly => {
+            format!("{name} at {address} asks for no password, only for the right `Host` header")
+        }
+        State::OpenRead => format!("anyone who reaches {name} at {address} can read what it shows"),
+        State::SignupOpen => {
+            format!("anyone who reaches {name} at {address} can make an account, and with it {verb}")
+        }
+        State::SetupUnclaimed => {
+            format!("whoever comes first to {name} at {address} becomes its administrator, and {verb}")
+        }
+        State::ProtectedPartial => {
+            let open: Vec<_> = judgement.open_surfaces().collect();
+            format!(
+                "{name} at {address} asks for a password, but not for its {}",
+                open.join(" and ")
+            )
+        }
+        State::Open | State::Protected | State::Unknown => {
+            format!("anyone who reaches {name} at {address} {verb}")
+        }
     };
     let place = sink
         .text(&document.text, proof.span.clone(), "")

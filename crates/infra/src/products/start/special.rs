@@ -1,0 +1,151 @@
+//! Starts that no table describes: Jupyter, whose settings have as many spellings as it has applications, and Ray, whose
+//! ports for clients listen whatever its dashboard does.
+
+use super::{Access, Bind, Flags, Launch, Start, bind_of, env, from_program};
+use crate::resource::{Command, Resource, Word, file_name};
+
+/// The start that Jupyter's own images make without being told one, with what `NOTEBOOK_ARGS` adds to it.
+pub(super) fn notebook_start(resource: &Resource) -> Option<Command> {
+    let image = resource.image.as_ref().filter(|_| resource.start.is_empty());
+    let is_jupyter = |text: &str| {
+        let name = text.split(['@']).next().unwrap_or(text);
+        name.contains("jupyter") || name.contains("-notebook")
+    };
+    let image = image.filter(|i| is_jupyter(&i.text)).map(|i| i.span.clone());
+    let arguments = resource
+        .variable("NOTEBOOK_ARGS")
+        .and_then(|v| Some((v.value.as_ref()?, v.span.clone())));
+    let place = arguments.as_ref().map(|(_, span)| span.clone()).or(image)?;
+    let word = |text: &str, open: bool| Word {
+        text: text.to_owned(),
+        span: place.clone(),
+        open,
+    };
+    let more = arguments
+        .iter()
+        .flat_map(|(value, _)| value.text.split_whitespace().map(|t| word(t, value.open)));
+    Some(Command {
+        words: std::iter::once(word("start-notebook.py", false))
+            .chain(more)
+            .collect(),
+        piped: false,
+        ..Command::default()
+    })
+}
+
+const JUPYTER_APPS: [&str; 6] = [
+    "NotebookApp",
+    "ServerApp",
+    "LabApp",
+    "IdentityProvider",
+    "PasswordIdentityProvider",
+    "JupyterNotebookApp",
+];
+
+/// Every spelling of a setting of Jupyter: `--ServerApp.token`, `--NotebookApp.token`, …
+fn jupyter_names(settings: &[&str]) -> Vec<String> {
+    JUPYTER_APPS
+        .iter()
+        .flat_map(|app| settings.iter().map(move |s| format!("--{app}.{s}")))
+        .collect()
+}
+
+pub(super) fn jupyter(start: &Start, resource: &Resource, command: &Command) -> Option<Launch> {
+    let words = from_program(command, start.programs)?;
+    let program = file_name(&words.first()?.text);
+    if program == "jupyter" {
+        let subcommand = words
+            .iter()
+            .skip(1)
+            .map(|w| w.text.as_str())
+            .find(|w| !w.starts_with('-'));
+        if !matches!(subcommand, Some("lab" | "notebook" | "server" | "nbclassic")) {
+            return None;
+        }
+    }
+    let flags = Flags { words };
+    let names = |settings: &[&str], short: &[&str]| {
+        let mut all = jupyter_names(settings);
+        all.extend(short.iter().map(|s| (*s).to_owned()));
+        all
+    };
+    let value = |names: &[String]| flags.value(&names.iter().map(String::as_str).collect::<Vec<_>>());
+    let token = value(&names(&["token"], &[]));
+    let password = value(&names(&["password", "hashed_password"], &[]));
+    let has_password = password.as_ref().is_some_and(|(v, w, _)| !v.is_empty() || w.open);
+    let (token_span, certain) = match token {
+        Some((value, word, span)) if value.is_empty() && !word.open => (span, true),
+        Some(_) => return None,
+        // Jupyter takes an empty variable for none and makes a token; scripts that hand it on as an option do not.
+        None => match env(resource, "JUPYTER_TOKEN") {
+            Some(("", span)) => (span, false),
+            _ => return None,
+        },
+    };
+    if has_password {
+        return None;
+    }
+    let ip = value(&names(&["ip"], &["--ip"]));
+    // The images' own start scripts listen everywhere unless told otherwise.
+    let (bind, ip_span) = match ip {
+        Some((value, word, span)) if value.is_empty() && !word.open => (Bind::All, Some(span)),
+        Some((value, word, span)) => (bind_of(&value, word.open), Some(span)),
+        None if program.starts_with("start-notebook") => (Bind::All, None),
+        None => (Bind::Loopback, None),
+    };
+    let ports: Vec<String> = names(&["port"], &["--port", "-p"]);
+    let port = flags.port(&ports.iter().map(String::as_str).collect::<Vec<_>>(), 8888);
+    let mut marks = vec![(token_span, "asks nobody for a token".to_owned())];
+    marks.extend(ip_span.map(|span| (span, "listens on every address".to_owned())));
+    Some(Launch {
+        certain,
+        access: Access::SwitchedOff,
+        bind,
+        ports: vec![port],
+        marks,
+    })
+}
+
+pub(super) fn ray(resource: &Resource, command: &Command) -> Option<Launch> {
+    let words = from_program(command, &["ray"])?;
+    if words.get(1)?.text != "start" {
+        return None;
+    }
+    let flags = Flags { words };
+    flags.has(&["--head"])?;
+    let no_dashboard = flags
+        .value(&["--include-dashboard"])
+        .is_some_and(|(v, ..)| v.eq_ignore_ascii_case("false"));
+    let protected = env(resource, "RAY_AUTH_MODE").is_some_and(|(v, _)| v.eq_ignore_ascii_case("token"))
+        || resource
+            .variable("RAY_AUTH_MODE")
+            .is_some_and(|v| v.value.as_ref().is_none_or(|w| w.open));
+    let access = if protected {
+        Access::On
+    } else {
+        Access::NoneByDefault
+    };
+    let dashboard = flags.bind(&["--dashboard-host"]).filter(|_| !no_dashboard);
+    let mut ports = vec![flags.port(&["--ray-client-server-port"], 10_001)];
+    let mut marks = Vec::new();
+    if let Some((Bind::All, span)) = &dashboard {
+        ports.push(flags.port(&["--dashboard-port"], 8265));
+        marks.push((
+            span.clone(),
+            "the dashboard listens on every address and takes jobs from anyone".to_owned(),
+        ));
+    } else {
+        // The port for clients listens everywhere whatever the dashboard does; only publishing it makes it matter.
+        if resource.ports.iter().all(|p| !p.published) && !resource.host_network {
+            return None;
+        }
+        marks.push((command.span(), "takes clients from every address".to_owned()));
+    }
+    Some(Launch {
+        certain: true,
+        access,
+        bind: Bind::All,
+        ports,
+        marks,
+    })
+}

@@ -1,0 +1,325 @@
+//! What starts leave open, and their innocent twins.
+
+use crate::{compose, dockerfile, exposures};
+use wellhead_core::Budget;
+use wellhead_formats::text::yaml;
+
+fn found(configuration: &crate::Configuration) -> String {
+    let all = configuration
+        .resources
+        .iter()
+        .flat_map(|r| exposures(configuration, r));
+    let shown: Vec<_> = all
+        .map(|e| {
+            let mark = &configuration.text[e.marks[0].0.clone()];
+            let doubt = if e.certain { "" } else { " perhaps" };
+            format!("{} {:?} {:?}{doubt} {mark}", e.product.id, e.access, e.reach)
+        })
+        .collect();
+    shown.join("; ")
+}
+
+fn in_compose(service: &str) -> String {
+    let lines: Vec<_> = service.split(" / ").map(|l| format!("    {l}\n")).collect();
+    let text = format!("services:\n  s:\n    image: i\n{}", lines.concat());
+    let mut budget = Budget::default();
+    let root = yaml(&text, &mut budget).unwrap();
+    found(&compose(&text, &root, &mut budget).unwrap())
+}
+
+fn in_dockerfile(lines: &str) -> String {
+    let text = format!("FROM a\n{}\n", lines.replace(" / ", "\n"));
+    found(&dockerfile(&text, &mut Budget::default()))
+}
+
+#[test]
+fn what_opens_a_platform_in_a_compose_file_and_what_does_not() {
+    let cases = [
+        (
+            "command: jupyter lab --ip=0.0.0.0 --NotebookApp.token='' / ports: ['8888:8888']",
+            "jupyter SwitchedOff Everyone --NotebookApp.token=''",
+        ),
+        (
+            "command: [start-notebook.sh, --IdentityProvider.token=] / ports: ['80:8888']",
+            "jupyter SwitchedOff Everyone --IdentityProvider.token=",
+        ),
+        (
+            "command: sh -c \"jupyter notebook --ip '*' --ServerApp.token ''\" / network_mode: host",
+            "jupyter SwitchedOff Everyone --ServerApp.token ''",
+        ),
+        (
+            "environment: {NOTEBOOK_ARGS: \"--NotebookApp.token=''\"} / ports: ['8888:8888']",
+            "jupyter SwitchedOff Everyone NOTEBOOK_ARGS: \"--NotebookApp.token=''\"",
+        ),
+        (
+            "environment: {JUPYTER_TOKEN: ''} / command: jupyter lab --ip 0.0.0.0 / ports: ['8888:8888']",
+            "jupyter SwitchedOff Everyone perhaps JUPYTER_TOKEN: ''",
+        ),
+        (
+            "environment: [JUPYTER_TOKEN=] / command: start-notebook.sh / ports: ['8888:8888']",
+            "jupyter SwitchedOff Everyone perhaps JUPYTER_TOKEN=",
+        ),
+        (
+            "environment: {JUPYTER_TOKEN: ''} / command: jupyter lab --ip 0.0.0.0 --ServerApp.token=$$JUPYTER_TOKEN / ports: ['8888:8888']",
+            "jupyter SwitchedOff Everyone --ServerApp.token=$$JUPYTER_TOKEN",
+        ),
+        (
+            "environment: [JUPYTER_TOKEN] / command: start-notebook.sh / ports: ['8888:8888']",
+            "",
+        ),
+        (
+            "environment: ['JUPYTER_TOKEN=${T}'] / command: start-notebook.sh / ports: ['8888:8888']",
+            "",
+        ),
+        (
+            "environment: {JUPYTER_TOKEN: abcdefgh} / command: start-notebook.sh / ports: ['8888:8888']",
+            "",
+        ),
+        ("command: jupyter lab --ip=0.0.0.0 / ports: ['8888:8888']", ""),
+        (
+            "command: jupyter lab --ip=0.0.0.0 --ServerApp.token='' --ServerApp.password='argon2:x' / ports: ['8888:8888']",
+            "",
+        ),
+        (
+            "command: jupyter lab --ip=0.0.0.0 --ServerApp.token=${TOKEN} / ports: ['8888:8888']",
+            "",
+        ),
+        (
+            "command: jupyter lab --ip=0.0.0.0 --ServerApp.token='' / ports: ['127.0.0.1:8888:8888']",
+            "",
+        ),
+        (
+            "command: jupyter lab --ServerApp.token='' / ports: ['8888:8888']",
+            "",
+        ),
+        (
+            "command: jupyter nbconvert --NotebookApp.token='' --ip=0.0.0.0 / ports: ['8888:8888']",
+            "",
+        ),
+        (
+            "command: mlflow server --host 0.0.0.0 / ports: ['5000:5000']",
+            "mlflow NoneByDefault Everyone --host 0.0.0.0",
+        ),
+        (
+            "command: bash -c 'pip install x && mlflow ui -h 0.0.0.0 -p 5001' / ports: ['80:5001']",
+            "mlflow NoneByDefault Everyone -h 0.0.0.0",
+        ),
+        (
+            "environment: [MLFLOW_HOST=0.0.0.0] / command: mlflow server / ports: ['5000:5000']",
+            "mlflow NoneByDefault Everyone MLFLOW_HOST=0.0.0.0",
+        ),
+        (
+            "command: mlflow server --host 0.0.0.0 / ports: ['127.0.0.1:5000:5000']",
+            "",
+        ),
+        ("command: mlflow server --host 0.0.0.0", ""),
+        ("command: mlflow server --host 0.0.0.0 / ports: ['80:8080']", ""),
+        ("command: mlflow server / ports: ['5000:5000']", ""),
+        (
+            "command: mlflow server --host 0.0.0.0 --app-name basic-auth / ports: ['5000:5000']",
+            "",
+        ),
+        ("command: mlflow run . --host 0.0.0.0 / ports: ['5000:5000']", ""),
+        (
+            "command: ray start --head --dashboard-host=0.0.0.0 / ports: ['8265:8265']",
+            "ray NoneByDefault Everyone --dashboard-host=0.0.0.0",
+        ),
+        (
+            "command: ray start --head --block / ports: ['10001:10001']",
+            "ray NoneByDefault Everyone ray start --head --block",
+        ),
+        ("command: ray start --head / ports: ['8265:8265']", ""),
+        (
+            "command: ray start --address=head:6379 / ports: ['8265:8265']",
+            "",
+        ),
+        (
+            "command: ray start --head --dashboard-host=0.0.0.0 / environment: {RAY_AUTH_MODE: token} / ports: ['8265:8265']",
+            "",
+        ),
+        (
+            "command: tensorboard --logdir /x --bind_all / ports: ['6006:6006']",
+            "tensorboard NoneByDefault Everyone --bind_all",
+        ),
+        ("command: tensorboard --logdir /x / ports: ['6006:6006']", ""),
+        (
+            "command: dask scheduler / ports: ['8787:8787']",
+            "dask NoneByDefault Everyone dask scheduler",
+        ),
+        ("command: dask worker tcp://s:8786 / ports: ['8787:8787']", ""),
+        (
+            "command: prefect server start --host 0.0.0.0 / ports: ['4200:4200']",
+            "prefect NoneByDefault Everyone --host 0.0.0.0",
+        ),
+        (
+            "command: prefect server start --host 0.0.0.0 / environment: [PREFECT_SERVER_API_AUTH_STRING] / ports: ['4200:4200']",
+            "",
+        ),
+        (
+            "command: marimo edit --no-token --host 0.0.0.0 / ports: ['2718:2718']",
+            "marimo SwitchedOff Everyone --no-token",
+        ),
+    ];
+    for (service, expected) in cases {
+        assert_eq!(in_compose(service), expected, "{service}");
+    }
+}
+
+#[test]
+fn an_image_of_jupyter_starts_it_by_itself() {
+    let compose_of = |image: &str, token: &str| {
+        let text = format!(
+            "services:\n  s:\n    image: {image}\n    environment: {{JUPYTER_TOKEN: {token}}}\n    ports: ['8888:8888']\n"
+        );
+        let mut budget = Budget::default();
+        let root = yaml(&text, &mut budget).unwrap();
+        found(&compose(&text, &root, &mut budget).unwrap())
+    };
+    let open = "jupyter SwitchedOff Everyone perhaps JUPYTER_TOKEN: ''";
+    assert_eq!(compose_of("quay.io/jupyter/scipy-notebook:latest", "''"), open);
+    assert_eq!(
+        compose_of("quay.io/jupyter/scipy-notebook:latest", "'${T:-}'"),
+        ""
+    );
+    assert_eq!(compose_of("postgres:16", "''"), "");
+}
+
+#[test]
+fn an_image_of_a_product_starts_it_with_the_command_as_its_arguments() {
+    let of = |service: &str| {
+        let lines: Vec<_> = service.split(" / ").map(|l| format!("    {l}\n")).collect();
+        let text = format!("services:\n  s:\n{}", lines.concat());
+        let mut budget = Budget::default();
+        let root = yaml(&text, &mut budget).unwrap();
+        found(&compose(&text, &root, &mut budget).unwrap())
+    };
+    let cases = [
+        (
+            "image: ollama/ollama:0.13 / ports: ['11434:11434']",
+            "ollama NoneByDefault Everyone ollama/ollama:0.13",
+        ),
+        ("image: ollama/ollama / ports: ['127.0.0.1:11434:11434']", ""),
+        ("image: ollama/ollama", ""),
+        (
+            "image: ollama/ollama / environment: [OLLAMA_HOST=127.0.0.1] / ports: ['11434:11434']",
+            "",
+        ),
+        ("image: other/ollama / ports: ['11434:11434']", ""),
+        (
+            "image: docker.io/qdrant/qdrant@sha256:00 / ports: ['6333:6333']",
+            "qdrant NoneByDefault Everyone docker.io/qdrant/qdrant@sha256:00",
+        ),
+        (
+            "image: qdrant/qdrant / environment: {QDRANT__SERVICE__API_KEY: x} / ports: ['6333:6333']",
+            "",
+        ),
+        (
+            "image: qdrant/qdrant / environment: [QDRANT__SERVICE__API_KEY] / ports: ['6333:6333']",
+            "",
+        ),
+        (
+            "image: vllm/vllm-openai:v0.21.0 / command: --model org/m / ports: ['8000:8000']",
+            "vllm NoneByDefault Everyone vllm/vllm-openai:v0.21.0",
+        ),
+        (
+            "image: vllm/vllm-openai / command: [--model, org/m, --host, 0.0.0.0] / ports: ['80:8000']",
+            "vllm NoneByDefault Everyone --host, 0.0.0.0",
+        ),
+        (
+            "image: vllm/vllm-openai / command: --model m --api-key x / ports: ['8000:8000']",
+            "",
+        ),
+        (
+            "image: vllm/vllm-openai / command: --model m --api-key=${K} / ports: ['8000:8000']",
+            "",
+        ),
+        (
+            "image: vllm/vllm-openai / command: sleep infinity / ports: ['8000:8000']",
+            "",
+        ),
+        (
+            "image: cr.weaviate.io/semitechnologies/weaviate:1.32.4 / environment: {AUTHENTICATION_ANONYMOUS_ACCESS_ENABLED: 'true'} / ports: ['8080:8080']",
+            "weaviate SwitchedOff Everyone cr.weaviate.io/semitechnologies/weaviate:1.32.4",
+        ),
+        (
+            "image: ghcr.io/open-webui/open-webui:main / environment: ['WEBUI_AUTH=False'] / ports: ['3000:8080']",
+            "open-webui SwitchedOff Everyone 'WEBUI_AUTH=False'",
+        ),
+        (
+            "image: ghcr.io/open-webui/open-webui:main / ports: ['3000:8080']",
+            "",
+        ),
+        (
+            "image: apache/airflow / command: webserver / ports: ['8080:8080']",
+            "",
+        ),
+        (
+            "image: apache/airflow / command: api-server / environment: {AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS: 'True'} / ports: ['8080:8080']",
+            "airflow SwitchedOff Everyone AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS: 'True'",
+        ),
+        (
+            "image: apache/airflow / command: scheduler / environment: {AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS: 'True'} / ports: ['8080:8080']",
+            "",
+        ),
+        (
+            "image: x / command: argo server --auth-mode server / ports: ['2746:2746']",
+            "argo-workflows SwitchedOff Everyone --auth-mode server",
+        ),
+        (
+            "image: x / command: argo server --auth-mode=client / ports: ['2746:2746']",
+            "",
+        ),
+        (
+            "image: x / command: python -m vllm.entrypoints.openai.api_server --model m / ports: ['8000:8000']",
+            "vllm NoneByDefault Everyone vllm.entrypoints.openai.api_server --model m",
+        ),
+        (
+            "image: x / command: celery -A app flower / ports: ['5555:5555']",
+            "flower NoneByDefault Everyone celery -A app flower",
+        ),
+        (
+            "image: x / command: celery -A app worker / ports: ['5555:5555']",
+            "",
+        ),
+        (
+            "image: x / command: celery -A app flower --basic-auth=u:p / ports: ['5555:5555']",
+            "",
+        ),
+        (
+            "image: x / command: code-server --bind-addr 0.0.0.0:8080 --auth none / ports: ['8080:8080']",
+            "code-server SwitchedOff Everyone --auth none",
+        ),
+        (
+            "image: x / command: code-server --bind-addr 0.0.0.0:8080 / ports: ['8080:8080']",
+            "",
+        ),
+    ];
+    for (service, expected) in cases {
+        assert_eq!(of(service), expected, "{service}");
+    }
+}
+
+#[test]
+fn what_opens_a_platform_in_an_image_and_what_does_not() {
+    let cases = [
+        (
+            "EXPOSE 8888 / CMD [\"jupyter\", \"lab\", \"--ip=0.0.0.0\", \"--NotebookApp.token=''\"]",
+            "jupyter SwitchedOff Exposed --NotebookApp.token=''",
+        ),
+        (
+            "ENTRYPOINT [\"tini\", \"--\"] / CMD mlflow server --host 0.0.0.0",
+            "mlflow NoneByDefault Image --host 0.0.0.0",
+        ),
+        (
+            "ENV H=0.0.0.0 / ENTRYPOINT [\"ray\", \"start\", \"--head\"] / CMD [\"--dashboard-host\", \"0.0.0.0\"]",
+            "ray NoneByDefault Image --dashboard-host\", \"0.0.0.0",
+        ),
+        ("CMD mlflow server --host 127.0.0.1", ""),
+        ("CMD ray start --head", ""),
+        ("RUN mlflow server --host 0.0.0.0", ""),
+        ("CMD jupyter lab --ip 0.0.0.0", ""),
+    ];
+    for (lines, expected) in cases {
+        assert_eq!(in_dockerfile(lines), expected, "{lines}");
+    }
+}
