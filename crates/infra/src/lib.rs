@@ -34,9 +34,9 @@ mod workflow;
 pub use compose::compose;
 pub use dockerfile::dockerfile;
 pub use products::{
-    Access, CANARY, Conversation, DefaultAccess, Exposure, Gain, Judgement, Match, Never, PRODUCTS, Plan,
-    Probe, Product, ProductPort, Proxy, Reach, Request, State, Surface, VersionPlace, VersionSource,
-    exposures, judge,
+    Access, Bind, CANARY, Conversation, DefaultAccess, Exposure, Gain, Judgement, Launch, Match, Never,
+    PRODUCTS, Plan, Probe, Product, ProductPort, Proxy, Reach, Request, State, Surface, VersionPlace,
+    VersionSource, exposures, judge, launches,
 };
 pub use resource::{Command, Configuration, ConfigurationKind, Port, Resource, Variable, Word};
 pub use service::{Exchange, ServiceDocument, ServiceError, service_document};

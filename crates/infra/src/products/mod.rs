@@ -15,7 +15,7 @@ mod start;
 pub use generated::PRODUCTS;
 pub use oracle::{Conversation, Judgement, Match, State, Surface, judge};
 pub use planner::{CANARY, Plan, Request};
-pub use start::{Access, Exposure, Reach, exposures};
+pub use start::{Access, Bind, Exposure, Launch, Reach, exposures, launches};
 
 use start::Start;
 
@@ -61,6 +61,32 @@ pub struct Product {
     pub(crate) start: Start,
     /// The answers that mean something.
     pub(crate) answers: &'static [Answer],
+}
+
+impl Product {
+    /// What a version does when nobody says anything; nothing where the version is no version.
+    pub fn default_of(&self, version: &str) -> Option<&'static DefaultAccess> {
+        let asked = numbers(version)?;
+        let mut entries = self.defaults.iter();
+        entries.find(|d| d.since.is_empty() || numbers(d.since).is_some_and(|since| asked >= since))
+    }
+}
+
+/// The numbers that a version starts with.
+fn numbers(version: &str) -> Option<Vec<u64>> {
+    let plain = version.trim_start_matches('v');
+    let mut out = Vec::new();
+    for part in plain.split('.').take(4) {
+        let digits = part.find(|c: char| !c.is_ascii_digit()).unwrap_or(part.len());
+        let Some(number) = part.get(..digits).and_then(|d| d.parse().ok()) else {
+            break;
+        };
+        out.push(number);
+        if digits < part.len() {
+            break;
+        }
+    }
+    (!out.is_empty()).then_some(out)
 }
 
 /// A port of a platform.
@@ -245,4 +271,30 @@ pub(crate) enum Is {
     Holds(&'static str),
     /// An object with so many keys, or an array with so many items.
     Size(usize),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Never, PRODUCTS};
+
+    #[test]
+    fn a_default_moves_with_the_version() {
+        let asks = |id: &str, version: &str| {
+            let product = PRODUCTS.iter().find(|p| p.id == id).unwrap();
+            product.default_of(version).map(|d| d.asks)
+        };
+        assert_eq!(asks("torchserve", "0.11.0"), Some(false));
+        assert_eq!(asks("torchserve", "0.12.0"), Some(true));
+        assert_eq!(asks("flowise", "v3.0.6"), Some(true));
+        assert_eq!(asks("flowise", "2.2.8"), Some(false));
+        assert_eq!(asks("litellm", "1.106.2.post1"), Some(true));
+        assert_eq!(asks("litellm", "unknown"), None);
+    }
+
+    #[test]
+    fn what_is_never_sent_is_known_in_every_spelling() {
+        let never = |path| Never { path, why: "" };
+        assert!(never("/health").is("/health/") && !never("/health").is("/health/liveliness"));
+        assert!(never("/voila/render/*").is("/voila/render/a.ipynb"));
+    }
 }

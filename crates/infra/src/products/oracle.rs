@@ -7,6 +7,7 @@ use super::seen::{Seen, at, squeeze};
 use super::{Answer, CANARY, Gain, Meaning, PRODUCTS, Product, VersionPlace};
 use crate::resource::is_loopback;
 use crate::service::{Exchange, ServiceDocument};
+use std::collections::HashMap;
 
 /// Whether a service asks who is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -102,9 +103,14 @@ pub fn judge(document: &ServiceDocument) -> Vec<Judgement> {
         .collect()
 }
 
+/// So many answers to paths that nobody has are compared; a plan asks for one.
+const CANARIES: usize = 8;
+
 /// Exchanges with one service, made comparable.
 pub struct Conversation<'a> {
     seen: Vec<Seen<'a>>,
+    /// Positions in `seen` by path without a slash at the end, so that each answer of the catalogue costs what it finds.
+    by_path: HashMap<&'a str, Vec<usize>>,
     canaries: Vec<Seen<'a>>,
     landing: Option<String>,
     local: bool,
@@ -121,13 +127,22 @@ impl<'a> Conversation<'a> {
     /// Answers to requests that carried a credential prove nothing about strangers and are left out.
     pub fn new(service: &str, exchanges: &'a [Exchange]) -> Self {
         let counted = exchanges.iter().enumerate();
-        let (canaries, seen): (Vec<_>, Vec<_>) = counted
+        let (mut canaries, seen): (Vec<_>, Vec<_>) = counted
             .filter(|(_, e)| e.is_anonymous() && e.method == "GET")
             .map(|(i, e)| Seen::new(i, e))
             .partition(|s| s.exchange.path.starts_with(CANARY));
+        canaries.truncate(CANARIES);
         let landing = seen.iter().find_map(landing);
+        let mut by_path: HashMap<&str, Vec<usize>> = HashMap::new();
+        for (i, one) in seen.iter().enumerate() {
+            by_path
+                .entry(bare(one.exchange.plain_path()))
+                .or_default()
+                .push(i);
+        }
         Self {
             seen,
+            by_path,
             canaries,
             landing,
             local: is_loopback(host_of(service)),
@@ -189,9 +204,7 @@ impl<'a> Conversation<'a> {
     }
 
     fn shows(&self, answer: &Answer, meaning: Meaning) -> Option<&Seen<'a>> {
-        let landing = self.landing();
-        let mut all = self.seen.iter();
-        let seen = all.find(|s| s.is_of(answer.path, landing) && s.says(answer))?;
+        let seen = self.answers_of(answer.path).find(|s| s.says(answer))?;
         // Only success: a gate that refuses every path refuses the canary too, and means it.
         let success = (200..300).contains(&seen.exchange.status);
         // A front page that stands for every path still says whose it is, never how it stands.
@@ -199,6 +212,17 @@ impl<'a> Conversation<'a> {
         let front = front && matches!(meaning, Meaning::Product | Meaning::Part | Meaning::Hint);
         let catch_all = success && !front && self.canaries.iter().any(|c| c.says(answer));
         (!catch_all).then_some(seen)
+    }
+
+    /// The answers to a path, in order.
+    fn answers_of(&self, path: &str) -> impl Iterator<Item = &Seen<'a>> {
+        let path = if path == super::LANDING {
+            self.landing()
+        } else {
+            Some(path)
+        };
+        let found = path.and_then(|p| self.by_path.get(bare(p)));
+        found.into_iter().flatten().filter_map(|i| self.seen.get(*i))
     }
 
     fn surfaces(&self, product: &Product) -> Vec<Surface> {
@@ -261,20 +285,13 @@ impl<'a> Conversation<'a> {
             .filter(|a| a.means.contains(&Meaning::Open));
         !self.local
             && open
-                .flat_map(|a| {
-                    self.seen
-                        .iter()
-                        .filter(move |s| s.is_of(a.path, None) && s.says(a))
-                })
+                .flat_map(|a| self.answers_of(a.path).filter(move |s| s.says(a)))
                 .all(local)
     }
 
     fn version(&self, product: &Product) -> Option<String> {
         let told = |source: &super::VersionSource| {
-            let mut answers = self
-                .seen
-                .iter()
-                .filter(|s| s.exchange.plain_path() == source.path);
+            let mut answers = self.answers_of(source.path);
             answers.find_map(|seen| told_in(seen, source.place))
         };
         product.version.iter().find_map(told)
@@ -290,6 +307,11 @@ fn told_in(seen: &Seen<'_>, place: VersionPlace) -> Option<String> {
         VersionPlace::Header(name, mark) => version_at(squeeze(seen.header_value(name)?).split_once(mark)?.1),
         VersionPlace::Json(_) | VersionPlace::Text | VersionPlace::After(_) => None,
     }
+}
+
+/// A path without the slash at its end, which servers take for the same.
+fn bare(path: &str) -> &str {
+    path.trim_end_matches('/')
 }
 
 /// The version at the start of a text.

@@ -3,7 +3,7 @@
 //! Bodies are hostile and often cut (captures keep two kilobytes, probes 256 KiB), so a cut body is closed where it was
 //! still whole and read up to there; what stands behind the cut is unknown, never absent.
 
-use super::{Answer, Is, LANDING, Need};
+use super::{Answer, Is, Need};
 use crate::service::Exchange;
 use std::cell::OnceCell;
 use wellhead_core::Budget;
@@ -43,16 +43,6 @@ impl<'a> Seen<'a> {
 
     pub(super) fn json(&self) -> Option<&Node> {
         self.json.get_or_init(|| read(self.body())).as_ref()
-    }
-
-    /// Whether it is an answer of that path; `landing` is where `/` leads to.
-    pub(super) fn is_of(&self, path: &str, landing: Option<&str>) -> bool {
-        let own = self.exchange.plain_path();
-        if path == LANDING {
-            landing == Some(own)
-        } else {
-            own.trim_end_matches('/') == path.trim_end_matches('/')
-        }
     }
 
     /// Whether it says what an answer says, whatever path it is of.

@@ -45,23 +45,30 @@ pub struct Exposure {
 }
 
 /// Where a platform listens.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Bind {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bind {
+    /// On every address.
     All,
+    /// Where only the same host reaches it.
     Loopback,
-    /// One address that is neither, or a variable.
+    /// On one address that is neither, or one that a variable hides.
     Unknown,
 }
 
-/// A start of a platform, as a command says it.
+/// A start of a platform, as a command or an image says it.
 #[derive(Clone, Debug)]
-pub(crate) struct Launch {
+pub struct Launch {
+    /// The platform.
+    pub product: &'static Product,
+    /// Whether it asks for a password.
     pub access: Access,
+    /// Where it listens.
     pub bind: Bind,
-    /// Whether it is open for certain.
+    /// Whether that is so for certain.
     pub certain: bool,
     /// The ports it is reached on.
     pub ports: Vec<u32>,
+    /// The places that say so, the most telling first, each with a few words.
     pub marks: Vec<(Range<usize>, String)>,
 }
 
@@ -116,17 +123,16 @@ pub(crate) enum Special {
     Ray,
 }
 
-impl Start {
-    fn launch(&self, resource: &Resource, command: &Command) -> Option<Launch> {
-        match self.special {
+impl Product {
+    /// The start that a command makes of it.
+    fn launch(&'static self, resource: &Resource, command: &Command) -> Option<Launch> {
+        match self.start.special {
             Special::No => by_entry(self, resource, command, false),
             Special::Jupyter => jupyter(self, resource, command),
-            Special::Ray => ray(resource, command),
+            Special::Ray => ray(self, resource, command),
         }
     }
-}
 
-impl Product {
     /// Whether a reference to a container image means this product.
     pub fn is_image(&self, reference: &str) -> bool {
         let name = reference.split('@').next().unwrap_or_default();
@@ -145,6 +151,24 @@ impl Product {
     }
 }
 
+/// The platforms that a resource starts: by its commands, or by its image where they say nothing else.
+pub fn launches(kind: ConfigurationKind, resource: &Resource) -> Vec<Launch> {
+    let more = notebook_start(resource);
+    let commands = resource.start.iter().chain(&more);
+    let by_command = |c| {
+        PRODUCTS
+            .iter()
+            .filter_map(move |p: &'static Product| p.launch(resource, c))
+    };
+    let mut out: Vec<Launch> = commands.flat_map(by_command).collect();
+    // What an image does by itself is only asked where it is run.
+    let is_run = !matches!(kind, ConfigurationKind::Dockerfile | ConfigurationKind::Workflow);
+    if out.is_empty() && is_run {
+        out.extend(image_start(resource));
+    }
+    out
+}
+
 /// The platforms that a resource leaves open.
 pub fn exposures(configuration: &Configuration, resource: &Resource) -> Vec<Exposure> {
     // The stage that said it is reported, not each that builds on it.
@@ -152,39 +176,15 @@ pub fn exposures(configuration: &Configuration, resource: &Resource) -> Vec<Expo
         return Vec::new();
     }
     let mut out: Vec<Exposure> = Vec::new();
-    let mut recognised = false;
-    let more = notebook_start(resource);
-    for command in resource.start.iter().chain(&more) {
-        for product in PRODUCTS {
-            let Some(launch) = product.start.launch(resource, command) else {
-                continue;
-            };
-            recognised = true;
-            if out.iter().all(|e| e.product.id != product.id) {
-                out.extend(exposure(configuration.kind, resource, product, launch));
-            }
+    for launch in launches(configuration.kind, resource) {
+        if out.iter().all(|e| e.product.id != launch.product.id) {
+            out.extend(exposure(configuration.kind, resource, launch));
         }
-    }
-    // What an image does by itself is only asked where it is run, and where no command of ours says something else.
-    let is_run = !matches!(
-        configuration.kind,
-        ConfigurationKind::Dockerfile | ConfigurationKind::Workflow
-    );
-    if !recognised
-        && is_run
-        && let Some((product, launch)) = image_start(resource)
-    {
-        out.extend(exposure(configuration.kind, resource, product, launch));
     }
     out
 }
 
-fn exposure(
-    kind: ConfigurationKind,
-    resource: &Resource,
-    product: &'static Product,
-    launch: Launch,
-) -> Option<Exposure> {
+fn exposure(kind: ConfigurationKind, resource: &Resource, launch: Launch) -> Option<Exposure> {
     if launch.access == Access::On || launch.bind != Bind::All {
         return None;
     }
@@ -192,7 +192,7 @@ fn exposure(
     let mut marks = launch.marks;
     marks.extend(mark);
     Some(Exposure {
-        product,
+        product: launch.product,
         access: launch.access,
         reach,
         certain: launch.certain,
@@ -201,7 +201,7 @@ fn exposure(
 }
 
 /// The start that a product's own image makes, with the command as its arguments.
-fn image_start(resource: &Resource) -> Option<(&'static Product, Launch)> {
+fn image_start(resource: &Resource) -> Option<Launch> {
     let image = resource.image.as_ref().filter(|i| !i.open)?;
     let product = PRODUCTS
         .iter()
@@ -235,13 +235,13 @@ fn image_start(resource: &Resource) -> Option<(&'static Product, Launch)> {
         words: words.collect(),
         ..Command::default()
     };
-    let mut launch = by_entry(&product.start, resource, &command, true)?;
+    let mut launch = by_entry(product, resource, &command, true)?;
     if let Some(mark) = launch.marks.first_mut()
         && mark.0 == command.span()
     {
         mark.0 = image.span.clone();
     }
-    Some((product, launch))
+    Some(launch)
 }
 
 type Mark = (Range<usize>, String);
@@ -381,7 +381,13 @@ fn env<'a>(resource: &'a Resource, name: &str) -> Option<(&'a str, Range<usize>)
 }
 
 /// A start as its entry in the catalogue describes it.
-fn by_entry(start: &Start, resource: &Resource, command: &Command, of_image: bool) -> Option<Launch> {
+fn by_entry(
+    product: &'static Product,
+    resource: &Resource,
+    command: &Command,
+    of_image: bool,
+) -> Option<Launch> {
+    let start = &product.start;
     let server = from_program(command, start.servers);
     let words = server.or_else(|| from_program(command, start.programs))?;
     if !of_image && server.is_none() && !start.commands.is_empty() {
@@ -437,6 +443,7 @@ fn by_entry(start: &Start, resource: &Resource, command: &Command, of_image: boo
         span
     };
     Some(Launch {
+        product,
         certain: true,
         access,
         bind,

@@ -1,6 +1,7 @@
 //! Answers of products that cannot run here, and of states that were not captured: the right product and state, no other.
 //!
-//! `tests/recorded/PRODUCT.txt` holds states (`== STATE`) of exchanges: `> path`, `< status name: value`, the body.
+//! `tests/recorded/PRODUCT.txt` (and `PRODUCT-run.txt` for a second way of starting it) holds states (`== STATE`) of
+//! exchanges: `> path`, `< status name: value`, the body.
 
 use std::{collections::BTreeSet, fs, path::Path};
 use wellhead_infra::{Conversation, Exchange, PRODUCTS, Plan};
@@ -31,14 +32,14 @@ pub(crate) fn states() -> Vec<State> {
     let mut out: Vec<State> = Vec::new();
     for file in fs::read_dir(folder).unwrap() {
         let path = file.unwrap().path();
-        let product = path.file_stem().unwrap().to_string_lossy().into_owned();
+        let product = path.file_stem().unwrap().to_string_lossy().replace("-run", "");
         let text = fs::read_to_string(&path).unwrap();
         for block in text.split("\n== ").skip(1) {
             let (name, rest) = block.split_once('\n').unwrap();
             let exchanges = rest.split("> /").skip(1).map(|one| {
                 let (path, answer) = one.split_once('\n').unwrap();
                 let (head, body) = answer.split_once('\n').unwrap_or((answer, ""));
-                let head = head.strip_prefix("< ").unwrap();
+                let head = head.strip_prefix("< ").unwrap().trim();
                 let (status, header) = head.split_once(' ').unwrap_or((head, ""));
                 let header = header.split_once(": ").map(|(n, v)| (n.to_owned(), v.to_owned()));
                 let headers = header.into_iter().collect();

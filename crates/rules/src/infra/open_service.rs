@@ -70,7 +70,7 @@ fn report(
         }
         State::OpenRead => format!("anyone who reaches {name} at {address} can read what it shows"),
         State::SignupOpen => {
-            format!("anyone who reaches {name} at {address} can make an account, and with it {verb}")
+            format!("anyone who reaches {name} at {address} can make an account, and then {verb}")
         }
         State::SetupUnclaimed => {
             format!("whoever comes first to {name} at {address} becomes its administrator, and {verb}")
@@ -97,6 +97,9 @@ fn report(
         .help(product.remedy);
     if let Some(version) = &judgement.version {
         finding = finding.property("version", version.as_str());
+        if !product.version_caution.is_empty() {
+            finding = finding.note(product.version_caution);
+        }
     }
     sink.push(finding);
 }

@@ -221,6 +221,33 @@ fn answers_of_services() {
         "Invalid Host header - possible DNS rebinding attack detected",
     ));
     assert_eq!(told(&guarded), "open-service high");
+    for (path, status, body, severity, message) in [
+        (
+            "/rest/settings",
+            200,
+            r#"{"data":{"userManagement":{"showSetupOnFirstLoad":true}}}"#,
+            "critical",
+            "whoever comes first to n8n at `http://203.0.113.7:8888` becomes its administrator, and can run code on it",
+        ),
+        (
+            "/api/config",
+            200,
+            r#"{"features":{"auth":true,"enable_signup":true}}"#,
+            "high",
+            "anyone who reaches Open WebUI at `http://203.0.113.7:8888` can make an account, and then can run code on it",
+        ),
+        (
+            "/webui/",
+            200,
+            "<title>Milvus WebUI</title>",
+            "medium",
+            "anyone who reaches Milvus at `http://203.0.113.7:8888` can read what it shows",
+        ),
+    ] {
+        let found = judged(&document(path, status, body));
+        assert_eq!(told(&found), format!("open-service {severity}"), "{path}");
+        assert_eq!(found[0].message, message);
+    }
     let closed = judged(&document("/api/status", 403, r#"{"message": "Forbidden"}"#));
     assert_eq!(told(&closed), "");
     let other = judged(&document("/api/status", 200, r#"{"ok": true}"#));

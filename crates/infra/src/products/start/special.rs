@@ -1,7 +1,8 @@
 //! Starts that no table describes: Jupyter, whose settings have as many spellings as it has applications, and Ray, whose
 //! ports for clients listen whatever its dashboard does.
 
-use super::{Access, Bind, Flags, Launch, Start, bind_of, env, from_program};
+use super::super::Product;
+use super::{Access, Bind, Flags, Launch, bind_of, env, from_program};
 use crate::resource::{Command, Resource, Word, file_name};
 
 /// The start that Jupyter's own images make without being told one, with what `NOTEBOOK_ARGS` adds to it.
@@ -50,8 +51,8 @@ fn jupyter_names(settings: &[&str]) -> Vec<String> {
         .collect()
 }
 
-pub(super) fn jupyter(start: &Start, resource: &Resource, command: &Command) -> Option<Launch> {
-    let words = from_program(command, start.programs)?;
+pub(super) fn jupyter(product: &'static Product, resource: &Resource, command: &Command) -> Option<Launch> {
+    let words = from_program(command, product.start.programs)?;
     let program = file_name(&words.first()?.text);
     if program == "jupyter" {
         let subcommand = words
@@ -98,6 +99,7 @@ pub(super) fn jupyter(start: &Start, resource: &Resource, command: &Command) -> 
     let mut marks = vec![(token_span, "asks nobody for a token".to_owned())];
     marks.extend(ip_span.map(|span| (span, "listens on every address".to_owned())));
     Some(Launch {
+        product,
         certain,
         access: Access::SwitchedOff,
         bind,
@@ -106,8 +108,8 @@ pub(super) fn jupyter(start: &Start, resource: &Resource, command: &Command) -> 
     })
 }
 
-pub(super) fn ray(resource: &Resource, command: &Command) -> Option<Launch> {
-    let words = from_program(command, &["ray"])?;
+pub(super) fn ray(product: &'static Product, resource: &Resource, command: &Command) -> Option<Launch> {
+    let words = from_program(command, product.start.programs)?;
     if words.get(1)?.text != "start" {
         return None;
     }
@@ -142,6 +144,7 @@ pub(super) fn ray(resource: &Resource, command: &Command) -> Option<Launch> {
         marks.push((command.span(), "takes clients from every address".to_owned()));
     }
     Some(Launch {
+        product,
         certain: true,
         access,
         bind: Bind::All,
