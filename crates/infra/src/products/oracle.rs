@@ -205,12 +205,12 @@ impl<'a> Conversation<'a> {
 
     fn shows(&self, answer: &Answer, meaning: Meaning) -> Option<&Seen<'a>> {
         let seen = self.answers_of(answer.path).find(|s| s.says(answer))?;
-        // Only success: a gate that refuses every path refuses the canary too, and means it.
-        let success = (200..300).contains(&seen.exchange.status);
+        // What refuses or sends on every path does so to the canary too, and means it; everything else must be its own.
+        let own = !matches!(seen.exchange.status, 300..=399 | 400 | 401 | 403);
         // A front page that stands for every path still says whose it is, never how it stands.
         let front = answer.path == "/" || answer.path == super::LANDING;
         let front = front && matches!(meaning, Meaning::Product | Meaning::Part | Meaning::Hint);
-        let catch_all = success && !front && self.canaries.iter().any(|c| c.says(answer));
+        let catch_all = own && !front && self.canaries.iter().any(|c| c.says(answer));
         (!catch_all).then_some(seen)
     }
 
