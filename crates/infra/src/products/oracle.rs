@@ -266,7 +266,13 @@ impl<'a> Conversation<'a> {
         if let Some((proof, _)) = self.find(product, Meaning::Signup) {
             return Some((State::SignupOpen, proof));
         }
-        if let Some(asks) = asks {
+        // A gate before one part says nothing of a part that was not seen.
+        let open = product
+            .answers
+            .iter()
+            .filter(|a| a.means.contains(&Meaning::Open) || a.means.contains(&Meaning::Read));
+        let seen = |a: &Answer| surfaces.iter().any(|s| s.name == a.surface);
+        if let Some(asks) = asks.filter(|_| open.clone().all(seen)) {
             return Some((State::Protected, asks.proof));
         }
         self.find(product, Meaning::Guard)

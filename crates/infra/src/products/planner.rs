@@ -76,15 +76,21 @@ impl Plan {
         self.likely(conversation).or_else(|| self.shared())
     }
 
-    /// What the port and the first answers make likely.
+    /// What the port and the first answers make likely. A port says little, so each product of it is asked its most telling
+    /// question before any is asked its second.
     fn likely(&self, conversation: &Conversation<'_>) -> Option<Request> {
         let by_answer = PRODUCTS.iter().filter(|p| conversation.hints_at(p));
-        let by_port = PRODUCTS.iter().filter(|p| {
+        if let Some(request) = by_answer.flat_map(|p| self.left(p)).next() {
+            return Some(request);
+        }
+        let is_of_port = |p: &&Product| {
             p.ports
                 .iter()
                 .any(|q| q.port == self.port && q.protocol == "http")
-        });
-        by_answer.chain(by_port).flat_map(|p| self.left(p)).next()
+        };
+        let by_port = || PRODUCTS.iter().filter(is_of_port);
+        let questions = (0..PER_PRODUCT).flat_map(|i| by_port().filter_map(move |p| p.probes.get(i)));
+        questions.filter_map(|probe| self.request(probe)).next()
     }
 
     /// The path that tells most of the products that nothing was asked of yet; the order of the catalogue decides between

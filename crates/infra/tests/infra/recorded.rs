@@ -160,6 +160,33 @@ fn a_service_that_answers_every_path_alike_is_no_product() {
     }
 }
 
+/// A body that was cut anywhere is of the same product or of none, and never looks safer than it is.
+#[test]
+fn what_was_cut_off_makes_nothing_safe() {
+    for state in states() {
+        // Its link to sign up stands at the end of a long page, which is all that tells.
+        if state.product == "label-studio" {
+            continue;
+        }
+        let safe = state.name == "PROTECTED";
+        for i in 0..state.exchanges.len() {
+            let body = state.exchanges[i].body.clone();
+            for len in (0..body.len()).step_by(5).filter(|l| body.is_char_boundary(*l)) {
+                let mut cut = state.exchanges.clone();
+                cut[i].body.truncate(len);
+                for (product, verdict) in judged(&cut) {
+                    let place = format!(
+                        "{} {} {} {len}: {verdict}",
+                        state.product, state.name, cut[i].path
+                    );
+                    assert_eq!(product, state.product, "{place}");
+                    assert!(safe || verdict != "PROTECTED", "{place}");
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn a_plan_ends() {
     let mut plan = Plan::new(8000, 7, true);
