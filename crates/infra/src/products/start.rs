@@ -152,7 +152,9 @@ impl Product {
 }
 
 /// The platforms that a resource starts: by its commands, or by its image where they say nothing else.
-pub fn launches(kind: ConfigurationKind, resource: &Resource) -> Vec<Launch> {
+///
+/// What an image does by itself is only asked where it is run, not where one is built on it.
+pub fn launches(resource: &Resource, is_run: bool) -> Vec<Launch> {
     let more = notebook_start(resource);
     let commands = resource.start.iter().chain(&more);
     let by_command = |c| {
@@ -161,8 +163,6 @@ pub fn launches(kind: ConfigurationKind, resource: &Resource) -> Vec<Launch> {
             .filter_map(move |p: &'static Product| p.launch(resource, c))
     };
     let mut out: Vec<Launch> = commands.flat_map(by_command).collect();
-    // What an image does by itself is only asked where it is run.
-    let is_run = !matches!(kind, ConfigurationKind::Dockerfile | ConfigurationKind::Workflow);
     if out.is_empty() && is_run {
         out.extend(image_start(resource));
     }
@@ -175,10 +175,12 @@ pub fn exposures(configuration: &Configuration, resource: &Resource) -> Vec<Expo
     if resource.inherited_start {
         return Vec::new();
     }
+    let kind = configuration.kind;
+    let is_run = !matches!(kind, ConfigurationKind::Dockerfile | ConfigurationKind::Workflow);
     let mut out: Vec<Exposure> = Vec::new();
-    for launch in launches(configuration.kind, resource) {
+    for launch in launches(resource, is_run) {
         if out.iter().all(|e| e.product.id != launch.product.id) {
-            out.extend(exposure(configuration.kind, resource, launch));
+            out.extend(exposure(kind, resource, launch));
         }
     }
     out
@@ -281,6 +283,22 @@ fn from_program<'a>(command: &'a Command, programs: &[&str]) -> Option<&'a [Word
         .iter()
         .position(|w| programs.contains(&file_name(&w.text)))?;
     command.words.get(at..)
+}
+
+/// The same for a program that is known by its name alone, which others only mention: `pip install litellm`.
+fn from_server<'a>(command: &'a Command, programs: &[&str]) -> Option<&'a [Word]> {
+    let words = from_program(command, programs)?;
+    let at = command.words.len().saturating_sub(words.len());
+    let before = at.checked_sub(1).and_then(|i| command.words.get(i));
+    let run = before.is_none_or(|w| matches!(w.text.as_str(), "-m" | "--" | "exec"));
+    let runs = |program: &str| {
+        matches!(program, "celery" | "java" | "spark-class" | "npx" | "node")
+            || program.starts_with("python")
+            || std::path::Path::new(program)
+                .extension()
+                .is_some_and(|e| e == "sh")
+    };
+    (run || runs(command.program())).then_some(words)
 }
 
 /// Reads options of a command line.
@@ -388,8 +406,15 @@ fn by_entry(
     of_image: bool,
 ) -> Option<Launch> {
     let start = &product.start;
-    let server = from_program(command, start.servers);
-    let words = server.or_else(|| from_program(command, start.programs))?;
+    let server = from_server(command, start.servers);
+    let by_program = || {
+        if start.commands.is_empty() {
+            from_server(command, start.programs)
+        } else {
+            from_program(command, start.programs)
+        }
+    };
+    let words = server.or_else(by_program)?;
     if !of_image && server.is_none() && !start.commands.is_empty() {
         let mut plain = words
             .iter()

@@ -68,6 +68,7 @@ fn entries() -> Vec<Entry> {
         .unwrap()
         .map(|e| e.unwrap().path())
         .collect();
+    files.retain(|f| f.extension().is_some_and(|e| e == "toml"));
     files.sort();
     let entry = |path: std::path::PathBuf| {
         let id = path.file_stem().unwrap().to_string_lossy().into_owned();
