@@ -385,7 +385,7 @@ pub static PRODUCTS: &[Product] = &[
         sources: &["https://docs.dify.ai/getting-started/install-self-hosted/docker-compose", "https://docs.dify.ai/getting-started/install-self-hosted/environments"],
         probes: &[Probe { path: "/console/api/setup", host: None }, ],
         never: &[],
-        version: &[VersionSource { path: "/", place: VersionPlace::Header("x-version", "") }, ],
+        version: &[VersionSource { path: "/console/api/setup", place: VersionPlace::Header("x-version", "") }, ],
         version_caution: "",
         proxy: Proxy { paths: &["/**"], read: &[], websocket: &[], stream: &["/v1/chat-messages", "/console/api/apps/**", "/api/chat-messages"], deny: &["/console/api/setup", "/console/api/init", "/install"], },
         start: Start { special: Special::No, programs: &[], servers: &[], needs: &[], bind_flags: &[], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], listens: false, asks: false, image: false, marks_off: false, commands: &[], ports: &[], label: "" },

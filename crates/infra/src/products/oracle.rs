@@ -103,6 +103,8 @@ pub fn judge(document: &ServiceDocument) -> Vec<Judgement> {
         .collect()
 }
 
+/// A path that `/` leads to is no longer.
+const LANDING_PATH: usize = 256;
 /// So many answers to paths that nobody has are compared; a plan asks for one.
 const CANARIES: usize = 8;
 
@@ -342,8 +344,9 @@ fn landing(seen: &Seen<'_>) -> Option<String> {
         301 | 302 | 303 | 307 | 308 => {
             let to = seen.header_value("location")?;
             let to = to.split(['?', '#']).next().unwrap_or_default();
-            // Another host, or a scheme: that is not this service any more.
-            if to.starts_with("//") || to.contains(':') || to.contains('\\') || to.contains("..") {
+            // Another host, a scheme, or nothing that belongs into a request.
+            let plain = to.len() <= LANDING_PATH && to.bytes().all(|b| b.is_ascii_graphic());
+            if !plain || to.starts_with("//") || to.contains([':', '\\']) || to.contains("..") {
                 return None;
             }
             let to = to.trim_start_matches("./").trim_start_matches('/');
@@ -362,4 +365,81 @@ fn host_of(address: &str) -> &str {
         return inner.split(']').next().unwrap_or_default();
     }
     rest.split(':').next().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn answer(path: &str, status: u16, header: Option<(&str, &str)>, body: &str) -> Exchange {
+        Exchange {
+            method: "GET".to_owned(),
+            path: path.to_owned(),
+            request_headers: Vec::new(),
+            status,
+            headers: header
+                .map(|(n, v)| (n.to_owned(), v.to_owned()))
+                .into_iter()
+                .collect(),
+            body: body.to_owned(),
+            span: 0..0,
+            body_span: 0..0,
+        }
+    }
+
+    #[test]
+    fn a_landing_is_on_the_same_host_and_fit_for_a_request() {
+        let long = format!("/{}", "a".repeat(300));
+        let cases = [
+            ("./app", Some("/app")),
+            ("/lab?x=1", Some("/lab")),
+            ("app", Some("/app")),
+            ("//evil.example/", None),
+            ("https://evil.example/", None),
+            ("/a/../b", None),
+            ("/a\\b", None),
+            ("/a b", None),
+            ("/a\r\nHost: x", None),
+            (long.as_str(), None),
+        ];
+        for (location, expected) in cases {
+            let all = [answer("/", 302, Some(("location", location)), "")];
+            assert_eq!(
+                Conversation::new("http://203.0.113.7", &all).landing(),
+                expected,
+                "{location}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_host_is_what_stands_between_scheme_and_port() {
+        let cases = [
+            ("http://203.0.113.7:80/x", "203.0.113.7"),
+            ("localhost:5000", "localhost"),
+            ("https://[::1]:443/", "::1"),
+            ("", ""),
+        ];
+        for (address, host) in cases {
+            assert_eq!(host_of(address), host, "{address}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_answer_makes_it_panic(
+            which in 0..PRODUCTS.len(),
+            status in prop::sample::select(vec![200_u16, 302, 400, 401, 403, 404, 405]),
+            value in "\\PC{0,20}",
+            body in "[\\[\\]{}\":,a-z0-9 ]{0,60}",
+        ) {
+            let paths = PRODUCTS[which].answers.iter().map(|a| a.path);
+            let all: Vec<_> = paths.map(|p| answer(p, status, Some(("location", &value)), &body)).collect();
+            let conversation = Conversation::new("x", &all);
+            for found in conversation.identify() {
+                prop_assert!(conversation.judge(found.product, found.proof).proof < all.len());
+            }
+        }
+    }
 }

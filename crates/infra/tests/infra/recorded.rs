@@ -187,6 +187,20 @@ fn what_was_cut_off_makes_nothing_safe() {
     }
 }
 
+/// A redirect is no way to make anybody send what is never sent.
+#[test]
+fn a_redirect_leads_to_nothing_that_is_never_sent() {
+    for path in ["/health", "/voila/render/a.ipynb", "/api/v1/auto_login"] {
+        let mut plan = Plan::new(4000, 7, true);
+        let to = vec![("location".to_owned(), path.to_owned())];
+        let mut heard: Vec<Exchange> = Vec::new();
+        while let Some(request) = plan.next(&Conversation::new(SERVICE, &heard)) {
+            heard.push(exchange(&request.path, 302, to.clone(), ""));
+        }
+        assert!(plan.asked().iter().all(|r| r.path != path), "{path}");
+    }
+}
+
 #[test]
 fn a_plan_ends() {
     let mut plan = Plan::new(8000, 7, true);
@@ -195,6 +209,19 @@ fn a_plan_ends() {
         heard.push(exchange(&request.path, 200, Vec::new(), "{}"));
     }
     assert!(plan.asked().len() <= 48, "{:?}", plan.asked());
+    // Out of scope nobody pretends to be on the same machine.
+    let mut plain = Plan::new(5000, 7, false);
+    let guard = exchange(
+        "/",
+        403,
+        Vec::new(),
+        "Invalid Host header - possible DNS rebinding attack detected",
+    );
+    while plain
+        .next(&Conversation::new(SERVICE, std::slice::from_ref(&guard)))
+        .is_some()
+    {}
+    assert!(plain.asked().iter().all(|r| r.host.is_none()) && plain.asked().len() >= 3);
 }
 
 #[test]
