@@ -245,6 +245,59 @@ fn an_unknown_platform_is_none_of_them() {
     assert_eq!(judged(&bare), [], "a status is no identity");
 }
 
+/// Gates and frameworks in front of anything at all, which answer every path in their own way.
+#[test]
+fn what_stands_before_everything_is_no_product() {
+    let to = |place: &str| vec![("location".to_owned(), place.to_owned())];
+    let gates = [
+        (401, Vec::new(), r#"{"detail":"Not authenticated"}"#),
+        (401, Vec::new(), r#"{"error":"Unauthorized"}"#),
+        (401, Vec::new(), r#"{"message":"Unauthorized"}"#),
+        (401, Vec::new(), r#"{"error":"Unauthenticated","code":16}"#),
+        (401, Vec::new(), r#"{"error":"Unauthorized Access"}"#),
+        (
+            401,
+            vec![("www-authenticate".to_owned(), "Basic realm=\"x\"".to_owned())],
+            "",
+        ),
+        (403, Vec::new(), r#"{"message":"Forbidden"}"#),
+        (302, to("/login?next=%2F"), ""),
+        (303, to("/auth/login?next=%2F"), ""),
+        (302, to("/oauth2/start?rd=%2F"), ""),
+        (302, to("/dex/auth?client_id=x"), ""),
+        (404, Vec::new(), r#"{"detail":"Not Found"}"#),
+        (405, Vec::new(), r#"{"detail":"Method Not Allowed"}"#),
+        (200, Vec::new(), r#"{"status":"healthy"}"#),
+        (200, Vec::new(), r#"{"version":"1.2.3"}"#),
+        (200, Vec::new(), r#"[]"#),
+        (200, Vec::new(), r#"{"data":[]}"#),
+    ];
+    for (status, headers, body) in gates {
+        // What succeeds everywhere is only seen through by a path that nobody has.
+        let canaries = ["/wellhead-canary-7", "/other"]
+            .into_iter()
+            .take(if status == 200 { 1 } else { 2 });
+        for canary in canaries {
+            let paths = PRODUCTS.iter().flat_map(|p| p.probes).map(|p| p.path);
+            let paths = paths.chain([
+                canary,
+                "/",
+                "/health",
+                "/version",
+                "/api",
+                "/tree",
+                "/lab",
+                "/api/kernels",
+                "/v1/user",
+            ]);
+            let all: Vec<_> = paths
+                .map(|p| exchange(p, status, headers.clone(), body))
+                .collect();
+            assert_eq!(judged(&all), [], "{status} {body} {headers:?} {canary}");
+        }
+    }
+}
+
 #[test]
 fn what_carries_a_credential_proves_nothing() {
     let mut one = exchange(

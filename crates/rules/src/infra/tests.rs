@@ -232,7 +232,7 @@ fn answers_of_services() {
         (
             "/api/config",
             200,
-            r#"{"features":{"auth":true,"enable_signup":true}}"#,
+            r#"{"status":true,"name":"Open WebUI","features":{"auth":true,"enable_signup":true}}"#,
             "high",
             "anyone who reaches Open WebUI at `http://203.0.113.7:8888` can make an account, and then can run code on it",
         ),
