@@ -134,7 +134,7 @@ impl<'a> Conversation<'a> {
             .map(|(i, e)| Seen::new(i, e))
             .partition(|s| s.exchange.path.starts_with(CANARY));
         canaries.truncate(CANARIES);
-        let landing = seen.iter().find_map(landing);
+        let landing = seen.iter().find_map(|s| landing(s, service));
         let mut by_path: HashMap<&str, Vec<usize>> = HashMap::new();
         for (i, one) in seen.iter().enumerate() {
             by_path
@@ -336,7 +336,7 @@ fn version_at(text: &str) -> Option<String> {
 }
 
 /// The path that `/` leads to on the same host.
-fn landing(seen: &Seen<'_>) -> Option<String> {
+fn landing(seen: &Seen<'_>, service: &str) -> Option<String> {
     if seen.exchange.plain_path() != "/" {
         return None;
     }
@@ -344,6 +344,12 @@ fn landing(seen: &Seen<'_>) -> Option<String> {
         301 | 302 | 303 | 307 | 308 => {
             let to = seen.header_value("location")?;
             let to = to.split(['?', '#']).next().unwrap_or_default();
+            // Some write the whole address of the same service.
+            let own = origin(service);
+            let to = to
+                .strip_prefix(own)
+                .filter(|rest| !own.is_empty() && rest.starts_with('/'))
+                .unwrap_or(to);
             // Another host, a scheme, or nothing that belongs into a request.
             let plain = to.len() <= LANDING_PATH && to.bytes().all(|b| b.is_ascii_graphic());
             if !plain || to.starts_with("//") || to.contains([':', '\\']) || to.contains("..") {
@@ -355,6 +361,15 @@ fn landing(seen: &Seen<'_>) -> Option<String> {
         200 => Some("/".to_owned()),
         _ => None,
     }
+}
+
+/// Scheme, host and port of an address; empty where it has no scheme.
+fn origin(address: &str) -> &str {
+    let Some(at) = address.find("://") else { return "" };
+    let start = at.saturating_add(3);
+    let rest = address.get(start..).unwrap_or_default();
+    let len = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    address.get(..start.saturating_add(len)).unwrap_or_default()
 }
 
 /// The host of an address, without scheme, port and path.
@@ -396,6 +411,9 @@ mod tests {
             ("/lab?x=1", Some("/lab")),
             ("app", Some("/app")),
             ("//evil.example/", None),
+            ("http://203.0.113.7/app", Some("/app")),
+            ("http://203.0.113.7:81/app", None),
+            ("http://203.0.113.7@evil.example/app", None),
             ("https://evil.example/", None),
             ("/a/../b", None),
             ("/a\\b", None),
