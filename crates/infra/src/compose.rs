@@ -1,8 +1,16 @@
 //! Compose files: services, what they run, and which of their ports others reach.
+//!
+//! A service is the list of tables that say something of it, the strongest first: its own in the last file, what that
+//! extends, its own in the file before. Nothing is merged into a new tree, so that every value keeps its place.
+
+mod project;
+mod traefik;
+
+pub(crate) use project::compositions;
 
 use crate::{
     mapped::Mapped,
-    resource::{Command, Configuration, ConfigurationKind, Port, Resource, Variable, Word},
+    resource::{Command, Configuration, ConfigurationKind, Mount, Port, Resource, Variable, Word},
     shell,
 };
 use std::{ops::Range, sync::Arc};
@@ -15,11 +23,11 @@ const MOST_EXTENDS: usize = 8;
 /// Understands the tree of a compose file that was read from `text`; `None` where it has no services and so is some
 /// other YAML file.
 pub fn compose(text: &str, root: &Node, budget: &mut Budget) -> Option<Configuration> {
-    let services = root.get("services").filter(|s| !s.entries().is_empty())?;
-    if !services.entries().iter().any(|e| is_service(&e.node)) {
-        return None;
-    }
-    let reader = Reader { text, services };
+    let services = services(root)?;
+    let reader = Reader {
+        text,
+        lookup: &unknown,
+    };
     let mut outcome = Outcome::Analysed;
     let mut resources = Vec::new();
     for entry in services.entries() {
@@ -28,7 +36,14 @@ pub fn compose(text: &str, root: &Node, budget: &mut Budget) -> Option<Configura
             outcome = Outcome::Partly { why: why.to_string() };
             break;
         }
-        resources.push(reader.service(entry));
+        let mut layers = vec![&entry.node];
+        while let Some(base) = layers.last().and_then(|node| extended(services, node)) {
+            if layers.len() > MOST_EXTENDS {
+                break;
+            }
+            layers.push(base);
+        }
+        resources.push(reader.service(entry, &layers));
     }
     Some(Configuration {
         text: Arc::from(text),
@@ -38,15 +53,32 @@ pub fn compose(text: &str, root: &Node, budget: &mut Budget) -> Option<Configura
     })
 }
 
+/// The services of a compose file; `None` where the tree is something else.
+fn services(root: &Node) -> Option<&Node> {
+    let services = root.get("services").filter(|s| !s.entries().is_empty())?;
+    services
+        .entries()
+        .iter()
+        .any(|e| is_service(&e.node))
+        .then_some(services)
+}
+
 fn is_service(node: &Node) -> bool {
     ["image", "build", "command", "extends", "entrypoint"]
         .iter()
         .any(|key| node.get(key).is_some())
 }
 
-struct Reader<'a> {
-    text: &'a str,
-    services: &'a Node,
+/// The service of the same file that a service extends.
+fn extended<'a>(services: &'a Node, node: &Node) -> Option<&'a Node> {
+    let extends = node.get("extends")?;
+    let name = match extends.as_str() {
+        Some(name) => name,
+        // Another file is another artifact.
+        None if extends.get("file").is_some() => return None,
+        None => extends.get("service")?.as_str()?,
+    };
+    services.get(name)
 }
 
 /// Compose substitutes from the host's environment, which is no part of the bytes: only defaults are known.
@@ -54,22 +86,23 @@ fn unknown(_: &str) -> Option<String> {
     None
 }
 
+/// What the layers of a service say of a key: the strongest that says anything.
+fn find<'a>(layers: &[&'a Node], key: &str) -> Option<&'a Node> {
+    layers
+        .iter()
+        .find_map(|node| node.get(key))
+        .filter(|n| n.value != Value::Null)
+}
+
+struct Reader<'a> {
+    text: &'a str,
+    lookup: shell::Lookup<'a>,
+}
+
 impl Reader<'_> {
-    fn service(&self, entry: &Entry) -> Resource {
-        // What `extends` names comes first, so that later entries win.
-        let mut layers = vec![&entry.node];
-        while let Some(base) = layers.last().and_then(|node| self.extended(node)) {
-            if layers.len() > MOST_EXTENDS {
-                break;
-            }
-            layers.push(base);
-        }
-        let find = |key: &str| {
-            layers
-                .iter()
-                .find_map(|node| node.get(key))
-                .filter(|n| n.value != Value::Null)
-        };
+    /// A service of which the layers say something, the strongest first.
+    fn service(&self, entry: &Entry, layers: &[&Node]) -> Resource {
+        let find = |key: &str| find(layers, key);
         let mut resource = Resource {
             name: entry.key.clone(),
             span: entry.key_span.start..entry.node.span.end.max(entry.key_span.end),
@@ -77,30 +110,50 @@ impl Reader<'_> {
             builds: find("build").is_some(),
             ..Resource::default()
         };
-        for node in layers.iter().rev() {
-            if let Some(list) = node.get("environment") {
-                self.environment(list, &mut resource.environment);
-            }
-            if let Some(list) = node.get("ports") {
-                resource.ports.extend(list.items().iter().map(|n| self.port(n)));
+        for node in self.adding(layers, "environment") {
+            self.environment(node, &mut resource.environment);
+        }
+        for node in self.adding(layers, "ports") {
+            for port in node.items().iter().map(|n| self.port(n)) {
+                let same = |p: &Port| {
+                    (&p.container, &p.outside, &p.address) == (&port.container, &port.outside, &port.address)
+                };
+                if port.container.is_none() || !resource.ports.iter().any(same) {
+                    resource.ports.push(port);
+                }
             }
         }
-        resource.host_network = find("network_mode")
-            .and_then(Node::as_str)
-            .is_some_and(|mode| mode == "host");
-        resource.start = self.start(find("entrypoint"), find("command"), &resource.environment);
+        for node in self.adding(layers, "volumes") {
+            resource
+                .mounts
+                .extend(node.items().iter().filter_map(|n| self.mount(n)));
+        }
+        let mode = find("network_mode").and_then(Node::as_str);
+        resource.host_network = mode == Some("host");
+        resource.privileged = find("privileged")
+            .filter(|n| n.as_bool() == Some(true))
+            .map(|n| n.span.clone());
+        let (entrypoint, command) = (find("entrypoint"), find("command"));
+        resource.arguments_only = entrypoint.is_none();
+        resource.start = self.start(entrypoint, command, &resource.environment);
         resource
     }
 
-    fn extended(&self, node: &Node) -> Option<&Node> {
-        let extends = node.get("extends")?;
-        let name = match extends.as_str() {
-            Some(name) => name,
-            // Another file is another artifact.
-            None if extends.get("file").is_some() => return None,
-            None => extends.get("service")?.as_str()?,
-        };
-        self.services.get(name)
+    /// What layers add to each other under a key, the weakest first; `!override` and `!reset` drop what is weaker.
+    fn adding<'n>(&self, layers: &[&'n Node], key: &str) -> Vec<&'n Node> {
+        let mut out = Vec::new();
+        for node in layers.iter().filter_map(|layer| layer.get(key)) {
+            let before = self.text.get(..node.span.start).unwrap_or_default().trim_end();
+            if before.ends_with("!reset") {
+                break;
+            }
+            out.push(node);
+            if before.ends_with("!override") {
+                break;
+            }
+        }
+        out.reverse();
+        out
     }
 
     /// A scalar with compose's own substitution done.
@@ -111,7 +164,7 @@ impl Reader<'_> {
             _ => return None,
         };
         let mapped = Mapped::scalar(&text, self.text, &node.span);
-        let mut word = shell::substitute(&mapped, &unknown, true);
+        let mut word = shell::substitute(&mapped, self.lookup, true);
         word.span = node.span.clone();
         Some(word)
     }
@@ -144,6 +197,25 @@ impl Reader<'_> {
         }
     }
 
+    /// `source:target:mode`, or the long form.
+    fn mount(&self, node: &Node) -> Option<Mount> {
+        let (source, target) = if node.entries().is_empty() {
+            let word = self.word(node)?;
+            let (source, rest) = word.text.split_once(':')?;
+            let target = rest.split(':').next().unwrap_or(rest);
+            (source.to_owned(), target.to_owned())
+        } else {
+            let text = |key: &str| node.get(key).and_then(|n| self.word(n)).map(|w| w.text);
+            (text("source").unwrap_or_default(), text("target")?)
+        };
+        Some(Mount {
+            target,
+            source,
+            content: None,
+            span: node.span.clone(),
+        })
+    }
+
     /// The words of `entrypoint` or `command`, in either form.
     fn words(&self, node: &Node, lookup: shell::Lookup<'_>) -> Vec<Command> {
         if !node.items().is_empty() {
@@ -156,7 +228,7 @@ impl Reader<'_> {
         let Some(text) = node.as_text() else {
             return Vec::new();
         };
-        let mapped = substituted(&Mapped::scalar(text, self.text, &node.span));
+        let mapped = self.substituted(&Mapped::scalar(text, self.text, &node.span));
         // Compose splits a string into words and starts no shell, so operators are words. Splitting them as a shell
         // does only matters where somebody expected a shell.
         shell::split(&mapped, lookup)
@@ -188,175 +260,81 @@ impl Reader<'_> {
         if !node.entries().is_empty() {
             let text = |key: &str| node.get(key).and_then(|n| self.word(n));
             let mode = text("mode").map(|w| w.text);
+            let address = text("host_ip");
             return Port {
                 container: text("target").and_then(|w| shell::port_range(&w.text)),
                 published: mode.as_deref() != Some("none"),
-                address: text("host_ip").filter(|w| !w.open).map(|w| w.text),
+                open: address.as_ref().is_some_and(|w| w.open),
+                address: address.filter(|w| !w.open).map(|w| w.text),
+                outside: text("published").and_then(|w| shell::port_range(&w.text)),
                 span: node.span.clone(),
             };
         }
         let word = self.word(node).unwrap_or_default();
-        let (address, container) = short_port(&word.text);
         Port {
-            container,
-            published: true,
-            address,
             span: node.span.clone(),
+            ..short_port(&word.text)
         }
+    }
+
+    /// Compose's substitution, keeping places: `$$` is a dollar for the shell inside.
+    fn substituted(&self, text: &Mapped) -> Mapped {
+        let mut out = Mapped::default();
+        let mut at = 0_usize;
+        while let Some(c) = text.get(at) {
+            let place = text.span(at..at.saturating_add(1)).start;
+            if c == '$' && text.get(at.saturating_add(1)) == Some('$') {
+                out.push('$', place);
+                at = at.saturating_add(2);
+                continue;
+            }
+            let found = (c == '$').then(|| shell::reference(text, at, self.lookup));
+            match found.flatten() {
+                Some((Some(value), end)) => {
+                    value.chars().for_each(|c| out.push(c, place));
+                    at = end;
+                }
+                _ => {
+                    out.push(c, place);
+                    at = at.saturating_add(1);
+                }
+            }
+        }
+        out
     }
 }
 
-/// `8888`, `80:8888`, `127.0.0.1:80:8888`, `[::1]:80:8888`, `127.0.0.1::8888`: the address and the container's ports.
-fn short_port(text: &str) -> (Option<String>, Option<Range<u32>>) {
+/// `8888`, `80:8888`, `127.0.0.1:80:8888`, `[::1]:80:8888`, `127.0.0.1::8888`; also the option `-p` of `docker run`.
+pub(crate) fn short_port(text: &str) -> Port {
     // A variable that is not known may hold colons of its own.
     let (rest, container) = match text.rsplit_once(':') {
         Some((rest, container)) => (Some(rest), container),
         None => (None, text),
     };
-    let address = rest.and_then(|rest| {
-        let (address, _) = rest.rsplit_once(':')?;
-        (!address.is_empty() && !address.contains('$')).then(|| address.to_owned())
-    });
-    (address, shell::port_range(container))
+    let (address, outside) = match rest.map(|rest| (rest, rest.rsplit_once(':'))) {
+        Some((_, Some((address, outside)))) => (address, outside),
+        Some((rest, None)) => ("", rest),
+        None => ("", ""),
+    };
+    let open = address.contains('$') || outside.contains('$');
+    Port {
+        container: shell::port_range(container),
+        published: true,
+        open,
+        address: (!address.is_empty() && !address.contains('$')).then(|| address.to_owned()),
+        outside: shell::port_range(outside),
+        span: 0..0,
+    }
 }
 
-/// Compose's substitution, keeping places: `$$` is a dollar for the shell inside.
-fn substituted(text: &Mapped) -> Mapped {
-    let mut out = Mapped::default();
-    let mut at = 0_usize;
-    while let Some(c) = text.get(at) {
-        let place = text.span(at..at.saturating_add(1)).start;
-        if c == '$' && text.get(at.saturating_add(1)) == Some('$') {
-            out.push('$', place);
-            at = at.saturating_add(2);
-            continue;
-        }
-        match (c == '$').then(|| shell::reference(text, at, &unknown)).flatten() {
-            Some((Some(value), end)) => {
-                value.chars().for_each(|c| out.push(c, place));
-                at = end;
-            }
-            _ => {
-                out.push(c, place);
-                at = at.saturating_add(1);
-            }
-        }
+/// The whole of a file as a word, for what is mounted.
+fn file_word(text: &str, span: &Range<usize>) -> Word {
+    Word {
+        text: text.to_owned(),
+        span: span.clone(),
+        open: false,
     }
-    out
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use insta::assert_snapshot;
-    use wellhead_formats::text::yaml;
-
-    fn read(text: &str) -> Option<Configuration> {
-        let mut budget = Budget::default();
-        compose(text, &yaml(text, &mut budget).unwrap(), &mut budget)
-    }
-
-    fn show(text: &str) -> String {
-        let mut out = String::new();
-        for r in read(text).unwrap().resources {
-            let image = r.image.as_ref().map_or("", |i| i.text.as_str());
-            out.push_str(&format!(
-                "{} {image}{}\n",
-                r.name,
-                if r.host_network { " host" } else { "" }
-            ));
-            for c in &r.start {
-                let words: Vec<_> = c
-                    .words
-                    .iter()
-                    .map(|w| {
-                        format!(
-                            "{}{}<{}>",
-                            w.text,
-                            if w.open { "?" } else { "" },
-                            &text[w.span.clone()]
-                        )
-                    })
-                    .collect();
-                out.push_str(&format!("  start {}\n", words.join(" · ")));
-            }
-            for v in &r.environment {
-                let value = v.value.as_ref().map_or("-", |w| w.text.as_str());
-                out.push_str(&format!("  env {}={value} <{}>\n", v.name, &text[v.span.clone()]));
-            }
-            for p in &r.ports {
-                let address = p.address.as_deref().unwrap_or("*");
-                out.push_str(&format!(
-                    "  port {:?} {address} {}\n",
-                    p.container,
-                    p.is_reachable()
-                ));
-            }
-        }
-        out
-    }
-
-    #[test]
-    fn both_forms_of_everything() {
-        let text = r#"
-x-env: &env
-  A: 1
-services:
-  base:
-    image: "img:${TAG:-1.0}"
-    environment:
-      <<: *env
-      B: "${B:-two}"
-      C:
-  one:
-    extends: base
-    command: mlflow server --host 0.0.0.0 --port ${PORT:-5000} --x $$A
-    ports: ["127.0.0.1:5000:5000", "6000", "${P:-7}:7000", "[::1]:8:8", 9000-9002:9000-9002/tcp]
-  two:
-    build: .
-    entrypoint: ["bash", "-c"]
-    command: ["jupyter lab --ip=0.0.0.0 --ServerApp.token=''"]
-    environment: ["TOKEN=abc", "PASSED"]
-    ports:
-      - target: 8888
-        published: "80"
-        host_ip: 0.0.0.0
-  three:
-    image: i
-    network_mode: host
-    command: >
-      ray start --head
-      --dashboard-host=0.0.0.0
-"#;
-        assert_snapshot!(show(text), @r#"
-        base img:1.0
-          env A=1 <A: 1>
-          env B=two <B: "${B:-two}">
-          env C=- <C>
-        one img:1.0
-          start mlflow<mlflow> · server<server> · --host<--host> · 0.0.0.0<0.0.0.0> · --port<--port> · 5000<$> · --x<--x> · 1<$$A>
-          env A=1 <A: 1>
-          env B=two <B: "${B:-two}">
-          env C=- <C>
-          port Some(5000..5001) 127.0.0.1 false
-          port Some(6000..6001) * true
-          port Some(7000..7001) * true
-          port Some(8..9) [::1] false
-          port Some(9000..9003) * true
-        two 
-          start jupyter<jupyter> · lab<lab> · --ip=0.0.0.0<--ip=0.0.0.0> · --ServerApp.token=<--ServerApp.token=''>
-          env TOKEN=abc <"TOKEN=abc">
-          env PASSED=- <"PASSED">
-          port Some(8888..8889) 0.0.0.0 true
-        three i host
-          start ray<ray> · start<start> · --head<--head> · --dashboard-host=0.0.0.0<--dashboard-host=0.0.0.0>
-        "#);
-    }
-
-    #[test]
-    fn other_yaml_is_none_of_it() {
-        assert!(read("a: 1\n").is_none());
-        assert!(read("services: [a, b]\n").is_none());
-        assert!(read("services:\n  db:\n    host: x\n").is_none());
-    }
-}
+mod tests;

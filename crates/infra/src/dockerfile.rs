@@ -17,13 +17,24 @@ const MOST_STAGES: usize = 500;
 /// Understands a Dockerfile. It never fails: what is not understood is skipped, and the outcome says when the budget
 /// ran out.
 pub fn dockerfile(text: &str, budget: &mut Budget) -> Configuration {
+    let (resources, outcome) = stages(text, 0, budget);
+    Configuration {
+        text: Arc::from(text),
+        kind: ConfigurationKind::Dockerfile,
+        resources,
+        outcome,
+    }
+}
+
+/// The stages of a Dockerfile that begins at byte `from` of a text and goes to its end.
+pub(crate) fn stages(text: &str, from: usize, budget: &mut Budget) -> (Vec<Resource>, Outcome) {
     let mut reader = Reader {
         text,
         resources: Vec::new(),
         states: Vec::new(),
         global: BTreeMap::new(),
     };
-    let outcome = match reader.read(budget) {
+    let outcome = match reader.read(from, budget) {
         Ok(()) if reader.resources.is_empty() => Outcome::Partly {
             why: "no `FROM` instruction".to_owned(),
         },
@@ -31,12 +42,7 @@ pub fn dockerfile(text: &str, budget: &mut Budget) -> Configuration {
         Err(why) => Outcome::Partly { why: why.to_string() },
     };
     reader.finish();
-    Configuration {
-        text: Arc::from(text),
-        kind: ConfigurationKind::Dockerfile,
-        resources: reader.resources,
-        outcome,
-    }
+    (reader.resources, outcome)
 }
 
 /// One instruction with its continued lines joined.
@@ -71,8 +77,8 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    fn read(&mut self, budget: &mut Budget) -> Result<(), Exhausted> {
-        let mut lines = Lines::new(self.text);
+    fn read(&mut self, from: usize, budget: &mut Budget) -> Result<(), Exhausted> {
+        let mut lines = Lines::new(self.text, from);
         while let Some(instruction) = lines.instruction(budget)? {
             self.instruction(&instruction);
             if self.resources.len() > MOST_STAGES {
@@ -236,6 +242,8 @@ impl<'a> Reader<'a> {
                     container: shell::port_range(&value.text),
                     published: false,
                     address: None,
+                    open: false,
+                    outside: None,
                     span: value.span,
                 }
             })
@@ -295,6 +303,10 @@ impl<'a> Reader<'a> {
         for (resource, state) in self.resources.iter_mut().zip(&self.states) {
             resource.inherited_start = !state.own_start;
             let command = state.command.as_ref();
+            if let Some(entry) = &state.entrypoint {
+                resource.entrypoint.clone_from(&entry.commands);
+                resource.closed_entrypoint = !entry.exec;
+            }
             resource.start = match &state.entrypoint {
                 Some(entry) if entry.exec => {
                     let mut commands = entry.commands.clone();
@@ -427,10 +439,11 @@ struct Lines<'a> {
 }
 
 impl<'a> Lines<'a> {
-    fn new(text: &'a str) -> Self {
+    fn new(text: &'a str, from: usize) -> Self {
         let mut escape = '\\';
+        let head = text.get(from..).unwrap_or_default();
         // Parser directives stand before everything else.
-        for line in text.trim_start_matches('\u{feff}').lines() {
+        for line in head.trim_start_matches('\u{feff}').lines() {
             let Some(directive) = line.trim().strip_prefix('#') else {
                 break;
             };
@@ -441,8 +454,12 @@ impl<'a> Lines<'a> {
                 escape = '`';
             }
         }
-        let at = if text.starts_with('\u{feff}') { 3 } else { 0 };
-        Self { text, at, escape }
+        let mark = if head.starts_with('\u{feff}') { 3 } else { 0 };
+        Self {
+            text,
+            at: from.saturating_add(mark),
+            escape,
+        }
     }
 
     /// The next line without its ending, and where it starts.

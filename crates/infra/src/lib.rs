@@ -24,21 +24,30 @@
 
 mod compose;
 mod dockerfile;
+mod env_file;
+mod estate;
+mod files;
 mod mapped;
 mod products;
 mod resource;
 mod service;
 mod shell;
 mod workflow;
+mod workload;
 
 pub use compose::compose;
 pub use dockerfile::dockerfile;
+pub use estate::{Dialect, Estate, EstateFile, Gap, dialect, estate};
+pub use files::{File, FileSet};
 pub use products::{
     Access, Bind, CANARY, Conversation, DefaultAccess, Exposure, Gain, Judgement, Launch, Match, Never,
     PRODUCTS, Plan, Probe, Product, ProductPort, Proxy, Reach, Request, State, Surface, VersionPlace,
     VersionSource, exposures, judge, launches,
 };
-pub use resource::{Command, Configuration, ConfigurationKind, Port, Resource, Variable, Word};
+pub use resource::{Command, Configuration, ConfigurationKind, Mount, Port, Resource, Variable, Word};
 pub use service::{Exchange, ServiceDocument, ServiceError, service_document};
 pub use shell::{script, script_in};
 pub use workflow::workflow;
+pub use workload::{
+    Admission, Audience, Guard, GuardKind, Isolation, Mark, Opening, OpeningKind, Workload, WorkloadKind,
+};

@@ -52,6 +52,29 @@ pub struct Resource {
     pub host_network: bool,
     /// Actions and workflows of others that it uses, as they are written: `owner/name@ref`.
     pub uses: Vec<Word>,
+    /// What its own entry point says, without a command behind it; only of recipes of images.
+    pub entrypoint: Vec<Command>,
+    /// Whether its entry point is a shell's, so that a command behind it is not read.
+    pub closed_entrypoint: bool,
+    /// Whether `start` is only what stands behind the image's own entry point, which nobody here says.
+    pub arguments_only: bool,
+    /// Files and folders that are put into it.
+    pub mounts: Vec<Mount>,
+    /// Where it is given all rights on its host.
+    pub privileged: Option<Range<usize>>,
+}
+
+/// A file or a folder that is put into a container.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Mount {
+    /// Where it stands inside.
+    pub target: String,
+    /// What it is outside: a path, or the name of a volume, a ConfigMap or a Secret.
+    pub source: String,
+    /// What it holds, where that was read.
+    pub content: Option<Word>,
+    /// Where it is said.
+    pub span: Range<usize>,
 }
 
 /// A piece of text and where it stands.
@@ -98,6 +121,10 @@ pub struct Port {
     pub published: bool,
     /// The host's address that it is published on; `None` means all of them.
     pub address: Option<String>,
+    /// Whether that address is a variable that is not known.
+    pub open: bool,
+    /// The ports of the host, where they are said.
+    pub outside: Option<Range<u32>>,
     /// Where.
     pub span: Range<usize>,
 }

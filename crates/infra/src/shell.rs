@@ -707,13 +707,23 @@ pub(crate) fn reference(text: &Mapped, start: usize, lookup: Lookup<'_>) -> Opti
         at = at.saturating_add(1);
     }
     let rest = text.slice(operator..at.saturating_sub(1)).text();
-    Some((braced_value(&rest, lookup(&name)), at))
+    Some((braced_value(&rest, lookup(&name), lookup), at))
 }
 
 /// `${NAME:-default}` and its relatives, after the name.
-fn braced_value(rest: &str, value: Option<String>) -> Option<String> {
+fn braced_value(rest: &str, value: Option<String>, lookup: Lookup<'_>) -> Option<String> {
     // An empty default says that the value is to come from outside, not that there is none.
-    let default = |text: &str| (!text.contains('$') && !text.is_empty()).then(|| text.to_owned());
+    let default = |text: &str| {
+        if text.is_empty() || text.matches("${").count() > DEEPEST {
+            return None;
+        }
+        if !text.contains('$') {
+            return Some(text.to_owned());
+        }
+        // `${A:-${B:-c}}`
+        let inner = substitute(&Mapped::at(text, 0), lookup, false);
+        (!inner.open && !inner.text.contains('$')).then_some(inner.text)
+    };
     if rest.is_empty() {
         return value;
     }

@@ -107,6 +107,30 @@ impl Node {
         }
     }
 
+    /// Moves every span by `by` bytes, for a text that is read as a part of a larger one.
+    pub fn shift(&mut self, by: usize) {
+        let moved = |span: &Range<usize>| span.start.saturating_add(by)..span.end.saturating_add(by);
+        let mut stack = vec![self];
+        while let Some(node) = stack.pop() {
+            node.span = moved(&node.span);
+            match &mut node.value {
+                Value::Array(items) => stack.extend(items.iter_mut()),
+                Value::Table(entries) => stack.extend(entries.iter_mut().map(|e| {
+                    e.key_span = moved(&e.key_span);
+                    &mut e.node
+                })),
+                _ => {}
+            }
+        }
+    }
+
+    /// How many nodes there are, this one included.
+    pub fn count(&self) -> u64 {
+        let mut n = 0_u64;
+        self.walk(&mut |_| n = n.saturating_add(1));
+        n
+    }
+
     /// Calls `visit` for this node and every node below it, depth first.
     pub fn walk<'a>(&'a self, visit: &mut dyn FnMut(&'a Self)) {
         let mut stack = vec![self];

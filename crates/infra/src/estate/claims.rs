@@ -1,0 +1,127 @@
+//! Which reader a file belongs to, by its name and what it holds: one table.
+//!
+//! Names alone mislead (`values.yaml` and `config.json` are everybody's), so most lines ask for both. The first line that
+//! fits decides.
+
+use crate::resource::file_name;
+
+/// What a file is written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Dialect {
+    /// A recipe for an image.
+    Dockerfile,
+    /// A compose file.
+    Compose,
+    /// Variables: `.env` and its relatives.
+    Environment,
+    /// The configuration of a reverse proxy.
+    ProxyConfiguration,
+}
+
+/// The syntax below a dialect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Syntax {
+    Yaml,
+    Text,
+}
+
+impl Dialect {
+    pub(crate) fn syntax(self) -> Syntax {
+        match self {
+            Self::Compose => Syntax::Yaml,
+            Self::Dockerfile | Self::Environment | Self::ProxyConfiguration => Syntax::Text,
+        }
+    }
+}
+
+/// A line of the table: a dialect, what the file is called (in lower case), and what it holds.
+struct Claim {
+    dialect: Dialect,
+    named: fn(&str) -> bool,
+    holds: fn(&str) -> bool,
+}
+
+static CLAIMS: &[Claim] = &[
+    Claim {
+        dialect: Dialect::Dockerfile,
+        named: |n| {
+            ["dockerfile", "containerfile"].iter().any(|d| {
+                n == *d
+                    || n.strip_prefix(d)
+                        .is_some_and(|rest| rest.starts_with(['.', '-', '_']))
+                    || n.strip_suffix(d).is_some_and(|rest| rest.ends_with('.'))
+            })
+        },
+        holds: |_| true,
+    },
+    Claim {
+        dialect: Dialect::Compose,
+        named: is_yaml,
+        holds: |t| line_starts(t, &["services:", "include:"]),
+    },
+    Claim {
+        dialect: Dialect::Environment,
+        named: |n| n == ".env" || n.ends_with(".env") || n.starts_with(".env."),
+        holds: |t| t.contains('='),
+    },
+    Claim {
+        dialect: Dialect::ProxyConfiguration,
+        named: |n| n.starts_with("caddyfile") || n.ends_with(".caddyfile"),
+        holds: |_| true,
+    },
+    Claim {
+        dialect: Dialect::ProxyConfiguration,
+        named: |n| n.ends_with(".conf") || n.ends_with(".conf.template") || n.ends_with(".nginx"),
+        holds: |t| t.contains("proxy_pass"),
+    },
+];
+
+/// The dialect of a file; `None` where no reader claims it.
+pub fn dialect(path: &str, text: &str) -> Option<Dialect> {
+    let name = file_name(path).to_ascii_lowercase();
+    CLAIMS
+        .iter()
+        .find(|c| (c.named)(&name) && (c.holds)(text))
+        .map(|c| c.dialect)
+}
+
+fn is_yaml(name: &str) -> bool {
+    name.ends_with(".yaml") || name.ends_with(".yml")
+}
+
+/// Whether a line starts with one of these.
+fn line_starts(text: &str, keys: &[&str]) -> bool {
+    text.lines().any(|l| keys.iter().any(|k| l.starts_with(k)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn name_and_content_decide_together() {
+        let table: &[(&str, &str, Option<Dialect>)] = &[
+            ("a/Dockerfile", "FROM x", Some(Dialect::Dockerfile)),
+            ("Dockerfile.gpu", "FROM x", Some(Dialect::Dockerfile)),
+            ("serve.dockerfile", "FROM x", Some(Dialect::Dockerfile)),
+            ("dockerfiles.txt", "FROM x", None),
+            (
+                "deploy/stack.yml",
+                "services:\n  a: {image: b}\n",
+                Some(Dialect::Compose),
+            ),
+            ("a.yaml", "x: 1\n", None),
+            (".env", "A=1\n", Some(Dialect::Environment)),
+            ("prod.env", "A=1\n", Some(Dialect::Environment)),
+            (
+                "nginx.conf",
+                "proxy_pass http://a;\n",
+                Some(Dialect::ProxyConfiguration),
+            ),
+            ("other.conf", "a b\n", None),
+        ];
+        for (path, text, expected) in table {
+            assert_eq!(dialect(path, text), *expected, "{path}");
+        }
+    }
+}
