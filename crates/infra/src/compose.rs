@@ -6,7 +6,8 @@
 mod project;
 mod traefik;
 
-pub(crate) use project::compositions;
+pub(crate) use project::{audience_of, compositions};
+pub(crate) use traefik::guard_kind;
 
 use crate::{
     mapped::Mapped,
@@ -268,6 +269,7 @@ impl Reader<'_> {
                 address: address.filter(|w| !w.open).map(|w| w.text),
                 outside: text("published").and_then(|w| shell::port_range(&w.text)),
                 span: node.span.clone(),
+                ..Port::default()
             };
         }
         let word = self.word(node).unwrap_or_default();
@@ -323,7 +325,7 @@ pub(crate) fn short_port(text: &str) -> Port {
         open,
         address: (!address.is_empty() && !address.contains('$')).then(|| address.to_owned()),
         outside: shell::port_range(outside),
-        span: 0..0,
+        ..Port::default()
     }
 }
 

@@ -240,11 +240,8 @@ impl<'a> Reader<'a> {
                 let value = shell::substitute(word, &|name| self.value(name), false);
                 Port {
                     container: shell::port_range(&value.text),
-                    published: false,
-                    address: None,
-                    open: false,
-                    outside: None,
                     span: value.span,
+                    ..Port::default()
                 }
             })
             .collect();

@@ -27,6 +27,7 @@ mod dockerfile;
 mod env_file;
 mod estate;
 mod files;
+mod kubernetes;
 mod mapped;
 mod products;
 mod resource;

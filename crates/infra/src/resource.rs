@@ -113,8 +113,10 @@ pub struct Variable {
 }
 
 /// A port of a container.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Port {
+    /// What it is called, where it is.
+    pub name: String,
     /// The ports inside the container; `None` where a variable hides them.
     pub container: Option<Range<u32>>,
     /// Whether it is published on the host.

@@ -12,6 +12,8 @@ pub enum Dialect {
     Dockerfile,
     /// A compose file.
     Compose,
+    /// Objects of Kubernetes.
+    Kubernetes,
     /// Variables: `.env` and its relatives.
     Environment,
     /// The configuration of a reverse proxy.
@@ -28,7 +30,7 @@ pub(crate) enum Syntax {
 impl Dialect {
     pub(crate) fn syntax(self) -> Syntax {
         match self {
-            Self::Compose => Syntax::Yaml,
+            Self::Compose | Self::Kubernetes => Syntax::Yaml,
             Self::Dockerfile | Self::Environment | Self::ProxyConfiguration => Syntax::Text,
         }
     }
@@ -53,6 +55,11 @@ static CLAIMS: &[Claim] = &[
             })
         },
         holds: |_| true,
+    },
+    Claim {
+        dialect: Dialect::Kubernetes,
+        named: |n| is_yaml(n) || n.ends_with(".json"),
+        holds: |t| t.contains("apiVersion") && t.contains("kind"),
     },
     Claim {
         dialect: Dialect::Compose,
@@ -111,6 +118,7 @@ mod tests {
                 Some(Dialect::Compose),
             ),
             ("a.yaml", "x: 1\n", None),
+            ("a.yml", "apiVersion: v1\nkind: Pod\n", Some(Dialect::Kubernetes)),
             (".env", "A=1\n", Some(Dialect::Environment)),
             ("prod.env", "A=1\n", Some(Dialect::Environment)),
             (

@@ -11,6 +11,7 @@ pub use claims::{Dialect, dialect};
 use crate::{
     compose, dockerfile,
     files::FileSet,
+    kubernetes,
     resource::{Resource, Word},
     shell,
     workload::Workload,
@@ -126,6 +127,7 @@ pub fn estate(files: &[EstateFile<'_>], budget: &mut Budget) -> Estate {
         gaps: Vec::new(),
     };
     compose::compositions(&mut reading);
+    kubernetes::plain(&mut reading, &|_| false);
     fronts::join(&mut reading);
     let (workloads, gaps) = (reading.workloads, reading.gaps);
     out.workloads = workloads;
