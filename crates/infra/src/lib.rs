@@ -22,6 +22,7 @@
     )
 )]
 
+mod cloud;
 mod compose;
 mod dockerfile;
 mod env_file;
@@ -33,9 +34,11 @@ mod products;
 mod resource;
 mod service;
 mod shell;
+mod terraform;
 mod workflow;
 mod workload;
 
+pub use cloud::{Bucket, Cloud, FirewallRule, Grant, Managed, PublicAccess, Setting};
 pub use compose::compose;
 pub use dockerfile::dockerfile;
 pub use estate::{Dialect, Estate, EstateFile, Gap, dialect, estate};

@@ -14,6 +14,12 @@ pub enum Dialect {
     Compose,
     /// Objects of Kubernetes.
     Kubernetes,
+    /// Terraform or OpenTofu.
+    Terraform,
+    /// The same in JSON.
+    TerraformJson,
+    /// Values for its variables.
+    TerraformVariables,
     /// Variables: `.env` and its relatives.
     Environment,
     /// The configuration of a reverse proxy.
@@ -24,6 +30,7 @@ pub enum Dialect {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Syntax {
     Yaml,
+    Json,
     Text,
 }
 
@@ -31,6 +38,8 @@ impl Dialect {
     pub(crate) fn syntax(self) -> Syntax {
         match self {
             Self::Compose | Self::Kubernetes => Syntax::Yaml,
+            Self::TerraformJson => Syntax::Json,
+            Self::Terraform | Self::TerraformVariables => Syntax::Text,
             Self::Dockerfile | Self::Environment | Self::ProxyConfiguration => Syntax::Text,
         }
     }
@@ -54,6 +63,25 @@ static CLAIMS: &[Claim] = &[
                     || n.strip_suffix(d).is_some_and(|rest| rest.ends_with('.'))
             })
         },
+        holds: |_| true,
+    },
+    Claim {
+        dialect: Dialect::Terraform,
+        named: |n| n.ends_with(".tf") || n.ends_with(".tofu"),
+        holds: |_| true,
+    },
+    Claim {
+        dialect: Dialect::TerraformJson,
+        named: |n| {
+            [".tf.json", ".tofu.json", ".tfvars.json"]
+                .iter()
+                .any(|e| n.ends_with(e))
+        },
+        holds: |_| true,
+    },
+    Claim {
+        dialect: Dialect::TerraformVariables,
+        named: |n| n.ends_with(".tfvars"),
         holds: |_| true,
     },
     Claim {

@@ -9,11 +9,12 @@ mod fronts;
 pub use claims::{Dialect, dialect};
 
 use crate::{
+    cloud::Cloud,
     compose, dockerfile,
     files::FileSet,
     kubernetes,
     resource::{Resource, Word},
-    shell,
+    shell, terraform,
     workload::Workload,
 };
 use std::{collections::BTreeMap, ops::Range};
@@ -27,6 +28,8 @@ pub struct Estate {
     pub files: FileSet,
     /// What runs.
     pub workloads: Vec<Workload>,
+    /// What a cloud is told besides.
+    pub cloud: Cloud,
     /// What could not be understood.
     pub gaps: Vec<Gap>,
 }
@@ -128,9 +131,11 @@ pub fn estate(files: &[EstateFile<'_>], budget: &mut Budget) -> Estate {
     };
     compose::compositions(&mut reading);
     kubernetes::plain(&mut reading, &|_| false);
+    let cloud = terraform::plans(&mut reading);
     fronts::join(&mut reading);
     let (workloads, gaps) = (reading.workloads, reading.gaps);
     out.workloads = workloads;
+    out.cloud = cloud;
     out.gaps.extend(gaps);
     out.gaps.dedup();
     out
@@ -142,6 +147,7 @@ fn open(out: &mut Estate, dialect: Dialect, budget: &mut Budget) -> Option<Docum
     let text = out.files.slice(&file.span);
     let tree = match dialect.syntax() {
         claims::Syntax::Yaml => Some(text::yaml(text, budget)),
+        claims::Syntax::Json => Some(text::json(text, budget)),
         claims::Syntax::Text => None,
     };
     let root = match tree {

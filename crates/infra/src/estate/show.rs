@@ -47,10 +47,86 @@ pub(crate) fn shown(all: &str) -> String {
     for w in &estate.workloads {
         workload(&estate, w, &mut out);
     }
+    cloud(&estate, &mut out);
     for gap in &estate.gaps {
         let _ = writeln!(out, "gap {} {}", place(&estate, &gap.span), gap.why);
     }
     out
+}
+
+fn cloud(estate: &Estate, out: &mut String) {
+    let at = |span: &std::ops::Range<usize>| place(estate, span);
+    let texts = |words: &[crate::Word]| {
+        words
+            .iter()
+            .map(|w| {
+                if w.open {
+                    format!("{}?", w.text)
+                } else {
+                    w.text.clone()
+                }
+            })
+            .collect::<Vec<_>>()
+            .join(",")
+    };
+    for f in &estate.cloud.firewalls {
+        let ports = f
+            .ports
+            .as_ref()
+            .map_or("*".to_owned(), |p| format!("{}-{}", p.start, p.end - 1));
+        let _ = writeln!(
+            out,
+            "firewall {} {:?} {ports} @{}",
+            f.group,
+            f.audience,
+            at(&f.span)
+        );
+    }
+    for b in &estate.cloud.buckets {
+        let public: Vec<String> = b
+            .public
+            .iter()
+            .map(|p| format!(" {}@{}", if p.writes { "writes" } else { "reads" }, at(&p.span)))
+            .collect();
+        let blocked = b
+            .blocked
+            .as_ref()
+            .map_or(String::new(), |s| format!(" blocked@{}", at(s)));
+        let name = b.name.as_ref().map_or("-", |n| n.text.as_str());
+        let _ = writeln!(
+            out,
+            "bucket {} {name}{}{blocked} @{}",
+            b.address,
+            public.concat(),
+            at(&b.span)
+        );
+    }
+    for g in &estate.cloud.grants {
+        let _ = writeln!(
+            out,
+            "grant {} to [{}] do [{}] on [{}] refers [{}]{} @{}",
+            g.address,
+            texts(&g.principals),
+            texts(&g.actions),
+            texts(&g.resources),
+            g.refers.join(","),
+            if g.conditional { " if" } else { "" },
+            at(&g.span)
+        );
+    }
+    for m in &estate.cloud.managed {
+        let _ = writeln!(out, "managed {} @{}", m.address, at(&m.span));
+        for s in &m.settings {
+            let _ = writeln!(
+                out,
+                "  {}={}{} @{}",
+                s.name,
+                s.value.text,
+                if s.value.open { "?" } else { "" },
+                at(&s.span)
+            );
+        }
+    }
 }
 
 /// `path:line`

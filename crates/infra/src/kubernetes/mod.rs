@@ -18,6 +18,7 @@ use crate::{
     resource::Word,
     workload::{Workload, WorkloadKind},
 };
+pub(crate) use network::audience_of_block;
 use object::{Object, Selector, word};
 use pod::Owner;
 use std::{cell::RefCell, collections::BTreeMap};

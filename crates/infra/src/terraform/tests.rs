@@ -1,0 +1,313 @@
+use crate::estate::show::{read, shown};
+use crate::{EstateFile, estate};
+use insta::assert_snapshot;
+use proptest::prelude::*;
+use wellhead_core::Budget;
+
+#[test]
+fn both_styles_of_security_groups_lead_to_what_they_guard() {
+    let text = r#"
+=== main.tf
+variable "cidr" { default = ["0.0.0.0/0"] }
+variable "secret" {}
+locals {
+  ports = { ray = 8265, ui = 8888 }
+  loop  = local.loop
+}
+resource "aws_security_group" "web" {
+  ingress {
+    from_port   = 5000
+    to_port     = 5000
+    protocol    = "tcp"
+    cidr_blocks = var.cidr
+  }
+  dynamic "ingress" {
+    for_each = local.ports
+    content {
+      from_port   = ingress.value
+      to_port     = ingress.value
+      cidr_blocks = ["10.0.0.0/8", var.secret]
+    }
+  }
+}
+resource "aws_security_group_rule" "more" {
+  type              = "ingress"
+  from_port         = 0
+  to_port           = 65535
+  protocol          = "-1"
+  ipv6_cidr_blocks  = ["::/0"]
+  security_group_id = aws_security_group.web.id
+}
+resource "aws_vpc_security_group_ingress_rule" "new" {
+  security_group_id = aws_security_group.web.id
+  cidr_ipv4   = "192.168.0.0/16"
+  from_port   = 22
+  to_port     = 22
+  ip_protocol = "tcp"
+}
+resource "aws_instance" "gpu" {
+  vpc_security_group_ids = [aws_security_group.web.id]
+  user_data = <<-EOF
+    #!/bin/bash
+    pip install mlflow==2.9.2
+    mlflow server --host 0.0.0.0 --port 5000 --default-artifact-root s3://${aws_s3_bucket.models.bucket}
+  EOF
+}
+resource "aws_instance" "none" { count = 0 }
+=== terraform.tfvars
+secret = "0.0.0.0/0"
+"#;
+    assert_snapshot!(shown(text), @r"
+    Machine gpu @main.tf:38
+      [-] hostnet
+        $ pip install mlflow==2.9.2 @main.tf:40
+        $ mlflow server --host 0.0.0.0 --port 5000 --default-artifact-root s3://${…} @main.tf:40
+      Firewall Internet 5000->5000 via main.tf:1 main.tf:9
+      Firewall Internet 8265->8265 via terraform.tfvars:1 main.tf:4
+      Firewall Internet 8888->8888 via terraform.tfvars:1 main.tf:4
+      Firewall Internet ?->? via main.tf:28 main.tf:25
+      Firewall Network 22->22 via main.tf:33 main.tf:34
+    firewall aws_security_group.web Internet 5000-5000 @main.tf:1
+    firewall aws_security_group.web Internet 8265-8265 @terraform.tfvars:1
+    firewall aws_security_group.web Internet 8888-8888 @terraform.tfvars:1
+    firewall aws_security_group.web Internet * @main.tf:28
+    firewall aws_security_group.web Network 22-22 @main.tf:33
+    ");
+}
+
+#[test]
+fn buckets_policies_and_tasks_are_joined_by_reference() {
+    let text = r#"
+=== infra/s3.tf
+resource "aws_s3_bucket" "models" { bucket = "acme-${var.stage}-models" }
+resource "aws_s3_bucket_acl" "a" {
+  bucket = aws_s3_bucket.models.id
+  acl    = "public-read"
+}
+resource "aws_s3_bucket" "closed" { bucket = "closed" }
+resource "aws_s3_bucket_policy" "p" {
+  bucket = aws_s3_bucket.closed.id
+  policy = jsonencode({
+    Statement = [{ Effect = "Allow", Principal = "*", Action = ["s3:GetObject", "s3:PutObject"], Resource = "${aws_s3_bucket.closed.arn}/*" }]
+  })
+}
+resource "aws_s3_bucket_public_access_block" "b" {
+  bucket                  = "closed"
+  restrict_public_buckets = true
+  ignore_public_acls      = true
+}
+data "aws_iam_policy_document" "d" {
+  statement {
+    actions   = ["s3:*"]
+    resources = [aws_s3_bucket.models.arn, "${aws_s3_bucket.models.arn}/*"]
+    condition { test = "x" }
+  }
+}
+resource "aws_iam_role_policy" "r" {
+  role   = "x"
+  policy = data.aws_iam_policy_document.d.json
+}
+resource "aws_iam_policy" "json" {
+  policy = <<EOF
+{"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}
+EOF
+}
+variable "stage" { default = "dev" }
+resource "aws_sagemaker_notebook_instance" "n" {
+  name                   = "n"
+  direct_internet_access = "Enabled"
+  root_access            = var.stage == "dev" ? "Enabled" : "Disabled"
+}
+resource "aws_ecs_task_definition" "t" {
+  container_definitions = jsonencode([{ name = "ui", image = "ghcr.io/mlflow/mlflow", command = ["mlflow", "server", "--host", "0.0.0.0"],
+    portMappings = [{ containerPort = 5000 }], environment = [{ name = "A", value = "b" }], secrets = [{ name = "S", valueFrom = "arn" }] }])
+}
+resource "aws_security_group" "s" {
+  ingress {
+    from_port = 5000
+    to_port = 5000
+    cidr_blocks = ["0.0.0.0/0"]
+  }
+}
+resource "aws_ecs_service" "s" {
+  task_definition = aws_ecs_task_definition.t.arn
+  network_configuration {
+    assign_public_ip = true
+    security_groups  = [aws_security_group.s.id]
+  }
+}
+"#;
+    assert_snapshot!(shown(text), @r"
+    CloudContainer t @infra/s3.tf:40
+      [ghcr.io/mlflow/mlflow] args-only
+        $ mlflow server --host 0.0.0.0 @infra/s3.tf:41
+        A=b @infra/s3.tf:42
+        S=? @infra/s3.tf:42
+      Firewall Internet 5000->5000 via infra/s3.tf:48 infra/s3.tf:46
+    firewall aws_security_group.s Internet 5000-5000 @infra/s3.tf:48
+    bucket aws_s3_bucket.models acme-dev-models reads@infra/s3.tf:4 @infra/s3.tf:1
+    bucket aws_s3_bucket.closed closed writes@infra/s3.tf:10 blocked@infra/s3.tf:13 @infra/s3.tf:6
+    grant aws_s3_bucket_policy.p to [*] do [s3:GetObject,s3:PutObject] on [${…}/*?] refers [aws_s3_bucket.closed] @infra/s3.tf:10
+    grant aws_iam_role_policy.r to [] do [s3:*] on [?,${…}/*?] refers [aws_s3_bucket.models,data.aws_iam_policy_document.d] if @infra/s3.tf:20
+    grant aws_iam_policy.json to [] do [*] on [*] refers [] @infra/s3.tf:31
+    managed aws_sagemaker_notebook_instance.n @infra/s3.tf:35
+      name=n @infra/s3.tf:36
+      direct_internet_access=Enabled @infra/s3.tf:37
+      root_access=Enabled @infra/s3.tf:38
+    ");
+}
+
+#[test]
+fn google_and_azure() {
+    let text = r#"
+=== g/main.tf
+resource "google_compute_firewall" "f" {
+  source_ranges = ["0.0.0.0/0"]
+  target_tags   = ["ml"]
+  allow {
+    protocol = "tcp"
+    ports    = ["8888", "8000-9000"]
+  }
+}
+resource "google_compute_instance" "vm" {
+  tags = ["ml"]
+  network_interface {
+    access_config {}
+  }
+  metadata_startup_script = "jupyter lab --ip=0.0.0.0"
+}
+resource "google_cloud_run_v2_service" "run" {
+  name = "run"
+  template {
+    containers {
+      image = "gradio"
+      ports { container_port = 7860 }
+    }
+  }
+}
+resource "google_cloud_run_v2_service_iam_member" "m" {
+  name   = google_cloud_run_v2_service.run.name
+  role   = "roles/run.invoker"
+  member = "allUsers"
+}
+resource "google_storage_bucket" "b" {
+  name = "models"
+  public_access_prevention = "inherited"
+}
+resource "google_storage_bucket_iam_binding" "bb" {
+  bucket  = google_storage_bucket.b.name
+  role    = "roles/storage.objectAdmin"
+  members = ["allAuthenticatedUsers"]
+}
+resource "google_notebooks_instance" "n" { no_public_ip = false }
+=== z/main.tf.json
+{"resource": {
+  "azurerm_network_security_group": {"nsg": {"security_rule": [{"direction": "Inbound", "access": "Allow", "source_address_prefix": "*", "destination_port_ranges": ["8888", "6006"]}]}},
+  "azurerm_container_group": {"g": {"container": [{"name": "o", "image": "ollama/ollama", "ports": {"port": 11434}, "environment_variables": {"OLLAMA_HOST": "${var.host}"}}]}},
+  "azurerm_storage_account": {"a": {"allow_nested_items_to_be_public": false}},
+  "azurerm_storage_container": {"c": {"name": "models", "container_access_type": "blob", "storage_account_name": "${azurerm_storage_account.a.name}"}},
+  "azurerm_machine_learning_workspace": {"w": {"public_network_access_enabled": true}}},
+ "variable": {"host": {"default": "0.0.0.0"}}}
+"#;
+    assert_snapshot!(shown(text), @r"
+    Machine vm @g/main.tf:9
+      [-] hostnet
+        $ jupyter lab --ip=0.0.0.0 @g/main.tf:14
+      Firewall Internet 8888->8888 via g/main.tf:2 g/main.tf:6
+      Firewall Internet 8000-9000->8000-9000 via g/main.tf:2 g/main.tf:6
+    CloudContainer run @g/main.tf:16
+      [gradio]
+      PublicUrl Internet 443->7860 via g/main.tf:28 g/main.tf:16
+    CloudContainer g @z/main.tf.json:3
+      [ollama/ollama]
+        OLLAMA_HOST=0.0.0.0 @z/main.tf.json:3
+      PublicUrl Internet 11434->11434 via z/main.tf.json:3
+    firewall google_compute_firewall.f Internet 8888-8888 @g/main.tf:2
+    firewall google_compute_firewall.f Internet 8000-9000 @g/main.tf:2
+    firewall azurerm_network_security_group.nsg Internet 8888-8888 @z/main.tf.json:2
+    firewall azurerm_network_security_group.nsg Internet 6006-6006 @z/main.tf.json:2
+    bucket google_storage_bucket.b models writes@g/main.tf:37 @g/main.tf:30
+    bucket azurerm_storage_container.c models reads@z/main.tf.json:5 blocked@z/main.tf.json:4 @z/main.tf.json:5
+    grant google_storage_bucket_iam_binding.bb to [allAuthenticatedUsers] do [roles/storage.objectAdmin] on [models] refers [google_storage_bucket.b] @g/main.tf:36
+    managed google_notebooks_instance.n @g/main.tf:39
+      no_public_ip=false @g/main.tf:39
+    managed azurerm_machine_learning_workspace.w @z/main.tf.json:6
+      public_network_access_enabled=true @z/main.tf.json:6
+    ");
+}
+
+#[test]
+fn modules_of_the_tree_take_values_and_give_outputs() {
+    let text = r#"
+=== main.tf
+module "net" {
+  source = "./net"
+  cidr   = "0.0.0.0/0"
+}
+module "far" { source = "terraform-aws-modules/vpc/aws" }
+module "itself" { source = "./" }
+resource "aws_instance" "i" { vpc_security_group_ids = [module.net.group, module.far.group] }
+=== net/main.tf
+variable "cidr" { default = "10.0.0.0/8" }
+module "back" { source = "../net" }
+resource "aws_security_group" "g" {
+  for_each = toset(["a"])
+  name = each.key
+  ingress {
+    from_port = 1
+    to_port = 2
+    cidr_blocks = [for c in [var.cidr] : upper(c) if c != ""]
+  }
+}
+output "group" { value = aws_security_group.g["a"].id }
+"#;
+    assert_snapshot!(shown(text), @r"
+    Machine i @main.tf:7
+      [-] hostnet
+      Firewall Internet 1-2->1-2 via net/main.tf:9 net/main.tf:7
+    firewall module.net.aws_security_group.g Internet 1-2 @net/main.tf:9
+    ");
+}
+
+#[test]
+fn circles_bombs_and_broken_files_end() {
+    let mut bomb =
+        "locals {\n a0 = \"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\"\n b0 = [1,1,1,1,1,1,1,1]\n".to_owned();
+    for i in 1..60 {
+        let j = i - 1;
+        bomb.push_str(&format!(" a{i} = \"${{local.a{j}}}${{local.a{j}}}\"\n b{i} = concat(local.b{j}, local.b{j})\n c{i} = [local.c{j}, local.c{j}, local.b{i}]\n"));
+    }
+    bomb.push_str(" c0 = local.c59\n}\nresource \"aws_instance\" \"i\" {\n user_data = local.a59\n x = local.b59\n y = local.c59\n}\n");
+    let deep = format!("a = {}1\n", "[".repeat(10_000));
+    let signs = format!("a = {}true\n", "!".repeat(10_000));
+    let broken = "resource \"aws_instance\" \"one\" {\n}\nresource \"aws_instance\" {{{\n}\nresource \"aws_instance\" \"two\" {\n}\n";
+    let text = format!("=== a/a.tf\n{bomb}=== b/b.tf\n{deep}=== c/c.tf\n{signs}=== d/d.tf\n{broken}");
+    let found = read(&text);
+    let names: Vec<_> = found.workloads.iter().map(|w| w.name.as_str()).collect();
+    assert_eq!(names, ["i", "one", "two"]);
+    // The bomb, and what is broken in three files.
+    assert_eq!(found.gaps.len(), 4);
+}
+
+#[test]
+fn modules_that_call_each_other_end() {
+    let mut text = String::new();
+    for i in 0..30 {
+        text.push_str(&format!("=== m{i}/m.tf\n"));
+        for j in 0..30 {
+            text.push_str(&format!("module \"x{j}\" {{ source = \"../m{j}\" }}\n"));
+        }
+        text.push_str(
+            "resource \"aws_instance\" \"i\" { x = module.x1.y }\noutput \"y\" { value = module.x2.y }\n",
+        );
+    }
+    assert!(read(&text).workloads.len() < 30 * 300);
+}
+
+proptest! {
+    #[test]
+    fn never_panics(body in "(resource \"aws_security_group\" \"a\" \\{|\\}|\n|ingress|for_each|dynamic \"ingress\" \\{| = |var\\.a|local\\.b|\\[|\\]|\"|\\$\\{|x|0|,|\\?|:|for |in |<<E\nE|concat\\(|\\)){0,40}") {
+        let found = estate(&[EstateFile { path: "a.tf", text: &body }], &mut Budget::default());
+        crate::estate::show::check(&found);
+    }
+}
