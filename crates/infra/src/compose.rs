@@ -6,7 +6,7 @@
 mod project;
 mod traefik;
 
-pub(crate) use project::{audience_of, compositions};
+pub(crate) use project::{audience_of, compositions, published};
 pub(crate) use traefik::guard_kind;
 
 use crate::{

@@ -28,11 +28,13 @@ mod dockerfile;
 mod env_file;
 mod estate;
 mod files;
+mod host;
 mod kubernetes;
 mod mapped;
 mod products;
 mod resource;
 mod service;
+mod settings;
 mod shell;
 mod terraform;
 mod workflow;
@@ -50,6 +52,7 @@ pub use products::{
 };
 pub use resource::{Command, Configuration, ConfigurationKind, Mount, Port, Resource, Variable, Word};
 pub use service::{Exchange, ServiceDocument, ServiceError, service_document};
+pub use settings::{Platform, Settings};
 pub use shell::{script, script_in};
 pub use workflow::workflow;
 pub use workload::{

@@ -4,7 +4,10 @@
 //! containers ([`Resource`]) and [`Opening`]s. So "this product, on that port, reached by whom, past which guard" is
 //! asked once, of one type. What is not known stays unknown and is never taken for closed.
 
-use crate::resource::{Resource, Word};
+use crate::{
+    resource::{Resource, Word},
+    settings::Settings,
+};
 use std::{collections::BTreeMap, ops::Range};
 
 /// Something that runs. All ranges count bytes of the text of its [`FileSet`](crate::FileSet).
@@ -28,6 +31,8 @@ pub struct Workload {
     pub openings: Vec<Opening>,
     /// What its network lets in.
     pub isolation: Isolation,
+    /// Configuration files of platforms that are mounted into it.
+    pub settings: Vec<Settings>,
     /// Where it takes models from: `storageUri` and its relatives.
     pub models: Vec<Word>,
     /// Names under which it is only started on request.

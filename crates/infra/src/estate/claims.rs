@@ -3,7 +3,7 @@
 //! Names alone mislead (`values.yaml` and `config.json` are everybody's), so most lines ask for both. The first line that
 //! fits decides.
 
-use crate::resource::file_name;
+use crate::{resource::file_name, settings};
 
 /// What a file is written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,6 +20,14 @@ pub enum Dialect {
     TerraformJson,
     /// Values for its variables.
     TerraformVariables,
+    /// A cluster file of `ray up`.
+    RayUp,
+    /// A unit of systemd, or the programs of a supervisor.
+    Unit,
+    /// A script of a shell, or a list of processes.
+    Script,
+    /// The configuration of a platform itself.
+    Settings,
     /// Variables: `.env` and its relatives.
     Environment,
     /// The configuration of a reverse proxy.
@@ -37,9 +45,10 @@ pub(crate) enum Syntax {
 impl Dialect {
     pub(crate) fn syntax(self) -> Syntax {
         match self {
-            Self::Compose | Self::Kubernetes => Syntax::Yaml,
+            Self::Compose | Self::Kubernetes | Self::RayUp => Syntax::Yaml,
             Self::TerraformJson => Syntax::Json,
             Self::Terraform | Self::TerraformVariables => Syntax::Text,
+            Self::Unit | Self::Script | Self::Settings => Syntax::Text,
             Self::Dockerfile | Self::Environment | Self::ProxyConfiguration => Syntax::Text,
         }
     }
@@ -53,6 +62,36 @@ struct Claim {
 }
 
 static CLAIMS: &[Claim] = &[
+    Claim {
+        dialect: Dialect::RayUp,
+        named: is_yaml,
+        holds: |t| line_starts(t, &["head_start_ray_commands:"]),
+    },
+    Claim {
+        dialect: Dialect::Unit,
+        named: |n| n.ends_with(".service"),
+        holds: |t| t.contains("[Service]"),
+    },
+    Claim {
+        dialect: Dialect::Unit,
+        named: |n| n.ends_with(".container"),
+        holds: |t| t.contains("[Container]"),
+    },
+    Claim {
+        dialect: Dialect::Unit,
+        named: |n| n.ends_with(".conf"),
+        holds: |t| t.contains("[Service]") || t.contains("[program:"),
+    },
+    Claim {
+        dialect: Dialect::Script,
+        named: |n| [".sh", ".bash", ".zsh"].iter().any(|e| n.ends_with(e)) || n == "procfile",
+        holds: |_| true,
+    },
+    Claim {
+        dialect: Dialect::Script,
+        named: |n| !n.contains('.'),
+        holds: |t| t.starts_with("#!") && t.lines().next().is_some_and(|l| l.ends_with("sh")),
+    },
     Claim {
         dialect: Dialect::Dockerfile,
         named: |n| {
@@ -114,10 +153,11 @@ static CLAIMS: &[Claim] = &[
 /// The dialect of a file; `None` where no reader claims it.
 pub fn dialect(path: &str, text: &str) -> Option<Dialect> {
     let name = file_name(path).to_ascii_lowercase();
-    CLAIMS
-        .iter()
-        .find(|c| (c.named)(&name) && (c.holds)(text))
+    let claimed = CLAIMS.iter().find(|c| (c.named)(&name) && (c.holds)(text));
+    // Platforms have a table of their own.
+    claimed
         .map(|c| c.dialect)
+        .or_else(|| settings::is_one(path, text).then_some(Dialect::Settings))
 }
 
 fn is_yaml(name: &str) -> bool {
@@ -146,6 +186,11 @@ mod tests {
                 Some(Dialect::Compose),
             ),
             ("a.yaml", "x: 1\n", None),
+            ("x.service", "[Service]\nExecStart=a\n", Some(Dialect::Unit)),
+            ("run", "#!/bin/sh\n", Some(Dialect::Script)),
+            ("airflow.cfg", "[core]\n", Some(Dialect::Settings)),
+            ("a.py", "c.JupyterHub.x = 1\n", Some(Dialect::Settings)),
+            ("b.py", "x = 1\n", None),
             ("a.yml", "apiVersion: v1\nkind: Pod\n", Some(Dialect::Kubernetes)),
             (".env", "A=1\n", Some(Dialect::Environment)),
             ("prod.env", "A=1\n", Some(Dialect::Environment)),

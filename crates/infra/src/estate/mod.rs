@@ -12,8 +12,9 @@ use crate::{
     cloud::Cloud,
     compose, dockerfile,
     files::FileSet,
-    kubernetes,
+    host, kubernetes,
     resource::{Resource, Word},
+    settings::{self, Settings},
     shell, terraform,
     workload::Workload,
 };
@@ -30,6 +31,8 @@ pub struct Estate {
     pub workloads: Vec<Workload>,
     /// What a cloud is told besides.
     pub cloud: Cloud,
+    /// The configuration files of platforms.
+    pub settings: Vec<Settings>,
     /// What could not be understood.
     pub gaps: Vec<Gap>,
 }
@@ -131,13 +134,40 @@ pub fn estate(files: &[EstateFile<'_>], budget: &mut Budget) -> Estate {
     };
     compose::compositions(&mut reading);
     kubernetes::plain(&mut reading, &|_| false);
+    host::machines(&mut reading);
     let cloud = terraform::plans(&mut reading);
     fronts::join(&mut reading);
+    let settings = configured(&mut reading);
     let (workloads, gaps) = (reading.workloads, reading.gaps);
     out.workloads = workloads;
     out.cloud = cloud;
+    out.settings = settings;
     out.gaps.extend(gaps);
     out.gaps.dedup();
+    out
+}
+
+/// Reads configuration files of platforms: those that lie in the tree, and those that are mounted.
+fn configured(reading: &mut Reading<'_>) -> Vec<Settings> {
+    let mut out = Vec::new();
+    let documents = reading.documents;
+    for document in documents.iter().filter(|d| d.dialect == Dialect::Settings) {
+        out.extend(settings::of_document(document, reading));
+    }
+    let text = reading.files.text();
+    let mut gaps = Vec::new();
+    for workload in &mut reading.workloads {
+        let mounts = workload.containers.iter().flat_map(|c| &c.mounts);
+        for (mount, content) in mounts.filter_map(|m| Some((m, m.content.as_ref()?))) {
+            match settings::read(&mount.target, content, text, reading.budget) {
+                Ok(found) => workload.settings.extend(found),
+                Err(why) => gaps.push((content.span.clone(), why)),
+            }
+        }
+    }
+    for (span, why) in gaps {
+        reading.gap(span, why);
+    }
     out
 }
 

@@ -48,10 +48,28 @@ pub(crate) fn shown(all: &str) -> String {
         workload(&estate, w, &mut out);
     }
     cloud(&estate, &mut out);
+    for s in &estate.settings {
+        settings(&estate, s, "", &mut out);
+    }
     for gap in &estate.gaps {
         let _ = writeln!(out, "gap {} {}", place(&estate, &gap.span), gap.why);
     }
     out
+}
+
+fn settings(estate: &Estate, s: &crate::Settings, indent: &str, out: &mut String) {
+    let _ = writeln!(out, "{indent}{:?} {}", s.platform, s.path);
+    for s in &s.settings {
+        let source = estate.files.slice(&s.span);
+        let _ = writeln!(
+            out,
+            "{indent}  {}={}{} @{} <{source}>",
+            s.name,
+            s.value.text,
+            if s.value.open { "?" } else { "" },
+            place(estate, &s.span)
+        );
+    }
 }
 
 fn cloud(estate: &Estate, out: &mut String) {
@@ -178,6 +196,9 @@ fn workload(estate: &Estate, w: &Workload, out: &mut String) {
                 out.push_str("  admits nobody\n");
             }
         }
+    }
+    for s in &w.settings {
+        settings(estate, s, "  ", out);
     }
     for m in &w.models {
         let _ = writeln!(out, "  model {} @{}", m.text, place(estate, &m.span));

@@ -102,6 +102,8 @@ spec:
       Ingress Everyone ?->5000 Forward @a/ingress.yaml:7 via a/ingress.yaml:12 a/service.yaml:7
       admits Cluster to 5000-5000 @policy.yaml:7
       admits Internet to 9000-9010 @policy.yaml:9
+      MlflowAuth /etc/mlflow/auth.ini
+        mlflow.default_permission=READ @a/deploy.yaml:31 <default_permission = READ>
     Pod copy @b/copy.yaml:3
       [x] hostnet
       HostPort Everyone 8080->80 via b/copy.yaml:7
