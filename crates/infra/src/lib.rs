@@ -28,6 +28,7 @@ mod dockerfile;
 mod env_file;
 mod estate;
 mod files;
+mod helm;
 mod host;
 mod kubernetes;
 mod mapped;

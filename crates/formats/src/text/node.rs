@@ -109,26 +109,25 @@ impl Node {
 
     /// Moves every span by `by` bytes, for a text that is read as a part of a larger one.
     pub fn shift(&mut self, by: usize) {
-        let moved = |span: &Range<usize>| span.start.saturating_add(by)..span.end.saturating_add(by);
+        self.relocate(&mut |span| span.start.saturating_add(by)..span.end.saturating_add(by));
+    }
+
+    /// Gives every span another place, for a text that was made from others.
+    pub fn relocate(&mut self, place: &mut dyn FnMut(&Range<usize>) -> Range<usize>) {
         let mut stack = vec![self];
         while let Some(node) = stack.pop() {
-            node.span = moved(&node.span);
+            node.span = place(&node.span);
             match &mut node.value {
                 Value::Array(items) => stack.extend(items.iter_mut()),
-                Value::Table(entries) => stack.extend(entries.iter_mut().map(|e| {
-                    e.key_span = moved(&e.key_span);
-                    &mut e.node
-                })),
+                Value::Table(entries) => {
+                    for entry in entries {
+                        entry.key_span = place(&entry.key_span);
+                        stack.push(&mut entry.node);
+                    }
+                }
                 _ => {}
             }
         }
-    }
-
-    /// How many nodes there are, this one included.
-    pub fn count(&self) -> u64 {
-        let mut n = 0_u64;
-        self.walk(&mut |_| n = n.saturating_add(1));
-        n
     }
 
     /// Calls `visit` for this node and every node below it, depth first.

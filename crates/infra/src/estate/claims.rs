@@ -20,6 +20,12 @@ pub enum Dialect {
     TerraformJson,
     /// Values for its variables.
     TerraformVariables,
+    /// What a chart of Helm says of itself.
+    HelmChart,
+    /// Values of a chart.
+    HelmValues,
+    /// A template of a chart.
+    HelmTemplate,
     /// A cluster file of `ray up`.
     RayUp,
     /// A unit of systemd, or the programs of a supervisor.
@@ -45,10 +51,12 @@ pub(crate) enum Syntax {
 impl Dialect {
     pub(crate) fn syntax(self) -> Syntax {
         match self {
-            Self::Compose | Self::Kubernetes | Self::RayUp => Syntax::Yaml,
+            Self::Compose | Self::Kubernetes | Self::RayUp | Self::HelmChart | Self::HelmValues => {
+                Syntax::Yaml
+            }
             Self::TerraformJson => Syntax::Json,
             Self::Terraform | Self::TerraformVariables => Syntax::Text,
-            Self::Unit | Self::Script | Self::Settings => Syntax::Text,
+            Self::Unit | Self::Script | Self::Settings | Self::HelmTemplate => Syntax::Text,
             Self::Dockerfile | Self::Environment | Self::ProxyConfiguration => Syntax::Text,
         }
     }
@@ -62,6 +70,16 @@ struct Claim {
 }
 
 static CLAIMS: &[Claim] = &[
+    Claim {
+        dialect: Dialect::HelmChart,
+        named: |n| n == "chart.yaml" || n == "chart.yml",
+        holds: |t| t.contains("apiVersion") && t.contains("name:"),
+    },
+    Claim {
+        dialect: Dialect::HelmValues,
+        named: |n| is_yaml(n) && n.starts_with("values"),
+        holds: |_| true,
+    },
     Claim {
         dialect: Dialect::RayUp,
         named: is_yaml,
@@ -152,6 +170,12 @@ static CLAIMS: &[Claim] = &[
 
 /// The dialect of a file; `None` where no reader claims it.
 pub fn dialect(path: &str, text: &str) -> Option<Dialect> {
+    // A template has the name of what it makes; its folder and its braces tell.
+    let in_templates = path.starts_with("templates/") || path.contains("/templates/");
+    let is_template = [".yaml", ".yml", ".tpl"].iter().any(|e| path.ends_with(e));
+    if in_templates && is_template && (text.contains("{{") || path.ends_with(".tpl")) {
+        return Some(Dialect::HelmTemplate);
+    }
     let name = file_name(path).to_ascii_lowercase();
     let claimed = CLAIMS.iter().find(|c| (c.named)(&name) && (c.holds)(text));
     // Platforms have a table of their own.
@@ -186,6 +210,17 @@ mod tests {
                 Some(Dialect::Compose),
             ),
             ("a.yaml", "x: 1\n", None),
+            (
+                "c/Chart.yaml",
+                "apiVersion: v2\nname: c\n",
+                Some(Dialect::HelmChart),
+            ),
+            ("c/values.yaml", "a: 1\n", Some(Dialect::HelmValues)),
+            (
+                "c/templates/a.yaml",
+                "a: {{ .Values.a }}\n",
+                Some(Dialect::HelmTemplate),
+            ),
             ("x.service", "[Service]\nExecStart=a\n", Some(Dialect::Unit)),
             ("run", "#!/bin/sh\n", Some(Dialect::Script)),
             ("airflow.cfg", "[core]\n", Some(Dialect::Settings)),

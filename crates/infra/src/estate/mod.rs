@@ -12,7 +12,7 @@ use crate::{
     cloud::Cloud,
     compose, dockerfile,
     files::FileSet,
-    host, kubernetes,
+    helm, host, kubernetes,
     resource::{Resource, Word},
     settings::{self, Settings},
     shell, terraform,
@@ -133,7 +133,8 @@ pub fn estate(files: &[EstateFile<'_>], budget: &mut Budget) -> Estate {
         gaps: Vec::new(),
     };
     compose::compositions(&mut reading);
-    kubernetes::plain(&mut reading, &|_| false);
+    let taken = helm::charts(&documents, &mut reading);
+    kubernetes::plain(&mut reading, &|path| taken.contains(path));
     host::machines(&mut reading);
     let cloud = terraform::plans(&mut reading);
     fronts::join(&mut reading);

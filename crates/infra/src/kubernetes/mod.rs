@@ -186,7 +186,7 @@ impl<'a> Cluster<'a, '_> {
 }
 
 /// What a text in Base64 stands for, where that is text.
-fn base64(text: &str) -> Option<String> {
+pub(crate) fn base64(text: &str) -> Option<String> {
     let mut out = Vec::with_capacity(text.len());
     let (mut bits, mut n) = (0_u32, 0_u32);
     for b in text.bytes().filter(|b| !b.is_ascii_whitespace() && *b != b'=') {

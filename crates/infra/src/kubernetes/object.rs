@@ -37,7 +37,9 @@ impl Object<'_> {
     }
 
     pub(crate) fn namespace(&self) -> &str {
-        self.text(&["metadata", "namespace"])
+        // What is put nowhere is put there.
+        let namespace = self.text(&["metadata", "namespace"]);
+        if namespace == "default" { "" } else { namespace }
     }
 
     pub(crate) fn spec(&self) -> Option<&Node> {

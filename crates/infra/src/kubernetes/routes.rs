@@ -445,6 +445,7 @@ impl Routes<'_, '_, '_> {
                     let mut parts = host.split('.');
                     let name = parts.next().unwrap_or_default();
                     let namespace = parts.next().unwrap_or_else(|| object.namespace());
+                    let namespace = if namespace == "default" { "" } else { namespace };
                     let port = destination.path(&["port", "number"]);
                     self.open(object, &route, (name, namespace), port, &destination.span, pods);
                 }

@@ -330,6 +330,7 @@ items:
       HttpRoute Everyone ?->80 GatewayPolicy @all.yaml:24 via all.yaml:19 all.yaml:9
       Ingress Everyone ?->80 Basic @all.yaml:39 via all.yaml:29 all.yaml:9
       VirtualService Everyone ?->80 Forward @all.yaml:48 via all.yaml:44 all.yaml:9
+      VirtualService Everyone ?->80 Forward @all.yaml:48 via all.yaml:44 all.yaml:9
       no network policy
     Pod q @mesh.yaml:4
       [i]
