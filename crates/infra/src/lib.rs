@@ -31,6 +31,7 @@ mod files;
 mod helm;
 mod host;
 mod kubernetes;
+mod kustomize;
 mod mapped;
 mod products;
 mod resource;

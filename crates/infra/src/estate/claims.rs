@@ -20,6 +20,8 @@ pub enum Dialect {
     TerraformJson,
     /// Values for its variables.
     TerraformVariables,
+    /// What Kustomize builds.
+    Kustomization,
     /// What a chart of Helm says of itself.
     HelmChart,
     /// Values of a chart.
@@ -51,6 +53,7 @@ pub(crate) enum Syntax {
 impl Dialect {
     pub(crate) fn syntax(self) -> Syntax {
         match self {
+            Self::Kustomization => Syntax::Yaml,
             Self::Compose | Self::Kubernetes | Self::RayUp | Self::HelmChart | Self::HelmValues => {
                 Syntax::Yaml
             }
@@ -70,6 +73,11 @@ struct Claim {
 }
 
 static CLAIMS: &[Claim] = &[
+    Claim {
+        dialect: Dialect::Kustomization,
+        named: |n| matches!(n, "kustomization.yaml" | "kustomization.yml" | "kustomization"),
+        holds: |_| true,
+    },
     Claim {
         dialect: Dialect::HelmChart,
         named: |n| n == "chart.yaml" || n == "chart.yml",

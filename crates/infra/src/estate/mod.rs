@@ -12,7 +12,7 @@ use crate::{
     cloud::Cloud,
     compose, dockerfile,
     files::FileSet,
-    helm, host, kubernetes,
+    helm, host, kubernetes, kustomize,
     resource::{Resource, Word},
     settings::{self, Settings},
     shell, terraform,
@@ -64,6 +64,9 @@ pub(crate) struct Document {
     pub(crate) root: Option<Node>,
 }
 
+/// How many gaps are kept.
+const MOST_GAPS: usize = 1000;
+
 /// Recipes of images by the path of their file.
 pub(crate) type Recipes = BTreeMap<String, Vec<Resource>>;
 
@@ -80,10 +83,13 @@ pub(crate) struct Reading<'a> {
 impl Reading<'_> {
     /// Notes what was not understood.
     pub(crate) fn gap(&mut self, span: Range<usize>, why: impl Into<String>) {
-        self.gaps.push(Gap {
-            span,
-            why: why.into(),
-        });
+        // That there are some is what matters; a hostile tree could make one for each byte.
+        if self.gaps.len() < MOST_GAPS {
+            self.gaps.push(Gap {
+                span,
+                why: why.into(),
+            });
+        }
     }
 
     /// Pays for work in proportion to `n`; notes where it is too much.
@@ -134,7 +140,8 @@ pub fn estate(files: &[EstateFile<'_>], budget: &mut Budget) -> Estate {
     };
     compose::compositions(&mut reading);
     let taken = helm::charts(&documents, &mut reading);
-    kubernetes::plain(&mut reading, &|path| taken.contains(path));
+    let built = kustomize::overlays(&documents, &mut reading);
+    kubernetes::plain(&mut reading, &|path| taken.contains(path) || built.contains(path));
     host::machines(&mut reading);
     let cloud = terraform::plans(&mut reading);
     fronts::join(&mut reading);
@@ -154,6 +161,10 @@ fn configured(reading: &mut Reading<'_>) -> Vec<Settings> {
     let documents = reading.documents;
     for document in documents.iter().filter(|d| d.dialect == Dialect::Settings) {
         out.extend(settings::of_document(document, reading));
+    }
+    // What a chart that is no part of the tree makes of its values is not known; the values are.
+    for document in documents.iter().filter(|d| d.dialect == Dialect::HelmValues) {
+        out.extend(settings::of_values(document, reading));
     }
     let text = reading.files.text();
     let mut gaps = Vec::new();

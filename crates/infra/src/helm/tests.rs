@@ -135,7 +135,7 @@ spec: {containers: [{image: x}]}
 
 #[test]
 fn a_chart_is_what_its_own_values_make_of_it() {
-    assert_snapshot!(shown(CHART), @r"
+    assert_snapshot!(shown(CHART), @r#"
     Pod release-name-mlflow @ml/templates/deployment.yaml:4
       [ghcr.io/mlflow/mlflow:2.9.2]
         $ mlflow server --host=0.0.0.0 --serve-artifacts=true --port 5000 --x @ml/values.yaml:17
@@ -153,7 +153,30 @@ fn a_chart_is_what_its_own_values_make_of_it() {
       ClusterService Cluster 10001->10001 via ml/charts/ray/templates/ray.yaml:6
       ClusterService Cluster 8000->8000 via ml/charts/ray/templates/ray.yaml:6
       no network policy
-    ");
+    HelmValues ml/values.yaml
+      replicaCount=1 @ml/values.yaml:1 <replicaCount: 1>
+      image.repository=ghcr.io/mlflow/mlflow @ml/values.yaml:3 <repository: ghcr.io/mlflow/mlflow>
+      image.tag= @ml/values.yaml:4 <tag: "">
+      service.type=LoadBalancer @ml/values.yaml:6 <type: LoadBalancer>
+      service.port=5000 @ml/values.yaml:7 <port: 5000>
+      ingress.enabled=true @ml/values.yaml:9 <enabled: true>
+      ingress.annotations.kubernetes.io/ingress.class=nginx @ml/values.yaml:11 <kubernetes.io/ingress.class: nginx>
+      ingress.hosts=a.example @ml/values.yaml:12 <a.example>
+      ingress.hosts=b.example @ml/values.yaml:12 <b.example>
+      env.name=A @ml/values.yaml:14 <name: A>
+      env.value=b @ml/values.yaml:15 <value: b>
+      extraArgs.host=0.0.0.0 @ml/values.yaml:16 <host: 0.0.0.0>
+      extraArgs.serve-artifacts=true @ml/values.yaml:16 <serve-artifacts: true>
+      command=mlflow {{ .Values.verb }} @ml/values.yaml:17 <command: "mlflow {{ .Values.verb }}">
+      verb=server @ml/values.yaml:18 <verb: server>
+      auth.enabled=false @ml/values.yaml:19 <enabled: false>
+      ray.enabled=true @ml/values.yaml:20 <enabled: true>
+      ray.image=rayproject/ray:2.9 @ml/values.yaml:20 <image: "rayproject/ray:2.9">
+      db.enabled=false @ml/values.yaml:21 <enabled: false>
+      global.pull=Always @ml/values.yaml:22 <pull: Always>
+    HelmValues ml/charts/ray/values.yaml
+      image=other @ml/charts/ray/values.yaml:1 <image: other>
+    "#);
 }
 
 #[test]
@@ -193,6 +216,8 @@ spec: {containers: [{image: {{ include "not.there" . }}}]}
     Pod whole @c/templates/a.yaml:18
       []
       no network policy
+    HelmValues c/values.yaml
+      a=1 @c/values.yaml:1 <a: 1>
     gap c/templates/a.yaml:8 a condition is not known, so that one branch was read
     gap c/templates/a.yaml:19 a template is included that is not there
     gap c/templates/a.yaml:14 what the template makes is no YAML: mapping values are not allowed in this context

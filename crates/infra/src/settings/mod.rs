@@ -82,6 +82,8 @@ pub enum Platform {
     Grafana,
     /// code-server.
     CodeServer,
+    /// Values that are given to a chart of Helm.
+    HelmValues,
 }
 
 #[derive(Clone, Copy)]
@@ -272,6 +274,20 @@ pub(crate) fn of_document(document: &Document, reading: &mut Reading<'_>) -> Opt
             None
         }
     }
+}
+
+/// The values of a chart, whether or not the chart is there.
+pub(crate) fn of_values(document: &Document, reading: &mut Reading<'_>) -> Option<Settings> {
+    let root = document.root.as_ref()?;
+    if !reading.hold(document.span.len().saturating_mul(2), &document.span) {
+        return None;
+    }
+    Some(Settings {
+        platform: Platform::HelmValues,
+        path: document.path.clone(),
+        settings: flattened(root),
+        span: document.span.clone(),
+    })
 }
 
 /// Reads what a word holds as the file of that path, with the places in `all` from which the word was made.
