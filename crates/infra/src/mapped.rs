@@ -26,6 +26,13 @@ impl Mapped {
         if let Some(at) = raw.find(text).filter(|_| !text.is_empty()) {
             return Self::at(text, span.start.saturating_add(at));
         }
+        Self::aligned(text, raw, span.start)
+            .or_else(|| Self::by_lines(text, raw, span.start))
+            .unwrap_or_else(|| Self::all_at(text, span.start))
+    }
+
+    /// A text that can be laid beside the one it was made from.
+    fn aligned(text: &str, raw: &str, start: usize) -> Option<Self> {
         let mut out = Self::default();
         let mut rest = raw.char_indices().peekable();
         for c in text.chars() {
@@ -35,13 +42,35 @@ impl Mapped {
             let place = rest.peek().map_or(raw.len(), |(at, _)| *at);
             let matched = rest.next_if(|(_, r)| *r == c).is_some();
             if !matched && !c.is_whitespace() {
-                return Self {
-                    chars: text.chars().map(|c| (c, span.start)).collect(),
-                };
+                return None;
             }
-            out.push(c, span.start.saturating_add(place));
+            out.push(c, start.saturating_add(place));
         }
-        out
+        Some(out)
+    }
+
+    /// A text in which only parts of lines were replaced: each line leads to its own.
+    fn by_lines(text: &str, raw: &str, start: usize) -> Option<Self> {
+        if text.lines().count() != raw.lines().count() || raw.lines().nth(1).is_none() {
+            return None;
+        }
+        let mut out = Self::default();
+        let mut at = start;
+        for (made, source) in text.split_inclusive('\n').zip(raw.split_inclusive('\n')) {
+            let indent = source
+                .len()
+                .saturating_sub(source.trim_start_matches([' ', '\t']).len());
+            let line = Self::aligned(made, source, at);
+            out.extend(&line.unwrap_or_else(|| Self::all_at(made, at.saturating_add(indent))));
+            at = at.saturating_add(source.len());
+        }
+        Some(out)
+    }
+
+    fn all_at(text: &str, start: usize) -> Self {
+        Self {
+            chars: text.chars().map(|c| (c, start)).collect(),
+        }
     }
 
     pub(crate) fn push(&mut self, c: char, at: usize) {

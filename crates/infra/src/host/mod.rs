@@ -52,7 +52,7 @@ fn script(document: &Document, text: &str, reading: &mut Reading<'_>) {
     let mut commands = if document.path.ends_with("Procfile") {
         procfile(text, document.span.start)
     } else {
-        shell::script(text, document.span.start)
+        with_units(shell::script(text, document.span.start), reading.files.text())
     };
     if commands.len() > MOST_COMMANDS {
         reading.gap(document.span.clone(), "more commands than are looked at");
@@ -91,6 +91,18 @@ fn script(document: &Document, text: &str, reading: &mut Reading<'_>) {
         )],
         ..Workload::default()
     });
+}
+
+/// Commands with those of the units that they write: `cat > x.service <<EOF`.
+pub(crate) fn with_units(commands: Vec<Command>, text: &str) -> Vec<Command> {
+    let mut out = Vec::with_capacity(commands.len());
+    for command in commands {
+        let unit = command.input.as_ref().filter(|i| i.text.contains("ExecStart="));
+        let started = unit.map(|i| units::started(i, text)).unwrap_or_default();
+        out.push(command);
+        out.extend(started);
+    }
+    out
 }
 
 /// `web: gunicorn …`, one process a line.

@@ -179,6 +179,26 @@ fn unit(path: &str, parts: &[(&Document, Vec<Setting>)], reading: &mut Reading<'
     });
 }
 
+/// What a unit starts that a script writes.
+pub(super) fn started(content: &Word, text: &str) -> Vec<Command> {
+    let mut out = Vec::new();
+    let places = Mapped::scalar(&content.text, text, &content.span);
+    let chars = |byte: usize| content.text.get(..byte).map_or(0, |t| t.chars().count());
+    for setting in ini::settings(&content.text, Style::Systemd) {
+        if setting.name != "Service.ExecStart" {
+            continue;
+        }
+        let bare = setting
+            .value
+            .text
+            .trim_start_matches(['-', '@', ':', '+', '!', '|']);
+        let span = &setting.value.span;
+        let place = places.span(chars(span.start)..chars(span.end));
+        out.extend(shell::split(&Mapped::scalar(bare, text, &place), &|_| None));
+    }
+    out
+}
+
 /// `[program:x]` of supervisor.
 fn programs(document: &Document, settings: &[Setting], reading: &mut Reading<'_>) {
     let text = reading.files.text();

@@ -7,7 +7,7 @@ use crate::{
     kubernetes::audience_of_block,
     resource::{Port, Resource as Container, Word},
     shell,
-    workload::{Audience, Mark, Opening, OpeningKind, Workload, WorkloadKind},
+    workload::{Audience, Guard, GuardKind, Mark, Opening, OpeningKind, Workload, WorkloadKind},
 };
 use std::ops::Range;
 
@@ -151,6 +151,22 @@ fn instances(plan: &mut Plan<'_>, rules: &[FirewallRule]) {
             .get("associate_public_ip_address")
             .or_else(|| network.and_then(|n| n.path(&["associate_public_ip_address"])))
             .and_then(Term::as_bool);
+        let mut ways = openings(&groups, public, rules);
+        let attachments = plan.of(&[
+            "aws_lb_target_group_attachment",
+            "aws_alb_target_group_attachment",
+        ]);
+        let own = attachments
+            .iter()
+            .filter(|a| refers(a.term.get("target_id"), &resource.address));
+        for attached in own.take(MOST_TARGETS) {
+            let group = attached.term.get("target_group_arn");
+            let targets = plan.of(&["aws_lb_target_group", "aws_alb_target_group"]);
+            let target = targets.iter().find(|t| refers(group, &t.address));
+            let port = attached.term.get("port").or_else(|| target?.term.get("port"));
+            let port = port.and_then(Term::as_number);
+            ways.extend(balanced(plan, group, ports(port, port).as_ref(), rules));
+        }
         let user_data = ["user_data", "user_data_base64"]
             .iter()
             .filter_map(|k| term.get(k));
@@ -167,7 +183,7 @@ fn instances(plan: &mut Plan<'_>, rules: &[FirewallRule]) {
                 host_network: true,
                 ..Container::default()
             }],
-            openings: openings(&groups, public, rules),
+            openings: ways,
             ..Workload::default()
         });
     }
@@ -192,11 +208,16 @@ fn tasks(plan: &mut Plan<'_>, rules: &[FirewallRule]) {
             .iter()
             .filter(|s| refers(s.term.get("task_definition"), &task.address))
         {
+            let balancers = service.term.blocks("load_balancer");
+            for balancer in balancers.into_iter().take(MOST_TARGETS) {
+                let port = balancer.get("container_port").and_then(Term::as_number);
+                let group = balancer.get("target_group_arn");
+                ways.extend(balanced(plan, group, ports(port, port).as_ref(), rules));
+            }
             let network = service.term.path(&["network_configuration"]);
             let of = |key: &str| network.and_then(|n| n.path(&[key]));
-            // Without a public address only what is inside comes in, unless a load balancer brings it.
-            let balanced = !service.term.blocks("load_balancer").is_empty();
-            let public = of("assign_public_ip").and_then(Term::as_bool).unwrap_or(false) || balanced;
+            // Without a public address only what is inside comes in.
+            let public = of("assign_public_ip").and_then(Term::as_bool).unwrap_or(false);
             ways.extend(openings(&[of("security_groups")], Some(public), rules));
         }
         found.push(Workload {
@@ -210,6 +231,86 @@ fn tasks(plan: &mut Plan<'_>, rules: &[FirewallRule]) {
         });
     }
     plan.workloads.extend(found);
+}
+
+/// How many listeners of one target, and targets of one machine, are followed.
+const MOST_LISTENERS: usize = 16;
+const MOST_TARGETS: usize = 4;
+
+/// The ways through load balancers to what a target group holds.
+fn balanced(
+    plan: &Plan<'_>,
+    group: Option<&Term>,
+    inside: Option<&Range<u32>>,
+    rules: &[FirewallRule],
+) -> Vec<Opening> {
+    let mut out = Vec::new();
+    let target_groups = plan.of(&["aws_lb_target_group", "aws_alb_target_group"]);
+    let Some(target) = target_groups.iter().find(|t| refers(group, &t.address)) else {
+        return out;
+    };
+    let listeners = plan.of(&[
+        "aws_lb_listener",
+        "aws_alb_listener",
+        "aws_lb_listener_rule",
+        "aws_alb_listener_rule",
+    ]);
+    let leading = listeners.iter().filter(|l| l.term.comes_from(&target.address));
+    for listener in leading.take(MOST_LISTENERS) {
+        // A rule belongs to a listener, and that to a balancer.
+        let owner = listeners
+            .iter()
+            .find(|l| refers(listener.term.get("listener_arn"), &l.address));
+        let front = owner.unwrap_or(listener);
+        let balancers = plan.of(&["aws_lb", "aws_alb"]);
+        let Some(balancer) = balancers
+            .iter()
+            .find(|b| refers(front.term.get("load_balancer_arn"), &b.address))
+        else {
+            continue;
+        };
+        let port = front.term.get("port").and_then(Term::as_number);
+        let outside = ports(port, port);
+        let lets = |rule: &&FirewallRule| {
+            let leads = rule
+                .ports
+                .as_ref()
+                .zip(outside.as_ref())
+                .is_none_or(|(r, o)| r.contains(&o.start));
+            leads && refers(balancer.term.get("security_groups"), &rule.group)
+        };
+        let widest = rules.iter().filter(lets).max_by_key(|r| r.audience);
+        let internal = balancer.term.get("internal").and_then(Term::as_bool) == Some(true);
+        let audience = match widest {
+            _ if internal => Audience::Network,
+            Some(rule) => rule.audience,
+            None => Audience::Unknown,
+        };
+        let actions = [&front.term, &listener.term]
+            .into_iter()
+            .flat_map(|t| t.blocks("default_action").into_iter().chain(t.blocks("action")));
+        let guards = actions
+            .filter_map(|a| a.get("type"))
+            .filter(|t| t.as_str().is_some_and(|t| t.starts_with("authenticate-")))
+            .map(|t| Guard {
+                kind: GuardKind::Oidc,
+                certain: true,
+                span: t.span.clone(),
+            })
+            .collect();
+        let mut chain: Vec<Mark> = vec![(listener.span.clone(), "a listener leads to it".to_owned())];
+        chain.push((balancer.span.clone(), "of this load balancer".to_owned()));
+        chain.extend(widest.map(|r| r.chain.clone()).unwrap_or_default());
+        out.push(Opening {
+            kind: OpeningKind::LoadBalancer,
+            audience,
+            inside: inside.cloned(),
+            outside,
+            guards,
+            chain,
+        });
+    }
+    out
 }
 
 /// A container as the JSON of ECS has it.

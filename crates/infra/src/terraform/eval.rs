@@ -497,7 +497,10 @@ impl<'a> World<'a> {
                         Some(word) => text.push_str(&word.text),
                         None => {
                             open = true;
-                            text.push_str("${…}");
+                            // As it is written, so that the text can be laid beside its source.
+                            text.push_str("${");
+                            text.push_str(self.files.slice(&e.span));
+                            text.push('}');
                         }
                     }
                 }

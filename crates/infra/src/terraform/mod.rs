@@ -15,6 +15,7 @@ use crate::{
     cloud::{Cloud, Setting},
     estate::{Dialect, Document, Reading},
     files::{folder, resolve},
+    host,
     resource::{Command, Variable, Word, file_name},
     shell,
     workload::Workload,
@@ -242,7 +243,7 @@ fn script(term: &Term, text: &str) -> Vec<Command> {
     let Known::Text(script, _) = &term.kind else {
         return Vec::new();
     };
-    shell::script_in(script, text, &term.span)
+    host::with_units(shell::script_in(script, text, &term.span), text)
 }
 
 /// A list of texts as words.

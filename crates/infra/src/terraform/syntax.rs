@@ -219,7 +219,14 @@ fn expression(e: &Expression, at: usize) -> Expr {
             Kind::Map(object.iter().map(pair).collect())
         }
         Expression::StringTemplate(t) => Kind::Text(t.iter().map(|e| part(e, at)).collect()),
-        Expression::HeredocTemplate(t) => Kind::Text(parts(&t.template, at)),
+        Expression::HeredocTemplate(t) => {
+            let mut own = (**t).clone();
+            own.dedent();
+            return Expr {
+                span: moved(t.template.span().or_else(|| e.span()), at),
+                kind: Kind::Text(parts(&own.template, at)),
+            };
+        }
         Expression::Parenthesis(p) => return inner(p.inner()),
         Expression::Variable(v) => Kind::Variable(v.as_str().to_owned()),
         Expression::Conditional(c) => Kind::If(Box::new([

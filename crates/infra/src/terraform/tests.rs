@@ -60,8 +60,8 @@ secret = "0.0.0.0/0"
     assert_snapshot!(shown(text), @r"
     Machine gpu @main.tf:38
       [-] hostnet
-        $ pip install mlflow==2.9.2 @main.tf:40
-        $ mlflow server --host 0.0.0.0 --port 5000 --default-artifact-root s3://${…} @main.tf:40
+        $ pip install mlflow==2.9.2 @main.tf:42
+        $ mlflow server --host 0.0.0.0 --port 5000 --default-artifact-root s3://${aws_s3_bucket.models.bucket}? @main.tf:43
       Firewall Internet 5000->5000 via main.tf:1 main.tf:9
       Firewall Internet 8265->8265 via terraform.tfvars:1 main.tf:4
       Firewall Internet 8888->8888 via terraform.tfvars:1 main.tf:4
@@ -147,8 +147,8 @@ resource "aws_ecs_service" "s" {
     firewall aws_security_group.s Internet 5000-5000 @infra/s3.tf:48
     bucket aws_s3_bucket.models acme-dev-models reads@infra/s3.tf:4 @infra/s3.tf:1
     bucket aws_s3_bucket.closed closed writes@infra/s3.tf:10 blocked@infra/s3.tf:13 @infra/s3.tf:6
-    grant aws_s3_bucket_policy.p to [*] do [s3:GetObject,s3:PutObject] on [${…}/*?] refers [aws_s3_bucket.closed] @infra/s3.tf:10
-    grant aws_iam_role_policy.r to [] do [s3:*] on [?,${…}/*?] refers [aws_s3_bucket.models,data.aws_iam_policy_document.d] if @infra/s3.tf:20
+    grant aws_s3_bucket_policy.p to [*] do [s3:GetObject,s3:PutObject] on [${aws_s3_bucket.closed.arn}/*?] refers [aws_s3_bucket.closed] @infra/s3.tf:10
+    grant aws_iam_role_policy.r to [] do [s3:*] on [?,${aws_s3_bucket.models.arn}/*?] refers [aws_s3_bucket.models,data.aws_iam_policy_document.d] if @infra/s3.tf:20
     grant aws_iam_policy.json to [] do [*] on [*] refers [] @infra/s3.tf:31
     managed aws_sagemaker_notebook_instance.n @infra/s3.tf:35
       name=n @infra/s3.tf:36
@@ -233,6 +233,67 @@ resource "google_notebooks_instance" "n" { no_public_ip = false }
       no_public_ip=false @g/main.tf:39
     managed azurerm_machine_learning_workspace.w @z/main.tf.json:6
       public_network_access_enabled=true @z/main.tf.json:6
+    ");
+}
+
+#[test]
+fn a_balancer_leads_to_tasks_and_a_script_writes_a_unit() {
+    let text = r#"
+=== main.tf
+variable "port" { default = 5000 }
+resource "aws_security_group" "alb" {
+  ingress {
+    from_port   = 80
+    to_port     = 80
+    protocol    = "tcp"
+    cidr_blocks = ["0.0.0.0/0"]
+  }
+}
+resource "aws_lb" "front" { security_groups = [aws_security_group.alb.id] }
+resource "aws_lb_target_group" "tg" { port = 5000 }
+resource "aws_lb_listener" "http" {
+  load_balancer_arn = aws_lb.front.arn
+  port              = 80
+  default_action {
+    type             = "forward"
+    target_group_arn = aws_lb_target_group.tg.arn
+  }
+}
+resource "aws_ecs_task_definition" "t" {
+  container_definitions = jsonencode([{ name = "ui", image = "mlflow" }])
+}
+resource "aws_ecs_service" "s" {
+  task_definition = aws_ecs_task_definition.t.arn
+  load_balancer {
+    target_group_arn = aws_lb_target_group.tg.arn
+    container_port   = 5000
+  }
+}
+resource "aws_instance" "vm" {
+  user_data = <<-EOF
+    #!/bin/bash
+    echo ${random_id.x.hex}
+    cat >/etc/systemd/system/mlflow.service <<UNIT
+    [Service]
+    ExecStart=/usr/bin/mlflow server \
+      --host 0.0.0.0 \
+      --port ${var.port}
+    UNIT
+    systemctl start mlflow
+  EOF
+}
+"#;
+    assert_snapshot!(shown(text), @r"
+    Machine vm @main.tf:30
+      [-] hostnet
+        $ echo ${random_id.x.hex}? @main.tf:33
+        $ cat >/etc/systemd/system/mlflow.service @main.tf:34
+        $ /usr/bin/mlflow server --host 0.0.0.0 --port 5000 @main.tf:36
+        $ systemctl start mlflow @main.tf:40
+    CloudContainer t @main.tf:20
+      [mlflow]
+      LoadBalancer Internet 80->5000 via main.tf:12 main.tf:10 main.tf:7 main.tf:4
+    firewall aws_security_group.alb Internet 80-80 @main.tf:7
     ");
 }
 
