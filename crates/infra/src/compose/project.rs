@@ -3,7 +3,7 @@
 use super::{MOST_EXTENDS, Reader, file_word, find, is_service, traefik};
 use crate::{
     env_file,
-    estate::{Dialect, Document, Reading},
+    estate::{Dialect, Document, OPENING_BYTES, Reading},
     files::{folder, resolve},
     resource::{Mount, Port, Resource, Variable, file_name, is_loopback},
     workload::{Audience, Opening, OpeningKind, Workload},
@@ -187,14 +187,20 @@ impl Project<'_> {
                 found.extend(self.service(&reader, entry, reading));
             }
         }
-        self.share(&mut found);
+        self.share(&mut found, reading);
         let labels: Vec<Vec<Variable>> = found.iter().map(|r| r.labels.clone()).collect();
         let proxy = found
             .iter()
             .filter(|r| is_image(&r.workload, "traefik"))
             .filter_map(|r| r.workload.openings.iter().map(|o| o.audience).max())
             .max();
+        let all = labels.iter().map(Vec::len).fold(0, usize::saturating_add);
         for read in &mut found {
+            // A middleware may be declared by any of them.
+            let routed = read.labels.iter().any(|l| l.name.starts_with("traefik."));
+            if routed && !reading.pay(all.saturating_mul(16), &read.workload.span) {
+                break;
+            }
             let routed = traefik::openings(&read.labels, &labels, proxy);
             read.workload.openings.extend(routed);
         }
@@ -393,13 +399,19 @@ impl Project<'_> {
     }
 
     /// Services that share another's network are reached through its ports.
-    fn share(&self, found: &mut [Read]) {
-        for i in 0..found.len() {
-            let Some(host) = found.get(i).and_then(|r| r.shares.clone()) else {
-                continue;
-            };
-            let other = found.iter().find(|r| r.workload.is_called(&host));
-            let openings = other.map(|r| r.workload.openings.clone()).unwrap_or_default();
+    fn share(&self, found: &mut [Read], reading: &mut Reading<'_>) {
+        let mut shared: Vec<(usize, Vec<Opening>)> = Vec::new();
+        for (i, read) in found.iter().enumerate() {
+            let Some(host) = &read.shares else { continue };
+            let other = found.iter().find(|r| r.workload.is_called(host));
+            let openings = other.map(|r| r.workload.openings.as_slice()).unwrap_or_default();
+            let bytes = openings.len().saturating_mul(OPENING_BYTES);
+            if !reading.pay(found.len(), &read.workload.span) || !reading.hold(bytes, &read.workload.span) {
+                break;
+            }
+            shared.push((i, openings.to_vec()));
+        }
+        for (i, openings) in shared {
             if let Some(read) = found.get_mut(i) {
                 read.workload.openings.extend(openings);
             }

@@ -64,6 +64,9 @@ pub(crate) struct Document {
     pub(crate) root: Option<Node>,
 }
 
+/// What an opening costs in memory with its chain of evidence, roughly.
+pub(crate) const OPENING_BYTES: usize = 512;
+
 /// How many gaps are kept.
 const MOST_GAPS: usize = 1000;
 

@@ -326,6 +326,9 @@ pub(super) fn join_mesh(cluster: &Cluster<'_, '_>, pods: &mut Pods<'_>) {
             let Some(found) = pods.found.get_mut(at) else {
                 continue;
             };
+            if !cluster.hold(found.workload.openings.len().saturating_mul(64), &guard.span) {
+                return;
+            }
             for opening in &mut found.workload.openings {
                 // A sidecar sees nothing of a network that is the node's.
                 if opening.kind != OpeningKind::HostNetwork {

@@ -13,7 +13,7 @@ mod routes;
 mod serving;
 
 use crate::{
-    estate::{Dialect, Reading},
+    estate::{Dialect, OPENING_BYTES, Reading},
     files::folder,
     resource::Word,
     workload::{Workload, WorkloadKind},
@@ -21,7 +21,7 @@ use crate::{
 pub(crate) use network::audience_of_block;
 use object::{Object, Selector, word};
 use pod::Owner;
-use std::{cell::RefCell, collections::BTreeMap};
+use std::{cell::RefCell, collections::BTreeMap, ops::Range};
 use wellhead_formats::text::{Node, Value};
 
 /// How many objects of one kind and name are looked at.
@@ -149,6 +149,11 @@ impl<'a> Cluster<'a, '_> {
         paid.is_ok()
     }
 
+    /// Pays for `n` bytes that stay in what is handed out.
+    fn hold(&self, n: usize, span: &Range<usize>) -> bool {
+        self.reading.borrow_mut().hold(n, span)
+    }
+
     /// What a ConfigMap or a Secret holds.
     fn data(&self, kind: &str, namespace: &str, name: &str) -> Vec<(String, Word)> {
         let Some(object) = self.named(kind, namespace, name) else {
@@ -248,6 +253,10 @@ impl<'a> Pods<'a> {
             })
         };
         let all: Vec<usize> = all.into_iter().filter(fits).collect();
+        // Each of them gets what the object says.
+        if !cluster.hold(all.len().saturating_mul(OPENING_BYTES), &by.place()) {
+            return Vec::new();
+        }
         // A policy for all of a namespace that is named holds wherever its pods are declared.
         if selector.is_empty() && !by.namespace().is_empty() {
             return all;

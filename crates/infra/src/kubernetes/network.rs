@@ -28,7 +28,7 @@ pub(super) fn join(cluster: &Cluster<'_, '_>, pods: &mut Pods<'_>) {
                 let Some(found) = pods.found.get_mut(at) else {
                     continue;
                 };
-                if !cluster.pay(admissions.len() as u64, object) {
+                if !cluster.hold(admissions.len().saturating_mul(64), &object.place()) {
                     return;
                 }
                 match &mut found.workload.isolation {

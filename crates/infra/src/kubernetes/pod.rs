@@ -109,7 +109,7 @@ pub(super) fn container(node: &Node, spec: &Node, namespace: &str, cluster: &Clu
         .iter()
         .flat_map(|key| node.get(key).map_or(&[][..], Node::items))
         .filter_map(word)
-        .map(|w| expanded(w, &resource.environment))
+        .map(|w| expanded(w, &resource.environment, cluster))
         .collect();
     if !words.is_empty() {
         resource.start = shell::from_words(words, cluster.text());
@@ -132,7 +132,7 @@ fn port(node: &Node) -> Option<Port> {
 }
 
 /// `$(NAME)`, as the cluster replaces it in commands and values; `$$(NAME)` is none.
-fn expanded(mut word: Word, environment: &[Variable]) -> Word {
+fn expanded(mut word: Word, environment: &[Variable], cluster: &Cluster<'_, '_>) -> Word {
     if !word.text.contains("$(") {
         return word;
     }
@@ -156,6 +156,10 @@ fn expanded(mut word: Word, environment: &[Variable]) -> Word {
             .and_then(|v| v.value.as_ref());
         match value {
             Some(value) if is_name && !before.ends_with('$') => {
+                if !cluster.hold(value.text.len(), &word.span) {
+                    word.open = true;
+                    break;
+                }
                 word.text.push_str(&value.text);
                 word.open |= value.open;
             }
@@ -201,7 +205,7 @@ fn environment(node: &Node, namespace: &str, cluster: &Cluster<'_, '_>) -> Vec<V
             continue;
         };
         let value = match item.get("value") {
-            Some(value) => word(value).map(|w| expanded(w, &out)),
+            Some(value) => word(value).map(|w| expanded(w, &out, cluster)),
             None if item.get("valueFrom").is_some() => Some(from_elsewhere(item, namespace, cluster)),
             None => Some(Word {
                 span: item.span.clone(),

@@ -5,6 +5,7 @@ use super::{
     object::{Object, Selector},
 };
 use crate::{
+    estate::OPENING_BYTES,
     shell,
     workload::{Audience, Guard, GuardKind, Mark, Opening, OpeningKind, Workload},
 };
@@ -79,6 +80,10 @@ fn service<'a>(object: &'a Object<'a>, cluster: &Cluster<'_, '_>, pods: &mut Pod
         })
         .collect();
     for target in &targets {
+        let bytes = ports.len().saturating_mul(OPENING_BYTES).saturating_mul(2);
+        if !cluster.hold(bytes, &object.place()) {
+            break;
+        }
         let Some(found) = pods.found.get_mut(*target) else {
             continue;
         };
@@ -289,7 +294,8 @@ impl Routes<'_, '_, '_> {
         let text = port.and_then(Node::as_text).unwrap_or_default();
         let mut found = false;
         for service in chosen {
-            if !self.cluster.pay(service.targets.len() as u64, by) {
+            let bytes = service.targets.len().saturating_mul(OPENING_BYTES);
+            if !self.cluster.pay(service.targets.len() as u64, by) || !self.cluster.hold(bytes, place) {
                 return;
             }
             let mut guards = route.guards.clone();
@@ -316,6 +322,9 @@ impl Routes<'_, '_, '_> {
             return;
         }
         for target in pods.called(name, namespace, by, self.cluster) {
+            if !self.cluster.hold(OPENING_BYTES, place) {
+                return;
+            }
             if let Some(at) = pods.found.get_mut(target) {
                 let inside = shell::port_range(text);
                 at.workload

@@ -364,6 +364,19 @@ fn many_policies_over_many_pods_run_out_of_budget_and_say_so() {
 }
 
 #[test]
+fn many_services_of_the_same_pods_run_out_of_budget_and_say_so() {
+    let mut text = String::new();
+    for i in 0..1_500 {
+        text.push_str(&format!(
+            "---\n{{apiVersion: v1, kind: Pod, metadata: {{name: p{i}, labels: {{a: b}}}}, spec: {{containers: [{{image: i}}]}}}}\n---\n{{apiVersion: v1, kind: Service, metadata: {{name: s{i}}}, spec: {{type: NodePort, selector: {{a: b}}, ports: [{{port: 1}}, {{port: 2}}]}}}}\n"
+        ));
+    }
+    let found = read(&format!("=== a.yaml\n{text}"));
+    assert!(found.gaps.iter().any(|g| g.why.contains("memory")));
+    assert_eq!(found.workloads.len(), 1_500);
+}
+
+#[test]
 fn a_broken_file_and_a_bomb_are_gaps() {
     let mut bomb = "apiVersion: v1\nkind: Pod\na0: &a0 [x,x,x,x,x,x,x,x,x]\n".to_owned();
     for i in 1..12 {

@@ -5,7 +5,7 @@
 
 mod blocks;
 
-use super::{Dialect, Reading};
+use super::{Dialect, OPENING_BYTES, Reading};
 use crate::{
     resource::{Command, Resource, file_name},
     workload::{Audience, Guard, GuardKind, Opening, OpeningKind},
@@ -38,7 +38,8 @@ pub(super) fn join(reading: &mut Reading<'_>) {
         }
     }
     let mut found: Vec<(usize, Opening)> = Vec::new();
-    for (i, workload) in reading.workloads.iter().enumerate() {
+    let mut refused = None;
+    'all: for (i, workload) in reading.workloads.iter().enumerate() {
         for front in workload.containers.iter().flat_map(fronts) {
             let local = is_local(&front.host);
             let (host, namespace) = split_host(&front.host, &workload.namespace);
@@ -74,6 +75,10 @@ pub(super) fn join(reading: &mut Reading<'_>) {
                     .flat_map(|o| o.chain.iter().cloned()),
             );
             for target in targets.into_iter().filter(|t| local || *t != i) {
+                if let Err(why) = reading.budget.memory(OPENING_BYTES as u64) {
+                    refused = Some((front.span.clone(), why.to_string()));
+                    break 'all;
+                }
                 found.push((
                     target,
                     Opening {
@@ -87,6 +92,9 @@ pub(super) fn join(reading: &mut Reading<'_>) {
                 ));
             }
         }
+    }
+    if let Some((span, why)) = refused {
+        reading.gap(span, why);
     }
     for (target, opening) in found {
         if let Some(workload) = reading.workloads.get_mut(target) {
