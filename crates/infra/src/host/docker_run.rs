@@ -10,6 +10,7 @@ use crate::{
     shell,
     workload::{Audience, Opening, Workload, WorkloadKind},
 };
+use std::ops::Range;
 
 /// Options that take no value.
 const FLAGS: &[&str] = &[
@@ -34,12 +35,55 @@ const FLAGS: &[&str] = &[
     "--tls-verify",
 ];
 
+/// What a command starts.
+pub(crate) struct Run {
+    pub(crate) resource: Resource,
+    /// Where it is put on the network of its host.
+    host_network: Option<Range<usize>>,
+    internal: bool,
+    names: Vec<String>,
+}
+
 /// The container that a command starts, where it starts one.
 pub(super) fn workload(
     command: &Command,
     document: &Document,
     reading: &mut Reading<'_>,
 ) -> Option<Workload> {
+    let text = reading.files.text();
+    let run = run(command, text, &mut |file| {
+        let path = resolve(folder(&document.path), &file.text);
+        let found = path.and_then(|p| reading.files.find(&p)).map(|f| f.span.clone());
+        let span = found.filter(|s| reading.hold(s.len(), &file.span));
+        span.map(|s| env_file::variables(text, &s)).unwrap_or_default()
+    })?;
+    let resource = run.resource;
+    let openings: Vec<Opening> = match run.host_network {
+        Some(span) => vec![super::on_host(span, Audience::Everyone)],
+        None => resource
+            .ports
+            .iter()
+            .map(|p| published(p, run.internal))
+            .collect(),
+    };
+    Some(Workload {
+        name: resource.name.clone(),
+        namespace: document.path.clone(),
+        names: run.names,
+        kind: WorkloadKind::DockerRun,
+        span: resource.span.clone(),
+        openings,
+        containers: vec![resource],
+        ..Workload::default()
+    })
+}
+
+/// What a command starts; `variables` reads a file of them.
+pub(crate) fn run(
+    command: &Command,
+    text: &str,
+    variables: &mut dyn FnMut(&Word) -> Vec<Variable>,
+) -> Option<Run> {
     let words = command.words.as_slice();
     let at = words.iter().position(|w| {
         matches!(
@@ -93,14 +137,7 @@ pub(super) fn workload(
             "-e" | "--env" => resource
                 .environment
                 .extend(variable(&value).or_else(|| passed_on(&value))),
-            "--env-file" => {
-                let path = resolve(folder(&document.path), &value.text);
-                let file = path.and_then(|p| reading.files.find(&p)).map(|f| f.span.clone());
-                if let Some(span) = file.filter(|s| reading.hold(s.len(), &value.span)) {
-                    let found = env_file::variables(reading.files.text(), &span);
-                    resource.environment.extend(found);
-                }
-            }
+            "--env-file" => resource.environment.extend(variables(&value)),
             "--network" | "--net" => {
                 host_network = (value.text == "host").then(|| value.span.clone());
                 internal = value.text == "none";
@@ -121,22 +158,14 @@ pub(super) fn workload(
     resource.arguments_only = entry.is_none();
     let all: Vec<Word> = entry.into_iter().chain(words.cloned()).collect();
     if !all.is_empty() {
-        resource.start = shell::from_words(all, reading.files.text());
+        resource.start = shell::from_words(all, text);
     }
     resource.host_network = host_network.is_some();
-    let openings: Vec<Opening> = match host_network {
-        Some(span) => vec![super::on_host(span, Audience::Everyone)],
-        None => resource.ports.iter().map(|p| published(p, internal)).collect(),
-    };
-    Some(Workload {
-        name,
-        namespace: document.path.clone(),
+    Some(Run {
+        resource,
+        host_network,
+        internal,
         names,
-        kind: WorkloadKind::DockerRun,
-        span: resource.span.clone(),
-        openings,
-        containers: vec![resource],
-        ..Workload::default()
     })
 }
 

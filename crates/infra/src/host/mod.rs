@@ -105,6 +105,46 @@ pub(crate) fn with_units(commands: Vec<Command>, text: &str) -> Vec<Command> {
     out
 }
 
+/// How many containers of one machine are kept.
+const MOST_CONTAINERS: usize = 16;
+
+/// The containers that the script of a machine starts, and the ways that lead through the machine's ports into them.
+pub(crate) fn with_containers(machine: &mut Workload, text: &str) {
+    let commands: Vec<&Command> = machine.containers.iter().flat_map(|c| &c.start).collect();
+    let runs = commands
+        .into_iter()
+        .filter_map(|c| docker_run::run(c, text, &mut |_| Vec::new()));
+    let found: Vec<Resource> = runs.map(|r| r.resource).take(MOST_CONTAINERS).collect();
+    let mut ways = Vec::new();
+    for port in found
+        .iter()
+        .flat_map(|r| &r.ports)
+        .filter(|p| p.is_reachable())
+        .take(MOST_CONTAINERS)
+    {
+        let (Some(outside), Some(inside)) = (&port.outside, &port.container) else {
+            continue;
+        };
+        for way in machine
+            .openings
+            .iter()
+            .filter(|o| o.leads_to(outside.start))
+            .take(MOST_CONTAINERS)
+        {
+            let mut chain = vec![(port.span.clone(), "published on the machine".to_owned())];
+            chain.extend(way.chain.iter().cloned());
+            ways.push(Opening {
+                inside: Some(inside.clone()),
+                outside: Some(outside.clone()),
+                chain,
+                ..way.clone()
+            });
+        }
+    }
+    machine.openings.extend(ways);
+    machine.containers.extend(found);
+}
+
 /// `web: gunicorn …`, one process a line.
 fn procfile(text: &str, start: usize) -> Vec<Command> {
     let mut out = Vec::new();

@@ -18,7 +18,7 @@ use crate::{
     host,
     resource::{Command, Variable, Word, file_name},
     shell,
-    workload::Workload,
+    workload::{Workload, WorkloadKind},
 };
 use eval::{Folder, Resource, World};
 use std::{
@@ -160,9 +160,14 @@ struct Plan<'a> {
 
 impl<'a> Plan<'a> {
     fn read(&mut self) {
+        let before = self.workloads.len();
         aws::read(self);
         gcp::read(self);
         azure::read(self);
+        let made = self.workloads.iter_mut().skip(before);
+        for machine in made.filter(|w| w.kind == WorkloadKind::Machine) {
+            host::with_containers(machine, self.text);
+        }
     }
 
     fn of(&self, kinds: &[&str]) -> Vec<&'a Resource> {

@@ -282,6 +282,13 @@ resource "aws_instance" "vm" {
     systemctl start mlflow
   EOF
 }
+resource "aws_instance" "docker" {
+  vpc_security_group_ids = [aws_security_group.alb.id]
+  user_data = <<EOF
+#!/bin/bash
+sudo docker run -d -p 80:8888 -e JUPYTER_TOKEN= quay.io/jupyter/base-notebook start-notebook.sh
+EOF
+}
 "#;
     assert_snapshot!(shown(text), @r"
     Machine vm @main.tf:30
@@ -290,6 +297,14 @@ resource "aws_instance" "vm" {
         $ cat >/etc/systemd/system/mlflow.service @main.tf:34
         $ /usr/bin/mlflow server --host 0.0.0.0 --port 5000 @main.tf:36
         $ systemctl start mlflow @main.tf:40
+    Machine docker @main.tf:43
+      [-] hostnet
+        $ docker run -d -p 80:8888 -e JUPYTER_TOKEN= quay.io/jupyter/base-notebook start-notebook.sh @main.tf:47
+      [quay.io/jupyter/base-notebook] args-only
+        $ start-notebook.sh @main.tf:47
+        JUPYTER_TOKEN= @main.tf:47
+      Firewall Internet 80->80 via main.tf:7 main.tf:4
+      Firewall Internet 80->8888 via main.tf:47 main.tf:7 main.tf:4
     CloudContainer t @main.tf:20
       [mlflow]
       LoadBalancer Internet 80->5000 via main.tf:12 main.tf:10 main.tf:7 main.tf:4
