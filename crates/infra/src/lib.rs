@@ -3,7 +3,7 @@
 //! Everything is pure: this crate says which harmless requests would prove a state and judges answers that were
 //! recorded; it sends nothing. The one decision: [`PRODUCTS`] is one table that serves configuration and live answers
 //! alike, and every file format ends in the same [`Resource`], so that what is known of a platform is written once.
-//! [`estate`] reads all files of a tree together: resources become [`Workload`]s with every way that leads to them.
+//! [`estate()`] reads all files of a tree together: resources become [`Workload`]s with every way that leads to them.
 
 #![deny(
     clippy::indexing_slicing,

@@ -86,24 +86,26 @@ fn projects<'a>(all: &[&'a Document]) -> Vec<Project<'a>> {
             only: None,
         });
     }
-    // `-f base -f this`: a file that only adds to services of the base is no project of its own.
-    for document in all {
+    // A file that another includes is read with that one; of a circle, the first.
+    let named: BTreeSet<String> = all.iter().flat_map(|d| paths_of_include(d)).collect();
+    let (inner, outer): (Vec<&'a Document>, Vec<&'a Document>) =
+        all.iter().copied().partition(|d| named.contains(&d.path));
+    for document in outer.into_iter().chain(inner) {
         if taken.contains(document.path.as_str()) {
             continue;
         }
         let place = folder(&document.path);
+        // `-f base -f this`: a file that only adds to services of the base is no project of its own.
         let base = bases.get(place).copied().filter(|base| adds_to(document, base));
-        let mut files = included(document, all);
-        if let Some(base) = base {
-            files = included(base, all);
-            files.push(base);
-        }
+        let mut files = included(base.unwrap_or(document), all);
+        files.extend(base);
         files.push(document);
+        taken.extend(files.iter().map(|d| d.path.as_str()));
         out.push(Project {
             folder: place,
             name: document.path.clone(),
             files,
-            only: base.map(|_| *document),
+            only: base.map(|_| document),
         });
     }
     out

@@ -169,6 +169,27 @@ services:
 }
 
 #[test]
+fn what_is_included_is_read_once() {
+    let text =
+        "=== a.yml\ninclude: [b.yml]\nservices: {a: {image: a}}\n=== b.yml\nservices: {b: {image: b}}\n";
+    assert_eq!(read(text).workloads.len(), 2);
+}
+
+#[test]
+fn includes_in_circles_end() {
+    let mut text = String::new();
+    for i in 0..100 {
+        let j = (i + 1) % 100;
+        text.push_str(&format!(
+            "=== f{i}.yml\ninclude: [f{j}.yml, {{path: [f{i}.yml, f0.yml]}}, ../x.yml]\nservices: {{s{i}: {{image: i}}}}\n"
+        ));
+    }
+    // One project reads so many files and no more.
+    let n = read(&text).workloads.len();
+    assert!((100..100 * 65).contains(&n), "{n}");
+}
+
+#[test]
 fn the_widest_unguarded_way_comes_first() {
     let text = "=== compose.yml\nservices:\n  a: {image: x, ports: ['127.0.0.1:1:80', '2:80', '3:81']}\n";
     let estate = read(text);

@@ -366,6 +366,36 @@ fn circles_bombs_and_broken_files_end() {
 }
 
 #[test]
+fn whatever_nests_ten_thousand_times_is_refused_or_read() {
+    let n = 10_000;
+    for text in [
+        "a {\n".repeat(n),
+        format!("a = {}1{}\n", "\"${".repeat(n), "}\"".repeat(n)),
+        format!("a = {}1\n", "true ? 1 : ".repeat(n)),
+        format!("a = 1{}\n", " + 1".repeat(n)),
+        format!("a = b{}\n", ".c".repeat(n)),
+        format!("a = b{}\n", "[0]".repeat(n)),
+        format!("a = {}1{}\n", "f(".repeat(n), ")".repeat(n)),
+        format!("a = {}1\n", "-".repeat(n)),
+        format!("a = <<E\n{}\nE\n", "%{ if true }".repeat(n)),
+        format!(
+            "resource \"aws_instance\" \"a\" {{\n x = {}1{}\n}}\n",
+            "[for a in [1] : ".repeat(n),
+            "]".repeat(n)
+        ),
+    ] {
+        let found = estate(
+            &[EstateFile {
+                path: "a.tf",
+                text: &text,
+            }],
+            &mut Budget::default(),
+        );
+        assert!(found.workloads.is_empty());
+    }
+}
+
+#[test]
 fn modules_that_call_each_other_end() {
     let mut text = String::new();
     for i in 0..30 {
