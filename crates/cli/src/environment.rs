@@ -159,36 +159,35 @@ fn terminal_columns() -> Option<usize> {
 
 /// `$WELLHEAD_DATA_DIR`, else the platform's folder for data of applications.
 fn data_folder(text: impl Fn(&str) -> Option<String>) -> Option<PathBuf> {
-    if let Some(own) = text("WELLHEAD_DATA_DIR") {
-        return Some(own.into());
-    }
-    let home = || text("HOME").map(PathBuf::from);
-    let base = if cfg!(windows) {
-        text("LOCALAPPDATA").map(PathBuf::from)
-    } else if let Some(xdg) = text("XDG_DATA_HOME").filter(|x| Path::new(x).is_absolute()) {
-        Some(xdg.into())
-    } else if cfg!(target_os = "macos") {
-        home().map(|h| h.join("Library/Application Support"))
-    } else {
-        home().map(|h| h.join(".local/share"))
-    };
-    base.map(|b| b.join("wellhead"))
+    let names = ["WELLHEAD_DATA_DIR", "XDG_DATA_HOME"];
+    folder(text, names, "Library/Application Support", ".local/share")
 }
 
 /// `$WELLHEAD_CACHE_DIR`, else the platform's folder for what can be made again.
 fn cache_folder(text: impl Fn(&str) -> Option<String>) -> Option<PathBuf> {
-    if let Some(own) = text("WELLHEAD_CACHE_DIR") {
+    let names = ["WELLHEAD_CACHE_DIR", "XDG_CACHE_HOME"];
+    folder(text, names, "Library/Caches", ".cache")
+}
+
+/// A folder of ours: what our own variable says, else one below what the platform's does, else below the user's home.
+fn folder(
+    text: impl Fn(&str) -> Option<String>,
+    [own, xdg]: [&str; 2],
+    macos: &str,
+    unix: &str,
+) -> Option<PathBuf> {
+    if let Some(own) = text(own) {
         return Some(own.into());
     }
     let home = || text("HOME").map(PathBuf::from);
     let base = if cfg!(windows) {
         text("LOCALAPPDATA").map(PathBuf::from)
-    } else if let Some(xdg) = text("XDG_CACHE_HOME").filter(|x| Path::new(x).is_absolute()) {
+    } else if let Some(xdg) = text(xdg).filter(|x| Path::new(x).is_absolute()) {
         Some(xdg.into())
     } else if cfg!(target_os = "macos") {
-        home().map(|h| h.join("Library/Caches"))
+        home().map(|h| h.join(macos))
     } else {
-        home().map(|h| h.join(".cache"))
+        home().map(|h| h.join(unix))
     };
     base.map(|b| b.join("wellhead"))
 }

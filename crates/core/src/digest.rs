@@ -107,7 +107,7 @@ impl fmt::Display for Digest {
 }
 
 /// Lower-case hexadecimal text of `bytes`.
-pub(crate) fn hex(bytes: &[u8]) -> String {
+pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 

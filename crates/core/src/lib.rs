@@ -23,7 +23,7 @@ pub use blob::{Blob, ReadAt};
 pub use budget::{Budget, Exhausted, Limits, Resource};
 pub use component::{Bucket, Component, ComponentKind, Ecosystem, Source};
 pub use coverage::{Coverage, Depth, Outcome};
-pub use digest::{Digest, DigestAlgorithm, sha256_of};
+pub use digest::{Digest, DigestAlgorithm, hex, sha256_of};
 pub use finding::{Disposition, Edit, Finding, Fix, Ignored, Level, Sink, Status, code};
 pub use inventory::{Counts, Standing};
 pub use location::{Excerpt, ExcerptKind, ExcerptLine, Lines, Location, Mark, Span, TextPosition};

@@ -5,6 +5,7 @@
 use crate::generated::Made;
 use anyhow::{Context, Result};
 use std::fmt::Write as _;
+use wellhead_core::hex;
 use wellhead_formats::assemble::assemble;
 
 const MODEL: &str = "examples/hub-impersonator/model";
@@ -133,8 +134,4 @@ fn safetensors() -> Result<Vec<u8>> {
         hex(&floats(4))
     );
     assemble("safetensors", &listing).context("the safetensors file")
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }

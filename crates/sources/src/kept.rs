@@ -18,6 +18,7 @@ use std::{
     },
     time::SystemTime,
 };
+use wellhead_core::hex;
 
 /// Largest entry that is written or read, in bytes.
 const MAX_ENTRY: u64 = 32 << 20;
@@ -147,10 +148,6 @@ impl KeptResults {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
-}
-
 #[cfg(unix)]
 fn make_private(folder: &Path) -> io::Result<()> {
     use std::os::unix::fs::DirBuilderExt as _;
@@ -163,13 +160,14 @@ fn make_private(folder: &Path) -> io::Result<()> {
 }
 
 /// Whether nobody but the user may write to a file or folder: whoever else may would say of his packages that nothing was
-/// found. What is no link can have been put there by nobody else either.
+/// found. What is no link can have been put there by nobody else either. Where it cannot be told who the user is, nothing is
+/// one's own, and nothing is remembered.
 #[cfg(unix)]
 fn is_ones_own(path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt as _;
     let own = fs::metadata("/proc/self").map(|m| m.uid());
     fs::symlink_metadata(path).is_ok_and(|about| {
-        let mine = own.as_ref().map_or(true, |uid| *uid == about.uid());
+        let mine = own.as_ref().is_ok_and(|uid| *uid == about.uid());
         !about.is_symlink() && mine && about.mode() & 0o022 == 0
     })
 }

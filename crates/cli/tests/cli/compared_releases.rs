@@ -1,7 +1,6 @@
 //! `wellhead diff` of two releases, as the guide shows it.
 
-use crate::{Project, rules};
-use std::fmt::Write as _;
+use crate::{Project, archive, rules};
 
 fn wheel(version: &str, files: &[(&str, &str)]) -> Vec<u8> {
     let info = format!("acme-{version}.dist-info");
@@ -13,14 +12,8 @@ fn wheel(version: &str, files: &[(&str, &str)]) -> Vec<u8> {
         .collect();
     members.push((format!("{info}/METADATA"), metadata));
     members.push((format!("{info}/WHEEL"), tags));
-    let mut listing = String::new();
-    for (name, content) in members {
-        let _ = writeln!(listing, "member {name}");
-        for line in content.lines() {
-            let _ = writeln!(listing, "  {line}");
-        }
-    }
-    wellhead_formats::assemble::assemble("zip", &listing).unwrap()
+    let members: Vec<(&str, &str)> = members.iter().map(|(name, text)| (&**name, &**text)).collect();
+    archive(&members)
 }
 
 const DOWNLOADS: &str =

@@ -138,6 +138,19 @@ fn unseen(report: &serde_json::Value) -> Vec<String> {
     .collect()
 }
 
+/// A zip archive of texts.
+fn archive(members: &[(&str, &str)]) -> Vec<u8> {
+    use std::fmt::Write as _;
+    let mut listing = String::new();
+    for (name, content) in members {
+        let _ = writeln!(listing, "member {name}");
+        for line in content.lines() {
+            let _ = writeln!(listing, "  {line}");
+        }
+    }
+    wellhead_formats::assemble::assemble("zip", &listing).unwrap()
+}
+
 /// A pickle that would run a command when it is loaded, assembled.
 fn harmful() -> Vec<u8> {
     let listing = "PROTO 2\nGLOBAL 'posix system'\nBINUNICODE 'echo wellhead'\nTUPLE1\nREDUCE\nSTOP\n";

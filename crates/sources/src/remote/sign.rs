@@ -6,6 +6,7 @@ use super::http::NetworkOptions;
 use sha2::{Digest as _, Sha256};
 use std::time::{SystemTime, UNIX_EPOCH};
 use ureq::http::Uri;
+use wellhead_core::hex;
 
 /// SHA-256 of nothing: the body of a request that reads.
 const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
@@ -116,10 +117,6 @@ fn hmac(key: &[u8], message: &[u8]) -> Vec<u8> {
         .chain_update(inner)
         .finalize()
         .to_vec()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
 /// The day and the time of day, as `20261123` and `065500`.

@@ -1,11 +1,8 @@
 use super::{super::*, calls, nested_calls, of_bytes, program};
 use crate::pickle::assemble::assemble;
+use wellhead_core::hex;
 
 const EVIL: &str = "GLOBAL 'posix system'\nBINUNICODE 'x'\nTUPLE1\nREDUCE\n";
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
-}
 
 /// Every listing ends in a call of `posix.system('x')` that a loader makes.
 #[test]
