@@ -351,7 +351,7 @@ impl Location {
     }
 
     /// Takes what another place of the same text shows into the excerpt.
-    pub(crate) fn joined(mut self, other: Self) -> Self {
+    pub fn joined(mut self, other: Self) -> Self {
         match (self.excerpt.as_mut(), other.excerpt) {
             (Some(mine), Some(theirs)) => {
                 for line in theirs.lines {

@@ -6,6 +6,7 @@
 use crate::{
     carriers,
     distribution::Shipped,
+    estate::{self, Configured},
     facts::Fact,
     repository::{self, Packed},
     run::Options,
@@ -44,6 +45,8 @@ pub(crate) struct FileResult {
     pub(crate) shipments: Vec<crate::clones::Shipment>,
     /// The distributions in it, while it is judged.
     pub(crate) shipped: Shipped,
+    /// What of it says how something is run, until that is judged together.
+    pub(crate) configured: Vec<Configured>,
     /// How many files it speaks of, where that is more than one.
     pub(crate) covers: u64,
     /// Whether the file itself is a package.
@@ -134,6 +137,7 @@ pub(crate) fn visit(
     }
     file.run();
     file.repositories();
+    file.estates();
     if file.visitor.judges_packages() {
         file.distributions(path);
         file.carriers();
@@ -184,6 +188,20 @@ impl Analysis<'_> {
             wellhead_rules::judge(Subject::Repository(&repository), &enabled, &mut sink);
             self.result.findings.extend(sink.into_findings());
         }
+    }
+
+    /// Judges what archives in the file hold of configuration; what lies beside the file waits for the rest of the target.
+    fn estates(&mut self) {
+        let (outside, inside) = std::mem::take(&mut self.result.configured)
+            .into_iter()
+            .partition(|c| c.artifact.nesting() == 0);
+        self.result.configured = outside;
+        let told = estate::of_archives(inside, &mut self.budget, self.options);
+        told.tell(
+            &mut self.result.findings,
+            &mut self.result.coverage,
+            &mut self.result.scoreboard,
+        );
     }
 
     /// Judges the distributions that the file is or holds.
@@ -591,6 +609,11 @@ impl Judge<'_, '_> {
             }
         }
         self.result.findings.extend(sink.into_findings());
+    }
+
+    /// Keeps a text that says how something is run, until all are there that it speaks of.
+    pub(crate) fn configured(&mut self, text: &Arc<str>, budget: &mut Budget) -> Outcome {
+        estate::keep(self.path, text, self.options, &mut self.result.configured, budget)
     }
 
     /// Keeps what the file takes from elsewhere, where a policy asks for it.

@@ -15,6 +15,7 @@ mod diff;
 mod digest;
 mod distribution;
 mod environment;
+mod estate;
 mod facts;
 mod freshness;
 mod image;

@@ -197,6 +197,7 @@ pub(crate) fn assemble(
     let mut findings: Vec<Finding> = Vec::new();
     let mut scoreboard = Scoreboard::default();
     let mut facts = Vec::new();
+    let mut configured = Vec::new();
     for result in results {
         stats.models = stats.models.saturating_add(u64::from(result.is_model));
         stats.bytes = stats.bytes.saturating_add(result.bytes);
@@ -204,7 +205,9 @@ pub(crate) fn assemble(
         findings.extend(result.findings);
         scoreboard.merge(result.scoreboard);
         facts.extend(result.facts);
+        configured.extend(result.configured);
     }
+    crate::estate::of_target(&configured, files, options).tell(&mut findings, &mut coverage, &mut scoreboard);
     crate::constants::judge(&mut findings, &mut facts, options);
     own_source::judge(&mut findings, &facts);
     let unpacked = crate::unpacked::judge(files, &coverage, options);

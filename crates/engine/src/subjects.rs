@@ -84,6 +84,9 @@ pub(crate) fn judge(input: &Input<'_>, judge: &mut Judge<'_, '_>, budget: &mut B
     if judge.result.facts.len() == before {
         outcome = outcome.and(nameless(input, &text.text, judge, budget));
     }
+    if input.role == Role::Plain {
+        outcome = outcome.and(judge.configured(&text.text, budget));
+    }
     let configuration = configuration(input, budget);
     if let Some(configuration) = &configuration {
         outcome = outcome.and(configuration.outcome.clone());

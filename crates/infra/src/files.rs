@@ -71,6 +71,13 @@ impl FileSet {
         Some((file, start..end.max(start)))
     }
 
+    /// The same with the number of the file in the order in which they were added.
+    pub fn position(&self, span: &Range<usize>) -> Option<(usize, &File, Range<usize>)> {
+        let (file, inner) = self.locate(span)?;
+        let i = self.files.partition_point(|f| f.span.end < span.start);
+        Some((i, file, inner))
+    }
+
     /// The file with that path.
     pub fn find(&self, path: &str) -> Option<&File> {
         self.files.iter().find(|f| f.path == path)

@@ -9,6 +9,7 @@ mod bytecode;
 mod config;
 pub mod distribution;
 pub mod environment;
+mod estate_view;
 mod formats;
 mod infra;
 mod keras;
@@ -28,6 +29,7 @@ mod trust;
 use std::{collections::BTreeSet, sync::Arc};
 use wellhead_core::{Measure, Rule, Sink};
 
+pub use estate_view::EstateView;
 pub use formats::ARCHIVE_BOMB;
 pub use formats::DIGEST_MISMATCH;
 pub use policy::{
@@ -123,6 +125,8 @@ subjects! {
     Dependency(wellhead_packages::Dependency),
     /// A file that says how something is run.
     Configuration(wellhead_infra::Configuration),
+    /// All files of a target that say how something is run, together.
+    Estate(crate::EstateView),
     /// A recorded conversation with a service.
     Service(wellhead_infra::ServiceDocument),
     /// Attestations, and the file that they should speak of.

@@ -5,6 +5,7 @@
 mod clones;
 mod containers;
 mod distributions;
+mod estates;
 mod hostile_packages;
 mod inventory;
 mod pages;

@@ -33,6 +33,8 @@ pub struct Estate {
     pub cloud: Cloud,
     /// The configuration files of platforms.
     pub settings: Vec<Settings>,
+    /// Recipes of images: the stages of each, which whoever runs the image decides on.
+    pub recipes: Vec<Vec<Resource>>,
     /// What could not be understood.
     pub gaps: Vec<Gap>,
 }
@@ -153,6 +155,7 @@ pub fn estate(files: &[EstateFile<'_>], budget: &mut Budget) -> Estate {
     out.workloads = workloads;
     out.cloud = cloud;
     out.settings = settings;
+    out.recipes = recipes.into_values().collect();
     out.gaps.extend(gaps);
     out.gaps.dedup();
     out

@@ -15,6 +15,10 @@ pub(crate) static RULES: &[Registered] = &[
     },
     Registered {
         rule: &open_dashboard_config::OPEN_DASHBOARD_CONFIG,
+        check: Check::Estate(open_dashboard_config::check_estate),
+    },
+    Registered {
+        rule: &open_dashboard_config::OPEN_DASHBOARD_CONFIG,
         check: Check::Python(open_dashboard_config::check_python),
     },
     Registered {

@@ -1,9 +1,13 @@
+use crate::EstateView;
 use std::ops::Range;
 use wellhead_core::{
     Confidence, Finding, Measure, Reference, Risk, Rule, RuleStatus, Scenario, Severity, Sink, ThreatProfile,
     escape,
 };
-use wellhead_infra::{Access, Configuration, Exposure, Gain, Reach, Resource, exposures};
+use wellhead_infra::{
+    Access, Audience, Bind, Configuration, Exposure, Gain, Launch, Opening, Reach, Resource, Workload,
+    WorkloadKind, exposures, launches,
+};
 use wellhead_pycode::{Call, Module, Value};
 
 /// A platform that is started so that strangers can use it.
@@ -94,6 +98,47 @@ fn report(configuration: &Configuration, resource: &Resource, exposure: &Exposur
             .note("an image decides only how it is started; whoever publishes its port opens it to others");
     }
     sink.push(finding);
+}
+
+/// The same of everything that runs elsewhere than in a compose file: who reaches it is said in other places.
+pub(super) fn check_estate(view: &EstateView, sink: &mut Sink) {
+    for workload in &view.estate.workloads {
+        if workload.kind == WorkloadKind::Service {
+            continue;
+        }
+        for container in &workload.containers {
+            for launch in launches(container, true) {
+                if launch.access != Access::On && launch.bind == Bind::All {
+                    reached(view, workload, &launch, sink);
+                }
+            }
+        }
+    }
+}
+
+fn reached(view: &EstateView, workload: &Workload, launch: &Launch, sink: &mut Sink) {
+    let ways = launch.ports.iter().flat_map(|port| workload.ways_to(*port));
+    let open = ways.filter(|w| w.guards.is_empty() && w.audience > Audience::Network);
+    let Some(way) = open.max_by_key(|w: &&Opening| w.audience) else {
+        return;
+    };
+    let product = launch.product;
+    let severity = match product.gain {
+        Gain::Code => Severity::Critical,
+        Gain::Write => Severity::High,
+        Gain::Data => Severity::Medium,
+    };
+    let mut marks = launch.marks.clone();
+    marks.extend(way.chain.iter().cloned());
+    let mut places = view.places(sink, &marks).into_iter();
+    let Some(place) = places.next() else { return };
+    let message = format!("anyone who reaches {} {}", product.name, product.gain.verb());
+    let finding = Finding::new(&OPEN_DASHBOARD_CONFIG, message, place)
+        .severity(severity)
+        .subject(format!("{} in {}", product.id, escape(&workload.name)))
+        .property("product", product.id)
+        .help(product.remedy);
+    sink.push(places.fold(finding, Finding::at));
 }
 
 /// The same in Python: `ray.init`, `launch(share=True)`, and the configuration files of Jupyter.

@@ -1,0 +1,67 @@
+//! What files say together of what runs.
+
+use wellhead_core::Report;
+use wellhead_engine::Options;
+
+fn audit(files: &[(&str, &str)]) -> Report {
+    let files: Vec<(&str, &[u8])> = files
+        .iter()
+        .map(|(path, text)| (*path, text.as_bytes()))
+        .collect();
+    crate::audit(&files, &Options::default())
+}
+
+/// `rule severity file` of each finding.
+fn told(report: &Report) -> Vec<String> {
+    let place = |f: &wellhead_core::Finding| {
+        let places = f.locations.iter().map(|l| l.artifact.to_string());
+        places.collect::<Vec<_>>().join(" ")
+    };
+    let findings = report.findings.iter();
+    findings
+        .filter(|f| f.rule != "unpinned-image")
+        .map(|f| format!("{} {} {}", f.rule, f.severity, place(f)))
+        .collect()
+}
+
+const POD: &str = "\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: mlflow}
+spec:
+  template:
+    metadata: {labels: {app: mlflow}}
+    spec:
+      containers:
+        - name: server
+          image: ghcr.io/mlflow/mlflow:v2.9.2
+          command: [mlflow, server, --host, 0.0.0.0]
+";
+
+const SERVICE: &str = "\
+apiVersion: v1
+kind: Service
+metadata: {name: mlflow}
+spec: {type: LoadBalancer, selector: {app: mlflow}, ports: [{port: 80, targetPort: 5000}]}
+";
+
+#[test]
+fn a_pod_and_the_service_in_front_of_it_lie_in_two_files() {
+    assert_eq!(
+        told(&audit(&[("k8s/pod.yaml", POD), ("k8s/service.yaml", SERVICE)])),
+        ["open-dashboard-config high k8s/pod.yaml k8s/service.yaml"]
+    );
+}
+
+#[test]
+fn a_part_that_is_not_understood_is_not_clean() {
+    let report = audit(&[(
+        "compose.yaml",
+        "services:\n  a: {extends: {file: b.yaml, service: b}}\n",
+    )]);
+    let row = report.coverage.first().unwrap();
+    assert_eq!(
+        row.outcome.why(),
+        Some("extends a service of a file that was not read")
+    );
+}
