@@ -197,11 +197,12 @@ impl Analysis<'_> {
             .partition(|c| c.artifact.nesting() == 0);
         self.result.configured = outside;
         let told = estate::of_archives(inside, &mut self.budget, self.options);
-        told.tell(
+        let versions = told.tell(
             &mut self.result.findings,
             &mut self.result.coverage,
             &mut self.result.scoreboard,
         );
+        self.result.facts.extend(versions.facts);
     }
 
     /// Judges the distributions that the file is or holds.

@@ -4,7 +4,7 @@
 //! they are read a second time and joined. The one decision: an archive is a tree of its own, judged with its file, so that
 //! what is remembered of a package holds whatever lies beside it.
 
-use crate::{run::Options, scoreboard::Scoreboard};
+use crate::{platforms, run::Options, scoreboard::Scoreboard};
 use std::{
     collections::{BTreeMap, BTreeSet},
     panic::{AssertUnwindSafe, catch_unwind},
@@ -36,6 +36,7 @@ pub(crate) struct Told {
     findings: Vec<Finding>,
     gaps: Vec<(ArtifactPath, String)>,
     judged: Vec<(Measure, String)>,
+    versions: platforms::Named,
 }
 
 impl Told {
@@ -45,13 +46,10 @@ impl Told {
         findings: &mut Vec<Finding>,
         coverage: &mut [Coverage],
         scoreboard: &mut Scoreboard,
-    ) {
+    ) -> platforms::Named {
         findings.extend(self.findings);
         for (measure, subject) in self.judged {
             scoreboard.judged(measure, subject);
-        }
-        if self.gaps.is_empty() {
-            return;
         }
         let mut gaps: BTreeMap<ArtifactPath, String> = BTreeMap::new();
         for (artifact, why) in self.gaps {
@@ -63,12 +61,15 @@ impl Told {
                 row.outcome = outcome.and(Outcome::Partly { why });
             }
         }
+        self.versions
     }
 
     fn join(&mut self, other: Self) {
         self.findings.extend(other.findings);
         self.gaps.extend(other.gaps);
         self.judged.extend(other.judged);
+        self.versions.facts.extend(other.versions.facts);
+        self.versions.not_assessed.extend(other.versions.not_assessed);
     }
 }
 
@@ -214,6 +215,7 @@ fn judge(mut files: Vec<(ArtifactPath, Arc<str>)>, budget: &mut Budget, options:
     let Some((first, ..)) = view.locate(&(0..0)) else {
         return told;
     };
+    told.versions = platforms::named(&view, budget);
     let mut sink = Sink::new(first.clone());
     let enabled = |rule: &wellhead_core::Rule| options.enables(rule);
     let measures = wellhead_rules::judge(Subject::Estate(&view), &enabled, &mut sink);

@@ -23,6 +23,7 @@ mod inspect;
 mod lock;
 mod own_source;
 mod package_code;
+mod platforms;
 mod policy;
 mod project;
 mod reach;

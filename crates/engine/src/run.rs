@@ -207,7 +207,9 @@ pub(crate) fn assemble(
         facts.extend(result.facts);
         configured.extend(result.configured);
     }
-    crate::estate::of_target(&configured, files, options).tell(&mut findings, &mut coverage, &mut scoreboard);
+    let told = crate::estate::of_target(&configured, files, options);
+    let versions = told.tell(&mut findings, &mut coverage, &mut scoreboard);
+    facts.extend(versions.facts);
     crate::constants::judge(&mut findings, &mut facts, options);
     own_source::judge(&mut findings, &facts);
     let unpacked = crate::unpacked::judge(files, &coverage, options);
@@ -223,6 +225,7 @@ pub(crate) fn assemble(
     let mut project = project::judge(facts, files, &repositories, options, &mut scoreboard);
     project.not_assessed.extend(notes);
     project.not_assessed.extend(elsewhere);
+    project.not_assessed.extend(versions.not_assessed);
     project.not_assessed.extend(unpacked.not_assessed);
     findings.extend(project.findings);
     torch_version::judge(&mut findings, &project.components);

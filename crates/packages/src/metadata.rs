@@ -318,34 +318,9 @@ impl CoreMetadata {
     /// # Errors
     /// When no name is stated, or one that is none.
     pub fn component(&self, declared: Location) -> Result<Component, String> {
-        let written = self.name.as_deref().unwrap_or_default();
-        if written.is_empty() {
-            return Err("it states no name".to_owned());
-        }
-        if !crate::name::is_valid(written) {
-            return Err(format!("its name is none of PEP 508: {}", code(written)));
-        }
+        let name = self.name.as_deref().unwrap_or_default();
         let version = self.version.as_deref().filter(|v| !v.is_empty());
-        let bucket = match version {
-            Some(v) if parse(v).is_some() => Bucket::Exact,
-            Some(_) => unauditable("its version is none of PEP 440"),
-            None => unauditable("its metadata state no version"),
-        };
-        Ok(Component {
-            kind: ComponentKind::Library,
-            ecosystem: Ecosystem::PyPI,
-            name: normalise(written),
-            written: escape(written),
-            version: version.map(escape),
-            specifier: None,
-            marker: None,
-            hashes: Vec::new(),
-            source: Source::Registry { url: None },
-            bucket,
-            direct: None,
-            via: Vec::new(),
-            declared,
-        })
+        distribution(name, version, declared)
     }
 
     /// What it wants, as components with ranges, each at its line.
@@ -377,6 +352,39 @@ impl CoreMetadata {
             })
             .collect()
     }
+}
+
+/// A distribution of that name and version, as a component.
+///
+/// # Errors
+/// Where the name is none.
+pub fn distribution(written: &str, version: Option<&str>, declared: Location) -> Result<Component, String> {
+    if written.is_empty() {
+        return Err("it states no name".to_owned());
+    }
+    if !crate::name::is_valid(written) {
+        return Err(format!("its name is none of PEP 508: {}", code(written)));
+    }
+    let bucket = match version {
+        Some(v) if parse(v).is_some() => Bucket::Exact,
+        Some(_) => unauditable("its version is none of PEP 440"),
+        None => unauditable("its metadata state no version"),
+    };
+    Ok(Component {
+        kind: ComponentKind::Library,
+        ecosystem: Ecosystem::PyPI,
+        name: normalise(written),
+        written: escape(written),
+        version: version.map(escape),
+        specifier: None,
+        marker: None,
+        hashes: Vec::new(),
+        source: Source::Registry { url: None },
+        bucket,
+        direct: None,
+        via: Vec::new(),
+        declared,
+    })
 }
 
 /// Headers that nobody decides by, so that it does not matter which of two is taken.

@@ -19,7 +19,7 @@ fn told(report: &Report) -> Vec<String> {
     };
     let findings = report.findings.iter();
     findings
-        .filter(|f| f.rule != "unpinned-image")
+        .filter(|f| !["unpinned-image", "vulnerable-package"].contains(&&*f.rule))
         .map(|f| format!("{} {} {}", f.rule, f.severity, place(f)))
         .collect()
 }
@@ -63,5 +63,45 @@ fn a_part_that_is_not_understood_is_not_clean() {
     assert_eq!(
         row.outcome.why(),
         Some("extends a service of a file that was not read")
+    );
+}
+
+#[test]
+fn the_tag_of_an_image_is_a_version_that_advisories_speak_of() {
+    let files = [
+        ("pod.yaml", POD),
+        (
+            "docker-compose.yml",
+            "services:\n  a: {image: 'ghcr.io/mlflow/mlflow:latest'}\n  b: {image: 'acme/mlflow:1.0.0'}\n",
+        ),
+        ("serving/Dockerfile", "FROM rayproject/ray:2.9.0-py310-gpu\n"),
+    ];
+    let report = audit(&files);
+    let told: Vec<String> = report
+        .components
+        .iter()
+        .map(|c| format!("{} {}", c.purl(), c.declared.artifact))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "pkg:pypi/mlflow@2.9.2 pod.yaml",
+            "pkg:pypi/ray@2.9.0 serving/Dockerfile"
+        ]
+    );
+    let unknown: Vec<&String> = report
+        .not_assessed
+        .iter()
+        .filter(|line| line.contains("MLflow"))
+        .collect();
+    assert_eq!(
+        unknown,
+        ["known vulnerabilities of MLflow: `ghcr.io/mlflow/mlflow:latest` does not say its version"]
+    );
+    let mut flawed = report.findings.iter().filter(|f| f.rule == "vulnerable-package");
+    assert!(
+        flawed.any(|f| f.subject.contains("mlflow")),
+        "{:?}",
+        report.findings
     );
 }
