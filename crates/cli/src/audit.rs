@@ -7,6 +7,7 @@ use crate::{
     environment::Environment,
     failure::Failure,
     fix::{Before, Watcher},
+    live::Asker,
     output,
     progress::Progress,
     render::render,
@@ -31,7 +32,12 @@ pub(crate) fn run(args: &Audit, global: &Global, environment: &Environment) -> R
     let vex = crate::vex::documents(&args.vex, &config, &folder)?;
     let selection = selection(args)?;
     let network = environment.network(&args.network)?;
-    let listings = listings(args, &network, global, environment)?;
+    if args.live.dry_run {
+        return crate::live::dry_run(args, environment);
+    }
+    let asker = Asker::new(args, global, environment, &cancelled)?;
+    let listings = listings(args, &network, &asker, global, environment)?;
+    asker.tell();
     // Those that were named as locks stand last.
     let locks = listings.iter().skip(args.targets.len());
     let locks = locks.flat_map(wellhead_engine::names).collect();
@@ -98,7 +104,7 @@ pub(crate) fn run(args: &Audit, global: &Global, environment: &Environment) -> R
     if !args.fixing.diff || args.output.is_some() {
         output::deliver(&text, args.output.as_deref())?;
     }
-    Ok(exit(&report, args.strict))
+    Ok(asker.exit().unwrap_or_else(|| exit(&report, args.strict)))
 }
 
 /// The exit code depends on the report alone, never on the format.
@@ -142,6 +148,7 @@ pub(crate) fn tell_notes(notes: &[String], global: &Global) {
 fn listings(
     args: &Audit,
     network: &Arc<Network>,
+    asker: &Asker<'_>,
     global: &Global,
     environment: &Environment,
 ) -> Result<Vec<Listing>, Failure> {
@@ -163,6 +170,9 @@ fn listings(
                     target: text.clone(),
                     entries: found.entries,
                 });
+            }
+            if let Some(listing) = asker.listing(text, &target)? {
+                return Ok(listing);
             }
             if let Target::Package { project, version } = &target {
                 let (listing, notes) = crate::release::listing(

@@ -14,6 +14,7 @@ mod failure;
 mod fix;
 mod init;
 mod inspect;
+mod live;
 mod lock;
 mod output;
 mod progress;

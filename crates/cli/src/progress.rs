@@ -64,6 +64,59 @@ impl Observer for Progress {
     }
 }
 
+/// A line about services that are asked, if it is to be drawn.
+pub(crate) struct Asking {
+    begun: Instant,
+    shown: bool,
+    bar: OnceLock<ProgressBar>,
+}
+
+impl Asking {
+    pub(crate) fn new(shown: bool) -> Self {
+        Self {
+            begun: Instant::now(),
+            shown,
+            bar: OnceLock::new(),
+        }
+    }
+
+    fn bar(&self) -> Option<&ProgressBar> {
+        if !self.shown || self.begun.elapsed() < PATIENCE {
+            return None;
+        }
+        Some(self.bar.get_or_init(|| {
+            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10));
+            if let Ok(style) = ProgressStyle::with_template("  {wide_msg}") {
+                bar.set_style(style);
+            }
+            bar
+        }))
+    }
+
+    /// Takes the line away.
+    pub(crate) fn clear(&self) {
+        if let Some(bar) = self.bar.get() {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+impl wellhead_engine::LiveWatcher for Asking {
+    fn tried(&self, done: u64, all: u64) {
+        if let Some(bar) = self.bar() {
+            bar.set_message(format!("Connecting: {done} of {all} ports tried"));
+            bar.tick();
+        }
+    }
+
+    fn asking(&self, service: &str) {
+        if let Some(bar) = self.bar() {
+            bar.set_message(format!("Asking {}", wellhead_core::escape(service)));
+            bar.tick();
+        }
+    }
+}
+
 /// A line about bytes that come over a network, if it is to be drawn.
 pub(crate) struct Transfer {
     begun: Instant,

@@ -20,6 +20,7 @@ mod facts;
 mod freshness;
 mod image;
 mod inspect;
+mod live;
 mod lock;
 mod own_source;
 mod package_code;
@@ -33,6 +34,7 @@ mod repository;
 mod run;
 mod scoreboard;
 mod selection;
+mod services;
 mod source_policy;
 mod subjects;
 mod torch_version;
@@ -46,6 +48,7 @@ pub use config::{Allowance, AllowedSources, SOURCES_KEYS, SourceKind, Sources};
 pub use diff::diff;
 pub use freshness::{MAX_AGE, age, stale};
 pub use inspect::{Inspected, InspectedOperator, InspectedTensor, inspect};
+pub use live::{Heard, Live, LiveError, LiveWatcher, NotWatched, would_ask};
 pub use lock::{
     Asked, Checked, FileState, Hubs, Loading, LockOptions, Made, Problem, lock, project_loads, verify,
 };

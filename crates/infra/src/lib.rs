@@ -54,7 +54,7 @@ pub use products::{
     VersionSource, exposures, judge, launches,
 };
 pub use resource::{Command, Configuration, ConfigurationKind, Mount, Port, Resource, Variable, Word};
-pub use service::{Exchange, ServiceDocument, ServiceError, service_document};
+pub use service::{Exchange, Received, ServiceDocument, ServiceError, service_document};
 pub use settings::{Platform, Settings};
 pub use shell::{script, script_in};
 pub use workflow::workflow;

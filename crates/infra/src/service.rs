@@ -19,6 +19,21 @@ pub struct ServiceDocument {
     pub service: String,
     /// What was asked and answered, in order.
     pub exchanges: Vec<Exchange>,
+    /// For each of them, what the recorder saw of the body before it was made text.
+    pub received: Vec<Received>,
+    /// What the recorder says of all of it: "the certificate was not verified".
+    pub notes: Vec<String>,
+    /// What was asked without an answer, and why.
+    pub unanswered: Vec<(String, String)>,
+}
+
+/// A body as it was received.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Received {
+    /// Its digest, in hexadecimal.
+    pub sha256: Option<String>,
+    /// Whether more of it would have come.
+    pub is_cut: bool,
 }
 
 /// One request and its answer.
@@ -125,11 +140,33 @@ pub fn service_document(json: &str, budget: &mut Budget) -> Result<ServiceDocume
         .get("exchanges")
         .ok_or_else(|| missing("`exchanges`", &root))?;
     let exchanges = list.items().iter().map(exchange).collect::<Result<_, _>>()?;
+    let texts = |node: Option<&Node>| -> Vec<String> {
+        let items = node.map(Node::items).unwrap_or_default();
+        items.iter().filter_map(Node::as_str).map(str::to_owned).collect()
+    };
+    let unanswered = root.get("unanswered").map(Node::items).unwrap_or_default();
+    let text = |node: &Node, key: &str| node.get(key).and_then(Node::as_str).map(str::to_owned);
     Ok(ServiceDocument {
         text: Arc::from(json),
         service,
         exchanges,
+        received: list.items().iter().map(received).collect(),
+        notes: texts(root.get("notes")),
+        unanswered: unanswered
+            .iter()
+            .filter_map(|n| Some((text(n, "path")?, text(n, "why")?)))
+            .collect(),
     })
+}
+
+fn received(node: &Node) -> Received {
+    let said = |key: &str| node.path(&["response", key]);
+    let digest = said("sha256").and_then(Node::as_str);
+    let is_digest = |d: &&str| d.len() == 64 && d.bytes().all(|b| b.is_ascii_hexdigit());
+    Received {
+        sha256: digest.filter(is_digest).map(str::to_ascii_lowercase),
+        is_cut: said("cut").and_then(Node::as_bool) == Some(true),
+    }
 }
 
 fn missing(what: &'static str, at: &Node) -> ServiceError {

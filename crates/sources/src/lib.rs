@@ -16,6 +16,7 @@ mod kept;
 mod local;
 mod lock;
 mod memory;
+pub mod probe;
 mod remote;
 mod target;
 mod wheels;

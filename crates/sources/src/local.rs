@@ -62,7 +62,12 @@ pub fn list(target: &Target, options: WalkOptions) -> Result<Vec<Entry>, TargetE
                 hint: "name the folder itself".to_owned(),
             });
         }
-        Target::Hub(_) | Target::Web(_) | Target::Bucket { .. } | Target::Package { .. } => {
+        Target::Hub(_)
+        | Target::Web(_)
+        | Target::Bucket { .. }
+        | Target::Package { .. }
+        | Target::Service(_)
+        | Target::Net(_) => {
             return Err(TargetError {
                 message: "the target is behind a network".to_owned(),
                 hint: "name a file or folder of this machine".to_owned(),

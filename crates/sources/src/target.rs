@@ -1,5 +1,6 @@
 //! What is to be audited, as it was typed.
 
+use crate::probe::{Cidr, ServicePlace};
 use crate::remote::{self, HubPlace};
 use std::path::PathBuf;
 use wellhead_core::code;
@@ -24,6 +25,10 @@ pub enum Target {
         /// The version; `None` is the newest.
         version: Option<String>,
     },
+    /// A running service.
+    Service(ServicePlace),
+    /// Every service of a network; `None` is all that the scope file names.
+    Net(Option<Cidr>),
     /// Objects of an object store.
     Bucket {
         /// The bucket.
@@ -44,11 +49,9 @@ pub struct TargetError {
 }
 
 /// Schemes that the plan has and this version cannot read.
-const LATER: [&str; 11] = [
+const LATER: [&str; 9] = [
     "gs",
     "az",
-    "service",
-    "net",
     "host",
     "oci",
     "conda",
@@ -98,6 +101,26 @@ impl Target {
                 let rest = rest.unwrap_or_else(|| text.get(5..).unwrap_or_default());
                 package(rest)
                     .ok_or_else(|| wrong("write it like `pypi:name==version`, or `pypi:name` for the newest"))
+            }
+            ("service", _) => {
+                let place = text.get("service:".len()..).unwrap_or_default();
+                ServicePlace::parse(place)
+                    .map(Self::Service)
+                    .map_err(|(message, hint)| TargetError { message, hint })
+            }
+            ("net", _) => {
+                let network = text
+                    .get("net:".len()..)
+                    .unwrap_or_default()
+                    .trim_start_matches("//");
+                if network.is_empty() {
+                    return Ok(Self::Net(None));
+                }
+                let network = Cidr::parse(network).map_err(|message| TargetError {
+                    message,
+                    hint: "write it like `net:10.0.0.0/24`".to_owned(),
+                })?;
+                Ok(Self::Net(Some(network)))
             }
             ("s3", Some(rest)) => {
                 let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));

@@ -16,6 +16,7 @@ mod gate;
 mod honest;
 mod hostile;
 mod inspect;
+mod live;
 mod models_lock;
 mod releases;
 mod remembered;

@@ -44,6 +44,25 @@ impl Plan {
         }
     }
 
+    /// Everything that a plan for any port may come to ask, beside a path that nobody has and the one that `/` leads to.
+    pub fn everything(tricks: bool) -> Vec<Request> {
+        let mut all: Vec<Request> = Vec::new();
+        let probes = PRODUCTS.iter().flat_map(|p| p.probes.iter().take(PER_PRODUCT));
+        for probe in probes {
+            let request = Request {
+                path: probe.path.to_owned(),
+                host: probe.host.filter(|_| tricks),
+            };
+            if !all.contains(&request) {
+                all.push(request);
+            }
+        }
+        all
+    }
+
+    /// At most so many requests are sent to one port.
+    pub const MOST: usize = CAP;
+
     /// What was asked so far.
     pub fn asked(&self) -> &[Request] {
         &self.asked

@@ -48,19 +48,14 @@ pub(super) fn check(document: &ServiceDocument, sink: &mut Sink) {
             | (State::OpenRead, _) => Severity::Medium,
             (State::Protected | State::Unknown, _) => continue,
         };
-        if let Some(proof) = document.exchanges.get(judgement.proof) {
-            report(document, &judgement, proof, severity, sink);
-        }
+        report(document, &judgement, severity, sink);
     }
 }
 
-fn report(
-    document: &ServiceDocument,
-    judgement: &Judgement,
-    proof: &Exchange,
-    severity: Severity,
-    sink: &mut Sink,
-) {
+fn report(document: &ServiceDocument, judgement: &Judgement, severity: Severity, sink: &mut Sink) {
+    let Some(proof) = document.exchanges.get(judgement.proof) else {
+        return;
+    };
     let product = judgement.product;
     let address = code(&document.service);
     let (name, verb) = (product.name, product.gain.verb());
@@ -94,7 +89,23 @@ fn report(
         .subject(format!("{} at {}", product.id, escape(&document.service)))
         .property("state", judgement.state.name())
         .property("product", product.id)
+        .property("request", format!("{} {}", proof.method, escape(&proof.path)))
+        .property("status", u64::from(proof.status))
         .help(product.remedy);
+    let host = proof.request_headers.iter().find(|(name, _)| name == "host");
+    if let Some((_, host)) = host {
+        finding = finding.property("request_host", escape(host));
+    }
+    let received = document.received.get(judgement.proof);
+    if let Some(digest) = received.and_then(|r| r.sha256.as_deref()) {
+        finding = finding.property("body_sha256", digest);
+        if received.is_some_and(|r| r.is_cut) {
+            finding = finding.note("the digest is of the part of the body that was read");
+        }
+    }
+    for note in &document.notes {
+        finding = finding.note(escape(note));
+    }
     if let Some(version) = &judgement.version {
         finding = finding.property("version", version.as_str());
         if !product.version_caution.is_empty() {

@@ -86,6 +86,11 @@ pub(crate) fn list(target: &Target, network: &Arc<Network>) -> Result<Found, Tar
             ),
             hint: "`wellhead audit` reads releases".to_owned(),
         }),
+        // What to ask them is for those to say who know platforms.
+        Target::Service(_) | Target::Net(_) => Err(TargetError {
+            message: "a running service is no file or folder".to_owned(),
+            hint: "`wellhead audit` asks services".to_owned(),
+        }),
         Target::Local(_) | Target::Stdin | Target::Environment(_) => Ok(Found {
             target: String::new(),
             notes: Vec::new(),

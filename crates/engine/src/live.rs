@@ -1,0 +1,284 @@
+//! Running services: the plan says what to ask, the prober asks, and what is said becomes a document.
+//!
+//! The one decision: a conversation is judged as if somebody had recorded it. Each port ends as a service document in the
+//! listing, which goes through the same rules as one from a file, or as an entry that says why nothing is known of it. So
+//! a port that is open and not understood is "not analysed", and a live verdict can be looked at again without asking.
+
+mod document;
+mod talk;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+    net::{IpAddr, SocketAddr},
+    sync::{Mutex, PoisonError},
+};
+use talk::Talk;
+use wellhead_core::{Blob, code};
+use wellhead_infra::{CANARY, PRODUCTS, Plan};
+use wellhead_sources::{
+    Content, Entry,
+    probe::{Admitted, ProbeError, Prober, Refusal, Scheme, Scope, ServicePlace, Site},
+};
+
+/// So many hosts are asked at the same time.
+const HOSTS: usize = 8;
+
+/// Somebody who wants to know how far the asking is.
+pub trait LiveWatcher: Sync {
+    /// So much of so much was tried.
+    fn tried(&self, done: u64, all: u64);
+    /// A service is being asked.
+    fn asking(&self, service: &str);
+}
+
+/// A watcher that does not look.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NotWatched;
+
+impl LiveWatcher for NotWatched {
+    fn tried(&self, _: u64, _: u64) {}
+    fn asking(&self, _: &str) {}
+}
+
+/// Why nothing was asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct LiveError {
+    /// What is wrong.
+    pub message: String,
+    /// What to do.
+    pub hint: String,
+}
+
+impl LiveError {
+    fn new(message: impl Into<String>, hint: &str) -> Self {
+        Self {
+            message: message.into(),
+            hint: hint.to_owned(),
+        }
+    }
+
+    fn refused(refusal: &Refusal) -> Self {
+        let hint = match refusal {
+            Refusal::Never { .. } => "name the address of the service itself, such as 127.0.0.1",
+            Refusal::Public { .. } | Refusal::Port { .. } => {
+                "loopback and private addresses are asked without one; `--scope FILE` names what you own"
+            }
+        };
+        Self::new(refusal.to_string(), hint)
+    }
+}
+
+/// What was heard of a target.
+#[derive(Debug, Default)]
+pub struct Heard {
+    /// A service document for each port that spoke, and an entry without content for each that did not.
+    pub entries: Vec<Entry>,
+    /// What is worth knowing beside, for people.
+    pub notes: Vec<String>,
+    /// Whether anybody was there at all.
+    pub answered: bool,
+}
+
+/// Asks running services.
+#[derive(Clone, Copy)]
+pub struct Live<'a> {
+    /// What may be asked.
+    pub scope: &'a Scope,
+    /// Who asks.
+    pub prober: &'a Prober,
+    /// Who watches.
+    pub watcher: &'a dyn LiveWatcher,
+}
+
+impl std::fmt::Debug for Live<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Live")
+            .field("scope", &self.scope)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A port to be asked.
+#[derive(Clone, Debug)]
+struct Port {
+    address: Admitted,
+    host: String,
+    scheme: Option<Scheme>,
+}
+
+impl Live<'_> {
+    /// Asks one service at a port that was named.
+    ///
+    /// # Errors
+    /// Where it may not be asked, or cannot be found.
+    pub fn service(&self, place: &ServicePlace) -> Result<Heard, LiveError> {
+        let mut heard = Heard::default();
+        let address = self.address_of(place, &mut heard.notes)?;
+        let port = place.port.unwrap_or(80);
+        let port = Port {
+            address: self.admit(SocketAddr::new(address, port))?,
+            host: place.host.clone(),
+            scheme: place.scheme,
+        };
+        (heard.entries, heard.answered) = self.ask(vec![port])?;
+        Ok(heard)
+    }
+
+    /// The address that a name stands for, all of which have to be in scope.
+    fn address_of(&self, place: &ServicePlace, notes: &mut Vec<String>) -> Result<IpAddr, LiveError> {
+        if place.has_path {
+            notes.push(
+                "the path that was typed is left out: only paths of the catalogue are asked".to_owned(),
+            );
+        }
+        let all = place
+            .resolve()
+            .map_err(|why| LiveError::new(why, "check the name, or type the address"))?;
+        for address in &all {
+            self.admit(SocketAddr::new(*address, place.port.unwrap_or(0)))?;
+        }
+        if let [first, _, ..] = all.as_slice() {
+            notes.push(format!(
+                "{} has {} addresses, of which only {first} is asked",
+                code(&place.host),
+                all.len()
+            ));
+        }
+        all.first()
+            .copied()
+            .ok_or_else(|| LiveError::new("the name has no address", "type the address"))
+    }
+
+    fn admit(&self, address: SocketAddr) -> Result<Admitted, LiveError> {
+        self.scope.admit(address).map_err(|r| LiveError::refused(&r))
+    }
+
+    /// Talks to every port; ports of one host one after the other, several hosts at the same time.
+    fn ask(&self, ports: Vec<Port>) -> Result<(Vec<Entry>, bool), LiveError> {
+        let mut hosts: BTreeMap<IpAddr, Vec<Port>> = BTreeMap::new();
+        for port in ports {
+            hosts.entry(port.address.address().ip()).or_default().push(port);
+        }
+        let waiting: Mutex<Vec<Vec<Port>>> = Mutex::new(hosts.into_values().rev().collect());
+        let done: Mutex<Vec<Talk>> = Mutex::default();
+        let failed: Mutex<Option<LiveError>> = Mutex::default();
+        std::thread::scope(|scope| {
+            for _ in 0..HOSTS {
+                scope.spawn(|| {
+                    loop {
+                        let next = waiting.lock().unwrap_or_else(PoisonError::into_inner).pop();
+                        let Some(host) = next else { return };
+                        match self.host(host) {
+                            Ok(talks) => {
+                                done.lock().unwrap_or_else(PoisonError::into_inner).extend(talks);
+                            }
+                            Err(e) => {
+                                waiting.lock().unwrap_or_else(PoisonError::into_inner).clear();
+                                failed
+                                    .lock()
+                                    .unwrap_or_else(PoisonError::into_inner)
+                                    .get_or_insert(e);
+                            }
+                        }
+                    }
+                });
+            }
+        });
+        if let Some(e) = failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            return Err(e);
+        }
+        let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+        done.sort_by_key(|talk| talk.site.address);
+        let answered = done.iter().any(|talk| talk.is_there);
+        Ok((done.iter().map(entry).collect(), answered))
+    }
+
+    /// Talks to the ports of one host. Each gets its share of what a host may be sent before any gets more.
+    fn host(&self, ports: Vec<Port>) -> Result<Vec<Talk>, LiveError> {
+        const LEAST: usize = 6;
+        let address = ports.first().map(|p| p.address.address().ip());
+        let left = address.map_or(0, |a| self.prober.left_for(a));
+        let share = usize::try_from(left)
+            .unwrap_or(usize::MAX)
+            .checked_div(ports.len())
+            .unwrap_or(LEAST)
+            .max(LEAST);
+        let mut talks: Vec<Talk> = ports.into_iter().map(Talk::new).collect();
+        for most in [share, usize::MAX] {
+            for talk in &mut talks {
+                self.watcher.asking(&talk.site.url());
+                talk.go_on(self.prober, most)
+                    .map_err(|e| LiveError::new(e.to_string(), "`--log FILE` names another place for it"))?;
+            }
+        }
+        Ok(talks)
+    }
+}
+
+/// What a conversation came to, as something to audit.
+fn entry(talk: &Talk) -> Entry {
+    let path = talk.site.url();
+    let content = if talk.exchanges.is_empty() {
+        Content::Unreadable {
+            why: silence(talk, talk.site.address.address().port()),
+        }
+    } else {
+        Content::Blob(Blob::from_bytes(document::write(talk).into_bytes()))
+    };
+    Entry { path, content }
+}
+
+/// Why nothing was heard of a port, with what usually listens there.
+fn silence(talk: &Talk, port: u16) -> String {
+    let why = talk
+        .trouble
+        .first()
+        .map_or_else(|| "it was not asked".to_owned(), |(_, why)| why.clone());
+    let usual: BTreeSet<&str> = PRODUCTS
+        .iter()
+        .filter(|p| p.ports.iter().any(|q| q.port == port && q.protocol != "http"))
+        .map(|p| p.name)
+        .collect();
+    if usual.is_empty() || !talk.is_other_protocol {
+        return why;
+    }
+    let usual: Vec<_> = usual.into_iter().take(3).collect();
+    format!(
+        "{why}; {} listens on this port without HTTP unless told otherwise",
+        usual.join(" or ")
+    )
+}
+
+/// What ends everything: nothing is sent that is not written down.
+fn is_fatal(e: &ProbeError) -> bool {
+    matches!(e, ProbeError::Log(_))
+}
+
+/// How a port is spoken to at first.
+fn site(port: Port) -> Site {
+    Site {
+        address: port.address,
+        host: port.host,
+        scheme: port.scheme.unwrap_or(Scheme::Http),
+    }
+}
+
+/// Every request that a service may be sent, a line each, for people.
+pub fn would_ask(service: &str) -> String {
+    let mut out = format!(
+        "{service}: at most {} of these, at most 3 for one product\n\
+         GET {service}{CANARY}… (a path that nobody has)\n\
+         GET {service}/\n\
+         GET {service}… (where `/` leads to on the same host)\n",
+        Plan::MOST
+    );
+    for request in Plan::everything(true).iter().filter(|r| r.path != "/") {
+        let host = request
+            .host
+            .map_or(String::new(), |host| format!(" (Host: {host})"));
+        let _ = writeln!(out, "GET {service}{}{host}", request.path);
+    }
+    out
+}
