@@ -94,6 +94,8 @@ pub(crate) enum Verb {
     Lock(crate::lock::Lock),
     /// Compare files on disk with a lock
     Verify(crate::verify::Verify),
+    /// Write the files that close a platform: its own password, a proxy that asks, the firewall
+    Lockdown(Box<crate::lockdown::Lockdown>),
     /// Write a commented wellhead.toml
     Init(Init),
     /// Write completions for a shell to standard output

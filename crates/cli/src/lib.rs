@@ -16,6 +16,7 @@ mod init;
 mod inspect;
 mod live;
 mod lock;
+mod lockdown;
 mod output;
 mod progress;
 mod records;
@@ -103,6 +104,7 @@ fn dispatch(cli: Cli, environment: &Environment) -> Result<Exit, Failure> {
         Verb::ServeOsv(args) => serve::run(&args, &global, environment),
         Verb::Lock(args) => lock::run(&args, &global, environment),
         Verb::Verify(args) => verify::run(&args, &global, environment),
+        Verb::Lockdown(args) => lockdown::run(&args, &global),
         Verb::Db(args) => db::run(&args.verb, &global, environment),
         Verb::Init(args) => init::run(&args),
         Verb::Completions { shell } => {

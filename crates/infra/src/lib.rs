@@ -33,6 +33,7 @@ mod helm;
 mod host;
 mod kubernetes;
 mod kustomize;
+mod lockdown;
 mod mapped;
 mod products;
 mod resource;
@@ -48,6 +49,9 @@ pub use compose::compose;
 pub use dockerfile::dockerfile;
 pub use estate::{Dialect, Estate, EstateFile, Gap, dialect, estate};
 pub use files::{File, FileSet};
+pub use lockdown::{
+    Front, Lockdown, LockdownError, LockdownFile, LockdownRequest, Upstream, UsersFile, lockdown,
+};
 pub use products::{
     Access, Bind, CANARY, Conversation, DefaultAccess, Exposure, Gain, Judgement, Launch, Match, Never,
     PRODUCTS, Plan, Probe, Product, ProductPort, Proxy, Reach, Request, State, Surface, VersionPlace,

@@ -9,4 +9,5 @@
 
 mod captures;
 mod catalogue;
+mod lockdown;
 mod recorded;

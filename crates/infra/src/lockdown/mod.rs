@@ -1,0 +1,345 @@
+//! Configuration that closes a platform: its own password, the loopback address, and a proxy in front that asks.
+//!
+//! Most platforms of machine learning ask nobody, and whoever closes one by hand forgets a path, a port or a header. The
+//! one decision: everything is made of the product's entry in the catalogue and is text only; nothing is started here, no
+//! secret is invented, and what a form cannot close is said in [`Lockdown::gaps`].
+
+mod caddy;
+mod nginx;
+mod own;
+mod page;
+mod profile;
+
+use crate::products::Product;
+use own::Own;
+use profile::Profile;
+use std::{fmt, net::SocketAddr};
+
+/// What is to be closed, and how.
+#[derive(Clone, Debug)]
+pub struct LockdownRequest {
+    /// The platform.
+    pub product: &'static Product,
+    /// What asks in front of it.
+    pub front: Front,
+    /// The name under which people visit it; without one the proxy stays on the loopback address.
+    pub name: Option<String>,
+    /// Where the product listens; the catalogue's port on the loopback address where it is not said.
+    pub upstream: Option<Upstream>,
+    /// Where the proxy listens as long as it has no name.
+    pub listen: SocketAddr,
+    /// Files of the certificate and its key, where the name has one already.
+    pub certificate: Option<(String, String)>,
+    /// The user who may sign in.
+    pub user: String,
+    /// Whether only reading is let through.
+    pub read_only: bool,
+}
+
+/// What asks in front of a product.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Front {
+    /// Caddy.
+    Caddy,
+    /// nginx.
+    Nginx,
+}
+
+impl Front {
+    /// All of them.
+    pub const ALL: &[Self] = &[Self::Caddy, Self::Nginx];
+
+    /// Its name as it is typed.
+    pub fn id(self) -> &'static str {
+        match self {
+            Self::Caddy => "caddy",
+            Self::Nginx => "nginx",
+        }
+    }
+
+    /// Its name in a sentence.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Caddy => "Caddy",
+            Self::Nginx => "nginx",
+        }
+    }
+}
+
+/// Where a product listens, as the proxy reaches it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Upstream {
+    /// Whether it speaks TLS.
+    pub tls: bool,
+    /// Its host.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+}
+
+impl Upstream {
+    /// Reads `http://HOST:PORT`, `https://HOST:PORT` or `HOST:PORT`.
+    ///
+    /// # Errors
+    /// Where it is none of these: what was expected.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let (tls, rest) = match text.split_once("://") {
+            Some(("http", rest)) => (false, rest),
+            Some(("https", rest)) => (true, rest),
+            Some(_) => return Err("expected `http` or `https`".to_owned()),
+            None => (false, text),
+        };
+        let rest = rest.strip_suffix('/').unwrap_or(rest);
+        let bare = if tls { 443 } else { 80 };
+        let (host, port) = match rest.rsplit_once(':') {
+            Some((host, port)) if !host.ends_with(':') && (!host.contains(':') || host.ends_with(']')) => {
+                let port = port.parse().ok().filter(|p| *p != 0);
+                (host, port.ok_or("expected a port from 1 to 65535")?)
+            }
+            _ => (rest, bare),
+        };
+        let address = host.strip_prefix('[').and_then(|h| h.strip_suffix(']'));
+        let is_address = address.is_some_and(|a| a.parse::<std::net::Ipv6Addr>().is_ok());
+        if !is_address && !is_name(host) {
+            return Err("expected an address such as `http://127.0.0.1:5000`, without a path".to_owned());
+        }
+        Ok(Self {
+            tls,
+            host: host.to_owned(),
+            port,
+        })
+    }
+
+    fn is_loopback(&self) -> bool {
+        crate::resource::is_loopback(&self.host)
+    }
+}
+
+/// Whether a text is a host name that can stand in any of the files as it is.
+fn is_name(text: &str) -> bool {
+    let label = |l: &str| {
+        !l.is_empty()
+            && l.len() <= 63
+            && !l.starts_with('-')
+            && !l.ends_with('-')
+            && l.bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+    };
+    text.len() <= 253 && text.split('.').all(label)
+}
+
+/// The files that close a product.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lockdown {
+    /// What to write; the page that says what to do with the others comes first.
+    pub files: Vec<LockdownFile>,
+    /// What stays open, or was not looked at, one sentence each.
+    pub gaps: Vec<String>,
+    /// The file with those who may sign in, below the folder, and how it writes a password.
+    pub users: Option<UsersFile>,
+}
+
+/// A file to write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LockdownFile {
+    /// Its path below the folder, parts divided by `/`.
+    pub path: String,
+    /// What is in it.
+    pub text: String,
+}
+
+/// The file with those who may sign in, which is not written unless somebody asks for a password.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UsersFile {
+    /// Its path below the folder.
+    pub path: String,
+    /// What stands between user and hash: a blank for Caddy, a colon for all that read `htpasswd`.
+    pub between: char,
+}
+
+/// Why nothing can be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LockdownError {
+    /// The product has no paths that only read.
+    NoReadOnly(&'static str),
+    /// The proxy would ask for a password over a connection that others can read.
+    Unencrypted(SocketAddr),
+    /// Not a host name.
+    Name,
+    /// Not a user's name that every file can hold.
+    User,
+    /// The path of a certificate that not every file can hold.
+    Certificate,
+}
+
+impl fmt::Display for LockdownError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoReadOnly(name) => write!(f, "it is not known which requests to {name} only read"),
+            Self::Unencrypted(address) => {
+                write!(
+                    f,
+                    "passwords would cross the network readable for everybody: {address}"
+                )
+            }
+            Self::Name => write!(f, "a host name has letters, digits, `-` and dots"),
+            Self::User => write!(f, "a user's name has letters, digits, `-`, `_`, `.` and `@`"),
+            Self::Certificate => write!(f, "the path of a certificate has no blanks, quotes or braces"),
+        }
+    }
+}
+
+impl std::error::Error for LockdownError {}
+
+/// All that the generators are made of.
+struct Order<'a> {
+    request: &'a LockdownRequest,
+    profile: Profile,
+    own: Own,
+    upstream: Upstream,
+    /// The address at which people visit it.
+    site: String,
+}
+
+impl Order<'_> {
+    fn id(&self) -> &'static str {
+        self.request.product.id
+    }
+
+    /// The product's id as part of a name that has neither dots nor dashes.
+    fn word(&self) -> String {
+        self.id().replace('-', "_")
+    }
+
+    /// The name of the file with those who may sign in.
+    fn users(&self) -> String {
+        format!("{}.users", self.id())
+    }
+
+    /// The name of the file with what the proxy signs in with.
+    fn credential(&self) -> String {
+        format!("{}.credential", self.id())
+    }
+
+    /// Whether the product has to be asked with its own address as `Host`.
+    fn asks_own_host(&self) -> bool {
+        own::OWN_HOST.contains(&self.id())
+    }
+
+    /// Whether answers and uploads of any length pass.
+    fn is_unbounded(&self) -> bool {
+        !self.profile.read_only
+    }
+}
+
+/// The port of a product that people visit, where that is not its first one.
+const VISITED: &[(&str, u16)] = &[("torchserve", 8080)];
+
+/// Makes the configuration that closes a product.
+///
+/// # Errors
+/// Where it would not close it, or cannot be made: nothing is made then.
+pub fn lockdown(request: &LockdownRequest) -> Result<Lockdown, LockdownError> {
+    if !request.listen.ip().is_loopback() && request.name.is_none() {
+        return Err(LockdownError::Unencrypted(request.listen));
+    }
+    if request
+        .name
+        .as_deref()
+        .is_some_and(|n| !is_name(n) || n.contains('_'))
+    {
+        return Err(LockdownError::Name);
+    }
+    let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.@".contains(&b);
+    if request.user.is_empty() || !request.user.bytes().all(is_plain) || request.user.starts_with('-') {
+        return Err(LockdownError::User);
+    }
+    let is_path = |path: &str| {
+        let odd = |c: char| c.is_whitespace() || c.is_control() || "\"'`{}$;#\\".contains(c);
+        !path.is_empty() && !path.contains(odd)
+    };
+    if request
+        .certificate
+        .as_ref()
+        .is_some_and(|(c, k)| !is_path(c) || !is_path(k))
+    {
+        return Err(LockdownError::Certificate);
+    }
+    let product = request.product;
+    let profile = Profile::of(product, request.read_only).ok_or(LockdownError::NoReadOnly(product.name))?;
+    let (name, site) = match &request.name {
+        Some(name) => (name.clone(), format!("https://{name}")),
+        None => (request.listen.to_string(), format!("http://{}", request.listen)),
+    };
+    let upstream = request.upstream.clone().unwrap_or_else(|| {
+        let visited = VISITED
+            .iter()
+            .find(|(id, _)| *id == product.id)
+            .map(|(_, port)| *port);
+        Upstream {
+            tls: false,
+            host: "127.0.0.1".to_owned(),
+            port: visited.or(product.ports.first().map(|p| p.port)).unwrap_or(80),
+        }
+    });
+    let order = Order {
+        own: Own::of(product, &name, &site),
+        request,
+        profile,
+        upstream,
+        site,
+    };
+    let gaps = gaps(&order);
+    let (mut files, users) = match request.front {
+        Front::Caddy => {
+            let path = format!("caddy/{}", order.users());
+            (vec![caddy::file(&order)], UsersFile { path, between: ' ' })
+        }
+        Front::Nginx => {
+            let path = format!("nginx/lockdown/{}", order.users());
+            let files = std::iter::once(nginx::file(&order)).chain(nginx::others(&order));
+            (files.collect(), UsersFile { path, between: ':' })
+        }
+    };
+    files.push(page::firewall(&order));
+    files.extend(page::environment(&order));
+    files.insert(0, page::page(&order, &files, &users, &gaps));
+    Ok(Lockdown {
+        files,
+        gaps,
+        users: Some(users),
+    })
+}
+
+/// What stays open, or was not looked at.
+fn gaps(order: &Order<'_>) -> Vec<String> {
+    let product = order.request.product;
+    let mut out = Vec::new();
+    if !order.upstream.tls && !order.upstream.is_loopback() {
+        out.push(format!(
+            "whoever reaches the network between the proxy and {}:{} reads and changes what passes there, and reaches \
+             {} past the proxy unless a firewall on that host lets only the proxy in",
+            order.upstream.host, order.upstream.port, product.name
+        ));
+    }
+    if !order.own.binds {
+        out.push(format!(
+            "the catalogue knows no option by which {} listens on 127.0.0.1 only; the firewall has to keep its ports closed",
+            product.name
+        ));
+    }
+    let others = product.ports.iter().filter(|p| p.port != order.upstream.port);
+    for other in others {
+        out.push(format!(
+            "port {} ({}) is not led through the proxy; the firewall keeps it to this host",
+            other.port, other.what
+        ));
+    }
+    if !order.own.asks {
+        out.push(format!(
+            "{} itself asks nobody: every program and every user of its host reaches it past the proxy",
+            product.name
+        ));
+    }
+    out
+}

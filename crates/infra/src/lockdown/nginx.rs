@@ -1,0 +1,170 @@
+//! A file for nginx's `conf.d`, for nginx 1.22 and newer.
+
+use super::{
+    LockdownFile, Order,
+    profile::{FORGED, TWOFOLD},
+};
+use std::fmt::Write as _;
+
+pub(super) fn file(order: &Order<'_>) -> LockdownFile {
+    LockdownFile {
+        path: format!("nginx/conf.d/{}.conf", order.id()),
+        text: text(order),
+    }
+}
+
+/// The server of all names that are no one's: one for all products that are closed on a host.
+pub(super) fn others(order: &Order<'_>) -> Option<LockdownFile> {
+    order.request.name.as_ref()?;
+    Some(LockdownFile {
+        path: "nginx/conf.d/000-other-names.conf".to_owned(),
+        text: "# Names that no file here speaks of get no answer.\nserver {\n\tlisten 443 ssl default_server;\n\tlisten [::]:443 ssl default_server;\n\tssl_reject_handshake on;\n}\n".to_owned(),
+    })
+}
+
+pub(super) fn text(order: &Order<'_>) -> String {
+    let product = order.request.product;
+    let word = order.word();
+    let mut out = format!(
+        "# {} behind nginx: whoever has no password gets nothing.\n\n",
+        product.name
+    );
+    maps(order, &word, &mut out);
+    let tls = order.request.name.is_some();
+    if let Some(name) = &order.request.name {
+        let _ = write!(
+            out,
+            "server {{\n\tlisten 80;\n\tlisten [::]:80;\n\tserver_name {name};\n\treturn 301 https://{name}$request_uri;\n}}\n\n"
+        );
+        let stem = format!("/etc/ssl/{name}");
+        let (certificate, key) = order
+            .request
+            .certificate
+            .clone()
+            .unwrap_or((format!("{stem}.crt"), format!("{stem}.key")));
+        let _ = write!(
+            out,
+            "server {{\n\tlisten 443 ssl http2;\n\tlisten [::]:443 ssl http2;\n\tserver_name {name};\n\tssl_certificate {certificate};\n\tssl_certificate_key {key};\n\tssl_protocols TLSv1.2 TLSv1.3;\n\tadd_header Strict-Transport-Security max-age=31536000 always;\n"
+        );
+    } else {
+        let _ = write!(
+            out,
+            "server {{\n\tlisten {};\n\tserver_name _;\n",
+            order.request.listen
+        );
+    }
+    let _ = write!(
+        out,
+        "\tserver_tokens off;\n\tclient_header_timeout 10s;\n\n\tauth_basic \"{}\";\n\tauth_basic_user_file lockdown/{};\n\n",
+        product.name,
+        order.users()
+    );
+    out.push_str("\tlocation / {\n");
+    let mut refuse = |about: &str, variable: &str, status: u16| {
+        let _ = writeln!(
+            out,
+            "\t\t# {about}\n\t\tif (${word}_{variable}) {{\n\t\t\treturn {status};\n\t\t}}"
+        );
+    };
+    refuse("A path that two programs could read in two ways.", "twofold", 400);
+    refuse(
+        "A request that a page of another site makes with the visitor's password.",
+        "foreign",
+        403,
+    );
+    if order.profile.deny.is_some() || order.profile.allow.is_some() {
+        refuse("What nobody needs from outside.", "refused", 403);
+    }
+    if order.profile.read_only {
+        out.push_str("\t\t# Nothing but reading; `GET` means `HEAD`, too.\n\t\tlimit_except GET {\n\t\t\tdeny all;\n\t\t}\n");
+    }
+    proxy(order, &word, tls, &mut out);
+    out.push_str("\t}\n}\n");
+    out
+}
+
+/// What a request is, as variables.
+fn maps(order: &Order<'_>, word: &str, out: &mut String) {
+    let _ = write!(
+        out,
+        "map $request_uri ${word}_twofold {{\n\tdefault 0;\n\t\"~{TWOFOLD}\" 1;\n}}\n\n"
+    );
+    let _ = write!(
+        out,
+        "map \"$request_method:$http_sec_fetch_site:$http_sec_fetch_mode\" ${word}_foreign {{\n\tdefault 0;\n\t\"~^(GET|HEAD):cross-site:navigate$\" 0;\n\t\"~:cross-site:\" 1;\n}}\n\n"
+    );
+    if order.profile.deny.is_some() || order.profile.allow.is_some() {
+        let _ = writeln!(out, "map $uri ${word}_refused {{");
+        if let Some(deny) = &order.profile.deny {
+            let _ = writeln!(out, "\t\"~{deny}\" 1;");
+        }
+        match &order.profile.allow {
+            Some(allow) => {
+                let _ = writeln!(out, "\tdefault 1;\n\t\"~{allow}\" 0;");
+            }
+            None => out.push_str("\tdefault 0;\n"),
+        }
+        out.push_str("}\n\n");
+    }
+    if let Some(websocket) = &order.profile.websocket {
+        let _ = write!(
+            out,
+            "map $uri ${word}_upgrade {{\n\tdefault \"\";\n\t\"~{websocket}\" $http_upgrade;\n}}\n\nmap ${word}_upgrade ${word}_connection {{\n\tdefault upgrade;\n\t\"\" \"\";\n}}\n\n"
+        );
+    }
+}
+
+fn proxy(order: &Order<'_>, word: &str, tls: bool, out: &mut String) {
+    let upstream = &order.upstream;
+    let scheme = if upstream.tls { "https" } else { "http" };
+    let _ = writeln!(
+        out,
+        "\n\t\tproxy_pass {scheme}://{}:{};",
+        upstream.host, upstream.port
+    );
+    if upstream.tls {
+        let _ = writeln!(
+            out,
+            "\t\tproxy_ssl_server_name on;\n\t\tproxy_ssl_name {};\n\t\tproxy_ssl_verify on;\n\t\tproxy_ssl_trusted_certificate /etc/ssl/certs/ca-certificates.crt;",
+            upstream.host
+        );
+    }
+    out.push_str("\t\tproxy_http_version 1.1;\n");
+    if order.profile.websocket.is_some() {
+        let _ = writeln!(
+            out,
+            "\t\tproxy_set_header Upgrade ${word}_upgrade;\n\t\tproxy_set_header Connection ${word}_connection;"
+        );
+    } else {
+        out.push_str("\t\tproxy_set_header Connection \"\";\n");
+    }
+    out.push_str("\t\t# Answers pass as they come: streams, events, downloads and uploads of any size.\n");
+    out.push_str("\t\tproxy_buffering off;\n\t\tproxy_max_temp_file_size 0;\n\t\tproxy_read_timeout 1h;\n\t\tproxy_send_timeout 1h;\n");
+    if order.is_unbounded() {
+        out.push_str("\t\tproxy_request_buffering off;\n\t\tclient_max_body_size 0;\n");
+    }
+    out.push_str("\t\t# Only the proxy says who is there.\n");
+    if order.asks_own_host() {
+        out.push_str("\t\tproxy_set_header Host localhost;\n\t\tproxy_set_header Origin \"\";\n");
+    } else {
+        out.push_str("\t\tproxy_set_header Host $http_host;\n");
+    }
+    let scheme = if tls { "https" } else { "$scheme" };
+    let _ = writeln!(
+        out,
+        "\t\tproxy_set_header X-Real-IP $remote_addr;\n\t\tproxy_set_header X-Forwarded-For $remote_addr;\n\t\tproxy_set_header X-Forwarded-Host $http_host;\n\t\tproxy_set_header X-Forwarded-Proto {scheme};"
+    );
+    for header in FORGED {
+        let _ = writeln!(out, "\t\tproxy_set_header {header} \"\";");
+    }
+    out.push_str("\t\t# The password is the proxy's.\n");
+    match &order.own.credential {
+        Some(credential) => {
+            if credential.header != "Authorization" {
+                out.push_str("\t\tproxy_set_header Authorization \"\";\n");
+            }
+            let _ = writeln!(out, "\t\tinclude lockdown/{};", order.credential());
+        }
+        None => out.push_str("\t\tproxy_set_header Authorization \"\";\n"),
+    }
+}

@@ -1,0 +1,555 @@
+//! What `lockdown` writes, given to the real Caddy and nginx: they take it, and what stood open is closed.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "tests make files, start servers, and say aloud what they skip"
+)]
+
+use std::{
+    io::{Read as _, Write as _},
+    net::{TcpListener, TcpStream},
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+    sync::{Arc, Mutex, OnceLock},
+    time::Duration,
+};
+use wellhead_infra::{Front, Lockdown, LockdownRequest, PRODUCTS, Product, Upstream, lockdown};
+
+const FRONTS: [Front; 2] = [Front::Caddy, Front::Nginx];
+
+fn product(id: &str) -> &'static Product {
+    PRODUCTS.iter().find(|p| p.id == id).unwrap()
+}
+
+fn request(id: &str, front: Front) -> LockdownRequest {
+    LockdownRequest {
+        product: product(id),
+        front,
+        name: None,
+        upstream: None,
+        listen: "127.0.0.1:8480".parse().unwrap(),
+        certificate: None,
+        user: "admin".to_owned(),
+        read_only: false,
+    }
+}
+
+/// A program of this machine, or `None` said aloud.
+fn program(name: &str) -> Option<PathBuf> {
+    let folders = ["/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin"];
+    let found = folders
+        .iter()
+        .map(|f| Path::new(f).join(name))
+        .find(|p| p.exists());
+    if found.is_none() {
+        eprintln!("skipped: {name} is not installed (scripts/fetch-servers.sh)");
+    }
+    found
+}
+
+fn run(program: &Path, args: &[&str], folder: &Path) -> Output {
+    let mut command = Command::new(program);
+    command
+        .args(args)
+        .current_dir(folder)
+        .env("HOME", folder)
+        .stdin(Stdio::null());
+    command.output().unwrap()
+}
+
+fn words(output: &Output) -> String {
+    let text = [&output.stdout[..], &output.stderr[..]].concat();
+    String::from_utf8(text).unwrap()
+}
+
+/// Writes what was made, and what people make themselves: a user with this password, a credential.
+fn write(made: &Lockdown, front: Front, password: &str, folder: &Path) {
+    let put = |path: &str, text: &str| {
+        let path = folder.join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    for file in &made.files {
+        put(&file.path, &file.text);
+    }
+    let users = made.users.as_ref().unwrap();
+    let credential = users.path.replace(".users", ".credential");
+    match front {
+        Front::Caddy => {
+            static HASH: OnceLock<String> = OnceLock::new();
+            let caddy = program("caddy").unwrap();
+            let make = || words(&run(&caddy, &["hash-password", "--plaintext", password], folder));
+            put(&users.path, &format!("admin {}\n", HASH.get_or_init(make).trim()));
+            put(&credential, "header_up Authorization \"Bearer of the product\"\n");
+        }
+        _ => {
+            let openssl = program("openssl").unwrap();
+            let hash = words(&run(
+                &openssl,
+                &["passwd", "-6", "-salt", "salt", password],
+                folder,
+            ));
+            put(&users.path, &format!("admin:{}\n", hash.trim()));
+            put(
+                &credential,
+                "proxy_set_header Authorization \"Bearer of the product\";\n",
+            );
+            // What a distribution's own nginx.conf does, without its folders.
+            let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+                .iter()
+                .map(|t| format!("{t}_temp_path {}/{t};\n", folder.display()))
+                .collect();
+            let main = format!(
+                "daemon off;\nworker_processes 1;\npid {0}/pid;\nerror_log stderr;\nevents {{}}\nhttp {{\naccess_log off;\nmap_hash_bucket_size 128;\n{temporary}include conf.d/*.conf;\n}}\n",
+                folder.display()
+            );
+            put("nginx/nginx.conf", &main);
+        }
+    }
+}
+
+/// A certificate for a name.
+fn certificate(name: &str, folder: &Path) -> Option<(String, String)> {
+    let openssl = program("openssl")?;
+    let subject = format!("/CN={name}");
+    let args = [
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-nodes",
+        "-days",
+        "2",
+        "-keyout",
+        "site.key",
+        "-out",
+        "site.crt",
+        "-subj",
+        &subject,
+    ];
+    let made = run(&openssl, &args, folder);
+    assert!(made.status.success(), "{}", words(&made));
+    let path = |name: &str| folder.join(name).display().to_string();
+    Some((path("site.crt"), path("site.key")))
+}
+
+/// Asks a proxy whether it takes the configuration.
+fn is_taken(front: Front, folder: &Path) -> Option<Output> {
+    Some(match front {
+        Front::Caddy => {
+            let args = [
+                "validate",
+                "--adapter",
+                "caddyfile",
+                "--config",
+                "caddy/Caddyfile",
+            ];
+            run(&program("caddy")?, &args, folder)
+        }
+        _ => {
+            let main = folder.join("nginx/nginx.conf").display().to_string();
+            run(&program("nginx")?, &["-t", "-q", "-c", &main], folder)
+        }
+    })
+}
+
+#[test]
+fn caddy_and_nginx_take_the_configuration_of_every_product() {
+    for front in FRONTS {
+        if program(front.id()).is_none() || program("openssl").is_none() {
+            continue;
+        }
+        let certificates = tempfile::tempdir().unwrap();
+        let certificate = certificate("ml.example", certificates.path());
+        for product in PRODUCTS {
+            let folder = tempfile::tempdir().unwrap();
+            let mut wanted = request(product.id, front);
+            // Half of them with a name and TLS.
+            if product.id.len() % 2 == 0 {
+                wanted.name = Some("ml.example".to_owned());
+                wanted.certificate = certificate.clone();
+            }
+            let made = lockdown(&wanted).unwrap();
+            write(&made, front, PASSWORD, folder.path());
+            let taken = is_taken(front, folder.path()).unwrap();
+            let said = words(&taken);
+            assert!(
+                taken.status.success(),
+                "{} behind {}: {said}",
+                product.id,
+                front.name()
+            );
+            let warned = said.contains("[warn]") || said.contains("not formatted");
+            assert!(!warned, "{} behind {}: {said}", product.id, front.name());
+        }
+    }
+}
+
+/// A server that is open to everybody and remembers what it was asked.
+struct Open {
+    port: u16,
+    asked: Arc<Mutex<Vec<String>>>,
+}
+
+impl Open {
+    fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let kept = Arc::clone(&asked);
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let kept = Arc::clone(&kept);
+                std::thread::spawn(move || answer(stream, &kept));
+            }
+        });
+        Self { port, asked }
+    }
+
+    fn asked(&self) -> Vec<String> {
+        std::mem::take(&mut self.asked.lock().unwrap())
+    }
+}
+
+/// Reads up to the end of a head.
+fn head(stream: &mut TcpStream) -> Option<String> {
+    let mut head = Vec::new();
+    let mut byte = [0];
+    while !head.ends_with(b"\r\n\r\n") {
+        if stream.read(&mut byte).ok()? == 0 {
+            return None;
+        }
+        head.push(byte[0]);
+    }
+    String::from_utf8(head).ok()
+}
+
+fn answer(mut stream: TcpStream, kept: &Mutex<Vec<String>>) -> Option<()> {
+    while let Some(head) = head(&mut stream) {
+        kept.lock().unwrap().push(head.clone());
+        if head.to_ascii_lowercase().contains("\r\nupgrade: websocket") {
+            let answer = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
+            stream.write_all(answer.as_bytes()).ok()?;
+            // Hands every byte back.
+            let mut buffer = [0; 64];
+            loop {
+                let n = stream.read(&mut buffer).ok().filter(|n| *n > 0)?;
+                stream.write_all(&buffer[..n]).ok()?;
+            }
+        }
+        let length = head
+            .lines()
+            .find_map(|l| {
+                l.to_ascii_lowercase()
+                    .strip_prefix("content-length: ")?
+                    .parse()
+                    .ok()
+            })
+            .unwrap_or(0);
+        std::io::copy(&mut (&mut stream).take(length), &mut std::io::sink()).ok()?;
+        let body = "open to everybody";
+        let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+        stream.write_all(answer.as_bytes()).ok()?;
+    }
+    Some(())
+}
+
+/// A proxy that runs until it is dropped.
+struct Running {
+    child: Child,
+    port: u16,
+    _folder: tempfile::TempDir,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // nginx has workers of its own, which a signal to end reaches and one to kill does not.
+        let pid = self.child.id().to_string();
+        let _ = Command::new("kill").args(["-TERM", &pid]).status();
+        let _ = self.child.wait();
+    }
+}
+
+fn start(front: Front, id: &str, upstream: u16, more: impl Fn(&mut LockdownRequest)) -> Option<Running> {
+    program(front.id())?;
+    program("openssl")?;
+    let folder = tempfile::tempdir().unwrap();
+    let port = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let mut wanted = request(id, front);
+    wanted.listen = ([127, 0, 0, 1], port).into();
+    wanted.upstream = Some(Upstream::parse(&format!("127.0.0.1:{upstream}")).unwrap());
+    more(&mut wanted);
+    write(&lockdown(&wanted).unwrap(), front, PASSWORD, folder.path());
+    let main = folder.path().join("nginx/nginx.conf").display().to_string();
+    let args: Vec<&str> = match front {
+        Front::Caddy => vec!["run", "--adapter", "caddyfile", "--config", "caddy/Caddyfile"],
+        _ => vec!["-c", &main],
+    };
+    let mut command = Command::new(program(front.id())?);
+    command
+        .args(args)
+        .current_dir(folder.path())
+        .env("HOME", folder.path());
+    let child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let running = Running {
+        child,
+        port,
+        _folder: folder,
+    };
+    // It listens as soon as it can be connected to.
+    for _ in 0..2000 {
+        if TcpStream::connect(("127.0.0.1", port)).is_ok() {
+            return Some(running);
+        }
+        std::thread::yield_now();
+        std::thread::park_timeout(Duration::from_millis(5));
+    }
+    panic!("{} does not listen", front.name());
+}
+
+/// Sends a request as it stands; the status and the rest.
+fn send(port: u16, start: &str, headers: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let request = format!("{start} HTTP/1.1\r\nHost: ml.example\r\n{headers}Connection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer);
+    let answer = String::from_utf8_lossy(&answer).into_owned();
+    let status = answer.split(' ').nth(1).and_then(|s| s.parse().ok());
+    (status.unwrap_or_else(|| panic!("{start}: {answer:?}")), answer)
+}
+
+/// The one password; as a constant, since Caddy takes a second to hash one.
+const PASSWORD: &str = "right:password";
+/// `admin:right:password`.
+const RIGHT: &str = concat!("Authorization: Basic YWRtaW46", "cmlnaHQ6cGFzc3dvcmQ=\r\n");
+/// `admin:wrong`.
+const WRONG: &str = concat!("Authorization: Basic YWRtaW46", "d3Jvbmc=\r\n");
+
+/// Paths that a pattern of the catalogue stands for.
+fn instance(pattern: &str) -> String {
+    pattern.replace("**", "a/b").replace('*', "a")
+}
+
+#[test]
+fn whoever_has_no_password_gets_nothing_on_any_path_of_the_catalogue() {
+    let open = Open::start();
+    assert_eq!(
+        send(open.port, "GET /api/2.0/mlflow/experiments/search", "").0,
+        200,
+        "before"
+    );
+    for front in FRONTS {
+        let Some(proxy) = start(front, "mlflow", open.port, |_| ()) else {
+            continue;
+        };
+        open.asked();
+        let mut paths: Vec<String> = Vec::new();
+        for product in PRODUCTS {
+            let patterns = [
+                product.proxy.paths,
+                product.proxy.read,
+                product.proxy.websocket,
+                product.proxy.stream,
+                product.proxy.deny,
+            ];
+            paths.extend(patterns.concat().iter().map(|p| instance(p)));
+            paths.extend(product.probes.iter().map(|p| p.path.to_owned()));
+        }
+        paths.sort();
+        paths.dedup();
+        assert!(paths.len() > 400, "{}", paths.len());
+        for path in &paths {
+            for headers in [
+                "",
+                WRONG,
+                "X-Forwarded-User: admin\r\nX-Forwarded-For: 127.0.0.1\r\n",
+            ] {
+                let (status, _) = send(proxy.port, &format!("GET {path}"), headers);
+                assert!(
+                    matches!(status, 400 | 401 | 403),
+                    "{}: {path}: {status}",
+                    front.name()
+                );
+            }
+        }
+        let tricks = ["//", "/..;/", "/%2e/", "/./", "/a/../", "/%2f", "/;a", "/a%00"];
+        for trick in tricks {
+            for method in ["GET", "POST", "DELETE", "OPTIONS", "HEAD", "PROPFIND"] {
+                let start = format!("{method} {trick}api/2.0/mlflow/experiments/search");
+                let (status, _) = send(proxy.port, &start, "X-Original-URL: /\r\n");
+                assert!(
+                    matches!(status, 400 | 401 | 403 | 405),
+                    "{}: {start}: {status}",
+                    front.name()
+                );
+            }
+        }
+        let asked = open.asked();
+        assert!(asked.is_empty(), "{} let through: {asked:?}", front.name());
+    }
+}
+
+#[test]
+fn the_right_password_opens_what_is_allowed_and_nothing_else() {
+    let open = Open::start();
+    for front in FRONTS {
+        let Some(proxy) = start(front, "mlflow", open.port, |_| ()) else {
+            continue;
+        };
+        let status = |line: &str, more: &str| send(proxy.port, line, &format!("{RIGHT}{more}")).0;
+        let cases = [
+            ("GET /", "", 200),
+            ("GET /get-artifact?path=a%2Fb;c//d", "", 200),
+            ("POST /api/2.0/mlflow/runs/create", "Content-Length: 0\r\n", 200),
+            ("GET /ajax-api/3.0/mlflow/gateway/secrets/config", "", 403),
+            ("GET /AJAX-API/3.0/mlflow/gateway/secrets", "", 403),
+            ("GET //ajax-api/3.0/mlflow/gateway/secrets/config", "", 400),
+            (
+                "GET /x/%2e%2e/ajax-api/3.0/mlflow/gateway/secrets/config",
+                "",
+                400,
+            ),
+            ("GET /ajax-api%2f3.0/mlflow/gateway/secrets/config", "", 400),
+            (
+                "POST /api/2.0/mlflow/runs/create",
+                "Content-Length: 0\r\nSec-Fetch-Site: cross-site\r\n",
+                403,
+            ),
+            (
+                "GET /",
+                "Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate\r\n",
+                200,
+            ),
+        ];
+        for (line, more, expected) in cases {
+            assert_eq!(status(line, more), expected, "{}: {line} {more}", front.name());
+        }
+        open.asked();
+        status(
+            "GET /",
+            "X-Forwarded-User: root\r\nRemote-User: root\r\nKubeflow-Userid: root\r\nX-Forwarded-For: 10.0.0.9\r\nX_Remote_User: root\r\n",
+        );
+        let seen = open.asked().concat();
+        assert!(
+            !seen.contains("root") && !seen.contains("10.0.0.9"),
+            "{}: {seen}",
+            front.name()
+        );
+        assert!(
+            seen.contains("Authorization: Bearer of the product"),
+            "{}: {seen}",
+            front.name()
+        );
+        assert!(seen.contains("Host: ml.example"), "{}: {seen}", front.name());
+    }
+}
+
+#[test]
+fn only_reading_is_let_through_where_that_is_asked_for() {
+    let open = Open::start();
+    for front in FRONTS {
+        let Some(proxy) = start(front, "ollama", open.port, |r| r.read_only = true) else {
+            continue;
+        };
+        let status = |line: &str| send(proxy.port, line, &format!("{RIGHT}Content-Length: 0\r\n")).0;
+        assert_eq!(status("GET /api/tags"), 200, "{}", front.name());
+        assert_eq!(status("HEAD /"), 200, "{}", front.name());
+        for line in [
+            "POST /api/tags",
+            "GET /api/generate",
+            "DELETE /api/delete",
+            "GET /api/push",
+        ] {
+            assert_eq!(status(line), 403, "{}: {line}", front.name());
+        }
+        open.asked();
+        status("GET /api/tags");
+        assert!(
+            open.asked().concat().contains("Host: localhost"),
+            "{}",
+            front.name()
+        );
+    }
+}
+
+#[test]
+fn a_kernel_is_talked_to_over_a_websocket_by_those_who_signed_in() {
+    let open = Open::start();
+    for front in FRONTS {
+        let Some(proxy) = start(front, "jupyter", open.port, |_| ()) else {
+            continue;
+        };
+        let upgrade = "GET /api/kernels/a/channels HTTP/1.1\r\nHost: ml.example\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+        let connect = |headers: &str| {
+            let mut stream = TcpStream::connect(("127.0.0.1", proxy.port)).unwrap();
+            stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+            stream
+                .write_all(format!("{upgrade}{headers}\r\n").as_bytes())
+                .unwrap();
+            let head = head(&mut stream).unwrap();
+            (stream, head)
+        };
+        assert!(connect("").1.starts_with("HTTP/1.1 401"), "{}", front.name());
+        let (mut stream, head) = connect(RIGHT);
+        assert!(head.starts_with("HTTP/1.1 101"), "{}: {head}", front.name());
+        let mut back = [0; 5];
+        stream.write_all(b"hello").unwrap();
+        stream.read_exact(&mut back).unwrap();
+        assert_eq!(&back, b"hello", "{}", front.name());
+    }
+}
+
+#[test]
+fn what_would_not_close_is_refused() {
+    let refused = |change: fn(&mut LockdownRequest)| {
+        let mut wanted = request("mlflow", Front::Caddy);
+        change(&mut wanted);
+        lockdown(&wanted).unwrap_err().to_string()
+    };
+    insta::assert_snapshot!([
+        refused(|r| r.listen = "0.0.0.0:80".parse().unwrap()),
+        refused(|r| r.name = Some("a b {".to_owned())),
+        refused(|r| r.user = "a b".to_owned()),
+        refused(|r| r.certificate = Some(("a;b".to_owned(), "c".to_owned()))),
+        refused(|r| { r.product = product("streamlit"); r.read_only = true; }),
+    ].join("\n"), @r"
+    passwords would cross the network readable for everybody: 0.0.0.0:80
+    a host name has letters, digits, `-` and dots
+    a user's name has letters, digits, `-`, `_`, `.` and `@`
+    the path of a certificate has no blanks, quotes or braces
+    it is not known which requests to Streamlit only read
+    ");
+    for text in [
+        "ftp://a",
+        "http://a/b",
+        "a:0",
+        "a:99999",
+        "a b",
+        "[::1",
+        "http://[::1]x:5",
+    ] {
+        assert!(Upstream::parse(text).is_err(), "{text}");
+    }
+    for text in [
+        "http://127.0.0.1:5000",
+        "https://ml.internal/",
+        "[::1]:5000",
+        "mlflow:5000",
+    ] {
+        assert!(Upstream::parse(text).is_ok(), "{text}");
+    }
+}

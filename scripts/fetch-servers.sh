@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# Installs Caddy and nginx from Debian, in front of which the tests of `lockdown` stand; says aloud where it cannot.
+set -euo pipefail
+
+missing=()
+for program in caddy nginx openssl; do
+  PATH="$PATH:/usr/sbin" command -v "$program" >/dev/null || missing+=("$program")
+done
+[ "${#missing[@]}" -eq 0 ] && exit 0
+
+if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
+  echo "skipped: ${missing[*]} cannot be installed here; the tests that start them say so" >&2
+  exit 0
+fi
+export DEBIAN_FRONTEND=noninteractive
+# Packages start their servers; nobody needs one on port 80.
+printf '#!/bin/sh\nexit 101\n' >/tmp/policy-rc.d.$$
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+  install -m 755 /tmp/policy-rc.d.$$ "$policy"
+  trap 'rm -f "$policy"' EXIT
+fi
+rm -f /tmp/policy-rc.d.$$
+if ! { apt-get update -qq && apt-get install -y -qq --no-install-recommends "${missing[@]}"; } >&2; then
+  echo "skipped: ${missing[*]} could not be installed; the tests that start them say so" >&2
+fi
