@@ -1514,6 +1514,7 @@ pub static PRODUCTS: &[Product] = &[
             Answer { path: "/api/authentication_mode", status: &[200], json: &[Need { at: &["authentication_mode"], is: Is::Equals("token") }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Protected], surface: "interface" },
             Answer { path: "/api/version", status: &[200], json: &[Need { at: &["ray_version"], is: Is::Text }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "interface" },
             Answer { path: "/", status: &[200], json: &[], text: &["<title>RayDashboard</title>"], without: &[], header: &[], means: &[Meaning::Hint], surface: "interface" },
+            Answer { path: "/", status: &[404], json: &[], text: &["404:NotFound"], without: &["<"], header: &[("server", "aiohttp")], means: &[Meaning::Hint], surface: "interface" },
             Answer { path: "/nodes", status: &[200], json: &[Need { at: &["result"], is: Is::True }, Need { at: &["data", "summary"], is: Is::Any }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "interface" },
             Answer { path: "/api/job_agent/jobs/", status: &[405], json: &[], text: &["405:MethodNotAllowed"], without: &["{", "<"], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "interface" },
             Answer { path: "/api/version", status: &[401], json: &[], text: &["Unauthorized:Missingauthenticationtoken"], without: &[], header: &[], means: &[Meaning::Product, Meaning::Protected], surface: "interface" },

@@ -292,7 +292,7 @@ fn few_requests_find_out_what_it_is_and_how_it_stands() {
     prefect/auth: prefect PROTECTED in 4; prefect PROTECTED in 4
     prefect/open: prefect OPEN in 4; prefect OPEN in 4
     ray-dashboard-agent/auth: ray PROTECTED in 5; ray PROTECTED in 5
-    ray-dashboard-agent/open: ray OPEN in 5;  in 48
+    ray-dashboard-agent/open: ray OPEN in 5; ray OPEN in 5
     ray/auth: ray PROTECTED in 5; ray PROTECTED in 5
     ray/open: ray OPEN in 5; ray OPEN in 5
     streamlit/open: streamlit OPEN in 3; streamlit OPEN in 3

@@ -10,4 +10,5 @@
 mod captures;
 mod catalogue;
 mod lockdown;
+mod real;
 mod recorded;
