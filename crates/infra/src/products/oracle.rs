@@ -156,6 +156,24 @@ impl<'a> Conversation<'a> {
         self.landing.as_deref()
     }
 
+    /// Whether asking on promises little: the service begins with a page for people, and those of the catalogue say by
+    /// their own who they are; or it answers `/` as a path that nobody has, with a refusal or an error.
+    pub(super) fn is_spent(&self) -> bool {
+        let fronts = self.by_path.get(bare("/")).into_iter().flatten();
+        let mut fronts = fronts.filter_map(|at| self.seen.get(*at));
+        let canary = self.canaries.first().map(|c| c.exchange.status);
+        fronts.any(|seen| {
+            let html = seen
+                .header_value("content-type")
+                .is_some_and(|t| t.contains("text/html"));
+            match seen.exchange.status {
+                200 => html,
+                404 => false,
+                status => status >= 400 && canary == Some(status),
+            }
+        })
+    }
+
     /// The products that speak here, in the order of the catalogue.
     pub fn identify(&self) -> Vec<Match> {
         let one = |product: &'static Product| {

@@ -11,6 +11,8 @@ pub const CANARY: &str = "/wellhead-canary-";
 
 /// At most so many requests to one port.
 const CAP: usize = 48;
+/// At most so many to one whose first answers promise little.
+const CAP_OF_SPENT: usize = 12;
 /// At most so many for one product.
 const PER_PRODUCT: usize = 3;
 
@@ -92,7 +94,9 @@ impl Plan {
             // One port is one product: what is known to be here is asked to the end, nothing else is.
             return identified.iter().flat_map(|m| self.left(m.product)).next();
         }
-        self.likely(conversation).or_else(|| self.shared())
+        let enough = self.asked.len() >= CAP_OF_SPENT && conversation.is_spent();
+        let shared = || (!enough).then(|| self.shared()).flatten();
+        self.likely(conversation).or_else(shared)
     }
 
     /// What the port and the first answers make likely. A port says little, so each product of it is asked its most telling

@@ -201,6 +201,32 @@ fn a_redirect_leads_to_nothing_that_is_never_sent() {
     }
 }
 
+/// The page of a web server that nobody knows, and a gate before everything, are not asked for all that there is.
+#[test]
+fn what_promises_little_is_asked_little() {
+    let html = vec![("content-type".to_owned(), "text/html; charset=utf-8".to_owned())];
+    for (front, other, most) in [
+        (200, 404, 12),
+        (200, 200, 12),
+        (401, 401, 12),
+        (503, 503, 12),
+        (404, 404, 48),
+    ] {
+        let mut plan = Plan::new(18_999, 7, true);
+        let mut heard: Vec<Exchange> = Vec::new();
+        while let Some(request) = plan.next(&Conversation::new(SERVICE, &heard)) {
+            let status = if request.path == "/" { front } else { other };
+            heard.push(exchange(
+                &request.path,
+                status,
+                html.clone(),
+                "<html><title>Welcome</title></html>",
+            ));
+        }
+        assert_eq!(plan.asked().len(), most, "{front} {other}");
+    }
+}
+
 #[test]
 fn a_plan_ends() {
     let mut plan = Plan::new(8000, 7, true);
