@@ -104,7 +104,7 @@ pub(crate) fn run(args: &Audit, global: &Global, environment: &Environment) -> R
     if !args.fixing.diff || args.output.is_some() {
         output::deliver(&text, args.output.as_deref())?;
     }
-    Ok(asker.exit().unwrap_or_else(|| exit(&report, args.strict)))
+    Ok(asker.exit(&report).unwrap_or_else(|| exit(&report, args.strict)))
 }
 
 /// The exit code depends on the report alone, never on the format.

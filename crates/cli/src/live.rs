@@ -18,13 +18,21 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
 };
-use wellhead_core::code;
+use wellhead_core::{Report, code};
 use wellhead_engine::{Listing, Live, LiveError};
 use wellhead_sources::{
     Target,
-    probe::{Prober, ProberOptions, RequestLog, Scope},
+    probe::{Cidr, MOST_ADDRESSES, Prober, ProberOptions, RequestLog, Scope, SignedScope},
 };
+use wellhead_trust::{SshKey, verify_ssh_signature};
 
+/// So many requests a second, unless told otherwise, and so many connections for each of them.
+const RATE: u32 = 10;
+const CONNECTIONS: u32 = 20;
+/// What scope files are signed for.
+const NAMESPACE: &str = "wellhead-scope";
+/// Largest scope file and key file that is read.
+const MAX_SCOPE: u64 = 1 << 20;
 /// The name of the log below the data directory.
 const LOG: &str = "requests.jsonl";
 
@@ -34,12 +42,38 @@ pub(crate) struct LiveFlags {
     /// Print every request that may be sent to `service:` and `net:` targets, and send nothing
     #[arg(long, help_heading = "Running services")]
     pub(crate) dry_run: bool,
-    /// At most so many requests a second [default: 10]
+    /// The ports to try where a target names none, such as `80,8000-8999` [default: those of the catalogue]
+    #[arg(long, value_name = "PORTS", value_parser = parse_ports, help_heading = "Running services")]
+    pub(crate) ports: Option<Ports>,
+    /// A signed statement of which public addresses are yours; its signature lies beside it as FILE.sig
+    #[arg(long, env = "WELLHEAD_SCOPE", value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Running services")]
+    pub(crate) scope: Option<PathBuf>,
+    /// The key that the statement is signed with: a line `ssh-ed25519 …`, or a file of such lines
+    #[arg(long, env = "WELLHEAD_SCOPE_KEY", value_name = "KEY|FILE", value_hint = ValueHint::FilePath, help_heading = "Running services")]
+    pub(crate) scope_key: Option<String>,
+    /// At most so many requests a second, and twenty times as many connections [default: 10]
     #[arg(long, env = "WELLHEAD_RATE", value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Running services")]
     pub(crate) rate: Option<u32>,
     /// Write a line here before each request [default: requests.jsonl in the data directory]
     #[arg(long, env = "WELLHEAD_LOG", value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Running services")]
     pub(crate) log: Option<PathBuf>,
+}
+
+/// Ports as they were typed, sorted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Ports(Vec<u16>);
+
+fn parse_ports(text: &str) -> Result<Ports, String> {
+    let mut out = std::collections::BTreeSet::new();
+    for part in text.split(',') {
+        let (from, to) = part.split_once('-').unwrap_or((part, part));
+        let number = |text: &str| text.trim().parse::<u16>().ok().filter(|p| *p > 0);
+        match (number(from), number(to)) {
+            (Some(from), Some(to)) if from <= to => out.extend(from..=to),
+            _ => return Err("expected ports such as `80,8000-8999`".to_owned()),
+        }
+    }
+    Ok(Ports(out.into_iter().collect()))
 }
 
 impl From<LiveError> for Failure {
@@ -61,6 +95,8 @@ pub(crate) struct Asker<'a> {
     asked: Cell<usize>,
     answered: Cell<bool>,
     interrupted: Cell<bool>,
+    /// How many addresses were asked so far.
+    addresses: Cell<u128>,
 }
 
 impl<'a> Asker<'a> {
@@ -70,17 +106,28 @@ impl<'a> Asker<'a> {
         environment: &'a Environment,
         cancelled: &Arc<AtomicBool>,
     ) -> Result<Self, Failure> {
+        let scope = scope(&args.live, &environment.today)?;
+        if let Some(statement) = scope.statement() {
+            let (owner, until) = (code(&statement.owner), &statement.valid_until);
+            tell_notes(
+                &[format!(
+                    "public addresses are asked in the name of {owner}, until {until}"
+                )],
+                global,
+            );
+        }
         Ok(Self {
             args,
             global,
             environment,
             cancelled: Arc::clone(cancelled),
-            scope: Scope::local(),
+            scope,
             prober: OnceCell::new(),
             asking: Asking::new(environment.stderr_is_terminal && !global.no_progress && !global.quiet),
             asked: Cell::new(0),
             answered: Cell::new(false),
             interrupted: Cell::new(false),
+            addresses: Cell::new(0),
         })
     }
 
@@ -89,14 +136,30 @@ impl<'a> Asker<'a> {
         if !matches!(target, Target::Service(_) | Target::Net(_)) {
             return Ok(None);
         }
+        let rate = self.args.live.rate.unwrap_or(RATE);
         let live = Live {
             scope: &self.scope,
             prober: self.prober()?,
+            ports: ports(&self.args.live),
+            connections: rate.saturating_mul(CONNECTIONS),
+            cancelled: &self.cancelled,
             watcher: &self.asking,
         };
         let heard = match target {
             Target::Service(place) => live.service(place)?,
-            _ => return Err(Failure::new("networks are not asked yet").hint("name a service")),
+            Target::Net(network) => {
+                let networks = networks(*network, &self.scope)?;
+                let size = networks
+                    .iter()
+                    .map(Cidr::size)
+                    .fold(self.addresses.get(), u128::saturating_add);
+                if size > MOST_ADDRESSES {
+                    return Err(too_many(size));
+                }
+                self.addresses.set(size);
+                live.networks(&networks)?
+            }
+            _ => return Ok(None),
         };
         self.asking.clear();
         tell_notes(&heard.notes, self.global);
@@ -132,7 +195,7 @@ impl<'a> Asker<'a> {
             .hint("`--log FILE` names another place for it")
         })?;
         let mut options = ProberOptions::new(log, Arc::clone(&self.cancelled));
-        options.rate = self.args.live.rate.unwrap_or(options.rate);
+        options.rate = self.args.live.rate.unwrap_or(RATE);
         let prober = Prober::new(options).map_err(Failure::new)?;
         Ok(self.prober.get_or_init(|| prober))
     }
@@ -151,7 +214,7 @@ impl<'a> Asker<'a> {
     }
 
     /// How the run ends where that is not for the report to say.
-    pub(crate) fn exit(&self) -> Option<Exit> {
+    pub(crate) fn exit(&self, report: &Report) -> Option<Exit> {
         if self.interrupted.get() {
             output::to_stderr("error: interrupted, only what was heard until then is reported\n");
             return Some(Exit::Interrupted);
@@ -161,7 +224,8 @@ impl<'a> Asker<'a> {
             output::to_stderr("error: nobody answers there\n\nhint: check the address and the port\n");
             return Some(Exit::Incomplete);
         }
-        None
+        // Hosts that answer, and serve nothing at any of the ports, are what one hopes for.
+        (self.asked.get() > 0 && report.stats.files == 0).then_some(Exit::Passed)
     }
 }
 
@@ -173,11 +237,96 @@ fn log_path(args: &Audit, environment: &Environment) -> Result<PathBuf, Failure>
     })
 }
 
+fn ports(flags: &LiveFlags) -> &[u16] {
+    flags.ports.as_ref().map_or(&[], |Ports(ports)| ports)
+}
+
+/// The networks that a target means.
+fn networks(named: Option<Cidr>, scope: &Scope) -> Result<Vec<Cidr>, Failure> {
+    match (named, scope.statement()) {
+        (Some(network), _) => Ok(vec![network]),
+        (None, Some(statement)) => Ok(statement.networks.clone()),
+        (None, None) => Err(Failure::new("`net:` names no network").hint(
+            "write it like `net:10.0.0.0/24`; alone it stands for the networks of a scope file (`--scope FILE`)",
+        )),
+    }
+}
+
+fn too_many(size: u128) -> Failure {
+    let said = format!("that is {size} addresses, and at most {MOST_ADDRESSES} (a /16) are asked in one run");
+    Failure::new(said).hint("name a smaller network")
+}
+
+/// What may be asked: private addresses, and what a scope file names whose signature was verified.
+fn scope(flags: &LiveFlags, today: &str) -> Result<Scope, Failure> {
+    let Some(path) = &flags.scope else {
+        return Ok(Scope::local());
+    };
+    let shown = code(&path.to_string_lossy());
+    let wrong =
+        |why: &dyn std::fmt::Display| Failure::new(format!("the scope file {shown} is not accepted: {why}"));
+    let how = "sign it with `ssh-keygen -Y sign -n wellhead-scope -f KEY FILE`, and name the public key with `--scope-key`";
+    let read = |path: &std::path::Path| wellhead_sources::read_bounded(path, MAX_SCOPE);
+    let keys = match &flags.scope_key {
+        None => return Err(wrong(&"no key was named that it should be signed with").hint(how)),
+        Some(key) => keys(key)?,
+    };
+    let message = read(path)?;
+    let mut beside = path.clone().into_os_string();
+    beside.push(".sig");
+    let signature = read(std::path::Path::new(&beside))
+        .map_err(|e| wrong(&format!("its signature is not beside it: {e}")).hint(how))?;
+    let signature = String::from_utf8_lossy(&signature);
+    verify_ssh_signature(&signature, &message, NAMESPACE, &keys)
+        .map_err(|e| wrong(&format!("its signature proves nothing: {e}")).hint(how))?;
+    let text = String::from_utf8(message).map_err(|_| wrong(&"it is not UTF-8"))?;
+    let statement = SignedScope::parse(&text, today).map_err(|why| {
+        wrong(&why).hint("it needs `owner`, `networks`, `valid-until` and, if you like, `ports`")
+    })?;
+    Ok(Scope::signed(statement))
+}
+
+/// The keys of a line, or of a file of lines.
+fn keys(named: &str) -> Result<Vec<SshKey>, Failure> {
+    if let Some(key) = SshKey::parse(named) {
+        return Ok(vec![key]);
+    }
+    let bytes = wellhead_sources::read_bounded(std::path::Path::new(named), MAX_SCOPE)?;
+    let text = String::from_utf8_lossy(&bytes);
+    let keys: Vec<SshKey> = text.lines().filter_map(SshKey::parse).collect();
+    if keys.is_empty() {
+        let shown = code(named);
+        return Err(Failure::new(format!("{shown} holds no key of Ed25519"))
+            .hint("a `.pub` file that `ssh-keygen -t ed25519` made has one"));
+    }
+    Ok(keys)
+}
+
 /// Prints what may be sent, and sends nothing: no name is resolved either.
-pub(crate) fn dry_run(args: &Audit, _: &Environment) -> Result<Exit, Failure> {
+pub(crate) fn dry_run(args: &Audit, environment: &Environment) -> Result<Exit, Failure> {
+    let scope = scope(&args.live, &environment.today)?;
+    let ports = ports(&args.live);
     let mut out = String::new();
     for text in &args.targets {
         match Target::parse(text)? {
+            Target::Service(place) if place.port.is_none() => {
+                let host = &place.host;
+                match host.parse() {
+                    Ok(address) => out.push_str(&wellhead_engine::would_scan(&[Cidr::one(address)], ports)),
+                    Err(_) => {
+                        out.push_str(&format!("find the address of {host}\n"));
+                        out.push_str(&wellhead_engine::would_scan(&[], ports));
+                    }
+                }
+            }
+            Target::Net(network) => {
+                let networks = networks(network, &scope)?;
+                let size = networks.iter().map(Cidr::size).fold(0, u128::saturating_add);
+                if size > MOST_ADDRESSES {
+                    return Err(too_many(size));
+                }
+                out.push_str(&wellhead_engine::would_scan(&networks, ports));
+            }
             Target::Service(place) => {
                 let port = place.port.map_or(String::new(), |p| format!(":{p}"));
                 let host = if place.host.contains(':') {

@@ -48,7 +48,7 @@ pub use config::{Allowance, AllowedSources, SOURCES_KEYS, SourceKind, Sources};
 pub use diff::diff;
 pub use freshness::{MAX_AGE, age, stale};
 pub use inspect::{Inspected, InspectedOperator, InspectedTensor, inspect};
-pub use live::{Heard, Live, LiveError, LiveWatcher, NotWatched, would_ask};
+pub use live::{Heard, Live, LiveError, LiveWatcher, NotWatched, would_ask, would_scan};
 pub use lock::{
     Asked, Checked, FileState, Hubs, Loading, LockOptions, Made, Problem, lock, project_loads, verify,
 };

@@ -11,14 +11,17 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
     net::{IpAddr, SocketAddr},
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, PoisonError, atomic::AtomicBool},
 };
 use talk::Talk;
 use wellhead_core::{Blob, code};
 use wellhead_infra::{CANARY, PRODUCTS, Plan};
 use wellhead_sources::{
     Content, Entry,
-    probe::{Admitted, ProbeError, Prober, Refusal, Scheme, Scope, ServicePlace, Site},
+    probe::{
+        Admitted, Cidr, MOST_ADDRESSES, ProbeError, Prober, Refusal, Scan, Scanned, Scheme, Scope,
+        ServicePlace, Site,
+    },
 };
 
 /// So many hosts are asked at the same time.
@@ -88,6 +91,12 @@ pub struct Live<'a> {
     pub scope: &'a Scope,
     /// Who asks.
     pub prober: &'a Prober,
+    /// The ports to try where none is named; those of the catalogue where there are none.
+    pub ports: &'a [u16],
+    /// At most so many connections a second, to find out which ports are open.
+    pub connections: u32,
+    /// Ends the asking early.
+    pub cancelled: &'a AtomicBool,
     /// Who watches.
     pub watcher: &'a dyn LiveWatcher,
 }
@@ -109,20 +118,86 @@ struct Port {
 }
 
 impl Live<'_> {
-    /// Asks one service at a port that was named.
+    /// Asks one service at the port that was named, or every service of the host where none was.
     ///
     /// # Errors
     /// Where it may not be asked, or cannot be found.
     pub fn service(&self, place: &ServicePlace) -> Result<Heard, LiveError> {
         let mut heard = Heard::default();
         let address = self.address_of(place, &mut heard.notes)?;
-        let port = place.port.unwrap_or(80);
+        let Some(port) = place.port else {
+            return self.scan(&[Cidr::one(address)], &place.host, Some(&place.host), heard);
+        };
         let port = Port {
             address: self.admit(SocketAddr::new(address, port))?,
             host: place.host.clone(),
             scheme: place.scheme,
         };
         (heard.entries, heard.answered) = self.ask(vec![port])?;
+        Ok(heard)
+    }
+
+    /// Asks every service of networks: whatever accepts a connection at one of the ports.
+    ///
+    /// # Errors
+    /// Where one of the networks may not be asked, or all are too large.
+    pub fn networks(&self, networks: &[Cidr]) -> Result<Heard, LiveError> {
+        let size = networks.iter().map(Cidr::size).fold(0, u128::saturating_add);
+        if size > MOST_ADDRESSES {
+            return Err(LiveError::new(
+                format!(
+                    "that is {size} addresses, and at most {MOST_ADDRESSES} (a /16) are asked in one run"
+                ),
+                "name a smaller network",
+            ));
+        }
+        let names: Vec<String> = networks.iter().map(Cidr::to_string).collect();
+        self.scan(networks, &names.join(", "), None, Heard::default())
+    }
+
+    fn scan(
+        &self,
+        networks: &[Cidr],
+        name: &str,
+        host: Option<&str>,
+        mut heard: Heard,
+    ) -> Result<Heard, LiveError> {
+        let usual = catalogue_ports();
+        let scan = Scan {
+            scope: self.scope,
+            networks,
+            ports: if self.ports.is_empty() { &usual } else { self.ports },
+            rate: self.connections,
+            cancelled: self.cancelled,
+            watch: &|done, all| self.watcher.tried(done, all),
+        };
+        self.prober
+            .note_scan(&scan)
+            .map_err(|e| LiveError::new(e.to_string(), "`--log FILE` names another place for it"))?;
+        let scanned = scan.run().map_err(|r| LiveError::refused(&r))?;
+        heard.answered = scanned.answered();
+        heard.notes.push(summary(name, &scanned));
+        let ports = scanned.open.iter().map(|address| Port {
+            address: *address,
+            host: host.map_or_else(|| address.address().ip().to_string(), str::to_owned),
+            scheme: None,
+        });
+        heard.entries = self.ask(ports.collect())?.0;
+        if scanned.untried > 0 {
+            let why = scanned
+                .trouble
+                .unwrap_or_else(|| "the scan ended early".to_owned());
+            heard.entries.push(Entry {
+                path: format!("net:{name}"),
+                content: Content::Unreadable {
+                    why: format!(
+                        "{why}: {} of {} ports were not tried",
+                        scanned.untried,
+                        scan.size()
+                    ),
+                },
+            });
+        }
         Ok(heard)
     }
 
@@ -219,7 +294,14 @@ impl Live<'_> {
 
 /// What a conversation came to, as something to audit.
 fn entry(talk: &Talk) -> Entry {
-    let path = talk.site.url();
+    let url = talk.site.url();
+    // What was not understood in either way of speaking has neither.
+    let is_mute = talk.is_guessed && talk.exchanges.is_empty();
+    let bare = url
+        .split_once("://")
+        .filter(|_| is_mute)
+        .map(|(_, rest)| rest.to_owned());
+    let path = bare.unwrap_or(url);
     let content = if talk.exchanges.is_empty() {
         Content::Unreadable {
             why: silence(talk, talk.site.address.address().port()),
@@ -265,14 +347,64 @@ fn site(port: Port) -> Site {
     }
 }
 
+/// Every port at which a platform of the catalogue listens unless told otherwise.
+pub(crate) fn catalogue_ports() -> Vec<u16> {
+    let ports = PRODUCTS.iter().flat_map(|p| p.ports).map(|p| p.port);
+    ports.collect::<BTreeSet<u16>>().into_iter().collect()
+}
+
+/// What a scan found, in a line.
+fn summary(name: &str, scanned: &Scanned) -> String {
+    let counts = [
+        (scanned.open.len() as u64, "open"),
+        (scanned.closed, "closed"),
+        (scanned.silent, "without an answer"),
+        (scanned.skipped, "left out because nobody may ask there"),
+        (scanned.untried, "not tried"),
+    ];
+    let said = counts.iter().enumerate().filter(|(i, (n, _))| *i == 0 || *n > 0);
+    let said: Vec<_> = said.map(|(_, (n, what))| format!("{n} {what}")).collect();
+    format!("ports of {name}: {}", said.join(", "))
+}
+
 /// Every request that a service may be sent, a line each, for people.
 pub fn would_ask(service: &str) -> String {
     let mut out = format!(
-        "{service}: at most {} of these, at most 3 for one product\n\
-         GET {service}{CANARY}… (a path that nobody has)\n\
-         GET {service}/\n\
-         GET {service}… (where `/` leads to on the same host)\n",
+        "{service}: at most {} of these, at most 3 for one product\n",
         Plan::MOST
+    );
+    out.push_str(&requests(service));
+    out
+}
+
+/// Every connection and request that a network may see, for people.
+pub fn would_scan(networks: &[Cidr], ports: &[u16]) -> String {
+    let mut out = String::new();
+    let usual = catalogue_ports();
+    let ports = if ports.is_empty() { &usual } else { ports };
+    let listed: Vec<_> = ports.iter().map(u16::to_string).collect();
+    for network in networks {
+        let _ = writeln!(
+            out,
+            "connect to every one of the {} addresses of {network} at ports {}",
+            network.size(),
+            listed.join(",")
+        );
+    }
+    let _ = writeln!(
+        out,
+        "each that is open: at most {} of these over http or https, at most 64 for one host",
+        Plan::MOST
+    );
+    out.push_str(&requests(""));
+    out
+}
+
+fn requests(service: &str) -> String {
+    let mut out = format!(
+        "GET {service}{CANARY}… (a path that nobody has)\n\
+         GET {service}/\n\
+         GET {service}… (where `/` leads to on the same host)\n"
     );
     for request in Plan::everything(true).iter().filter(|r| r.path != "/") {
         let host = request

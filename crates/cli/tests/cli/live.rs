@@ -541,3 +541,158 @@ fn captured_products_are_judged_over_a_socket_as_they_were_taken() {
     voila/open: voila OPEN -
     ");
 }
+
+#[test]
+fn a_network_is_searched_and_every_open_port_accounted_for() {
+    let project = Project::new(&[]);
+    let open = Service::at("127.99.1.3:0", jupyter(true));
+    let port = open.address.port();
+    let safe = Service::at(&format!("127.99.1.5:{port}"), jupyter(false));
+    raw(&format!("127.99.1.6:{port}"), |mut s| {
+        s.write_all(b"SSH-2.0-x\r\n").unwrap();
+    });
+    let args = [
+        "--rate",
+        "100000",
+        "--ports",
+        &port.to_string(),
+        "net:127.99.1.0/29",
+    ];
+    let report = project.json(&args);
+    assert_eq!(states(&report), ["jupyter OPEN 2.14.0"]);
+    let said: Vec<_> = unseen(&report)
+        .iter()
+        .map(|l| l.replace(&port.to_string(), "PORT"))
+        .collect();
+    assert_eq!(said, ["127.99.1.6:PORT: not-analysed (what answers is not HTTP)"]);
+    assert!(!safe.asked().is_empty());
+    let ran = project.run(&[&["audit"][..], &args].concat());
+    assert_eq!(ran.code, 1);
+    assert!(
+        ran.err
+            .contains("note: ports of 127.99.1.0/29: 3 open, 5 closed\n"),
+        "{}",
+        ran.err
+    );
+    // Nothing is open: that is what one hopes for.
+    let ran = project.run(&["audit", "--ports", &port.to_string(), "net:127.99.2.0/29"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(ran.err.contains("0 open, 8 closed"), "{}", ran.err);
+    let by_name = project.json(&[
+        "--rate",
+        "1000",
+        "--ports",
+        &port.to_string(),
+        "service:127.99.1.3",
+    ]);
+    assert_eq!(states(&by_name), ["jupyter OPEN 2.14.0"]);
+}
+
+#[test]
+fn a_network_is_bounded_and_ours() {
+    let project = Project::new(&[]);
+    for (args, said) in [
+        (
+            &["net:10.0.0.0/15"][..],
+            "that is 131072 addresses, and at most 65536 (a /16)",
+        ),
+        (&["net:fd00::/64"], "at most 65536 (a /16)"),
+        (&["net:8.8.8.0/30"], "8.8.8.0 is a public address"),
+        (&["net:10.0.0.0/33"], "is no network such as `10.0.0.0/24`"),
+        (&["net:"], "`net:` names no network"),
+        (&["--dry-run", "net:10.0.0.0/15"], "at most 65536"),
+        (&["--dry-run", "."], "`.` is sent no requests"),
+        (&["--offline", "net:127.0.0.1"], "the network is not to be used"),
+    ] {
+        let ran = project.run(&[&["audit"][..], args].concat());
+        assert_eq!(ran.code, 2, "{args:?}: {}", ran.err);
+        assert!(ran.err.contains(said), "{args:?}: {}", ran.err);
+    }
+    let ran = project.run(&["audit", "--ports", "1,x", "net:127.0.0.1"]);
+    assert!(ran.code == 2 && ran.err.contains("80,8000-8999"), "{}", ran.err);
+    let dry = project.run(&["audit", "--dry-run", "--ports", "80,81", "net:10.0.0.0/30"]);
+    assert_eq!(dry.code, 0);
+    assert!(
+        dry.out
+            .starts_with("connect to every one of the 4 addresses of 10.0.0.0/30 at ports 80,81\n"),
+        "{}",
+        dry.out
+    );
+}
+
+/// What is public needs the statement of its owner, signed by a key that the user named.
+#[test]
+fn a_public_network_needs_a_signed_scope() {
+    let scope =
+        "owner = \"Acme\"\nnetworks = [\"203.0.113.0/30\"]\nports = [8265]\nvalid-until = \"2999-12-31\"\n";
+    let project = Project::new(&[("scope.toml", scope)]);
+    let tool = |args: &[&str]| {
+        let run = Command::new("ssh-keygen")
+            .args(args)
+            .current_dir(project.path())
+            .output();
+        run.is_ok_and(|o| o.status.success())
+    };
+    if !tool(&["-q", "-t", "ed25519", "-N", "", "-f", "key"])
+        || !tool(&["-q", "-t", "ed25519", "-N", "", "-f", "other"])
+    {
+        eprintln!("skipped: no ssh-keygen here");
+        return;
+    }
+    let dry = |more: &[&str]| {
+        project.run(&[&["audit", "--dry-run", "net:", "--scope", "scope.toml"][..], more].concat())
+    };
+    let named = ["--scope-key", "key.pub"];
+    for (more, said) in [
+        (&[][..], "no key was named"),
+        (&named, "its signature is not beside it"),
+    ] {
+        let ran = dry(more);
+        assert!(ran.code == 2 && ran.err.contains(said), "{}", ran.err);
+    }
+    assert!(tool(&[
+        "-q",
+        "-Y",
+        "sign",
+        "-n",
+        "wellhead-scope",
+        "-f",
+        "key",
+        "scope.toml"
+    ]));
+    let ran = dry(&named);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(
+        ran.out
+            .starts_with("connect to every one of the 4 addresses of 203.0.113.0/30"),
+        "{}",
+        ran.out
+    );
+    let line = std::fs::read_to_string(project.path().join("key.pub")).unwrap();
+    assert_eq!(dry(&["--scope-key", line.trim()]).code, 0);
+    let ran = dry(&["--scope-key", "other.pub"]);
+    assert!(
+        ran.code == 2 && ran.err.contains("made with another key"),
+        "{}",
+        ran.err
+    );
+    // Nobody may ask a port or an address that is not named, or change what was signed.
+    let named = ["audit", "--scope", "scope.toml", "--scope-key", "key.pub"];
+    for (target, said) in [
+        ("service:http://203.0.113.1:80", "but not its port 80"),
+        (
+            "service:http://203.0.113.9:8265",
+            "203.0.113.9 is a public address",
+        ),
+    ] {
+        let ran = project.run(&[&named[..], &[target]].concat());
+        assert!(ran.code == 2 && ran.err.contains(said), "{}", ran.err);
+    }
+    project.write("scope.toml", scope.replace("/30", "/24").as_bytes());
+    let ran = dry(&["--scope-key", "key.pub"]);
+    assert!(
+        ran.code == 2 && ran.err.contains("what was signed is not what is here"),
+        "{}",
+        ran.err
+    );
+}

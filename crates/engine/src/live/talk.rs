@@ -26,7 +26,8 @@ pub(super) struct Received {
 #[derive(Debug)]
 pub(super) struct Talk {
     pub(super) site: Site,
-    /// Whether it was not said how to speak to it.
+    /// Whether nobody said how to speak to it.
+    pub(super) is_guessed: bool,
     may_switch: bool,
     plan: Plan,
     pub(super) exchanges: Vec<Exchange>,
@@ -48,6 +49,7 @@ impl Talk {
     pub(super) fn new(port: Port) -> Self {
         let number = port.address.address().port();
         Self {
+            is_guessed: port.scheme.is_none(),
             may_switch: port.scheme.is_none(),
             site: site(port),
             plan: plan(number),

@@ -3,7 +3,7 @@
 //! A connection a request, closed after it: nothing is pipelined, kept alive, followed or remembered.
 
 use super::{
-    Admitted, Pace, ProbeError, Reply, RequestLog, Scheme,
+    Admitted, Pace, ProbeError, Reply, RequestLog, Scan, Scheme,
     answer::{self, words},
     tls,
 };
@@ -169,6 +169,18 @@ impl Prober {
     /// Whether the run is to end.
     pub fn is_stopped(&self) -> bool {
         self.options.cancelled.load(Ordering::Relaxed)
+    }
+
+    /// Writes down that connections are about to be tried, which carry no byte.
+    ///
+    /// # Errors
+    /// Where the log cannot be written.
+    pub fn note_scan(&self, scan: &Scan<'_>) -> Result<(), ProbeError> {
+        let networks: Vec<String> = scan.networks.iter().map(ToString::to_string).collect();
+        self.options
+            .log
+            .write(&[("connect", networks.into()), ("ports", scan.ports.into())])
+            .map_err(|e| ProbeError::Log(crate::file::words(&e)))
     }
 
     /// How many more requests a host may be sent.

@@ -7,6 +7,7 @@
 
 mod answer;
 mod client;
+mod connect;
 mod log;
 mod pace;
 mod place;
@@ -17,6 +18,7 @@ mod tls;
 
 pub use answer::{BODY, ProbeError, Reply};
 pub use client::{Method, Prober, ProberOptions, Question, Site};
+pub use connect::{Scan, Scanned};
 pub use log::RequestLog;
 pub use pace::Pace;
 pub use place::{Scheme, ServicePlace};

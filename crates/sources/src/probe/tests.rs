@@ -497,3 +497,159 @@ fn a_name_is_resolved_to_what_is_asked() {
             .is_err()
     );
 }
+
+/// A certificate that nobody vouches for, made by the real tool; nothing, aloud, where it is not here.
+fn self_signed(folder: &std::path::Path) -> Option<rustls::ServerConfig> {
+    let (key, certificate) = (folder.join("key.der"), folder.join("cert.der"));
+    #[expect(clippy::disallowed_methods, reason = "tests run the real tool")]
+    let made = std::process::Command::new("openssl")
+        .args([
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-nodes",
+            "-days",
+            "1",
+        ])
+        .args(["-subj", "/CN=other.example", "-outform", "DER", "-keyout"])
+        .arg(folder.join("key.pem"))
+        .arg("-out")
+        .arg(&certificate)
+        .output();
+    #[expect(clippy::disallowed_methods, reason = "tests run the real tool")]
+    let turned = std::process::Command::new("openssl")
+        .args(["pkcs8", "-topk8", "-nocrypt", "-outform", "DER", "-in"])
+        .arg(folder.join("key.pem"))
+        .arg("-out")
+        .arg(&key)
+        .output();
+    if !made.is_ok_and(|o| o.status.success()) || !turned.is_ok_and(|o| o.status.success()) {
+        eprintln!("skipped: no openssl that makes certificates here");
+        return None;
+    }
+    #[expect(clippy::disallowed_methods, reason = "tests read what was made")]
+    let read = |path| std::fs::read(path).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(
+            vec![read(&certificate).into()],
+            rustls::pki_types::PrivateKeyDer::Pkcs8(read(&key).into()),
+        );
+    Some(config.unwrap())
+}
+
+#[test]
+fn a_certificate_that_nobody_vouches_for_hides_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(config) = self_signed(folder.path()) else {
+        return;
+    };
+    let config = Arc::new(config);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let connection = rustls::ServerConnection::new(Arc::clone(&config)).unwrap();
+            let mut stream = rustls::StreamOwned::new(connection, stream.unwrap());
+            let mut bytes = [0_u8; 4096];
+            let _ = stream.read(&mut bytes);
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\nopen");
+            let _ = stream.flush();
+        }
+    });
+    let site = Site {
+        address: Scope::local().admit(address).unwrap(),
+        host: "127.0.0.1".to_owned(),
+        scheme: Scheme::Https,
+    };
+    assert_eq!(prober(&folder).ask(&site, get("/")).unwrap().body, b"open");
+}
+
+#[test]
+fn every_open_port_is_found_and_none_beside() {
+    let open: Vec<TcpListener> = ["127.88.0.1:0", "127.88.3.7:0", "127.88.3.255:0"]
+        .iter()
+        .map(|a| TcpListener::bind(a).unwrap())
+        .collect();
+    let addresses: Vec<SocketAddr> = open.iter().map(|l| l.local_addr().unwrap()).collect();
+    let mut ports: Vec<u16> = addresses.iter().map(SocketAddr::port).collect();
+    ports.sort_unstable();
+    ports.dedup();
+    let scope = Scope::local();
+    let tried = Mutex::new(0);
+    let stop = AtomicBool::new(false);
+    let scan = Scan {
+        scope: &scope,
+        networks: &[
+            Cidr::parse("127.88.0.0/23").unwrap(),
+            Cidr::parse("127.88.2.0/23").unwrap(),
+        ],
+        ports: &ports,
+        rate: u32::MAX,
+        cancelled: &stop,
+        watch: &|done, _| *tried.lock().unwrap() = done,
+    };
+    let found = scan.run().unwrap();
+    let found_addresses: Vec<_> = found.open.iter().map(|a| a.address()).collect();
+    assert_eq!(found_addresses, addresses);
+    assert_eq!(found.closed, 1024 * ports.len() as u64 - 3);
+    assert_eq!((found.silent, found.skipped, found.untried), (0, 0, 0));
+    // Somebody ends it: what was not tried is said.
+    stop.store(true, Ordering::Relaxed);
+    let ended = scan.run().unwrap();
+    assert_eq!(
+        (ended.untried, ended.trouble.as_deref()),
+        (scan.size(), Some("interrupted"))
+    );
+    assert!(!ended.answered());
+}
+
+#[test]
+fn a_scan_leaves_out_what_nobody_may_ask_and_refuses_what_is_public() {
+    let scope = Scope::local();
+    let stop = AtomicBool::new(false);
+    let scan = |network: &str| {
+        let networks = [Cidr::parse(network).unwrap()];
+        let scan = Scan {
+            scope: &scope,
+            networks: &networks,
+            ports: &[9],
+            rate: 100_000,
+            cancelled: &stop,
+            watch: &|_, _| {},
+        };
+        scan.run()
+    };
+    assert!(matches!(scan("203.0.113.0/30"), Err(Refusal::Public { .. })));
+    assert!(matches!(scan("172.15.255.0/24"), Err(Refusal::Public { .. })));
+    let never = scan("0.0.0.0/30").unwrap();
+    assert_eq!((never.skipped, never.answered()), (4, false));
+    assert_eq!(scan("169.254.169.254").unwrap().skipped, 1);
+}
+
+#[test]
+fn a_scan_keeps_its_pace() {
+    let scope = Scope::local();
+    let stop = AtomicBool::new(false);
+    let scan = Scan {
+        scope: &scope,
+        networks: &[Cidr::parse("127.88.9.0/26").unwrap()],
+        ports: &[9],
+        rate: 100,
+        cancelled: &stop,
+        watch: &|_, _| {},
+    };
+    let begun = Instant::now();
+    assert_eq!(scan.run().unwrap().closed, 64);
+    assert!(
+        begun.elapsed() >= Duration::from_millis(550),
+        "{:?}",
+        begun.elapsed()
+    );
+}
