@@ -31,6 +31,8 @@ pub struct FirewallRule {
     pub ports: Option<Range<u32>>,
     /// Who is let in.
     pub audience: Audience,
+    /// The rule itself.
+    pub declared: Range<usize>,
     /// Where that is said.
     pub span: Range<usize>,
     /// Where the ports are said, for the chain of evidence.
@@ -50,6 +52,23 @@ pub struct Bucket {
     pub public: Vec<PublicAccess>,
     /// Where a setting blocks all of that.
     pub blocked: Option<Range<usize>>,
+    /// The account that it is part of, as others refer to it.
+    pub account: Option<String>,
+    /// What refers to it, besides what only configures it.
+    pub users: Vec<BucketUser>,
+}
+
+/// Something that refers to a bucket.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct BucketUser {
+    /// The type of the resource: `aws_sagemaker_model`.
+    pub kind: String,
+    /// As others refer to it.
+    pub address: String,
+    /// Where it is declared.
+    pub span: Range<usize>,
+    /// The name that it has in the bucket, where it is an object there.
+    pub object: Option<Word>,
 }
 
 /// Something that opens a bucket.

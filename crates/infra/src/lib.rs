@@ -44,7 +44,7 @@ mod terraform;
 mod workflow;
 mod workload;
 
-pub use cloud::{Bucket, Cloud, FirewallRule, Grant, Managed, PublicAccess, Setting};
+pub use cloud::{Bucket, BucketUser, Cloud, FirewallRule, Grant, Managed, PublicAccess, Setting};
 pub use compose::compose;
 pub use dockerfile::dockerfile;
 pub use estate::{Dialect, Estate, EstateFile, Gap, dialect, estate};

@@ -6,6 +6,7 @@
 
 pub mod behaviour;
 mod bytecode;
+mod cloud;
 mod config;
 pub mod distribution;
 pub mod environment;
@@ -178,6 +179,7 @@ pub struct Registered {
 static FAMILIES: &[&[Registered]] = &[
     behaviour::RULES,
     bytecode::RULES,
+    cloud::RULES,
     config::RULES,
     distribution::RULES,
     environment::RULES,

@@ -66,6 +66,7 @@ fn rule(
         group: group.to_owned(),
         ports: range,
         audience,
+        declared: place.clone(),
         span,
         chain,
     })

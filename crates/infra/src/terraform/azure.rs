@@ -79,6 +79,7 @@ fn add(rule: &Term, group: &str, out: &mut Vec<FirewallRule>) {
             group: group.to_owned(),
             ports: term.word().and_then(|w| shell::port_range(&w.text)),
             audience,
+            declared: rule.span.clone(),
             span: span.clone(),
             chain,
         });
@@ -297,6 +298,8 @@ fn storage(plan: &mut Plan<'_>) {
             blocked: blocked
                 .filter(|t| t.as_bool() == Some(false))
                 .map(|t| t.span.clone()),
+            account: account.map(|a| a.address.clone()),
+            ..Bucket::default()
         });
     }
     plan.cloud.buckets.extend(found);

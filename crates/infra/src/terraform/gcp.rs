@@ -25,6 +25,7 @@ pub(super) fn read(plan: &mut Plan<'_>) {
         ]
         .iter()
         .any(|p| kind.starts_with(p))
+            || RUN.contains(&kind)
     });
 }
 
@@ -91,6 +92,7 @@ fn firewalls(plan: &Plan<'_>) -> Vec<Firewall> {
                         group: resource.address.clone(),
                         ports,
                         audience,
+                        declared: resource.span.clone(),
                         span: span.clone(),
                         chain,
                     },
@@ -342,6 +344,7 @@ fn buckets(plan: &mut Plan<'_>) {
             blocked: prevention
                 .filter(|t| t.as_str() == Some("enforced"))
                 .map(|t| t.span.clone()),
+            ..Bucket::default()
         });
     }
     plan.cloud.buckets.extend(found);

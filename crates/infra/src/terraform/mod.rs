@@ -29,6 +29,30 @@ use syntax::{Kind, Part};
 use term::{Known, Term};
 use wellhead_formats::text::{self, Node, Value};
 
+/// Resources that say how a bucket is, or who may use it, and do not use it themselves.
+const CONFIGURES: &[&str] = &[
+    "aws_s3_",
+    "aws_iam_",
+    "google_storage_",
+    "google_project_iam_",
+    "azurerm_storage_",
+    "azurerm_role_assignment",
+];
+
+/// How many users of one bucket are kept.
+const MOST_USERS: usize = 64;
+
+/// Whether a type of resource is an object in a bucket.
+fn is_object(kind: &str) -> bool {
+    [
+        "aws_s3_object",
+        "aws_s3_bucket_object",
+        "google_storage_bucket_object",
+        "azurerm_storage_blob",
+    ]
+    .contains(&kind)
+}
+
 /// How many settings of one resource are kept, and how deep.
 const MOST_SETTINGS: usize = 512;
 const DEEPEST_SETTING: usize = 12;
@@ -161,9 +185,11 @@ struct Plan<'a> {
 impl<'a> Plan<'a> {
     fn read(&mut self) {
         let before = self.workloads.len();
+        let buckets = self.cloud.buckets.len();
         aws::read(self);
         gcp::read(self);
         azure::read(self);
+        self.users(buckets);
         let made = self.workloads.iter_mut().skip(before);
         for machine in made.filter(|w| w.kind == WorkloadKind::Machine) {
             host::with_containers(machine, self.text);
@@ -175,6 +201,30 @@ impl<'a> Plan<'a> {
             .iter()
             .filter(|r| kinds.contains(&r.kind.as_str()))
             .collect()
+    }
+
+    /// Says of each bucket from that one on what refers to it.
+    fn users(&mut self, from: usize) {
+        for bucket in self.cloud.buckets.iter_mut().skip(from) {
+            let mut addresses = vec![bucket.address.as_str()];
+            addresses.extend(bucket.account.as_deref());
+            let uses = |r: &&Resource| {
+                let configures = CONFIGURES.iter().any(|p| r.kind.starts_with(p)) && !is_object(&r.kind);
+                !configures && addresses.iter().any(|a| r.term.comes_from(a))
+            };
+            let users = self.resources.iter().filter(uses).take(MOST_USERS);
+            bucket.users = users
+                .map(|r| crate::cloud::BucketUser {
+                    kind: r.kind.clone(),
+                    address: r.address.clone(),
+                    span: r.span.clone(),
+                    object: ["key", "name"]
+                        .iter()
+                        .filter(|_| is_object(&r.kind))
+                        .find_map(|k| r.term.get(k).and_then(Term::word)),
+                })
+                .collect();
+        }
     }
 
     /// Keeps the settings of services that the cloud runs.

@@ -229,6 +229,10 @@ resource "google_notebooks_instance" "n" { no_public_ip = false }
     bucket google_storage_bucket.b models writes@g/main.tf:37 @g/main.tf:30
     bucket azurerm_storage_container.c models reads@z/main.tf.json:5 blocked@z/main.tf.json:4 @z/main.tf.json:5
     grant google_storage_bucket_iam_binding.bb to [allAuthenticatedUsers] do [roles/storage.objectAdmin] on [models] refers [google_storage_bucket.b] @g/main.tf:36
+    managed google_cloud_run_v2_service.run @g/main.tf:16
+      name=run @g/main.tf:17
+      template.containers.image=gradio @g/main.tf:20
+      template.containers.ports.container_port=7860 @g/main.tf:21
     managed google_notebooks_instance.n @g/main.tf:39
       no_public_ip=false @g/main.tf:39
     managed azurerm_machine_learning_workspace.w @z/main.tf.json:6

@@ -1,0 +1,316 @@
+//! What clouds are told raises, and its innocent twins.
+
+use crate::{
+    EstateView, Subject,
+    testing::{findings, told},
+};
+use std::sync::Arc;
+use wellhead_core::{ArtifactPath, Budget, Finding};
+use wellhead_infra::{EstateFile, estate};
+
+/// What all rules find in files that are divided by `=== PATH`.
+fn in_files(text: &str) -> Vec<Finding> {
+    let mut files: Vec<(String, String)> = Vec::new();
+    for line in text.lines() {
+        match line.strip_prefix("=== ") {
+            Some(path) => files.push((path.to_owned(), String::new())),
+            None => {
+                if let Some((_, text)) = files.last_mut() {
+                    text.push_str(line);
+                    text.push('\n');
+                }
+            }
+        }
+    }
+    let given: Vec<EstateFile<'_>> = files
+        .iter()
+        .map(|(path, text)| EstateFile { path, text })
+        .collect();
+    let estate = estate(&given, &mut Budget::default());
+    // The estate holds the files that a reader claims, in their order.
+    let kept = estate.files.files().iter().map(|f| {
+        let text = estate.files.slice(&f.span);
+        (ArtifactPath::file(&f.path), Arc::from(text))
+    });
+    let kept = kept.collect();
+    findings("main.tf", Subject::Estate(&EstateView::new(estate, kept)))
+}
+
+fn in_terraform(text: &str) -> Vec<Finding> {
+    in_files(&format!("=== main.tf\n{text}"))
+}
+
+fn check(cases: &[(&str, &str)]) {
+    for (text, expected) in cases {
+        assert_eq!(told(&in_terraform(text)), *expected, "{text}");
+    }
+}
+
+fn group(from: u32, to: u32, cidr: &str) -> String {
+    format!(
+        "resource \"aws_security_group\" \"g\" {{\n  ingress {{\n    from_port = {from}\n    to_port = {to}\n    \
+         protocol = \"tcp\"\n    cidr_blocks = [\"{cidr}\"]\n  }}\n}}\n"
+    )
+}
+
+#[test]
+fn a_firewall_counts_by_port_and_address() {
+    let cases = [
+        (8265, 8265, "0.0.0.0/0", "world-open-port medium"),
+        (8888, 8888, "0.0.0.0/0", "world-open-port medium"),
+        (5000, 9000, "0.0.0.0/0", "world-open-port medium"),
+        (0, 65535, "0.0.0.0/0", "world-open-port medium"),
+        (8080, 8080, "0.0.0.0/0", "world-open-port low"),
+        (8265, 8265, "0.0.0.0/1", "world-open-port medium"),
+        (443, 443, "0.0.0.0/0", ""),
+        (80, 80, "0.0.0.0/0", ""),
+        (22, 22, "0.0.0.0/0", ""),
+        (8265, 8265, "10.0.0.0/8", ""),
+        (8265, 8265, "203.0.113.7/32", ""),
+    ];
+    for (from, to, cidr, expected) in cases {
+        assert_eq!(
+            told(&in_terraform(&group(from, to, cidr))),
+            expected,
+            "{from}-{to} {cidr}"
+        );
+    }
+}
+
+#[test]
+fn a_firewall_of_any_cloud_says_which_platforms_listen() {
+    let text = r#"
+resource "aws_vpc_security_group_ingress_rule" "r" {
+  security_group_id = "sg-1"
+  cidr_ipv6   = "::/0"
+  ip_protocol = "tcp"
+  from_port   = 8265
+  to_port     = 8265
+}
+resource "google_compute_firewall" "g" {
+  network = "default"
+  allow {
+    protocol = "tcp"
+    ports    = ["22", "11434", "6333-6334"]
+  }
+  source_ranges = ["0.0.0.0/0"]
+}
+resource "azurerm_network_security_rule" "a" {
+  direction = "Inbound"
+  access    = "Allow"
+  protocol  = "Tcp"
+  destination_port_range = "4990-5010"
+  source_address_prefix  = "Internet"
+}
+"#;
+    let found = in_terraform(text);
+    let messages: Vec<&str> = found.iter().map(|f| f.message.as_str()).collect();
+    insta::assert_snapshot!(messages.join("\n"), @r"
+    the internet reaches port 8265, where Ray listens
+    the internet reaches ports 6333-6334, 11434, where Ollama and Qdrant listen
+    the internet reaches ports 4990-5010, where text-generation-webui, MLflow, Bokeh server and 4 other platforms listen
+    ");
+}
+
+#[test]
+fn what_listens_behind_a_firewall_is_told_of_once() {
+    let machine = |bind: &str| {
+        format!(
+            "{}resource \"aws_instance\" \"m\" {{\n  vpc_security_group_ids = [aws_security_group.g.id]\n  user_data = \
+             <<-EOT\n    #!/bin/sh\n    {bind}\n  EOT\n}}\n",
+            group(5000, 5000, "0.0.0.0/0")
+        )
+    };
+    let open = in_terraform(&machine("mlflow server --host 0.0.0.0"));
+    assert!(
+        open.iter().all(|f| f.rule == "open-dashboard-config"),
+        "{}",
+        told(&open)
+    );
+    assert_eq!(open.len(), 1);
+    // One that asks is reached, and that is what the rule is for.
+    assert_eq!(
+        told(&in_terraform(&machine(
+            "mlflow server --host 0.0.0.0 --app-name basic-auth"
+        ))),
+        ""
+    );
+    assert_eq!(
+        told(&in_terraform(&machine("echo done"))),
+        "world-open-port medium"
+    );
+}
+
+const MODEL: &str = "resource \"aws_sagemaker_model\" \"m\" {\n  primary_container {\n    model_data_url = \
+                     \"s3://${aws_s3_bucket.b.id}/m.tar.gz\"\n  }\n}\n";
+const BUCKET: &str = "resource \"aws_s3_bucket\" \"b\" {\n  bucket = \"acme-models\"\n}\n";
+
+#[test]
+fn a_bucket_counts_by_what_refers_to_it() {
+    let acl = |acl: &str| {
+        format!(
+            "{BUCKET}resource \"aws_s3_bucket_acl\" \"a\" {{\n  bucket = aws_s3_bucket.b.id\n  acl = \"{acl}\"\n}}\n"
+        )
+    };
+    let object = |key: &str| {
+        format!(
+            "{}resource \"aws_s3_object\" \"o\" {{\n  bucket = aws_s3_bucket.b.id\n  key = \"{key}\"\n}}\n",
+            acl("public-read")
+        )
+    };
+    check(&[
+        (&(acl("public-read") + MODEL), "public-model-bucket high"),
+        (
+            &(acl("public-read-write") + MODEL),
+            "public-model-bucket critical",
+        ),
+        (&object("v3/model.safetensors"), "public-model-bucket high"),
+        (
+            &(acl("public-read")
+                + "resource \"aws_sagemaker_model\" \"m\" {\n  primary_container {\n    model_data_url = \
+                   \"s3://acme-models/m.tar.gz\"\n  }\n}\n"),
+            "public-model-bucket high",
+        ),
+        (&(acl("private") + MODEL), ""),
+        (&object("index.html"), ""),
+        // Its name says models, and nothing that learns refers to it.
+        (&acl("public-read"), ""),
+        (
+            &(acl("public-read")
+                + "resource \"aws_sagemaker_model\" \"m\" {\n  primary_container {\n    model_data_url = \
+                   \"s3://acme-models-private/m.tar.gz\"\n  }\n}\n"),
+            "",
+        ),
+    ]);
+}
+
+#[test]
+fn permissions_count_on_buckets_with_models() {
+    let policy = |action: &str, resource: &str, more: &str| {
+        format!(
+            "{BUCKET}{MODEL}resource \"aws_iam_policy\" \"p\" {{\n  policy = jsonencode({{ Statement = [{{ Effect = \
+             \"Allow\", Action = {action}, Resource = {resource}{more} }}] }})\n}}\n"
+        )
+    };
+    let own = "\"${aws_s3_bucket.b.arn}/*\"";
+    check(&[
+        (&policy("\"s3:*\"", own, ""), "wildcard-model-permissions medium"),
+        (
+            &policy("[\"s3:ListBucket\", \"*\"]", "\"*\"", ""),
+            "wildcard-model-permissions medium",
+        ),
+        (
+            &policy("\"s3:*\"", "\"arn:aws:s3:::acme-models/*\"", ""),
+            "wildcard-model-permissions medium",
+        ),
+        (&policy("[\"s3:GetObject\"]", own, ""), ""),
+        (&policy("\"s3:*\"", "\"arn:aws:s3:::other/*\"", ""), ""),
+        (
+            &policy("\"s3:*\"", own, ", Condition = { Bool = { x = true } }"),
+            "",
+        ),
+        (
+            "resource \"aws_iam_policy\" \"p\" {\n  policy = jsonencode({ Statement = [{ Effect = \"Allow\", Action = \
+             \"*\", Resource = \"*\" }] })\n}\n",
+            "",
+        ),
+    ]);
+}
+
+#[test]
+fn services_of_clouds_count_by_their_settings() {
+    let of = |kind: &str, settings: &str| format!("resource \"{kind}\" \"x\" {{\n{settings}\n}}\n");
+    let cases = [
+        (
+            "aws_sagemaker_notebook_instance",
+            "direct_internet_access = \"Enabled\"\nroot_access = \"Disabled\"",
+            "exposed-managed-notebook medium",
+        ),
+        (
+            "aws_sagemaker_notebook_instance",
+            "name = \"n\"",
+            "exposed-managed-notebook low",
+        ),
+        (
+            "aws_sagemaker_notebook_instance",
+            "direct_internet_access = \"Disabled\"\nroot_access = \"Disabled\"",
+            "",
+        ),
+        (
+            "aws_sagemaker_notebook_instance",
+            "direct_internet_access = var.a\nroot_access = var.b",
+            "",
+        ),
+        (
+            "aws_sagemaker_domain",
+            "app_network_access_type = \"PublicInternetOnly\"",
+            "exposed-managed-notebook medium",
+        ),
+        (
+            "aws_sagemaker_domain",
+            "app_network_access_type = \"VpcOnly\"",
+            "",
+        ),
+        (
+            "google_workbench_instance",
+            "gce_setup {\ndisable_public_ip = true\n}",
+            "",
+        ),
+        (
+            "google_workbench_instance",
+            "gce_setup {\ndisable_public_ip = false\n}",
+            "exposed-managed-notebook medium",
+        ),
+        (
+            "google_vertex_ai_endpoint",
+            "name = \"e\"",
+            "public-model-endpoint low",
+        ),
+        (
+            "google_vertex_ai_endpoint",
+            "network = \"projects/1/global/networks/n\"",
+            "",
+        ),
+        (
+            "azurerm_machine_learning_workspace",
+            "public_network_access_enabled = true",
+            "public-model-endpoint medium",
+        ),
+        (
+            "azurerm_machine_learning_workspace",
+            "public_network_access_enabled = false",
+            "",
+        ),
+        (
+            "azurerm_machine_learning_workspace",
+            "name = \"w\"",
+            "public-model-endpoint low",
+        ),
+    ];
+    for (kind, settings, expected) in cases {
+        assert_eq!(
+            told(&in_terraform(&of(kind, settings))),
+            expected,
+            "{kind} {settings}"
+        );
+    }
+}
+
+#[test]
+fn a_service_that_everyone_calls_counts_where_it_serves_models() {
+    let run = |inside: &str, member: &str| {
+        format!(
+            "resource \"google_cloud_run_v2_service\" \"s\" {{\n  name = \"s\"\n  template {{\n    containers {{\n      \
+             image = \"acme.example/app:1\"\n{inside}\n    }}\n  }}\n}}\nresource \
+             \"google_cloud_run_v2_service_iam_member\" \"m\" {{\n  name = google_cloud_run_v2_service.s.name\n  role = \
+             \"roles/run.invoker\"\n  member = \"{member}\"\n}}\n"
+        )
+    };
+    let gpu = "resources {\n limits = { \"nvidia.com/gpu\" = \"1\" }\n}";
+    check(&[
+        (&run(gpu, "allUsers"), "public-model-endpoint medium"),
+        (&run(gpu, "serviceAccount:a@b.example"), ""),
+        // A web site.
+        (&run("", "allUsers"), ""),
+    ]);
+}
