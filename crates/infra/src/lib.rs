@@ -63,5 +63,6 @@ pub use settings::{Platform, Settings};
 pub use shell::{script, script_in};
 pub use workflow::workflow;
 pub use workload::{
-    Admission, Audience, Guard, GuardKind, Isolation, Mark, Opening, OpeningKind, Workload, WorkloadKind,
+    Admission, Audience, Guard, GuardKind, Isolation, LooseRoute, Mark, Opening, OpeningKind, Workload,
+    WorkloadKind,
 };

@@ -84,6 +84,19 @@ pub struct Opening {
     pub chain: Vec<Mark>,
 }
 
+/// A way in to something that no file declares: a chart or an operator makes it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LooseRoute {
+    /// The name of the service that it leads to.
+    pub service: String,
+    /// Its namespace; empty where there is none.
+    pub namespace: String,
+    /// Values of the labels that it selects.
+    pub selects: Vec<String>,
+    /// The way itself.
+    pub opening: Opening,
+}
+
 /// A place with a few words on what it does.
 pub type Mark = (Range<usize>, String);
 

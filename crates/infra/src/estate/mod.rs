@@ -9,14 +9,14 @@ mod fronts;
 pub use claims::{Dialect, dialect};
 
 use crate::{
-    cloud::Cloud,
+    cloud::{Cloud, FirewallRule},
     compose, dockerfile,
     files::FileSet,
     helm, host, kubernetes, kustomize,
     resource::{Resource, Word},
     settings::{self, Settings},
     shell, terraform,
-    workload::Workload,
+    workload::{LooseRoute, Workload},
 };
 use std::{collections::BTreeMap, ops::Range};
 use wellhead_core::{Budget, Outcome};
@@ -29,6 +29,8 @@ pub struct Estate {
     pub files: FileSet,
     /// What runs.
     pub workloads: Vec<Workload>,
+    /// Ways in to what no file declares.
+    pub loose: Vec<LooseRoute>,
     /// What a cloud is told besides.
     pub cloud: Cloud,
     /// The configuration files of platforms.
@@ -82,6 +84,9 @@ pub(crate) struct Reading<'a> {
     pub(crate) recipes: &'a Recipes,
     pub(crate) budget: &'a mut Budget,
     pub(crate) workloads: Vec<Workload>,
+    pub(crate) loose: Vec<LooseRoute>,
+    /// Rules of firewalls that are said elsewhere than in Terraform.
+    pub(crate) firewalls: Vec<FirewallRule>,
     pub(crate) gaps: Vec<Gap>,
 }
 
@@ -141,6 +146,8 @@ pub fn estate(files: &[EstateFile<'_>], budget: &mut Budget) -> Estate {
         recipes: &recipes,
         budget,
         workloads: Vec::new(),
+        loose: Vec::new(),
+        firewalls: Vec::new(),
         gaps: Vec::new(),
     };
     compose::compositions(&mut reading);
@@ -148,11 +155,13 @@ pub fn estate(files: &[EstateFile<'_>], budget: &mut Budget) -> Estate {
     let built = kustomize::overlays(&documents, &mut reading);
     kubernetes::plain(&mut reading, &|path| taken.contains(path) || built.contains(path));
     host::machines(&mut reading);
-    let cloud = terraform::plans(&mut reading);
+    let mut cloud = terraform::plans(&mut reading);
+    cloud.firewalls.append(&mut reading.firewalls);
     fronts::join(&mut reading);
     let settings = configured(&mut reading);
-    let (workloads, gaps) = (reading.workloads, reading.gaps);
+    let (workloads, loose, gaps) = (reading.workloads, reading.loose, reading.gaps);
     out.workloads = workloads;
+    out.loose = loose;
     out.cloud = cloud;
     out.settings = settings;
     out.recipes = recipes.into_values().collect();

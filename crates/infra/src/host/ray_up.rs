@@ -2,17 +2,73 @@
 
 use super::on_host;
 use crate::{
+    cloud::FirewallRule,
     estate::{Document, Reading},
+    kubernetes::audience_of_block,
     resource::{Resource, Word, file_name},
     shell,
-    workload::{Audience, Workload, WorkloadKind},
+    workload::{Audience, Mark, Opening, OpeningKind, Workload, WorkloadKind},
 };
 use wellhead_formats::text::Node;
+
+/// What the security group that Ray makes for its machines lets in.
+fn firewalls(root: &Node) -> Vec<FirewallRule> {
+    let Some(group) = root.path(&["provider", "security_group"]) else {
+        return Vec::new();
+    };
+    let mut out = Vec::new();
+    for permission in group.get("IpPermissions").map_or(&[][..], Node::items) {
+        let number = |key: &str| {
+            permission
+                .get(key)
+                .and_then(Node::as_i64)
+                .and_then(|n| u32::try_from(n).ok())
+        };
+        let ports = number("FromPort")
+            .zip(number("ToPort"))
+            .filter(|(from, to)| from <= to)
+            .map(|(from, to)| from..to.saturating_add(1));
+        let blocks = [("IpRanges", "CidrIp"), ("Ipv6Ranges", "CidrIpv6")];
+        for (list, key) in blocks {
+            for block in permission.get(list).map_or(&[][..], Node::items) {
+                let Some(cidr) = block.get(key) else { continue };
+                let mut chain: Vec<Mark> = vec![(cidr.span.clone(), "lets these addresses in".to_owned())];
+                chain.extend(
+                    permission
+                        .get("FromPort")
+                        .map(|n| (n.span.clone(), "to these ports".to_owned())),
+                );
+                out.push(FirewallRule {
+                    group: "provider.security_group".to_owned(),
+                    ports: ports.clone(),
+                    audience: cidr.as_text().map_or(Audience::Unknown, audience_of_block),
+                    declared: permission.span.clone(),
+                    span: cidr.span.clone(),
+                    chain,
+                });
+            }
+        }
+    }
+    out
+}
 
 /// The head and the workers.
 pub(super) fn read(document: &Document, reading: &mut Reading<'_>) {
     let Some(root) = &document.root else { return };
     let text = reading.files.text();
+    let firewalls = firewalls(root);
+    reading.firewalls.extend(firewalls.iter().cloned());
+    let openings: Vec<Opening> = firewalls
+        .into_iter()
+        .map(|rule| Opening {
+            kind: OpeningKind::Firewall,
+            audience: rule.audience,
+            inside: rule.ports.clone(),
+            outside: rule.ports,
+            guards: Vec::new(),
+            chain: rule.chain,
+        })
+        .collect();
     for (key, kind, docker) in [
         ("head_start_ray_commands", WorkloadKind::RayHead, "head_image"),
         (
@@ -49,8 +105,12 @@ pub(super) fn read(document: &Document, reading: &mut Reading<'_>) {
                 host_network: true,
                 ..Resource::default()
             }],
-            // What the cloud's firewall lets through is not said here.
-            openings: vec![on_host(list.span.start..list.span.start, Audience::Unknown)],
+            // Where Ray makes the group itself, nothing else comes in; otherwise that is not said here.
+            openings: if openings.is_empty() {
+                vec![on_host(list.span.start..list.span.start, Audience::Unknown)]
+            } else {
+                openings.clone()
+            },
             ..Workload::default()
         });
     }

@@ -16,7 +16,7 @@ use crate::{
     estate::{Dialect, OPENING_BYTES, Reading},
     files::folder,
     resource::Word,
-    workload::{Workload, WorkloadKind},
+    workload::{LooseRoute, Workload, WorkloadKind},
 };
 pub(crate) use network::audience_of_block;
 use object::{Object, Selector, word};
@@ -85,7 +85,9 @@ pub(crate) fn read(objects: &[Object<'_>], reading: &mut Reading<'_>) {
     network::join(&cluster, &mut pods);
     guards::join_mesh(&cluster, &mut pods);
     let workloads = pods.found.into_iter().map(|f| f.workload);
-    cluster.reading.into_inner().workloads.extend(workloads);
+    let reading = cluster.reading.into_inner();
+    reading.workloads.extend(workloads);
+    reading.loose.extend(pods.loose);
 }
 
 /// What an object runs.
@@ -223,6 +225,8 @@ struct Found<'a> {
 struct Pods<'a> {
     found: Vec<Found<'a>>,
     by_label: BTreeMap<(String, String), Vec<usize>>,
+    /// Ways to none of them.
+    loose: Vec<LooseRoute>,
 }
 
 impl<'a> Pods<'a> {
@@ -234,7 +238,11 @@ impl<'a> Pods<'a> {
                 by_label.entry(key).or_default().push(i);
             }
         }
-        Self { found, by_label }
+        Self {
+            found,
+            by_label,
+            loose: Vec::new(),
+        }
     }
 
     /// What a selector of an object selects, the nearest only.

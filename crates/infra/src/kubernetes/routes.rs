@@ -7,7 +7,7 @@ use super::{
 use crate::{
     estate::OPENING_BYTES,
     shell,
-    workload::{Audience, Guard, GuardKind, Mark, Opening, OpeningKind, Workload},
+    workload::{Audience, Guard, GuardKind, LooseRoute, Mark, Opening, OpeningKind, Workload},
 };
 use std::{collections::BTreeMap, ops::Range};
 use wellhead_formats::text::Node;
@@ -97,10 +97,50 @@ fn service<'a>(object: &'a Object<'a>, cluster: &Cluster<'_, '_>, pods: &mut Pod
             workload.openings.push(cluster_opening(object, None, None));
         }
     }
+    if targets.is_empty() {
+        loose_service(object, &ports, cluster, pods);
+    }
     Service {
         object,
         targets,
         ports,
+    }
+}
+
+/// The values of the labels that a service selects.
+fn selects(object: &Object<'_>) -> Vec<String> {
+    let entries = object.get(&["spec", "selector"]).map_or(&[][..], Node::entries);
+    let values = entries.iter().filter_map(|e| e.node.as_text());
+    values.take(MOST_LABELS).map(str::to_owned).collect()
+}
+
+/// How many labels of a selector are kept.
+const MOST_LABELS: usize = 16;
+
+/// A service that opens a way from outside to pods that no file declares.
+fn loose_service(object: &Object<'_>, ports: &[ServicePort], cluster: &Cluster<'_, '_>, pods: &mut Pods<'_>) {
+    let selects = selects(object);
+    if selects.is_empty() {
+        return;
+    }
+    let kind = object.get(&["spec", "type"]);
+    for port in ports {
+        let inside = if port.target.is_empty() {
+            port.number.map(one)
+        } else {
+            shell::port_range(&port.target).or_else(|| port.number.map(one))
+        };
+        let way = typed(object, kind, inside, port.number, port.node, port.span.clone());
+        let Some(opening) = way else { continue };
+        if !cluster.hold(OPENING_BYTES, &object.place()) {
+            return;
+        }
+        pods.loose.push(LooseRoute {
+            service: object.name().to_owned(),
+            namespace: object.namespace().to_owned(),
+            selects: selects.clone(),
+            opening,
+        });
     }
 }
 
@@ -321,7 +361,37 @@ impl Routes<'_, '_, '_> {
         if found {
             return;
         }
-        for target in pods.called(name, namespace, by, self.cluster) {
+        let called = pods.called(name, namespace, by, self.cluster);
+        if called.is_empty() && self.cluster.hold(OPENING_BYTES, place) {
+            let service = all.first();
+            let mut guards = route.guards.clone();
+            guards.extend(
+                service
+                    .map(|s| guards::of_backend(s.object, self.cluster))
+                    .unwrap_or_default(),
+            );
+            let number = service.and_then(|s| {
+                let named = s.ports.iter().find(|p| p.name == text);
+                let numbered = || {
+                    s.ports
+                        .iter()
+                        .find(|p| p.number.is_some_and(|n| n.to_string() == text))
+                };
+                let port = named.or_else(numbered)?;
+                shell::port_range(&port.target).or_else(|| port.number.map(one))
+            });
+            pods.loose.push(LooseRoute {
+                service: name.to_owned(),
+                namespace: namespace.to_owned(),
+                selects: service.map(|s| selects(s.object)).unwrap_or_default(),
+                opening: opening(
+                    number.or_else(|| shell::port_range(text)),
+                    vec![mark.clone()],
+                    guards,
+                ),
+            });
+        }
+        for target in called {
             if !self.cluster.hold(OPENING_BYTES, place) {
                 return;
             }

@@ -7,6 +7,8 @@
 mod exposed_managed_notebook;
 mod public_model_bucket;
 mod public_model_endpoint;
+mod unguarded_route;
+mod unrestricted_pod;
 mod wildcard_model_permissions;
 mod world_open_port;
 
@@ -26,6 +28,14 @@ pub(crate) static RULES: &[Registered] = &[
     Registered {
         rule: &public_model_endpoint::PUBLIC_MODEL_ENDPOINT,
         check: Check::Estate(public_model_endpoint::check),
+    },
+    Registered {
+        rule: &unguarded_route::UNGUARDED_ROUTE,
+        check: Check::Estate(unguarded_route::check),
+    },
+    Registered {
+        rule: &unrestricted_pod::UNRESTRICTED_POD,
+        check: Check::Estate(unrestricted_pod::check),
     },
     Registered {
         rule: &wildcard_model_permissions::WILDCARD_MODEL_PERMISSIONS,

@@ -314,3 +314,88 @@ fn a_service_that_everyone_calls_counts_where_it_serves_models() {
         (&run("", "allUsers"), ""),
     ]);
 }
+
+fn in_yaml(text: &str) -> String {
+    told(&in_files(&format!("=== all.yaml\n{text}")))
+}
+
+#[test]
+fn a_route_to_what_no_file_declares_counts_by_name_and_port() {
+    let ingress = |annotation: &str, service: &str, port: u32| {
+        format!(
+            "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata:\n  name: i\n  annotations: {{{annotation}}}\nspec:\n  \
+             rules:\n  - http:\n      paths:\n      - backend: {{service: {{name: {service}, port: {{number: {port}}}}}}}\n"
+        )
+    };
+    let service = |kind: &str, selector: &str, port: u32| {
+        format!(
+            "apiVersion: v1\nkind: Service\nmetadata: {{name: s}}\nspec:\n  type: {kind}\n  selector: {{{selector}}}\n  ports: \
+             [{{port: {port}}}]\n"
+        )
+    };
+    let asks = "nginx.ingress.kubernetes.io/auth-url: 'https://login.example/auth'";
+    let cases = [
+        (ingress("", "mlflow-tracking", 5000), "unguarded-route medium"),
+        (ingress("", "team-mlflow", 80), "unguarded-route medium"),
+        (ingress("", "x", 11434), "unguarded-route low"),
+        (ingress("", "ray-head-svc", 8265), "unguarded-route high"),
+        (ingress(asks, "mlflow-tracking", 5000), ""),
+        // A framework for web sites, and a service of anything.
+        (ingress("", "phoenix", 4000), ""),
+        (ingress("", "web", 8080), ""),
+        (ingress("", "web", 5000), ""),
+        // These ask unless told otherwise.
+        (ingress("", "grafana", 3000), ""),
+        (
+            service("LoadBalancer", "ray.io/node-type: head, app: ray", 8265),
+            "unguarded-route high",
+        ),
+        (
+            service("NodePort", "app: ollama", 11434),
+            "unguarded-route medium",
+        ),
+        (service("ClusterIP", "app: ollama", 11434), ""),
+        (service("LoadBalancer", "app: web", 443), ""),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(in_yaml(&text), expected, "{text}");
+    }
+}
+
+#[test]
+fn a_pod_that_no_policy_selects_counts_where_it_asks_nobody() {
+    let pod = |env: &str| {
+        format!(
+            "apiVersion: v1\nkind: Pod\nmetadata: {{name: p, labels: {{app: p}}}}\nspec:\n  containers:\n  - name: c\n    image: \
+             qdrant/qdrant:v1.11.0\n    ports: [{{containerPort: 6333}}]\n    env: [{env}]\n"
+        )
+    };
+    let policy = |labels: &str| {
+        format!(
+            "---\napiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {{name: n}}\nspec:\n  podSelector: \
+             {{matchLabels: {{app: {labels}}}}}\n  ingress: []\n"
+        )
+    };
+    let key = "{name: QDRANT__SERVICE__API_KEY, valueFrom: {secretKeyRef: {name: q, key: k}}}";
+    let cases = [
+        (pod(""), "unrestricted-pod low"),
+        (pod("") + &policy("other"), "unrestricted-pod low"),
+        (pod("") + &policy("p"), ""),
+        (pod(key), ""),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(in_yaml(&text), expected, "{text}");
+    }
+}
+
+#[test]
+fn the_group_that_ray_makes_for_its_machines_is_a_firewall() {
+    let text = |cidr: &str| {
+        format!(
+            "=== cluster.yaml\ncluster_name: c\nprovider:\n  type: aws\n  security_group:\n    IpPermissions:\n    - FromPort: \
+             8265\n      ToPort: 8265\n      IpRanges: [{{CidrIp: {cidr}}}]\nhead_start_ray_commands: [ray start --head]\n"
+        )
+    };
+    assert_ne!(told(&in_files(&text("0.0.0.0/0"))), "");
+    assert_eq!(told(&in_files(&text("10.0.0.0/8"))), "");
+}
