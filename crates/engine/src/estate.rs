@@ -12,7 +12,7 @@ use std::{
 };
 use wellhead_core::{ArtifactPath, Budget, Coverage, Finding, Location, Measure, Outcome, Sink};
 use wellhead_formats::read_text;
-use wellhead_infra::{Estate, EstateFile, dialect, estate};
+use wellhead_infra::{Estate, EstateFile, dialect, estate, services};
 use wellhead_rules::{Check, EstateView, INTERNAL_ERROR, Subject, registered};
 use wellhead_sources::Entry;
 
@@ -205,6 +205,13 @@ fn judge(mut files: Vec<(ArtifactPath, Arc<str>)>, budget: &mut Budget, options:
     let rest = files.iter().skip(read);
     told.gaps
         .extend(rest.map(|(artifact, _)| (artifact.clone(), why.clone())));
+    // Rules join without a budget of their own, so what joining costs is paid here.
+    if let Err(why) = services(&estate, budget) {
+        let why = format!("what runs here could not be joined: {why}");
+        told.gaps
+            .extend(files.iter().map(|(artifact, _)| (artifact.clone(), why.clone())));
+        return told;
+    }
     let subjects = subjects(&estate);
     let view = EstateView::new(estate, files);
     for gap in &view.estate.gaps {

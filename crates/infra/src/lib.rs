@@ -38,6 +38,7 @@ mod mapped;
 mod products;
 mod resource;
 mod service;
+mod services;
 mod settings;
 mod shell;
 mod terraform;
@@ -53,12 +54,13 @@ pub use lockdown::{
     Front, Lockdown, LockdownError, LockdownFile, LockdownRequest, Upstream, UsersFile, lockdown,
 };
 pub use products::{
-    Access, Bind, CANARY, Conversation, DefaultAccess, Exposure, Gain, Judgement, Launch, Match, Never,
-    PRODUCTS, Plan, Probe, Product, ProductPort, Proxy, Reach, Request, State, Surface, VersionPlace,
-    VersionSource, exposures, judge, launches,
+    Access, Bind, CANARY, Conversation, DefaultAccess, Gain, Judgement, Launch, Match, Never, PRODUCTS, Plan,
+    Probe, Product, ProductPort, Proxy, Request, State, Surface, VersionPlace, VersionSource, Weak, Weakness,
+    judge, launches,
 };
 pub use resource::{Command, Configuration, ConfigurationKind, Mount, Port, Resource, Variable, Word};
 pub use service::{Exchange, Received, ServiceDocument, ServiceError, service_document};
+pub use services::{Service, Way, services};
 pub use settings::{Platform, Settings};
 pub use shell::{script, script_in};
 pub use workflow::workflow;

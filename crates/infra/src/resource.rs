@@ -46,6 +46,8 @@ pub struct Resource {
     pub build: Vec<Command>,
     /// Environment variables, defaults substituted.
     pub environment: Vec<Variable>,
+    /// Whether more variables come from a place that was not read.
+    pub more_environment: bool,
     /// Ports that are published, or exposed by an image.
     pub ports: Vec<Port>,
     /// Whether it shares the host's network.

@@ -33,6 +33,7 @@ use wellhead_core::{Measure, Rule, Sink};
 pub use estate_view::EstateView;
 pub use formats::ARCHIVE_BOMB;
 pub use formats::DIGEST_MISMATCH;
+pub use infra::checks::{CHECKS, ConfigurationCheck};
 pub use policy::{
     EXPIRED_IGNORE, INTERNAL_ERROR, NOT_FULLY_ANALYSED, UNKNOWN_CONFIGURATION_KEY, UNUSED_IGNORE,
 };

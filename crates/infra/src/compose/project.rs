@@ -278,8 +278,9 @@ impl Project<'_> {
             return None;
         }
         let mut resource = reader.service(entry, &layers);
-        let outer = env_files(self.folder, reader, &layers, reading);
+        let (outer, all) = env_files(self.folder, reader, &layers, reading);
         resource.environment.splice(0..0, outer);
+        resource.more_environment = !all;
         self.built(reader, &layers, &mut resource, reading);
         self.configs(reader, &layers, &mut resource);
         for mount in std::mem::take(&mut resource.mounts) {
@@ -422,17 +423,24 @@ impl Project<'_> {
 }
 
 /// What `env_file` names.
-fn env_files(place: &str, reader: &Reader<'_>, layers: &[&Node], reading: &mut Reading<'_>) -> Vec<Variable> {
-    let mut out = Vec::new();
+/// The variables of files, and whether all of these were there.
+fn env_files(
+    place: &str,
+    reader: &Reader<'_>,
+    layers: &[&Node],
+    reading: &mut Reading<'_>,
+) -> (Vec<Variable>, bool) {
+    let (mut out, mut all) = (Vec::new(), true);
     let Some(list) = find(layers, "env_file") else {
-        return out;
+        return (out, all);
     };
     for node in std::iter::once(list).chain(list.items()) {
-        let word = reader.word(node.get("path").unwrap_or(node));
-        let Some(path) = word.and_then(|w| resolve(place, &w.text)) else {
+        let Some(word) = reader.word(node.get("path").unwrap_or(node)) else {
             continue;
         };
-        let Some(file) = reading.files.find(&path) else {
+        let path = resolve(place, &word.text);
+        let Some(file) = path.and_then(|path| reading.files.find(&path)) else {
+            all = false;
             continue;
         };
         let span = file.span.clone();
@@ -441,7 +449,7 @@ fn env_files(place: &str, reader: &Reader<'_>, layers: &[&Node], reading: &mut R
             out.extend(env_file::variables(reading.files.text(), &span));
         }
     }
-    out
+    (out, all)
 }
 
 /// A mount with what the file outside holds; a folder is as many as it has files.

@@ -137,7 +137,11 @@ pub(crate) fn run(
             "-e" | "--env" => resource
                 .environment
                 .extend(variable(&value).or_else(|| passed_on(&value))),
-            "--env-file" => resource.environment.extend(variables(&value)),
+            "--env-file" => {
+                let found = variables(&value);
+                resource.more_environment |= found.is_empty();
+                resource.environment.extend(found);
+            }
             "--network" | "--net" => {
                 host_network = (value.text == "host").then(|| value.span.clone());
                 internal = value.text == "none";

@@ -82,6 +82,7 @@ fn host_port(node: &Node) -> Option<Opening> {
 
 /// One container of a pod's `spec`.
 pub(super) fn container(node: &Node, spec: &Node, namespace: &str, cluster: &Cluster<'_, '_>) -> Resource {
+    let (own, all) = environment(node, namespace, cluster);
     let mut resource = Resource {
         name: node
             .get("name")
@@ -90,7 +91,8 @@ pub(super) fn container(node: &Node, spec: &Node, namespace: &str, cluster: &Clu
             .to_owned(),
         span: node.span.clone(),
         image: node.get("image").and_then(word),
-        environment: environment(node, namespace, cluster),
+        environment: own,
+        more_environment: !all,
         mounts: mounts(node, spec, namespace, cluster),
         ports: node
             .get("ports")
@@ -183,15 +185,18 @@ fn expanded(mut word: Word, environment: &[Variable], cluster: &Cluster<'_, '_>)
 /// How long a word may become.
 const MOST_EXPANDED: usize = 64 << 10;
 
-fn environment(node: &Node, namespace: &str, cluster: &Cluster<'_, '_>) -> Vec<Variable> {
-    let mut out = Vec::new();
+/// The variables of a container, and whether all places that they come from were there.
+fn environment(node: &Node, namespace: &str, cluster: &Cluster<'_, '_>) -> (Vec<Variable>, bool) {
+    let (mut out, mut all) = (Vec::new(), true);
     for source in node.get("envFrom").map_or(&[][..], Node::items) {
         let prefix = source.get("prefix").and_then(Node::as_str).unwrap_or_default();
         for (key, kind) in [("configMapRef", "ConfigMap"), ("secretRef", "Secret")] {
             let Some(name) = source.path(&[key, "name"]).and_then(Node::as_text) else {
                 continue;
             };
-            for (key, value) in cluster.data(kind, namespace, name) {
+            let found = cluster.data(kind, namespace, name);
+            all &= !found.is_empty();
+            for (key, value) in found {
                 out.push(Variable {
                     name: format!("{prefix}{key}"),
                     span: value.span.clone(),
@@ -218,7 +223,7 @@ fn environment(node: &Node, namespace: &str, cluster: &Cluster<'_, '_>) -> Vec<V
             span: item.span.clone(),
         });
     }
-    out
+    (out, all)
 }
 
 /// `valueFrom`: what a ConfigMap or a Secret of the same files holds, or a value that is not known.

@@ -1,7 +1,7 @@
 //! Made of `data/products/*.toml` by `UPDATE=1 cargo test -p wellhead-infra catalogue`. Do not edit.
 
 use super::start::{Special, Start};
-use super::{Answer, DefaultAccess, Gain, Is, Meaning, Need, Never, Probe, Product, ProductPort, Proxy, VersionPlace, VersionSource};
+use super::{Answer, DefaultAccess, Gain, Is, Meaning, Need, Never, Probe, Product, ProductPort, Proxy, VersionPlace, VersionSource, Weak, Weakness};
 
 /// The platforms.
 pub static PRODUCTS: &[Product] = &[
@@ -23,7 +23,8 @@ pub static PRODUCTS: &[Product] = &[
         version: &[],
         version_caution: "",
         proxy: Proxy { paths: &["/**"], read: &[], websocket: &[], stream: &[], deny: &[], },
-        start: Start { special: Special::No, programs: &["aim"], servers: &[], needs: &[], bind_flags: &["--host", "-h"], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], listens: false, asks: false, image: false, marks_off: false, commands: &[&["up"], &["server"]], ports: &[(&["--port", "-p"], 43800)], label: "listens on every address, and has no authentication" },
+        start: Start { special: Special::No, programs: &["aim"], servers: &[], needs: &[], bind_flags: &["--host", "-h"], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], bind_file: &[], on_file: &[], off_file: &[], listens: false, asks: false, image: false, marks_off: false, commands: &[&["up"], &["server"]], ports: &[(&["--port", "-p"], 43800)], label: "listens on every address, and has no authentication" },
+        weak: &[],
         answers: &[
             Answer { path: "/api/projects", status: &[200], json: &[Need { at: &["telemetry_enabled"], is: Is::Any }, Need { at: &["path"], is: Is::Any }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "interface" },
             Answer { path: "/api/projects", status: &[200], json: &[Need { at: &["telemetry_enabled"], is: Is::Any }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "interface" },
@@ -48,7 +49,8 @@ pub static PRODUCTS: &[Product] = &[
         version: &[VersionSource { path: "/api/v2/version", place: VersionPlace::Json(&["version"]) }, VersionSource { path: "/api/v1/version", place: VersionPlace::Json(&["version"]) }, ],
         version_caution: "",
         proxy: Proxy { paths: &["/**"], read: &[], websocket: &[], stream: &[], deny: &["/auth/token"], },
-        start: Start { special: Special::No, programs: &["airflow"], servers: &[], needs: &[], bind_flags: &["--hostname", "--host", "-H"], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS=true", "AIRFLOW__API__AUTH_BACKENDS=airflow.api.auth.backend.default", "AIRFLOW__API__AUTH_BACKEND=airflow.api.auth.backend.default"], listens: true, asks: true, image: true, marks_off: true, commands: &[&["webserver"], &["api-server"], &["standalone"]], ports: &[(&["--port", "-p"], 8080)], label: "lets everybody in" },
+        start: Start { special: Special::No, programs: &["airflow"], servers: &[], needs: &[], bind_flags: &["--hostname", "--host", "-H"], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS=true", "AIRFLOW__API__AUTH_BACKENDS=airflow.api.auth.backend.default", "AIRFLOW__API__AUTH_BACKEND=airflow.api.auth.backend.default"], bind_file: &[], on_file: &[], off_file: &["core.simple_auth_manager_all_admins=true", "api.auth_backends~backend.default", "api.auth_backend=airflow.api.auth.backend.default", "AUTH_ROLE_PUBLIC=Admin"], listens: true, asks: true, image: true, marks_off: true, commands: &[&["webserver"], &["api-server"], &["standalone"]], ports: &[(&["--port", "-p"], 8080)], label: "lets everybody in" },
+        weak: &[Weak { check: "UI-08", is: Weakness::SignUp, when: &["AUTH_ROLE_PUBLIC", "AIRFLOW__WEBSERVER__AUTH_ROLE_PUBLIC"], unless: &["AUTH_ROLE_PUBLIC=Public", "AUTH_ROLE_PUBLIC=None"], anyway: false, says: "anyone who reaches Airflow has a role in it without signing in", fix: "drop `AUTH_ROLE_PUBLIC`" }, Weak { check: "UI-08", is: Weakness::SignUp, when: &["AUTH_USER_REGISTRATION=true & AUTH_USER_REGISTRATION_ROLE=Admin"], unless: &[], anyway: false, says: "anyone who has an account at the identity provider becomes an administrator of Airflow", fix: "give new users a role that only reads" }, Weak { check: "DAT-07", is: Weakness::Credentials, when: &["_AIRFLOW_WWW_USER_PASSWORD=%placeholder", "AIRFLOW__WEBSERVER__SECRET_KEY=%placeholder", "AIRFLOW__API__SECRET_KEY=%placeholder", "AIRFLOW__CORE__FERNET_KEY=%placeholder", "AIRFLOW__API_AUTH__JWT_SECRET=%placeholder", "webserver.secret_key=%placeholder", "core.fernet_key=%placeholder"], unless: &[], anyway: false, says: "anyone signs in to Airflow, and runs code, with a secret that everybody knows", fix: "make it a long random value" }, ],
         answers: &[
             Answer { path: "/api/v2/version", status: &[200], json: &[Need { at: &["version"], is: Is::Text }, Need { at: &["git_version"], is: Is::Any }], text: &[], without: &[], header: &[], means: &[Meaning::Product], surface: "interface" },
             Answer { path: "/api/v1/version", status: &[200], json: &[Need { at: &["version"], is: Is::Text }, Need { at: &["git_version"], is: Is::Any }], text: &[], without: &[], header: &[], means: &[Meaning::Product], surface: "interface" },
@@ -78,7 +80,8 @@ pub static PRODUCTS: &[Product] = &[
         version: &[],
         version_caution: "",
         proxy: Proxy { paths: &["/**"], read: &[], websocket: &["/api/agent-invocation/*"], stream: &["/api/workspace/*/stream-chat"], deny: &[], },
-        start: Start { special: Special::No, programs: &[], servers: &[], needs: &[], bind_flags: &[], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], listens: false, asks: false, image: false, marks_off: false, commands: &[], ports: &[], label: "" },
+        start: Start { special: Special::No, programs: &[], servers: &[], needs: &[], bind_flags: &[], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], bind_file: &[], on_file: &[], off_file: &[], listens: false, asks: false, image: false, marks_off: false, commands: &[], ports: &[], label: "" },
+        weak: &[Weak { check: "DAT-07", is: Weakness::Credentials, when: &["JWT_SECRET=%placeholder", "AUTH_TOKEN=%placeholder"], unless: &[], anyway: false, says: "anyone gets into AnythingLLM with a secret that everybody knows", fix: "make it a long random value" }, ],
         answers: &[
             Answer { path: "/api/setup-complete", status: &[200], json: &[Need { at: &["results", "RequiresAuth"], is: Is::False }, Need { at: &["results", "MultiUserMode"], is: Is::False }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "interface" },
             Answer { path: "/api/setup-complete", status: &[200], json: &[Need { at: &["results", "RequiresAuth"], is: Is::True }, Need { at: &["results", "MultiUserMode"], is: Is::Any }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Protected], surface: "interface" },
@@ -104,7 +107,8 @@ pub static PRODUCTS: &[Product] = &[
         version: &[VersionSource { path: "/api/v1/version", place: VersionPlace::Json(&["version"]) }, ],
         version_caution: "",
         proxy: Proxy { paths: &["/**"], read: &["/api/v1/workflows/**", "/api/v1/info", "/api/v1/version", "/artifact-files/**"], websocket: &[], stream: &["/api/v1/workflow-events/**", "/api/v1/stream/**", "/api/v1/workflows/*/*/log"], deny: &[], },
-        start: Start { special: Special::No, programs: &["argo"], servers: &[], needs: &[], bind_flags: &[], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &["--auth-mode=server"], off_env: &[], listens: true, asks: true, image: true, marks_off: true, commands: &[&["server"]], ports: &[(&["--port", "-p"], 2746)], label: "acts for everybody as itself" },
+        start: Start { special: Special::No, programs: &["argo"], servers: &[], needs: &[], bind_flags: &[], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &["--auth-mode=server"], off_env: &[], bind_file: &[], on_file: &[], off_file: &[], listens: true, asks: true, image: true, marks_off: true, commands: &[&["server"]], ports: &[(&["--port", "-p"], 2746)], label: "acts for everybody as itself" },
+        weak: &[],
         answers: &[
             Answer { path: "/api/v1/info", status: &[200], json: &[Need { at: &["managedNamespace"], is: Is::Text }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "interface" },
             Answer { path: "/api/v1/info", status: &[200], json: &[Need { at: &["modals"], is: Is::Object }, Need { at: &["columns"], is: Is::Any }], text: &[], without: &[], header: &[], means: &[Meaning::Product], surface: "interface" },
@@ -132,7 +136,8 @@ pub static PRODUCTS: &[Product] = &[
         version: &[],
         version_caution: "",
         proxy: Proxy { paths: &["/**"], read: &[], websocket: &[], stream: &["/queue/**"], deny: &["/sdapi/v1/server-kill", "/sdapi/v1/server-restart", "/sdapi/v1/server-stop", "/internal/**"], },
-        start: Start { special: Special::No, programs: &[], servers: &[], needs: &[], bind_flags: &[], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], listens: false, asks: false, image: false, marks_off: false, commands: &[], ports: &[], label: "" },
+        start: Start { special: Special::No, programs: &[], servers: &[], needs: &[], bind_flags: &[], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], bind_file: &[], on_file: &[], off_file: &[], listens: false, asks: false, image: false, marks_off: false, commands: &[], ports: &[], label: "" },
+        weak: &[],
         answers: &[
             Answer { path: "/sdapi/v1/sd-models", status: &[200], json: &[Need { at: &[], is: Is::Array }, Need { at: &["0", "model_name"], is: Is::Any }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "interface" },
             Answer { path: "/sdapi/v1/sd-models", status: &[401], json: &[Need { at: &["detail"], is: Is::Any }], text: &[], without: &[], header: &[], means: &[Meaning::Protected], surface: "interface" },
@@ -157,7 +162,8 @@ pub static PRODUCTS: &[Product] = &[
         version: &[VersionSource { path: "/docs.json", place: VersionPlace::After("BentoML-") }, ],
         version_caution: "",
         proxy: Proxy { paths: &["/**"], read: &[], websocket: &[], stream: &[], deny: &["/metrics"], },
-        start: Start { special: Special::No, programs: &["bentoml"], servers: &[], needs: &[], bind_flags: &["--host"], bind_env: &["BENTOML_HOST"], all_flags: &[], port_env: &["BENTOML_PORT", "PORT"], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], listens: true, asks: false, image: false, marks_off: false, commands: &[&["serve"]], ports: &[(&["--port", "-p"], 3000)], label: "listens on every address, and has no authentication" },
+        start: Start { special: Special::No, programs: &["bentoml"], servers: &[], needs: &[], bind_flags: &["--host"], bind_env: &["BENTOML_HOST"], all_flags: &[], port_env: &["BENTOML_PORT", "PORT"], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], bind_file: &[], on_file: &[], off_file: &[], listens: true, asks: false, image: false, marks_off: false, commands: &[&["serve"]], ports: &[(&["--port", "-p"], 3000)], label: "listens on every address, and has no authentication" },
+        weak: &[],
         answers: &[
             Answer { path: "/docs.json", status: &[200], json: &[], text: &["contact@bentoml.com"], without: &[], header: &[], means: &[Meaning::Product], surface: "interface" },
             Answer { path: "/docs.json", status: &[200], json: &[], text: &["img.shields.io/badge/BentoML-"], without: &[], header: &[], means: &[Meaning::Product], surface: "interface" },
@@ -184,7 +190,8 @@ pub static PRODUCTS: &[Product] = &[
         version: &[],
         version_caution: "",
         proxy: Proxy { paths: &["/**"], read: &[], websocket: &["/*/ws", "/ws"], stream: &[], deny: &[], },
-        start: Start { special: Special::No, programs: &["bokeh"], servers: &[], needs: &[], bind_flags: &["--address"], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &["--auth-module"], on_env: &[], off_flags: &[], off_env: &[], listens: false, asks: false, image: false, marks_off: false, commands: &[&["serve"]], ports: &[(&["--port"], 5006)], label: "listens on every address, without an authentication module" },
+        start: Start { special: Special::No, programs: &["bokeh"], servers: &[], needs: &[], bind_flags: &["--address"], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &["--auth-module"], on_env: &[], off_flags: &[], off_env: &[], bind_file: &[], on_file: &[], off_file: &[], listens: false, asks: false, image: false, marks_off: false, commands: &[&["serve"]], ports: &[(&["--port"], 5006)], label: "listens on every address, without an authentication module" },
+        weak: &[],
         answers: &[
             Answer { path: ">", status: &[200], json: &[], text: &["static/js/bokeh"], without: &["static/extensions/panel/", "statics/images/dask-logo", "DaskDiagnosticUI"], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "interface" },
         ],
@@ -207,7 +214,8 @@ pub static PRODUCTS: &[Product] = &[
         version: &[VersionSource { path: "/api/v2/version", place: VersionPlace::Json(&[]) }, ],
         version_caution: "Chroma 1.5.9 says that it is 1.0.0",
         proxy: Proxy { paths: &["/api/v2/**"], read: &["/api/v2/heartbeat", "/api/v2/version", "/api/v2/tenants/*", "/api/v2/tenants/*/databases/**"], websocket: &[], stream: &[], deny: &["/api/v2/reset"], },
-        start: Start { special: Special::No, programs: &["chroma"], servers: &[], needs: &[], bind_flags: &["--host"], bind_env: &["CHROMA_SERVER_HOST"], all_flags: &[], port_env: &[], on_flags: &[], on_env: &["CHROMA_SERVER_AUTHN_PROVIDER"], off_flags: &[], off_env: &[], listens: false, asks: false, image: true, marks_off: false, commands: &[&["run"]], ports: &[(&["--port"], 8000)], label: "listens on every address, and has no authentication" },
+        start: Start { special: Special::No, programs: &["chroma"], servers: &[], needs: &[], bind_flags: &["--host"], bind_env: &["CHROMA_SERVER_HOST"], all_flags: &[], port_env: &[], on_flags: &[], on_env: &["CHROMA_SERVER_AUTHN_PROVIDER"], off_flags: &[], off_env: &[], bind_file: &[], on_file: &[], off_file: &[], listens: false, asks: false, image: true, marks_off: false, commands: &[&["run"]], ports: &[(&["--port"], 8000)], label: "listens on every address, and has no authentication" },
+        weak: &[],
         answers: &[
             Answer { path: "/api/v2/heartbeat", status: &[200], json: &[Need { at: &["nanosecond heartbeat"], is: Is::Number }], text: &[], without: &[], header: &[], means: &[Meaning::Product], surface: "interface" },
             Answer { path: "/api/v2", status: &[200], json: &[Need { at: &["nanosecond heartbeat"], is: Is::Number }], text: &[], without: &[], header: &[], means: &[Meaning::Product], surface: "interface" },
@@ -236,7 +244,8 @@ pub static PRODUCTS: &[Product] = &[
         version: &[],
         version_caution: "",
         proxy: Proxy { paths: &["/**"], read: &[], websocket: &[], stream: &["/**"], deny: &[], },
-        start: Start { special: Special::No, programs: &[], servers: &[], needs: &[], bind_flags: &[], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], listens: false, asks: false, image: false, marks_off: false, commands: &[], ports: &[], label: "" },
+        start: Start { special: Special::No, programs: &[], servers: &[], needs: &[], bind_flags: &[], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], bind_file: &[], on_file: &[], off_file: &[], listens: false, asks: false, image: false, marks_off: false, commands: &[], ports: &[], label: "" },
+        weak: &[],
         answers: &[
             Answer { path: "/debug.ping", status: &[200], json: &[Need { at: &["meta", "endpoint", "name"], is: Is::Equals("debug.ping") }], text: &[], without: &[], header: &[], means: &[Meaning::Product], surface: "interface" },
             Answer { path: "/login.supported_modes", status: &[200], json: &[Need { at: &["meta", "endpoint", "name"], is: Is::Equals("login.supported_modes") }, Need { at: &["data", "basic", "enabled"], is: Is::False }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "interface" },
@@ -262,7 +271,8 @@ pub static PRODUCTS: &[Product] = &[
         version: &[],
         version_caution: "",
         proxy: Proxy { paths: &["/**"], read: &[], websocket: &["/**"], stream: &[], deny: &[], },
-        start: Start { special: Special::No, programs: &["code-server"], servers: &[], needs: &[], bind_flags: &["--bind-addr", "--host"], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &["--auth=none"], off_env: &[], listens: false, asks: true, image: false, marks_off: true, commands: &[], ports: &[(&["--port"], 8080)], label: "asks nobody for a password" },
+        start: Start { special: Special::No, programs: &["code-server"], servers: &[], needs: &[], bind_flags: &["--bind-addr", "--host"], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &["--auth=none"], off_env: &[], bind_file: &[], on_file: &[], off_file: &["auth=none"], listens: false, asks: true, image: false, marks_off: true, commands: &[], ports: &[(&["--port"], 8080)], label: "asks nobody for a password" },
+        weak: &[Weak { check: "DAT-07", is: Weakness::Credentials, when: &["PASSWORD=%placeholder", "password=%placeholder"], unless: &[], anyway: false, says: "anyone gets a terminal with a password that everybody knows", fix: "make it a long random value" }, ],
         answers: &[
             Answer { path: "/healthz", status: &[200], json: &[Need { at: &["status"], is: Is::Any }, Need { at: &["lastHeartbeat"], is: Is::Number }], text: &[], without: &[], header: &[], means: &[Meaning::Product], surface: "interface" },
             Answer { path: "/", status: &[302], json: &[], text: &[], without: &[], header: &[("location", "./login")], means: &[Meaning::Hint, Meaning::Protected], surface: "interface" },
@@ -288,7 +298,8 @@ pub static PRODUCTS: &[Product] = &[
         version: &[VersionSource { path: "/system_stats", place: VersionPlace::Json(&["system", "comfyui_version"]) }, ],
         version_caution: "",
         proxy: Proxy { paths: &["/**"], read: &[], websocket: &["/ws"], stream: &["/view"], deny: &["/customnode/**", "/manager/**", "/free", "/internal/**"], },
-        start: Start { special: Special::No, programs: &[], servers: &[], needs: &[], bind_flags: &[], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], listens: false, asks: false, image: false, marks_off: false, commands: &[], ports: &[], label: "" },
+        start: Start { special: Special::ComfyUi, programs: &["main.py", "comfy"], servers: &[], needs: &[], bind_flags: &[], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], bind_file: &[], on_file: &[], off_file: &[], listens: false, asks: false, image: false, marks_off: false, commands: &[], ports: &[], label: "" },
+        weak: &[],
         answers: &[
             Answer { path: "/system_stats", status: &[200], json: &[Need { at: &["system"], is: Is::Object }, Need { at: &["devices"], is: Is::Array }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "interface" },
             Answer { path: "/", status: &[200], json: &[], text: &["<title>ComfyUI</title>"], without: &[], header: &[], means: &[Meaning::Hint], surface: "interface" },
@@ -312,7 +323,8 @@ pub static PRODUCTS: &[Product] = &[
         version: &[VersionSource { path: "/server_info", place: VersionPlace::Json(&["dagster_webserver_version"]) }, ],
         version_caution: "",
         proxy: Proxy { paths: &["/**"], read: &[], websocket: &["/graphql"], stream: &["/logs/**", "/download_debug/**"], deny: &[], },
-        start: Start { special: Special::No, programs: &["dagster"], servers: &["dagster-webserver", "dagit"], needs: &[], bind_flags: &["--host", "-h"], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], listens: false, asks: false, image: false, marks_off: false, commands: &[&["dev"]], ports: &[(&["--port", "-p"], 3000)], label: "listens on every address, and has no authentication" },
+        start: Start { special: Special::No, programs: &["dagster"], servers: &["dagster-webserver", "dagit"], needs: &[], bind_flags: &["--host", "-h"], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], bind_file: &[], on_file: &[], off_file: &[], listens: false, asks: false, image: false, marks_off: false, commands: &[&["dev"]], ports: &[(&["--port", "-p"], 3000)], label: "listens on every address, and has no authentication" },
+        weak: &[],
         answers: &[
             Answer { path: "/server_info", status: &[200], json: &[Need { at: &["dagster_webserver_version"], is: Is::Text }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Read], surface: "interface" },
             Answer { path: "/dagit_info", status: &[200], json: &[Need { at: &["dagit_version"], is: Is::Text }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Read], surface: "interface" },
@@ -339,7 +351,8 @@ pub static PRODUCTS: &[Product] = &[
         version: &[],
         version_caution: "",
         proxy: Proxy { paths: &["/status", "/workers", "/tasks", "/system", "/profile", "/graph", "/groups", "/info/**", "/json/**", "/static/**", "/statics/**", "/individual-*", "/sitemap.json", "/health", "/metrics", "/"], read: &["/**"], websocket: &["/*/ws", "/eventstream"], stream: &[], deny: &["/proxy/**", "/api/v1/retire_workers", "/api/v1/adaptive_target"], },
-        start: Start { special: Special::No, programs: &["dask"], servers: &["dask-scheduler"], needs: &[], bind_flags: &["--host"], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &["--tls-ca-file", "--tls-cert"], on_env: &[], off_flags: &[], off_env: &[], listens: true, asks: false, image: false, marks_off: false, commands: &[&["scheduler"]], ports: &[(&["--port"], 8786), (&["--dashboard-address"], 8787)], label: "takes pickled tasks from anyone" },
+        start: Start { special: Special::No, programs: &["dask"], servers: &["dask-scheduler"], needs: &[], bind_flags: &["--host"], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &["--tls-ca-file", "--tls-cert"], on_env: &["DASK_DISTRIBUTED__COMM__REQUIRE_ENCRYPTION=true"], off_flags: &[], off_env: &[], bind_file: &[], on_file: &["comm.require-encryption=true"], off_file: &[], listens: true, asks: false, image: false, marks_off: false, commands: &[&["scheduler"]], ports: &[(&["--port"], 8786), (&["--dashboard-address"], 8787)], label: "takes pickled tasks from anyone" },
+        weak: &[],
         answers: &[
             Answer { path: "/json/identity.json", status: &[200], json: &[Need { at: &["type"], is: Is::Equals("Scheduler") }, Need { at: &["id"], is: Is::Any }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "interface" },
             Answer { path: ">", status: &[200], json: &[], text: &["statics/images/dask-logo"], without: &[], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "interface" },
@@ -364,7 +377,8 @@ pub static PRODUCTS: &[Product] = &[
         version: &[VersionSource { path: "/api/v1/master", place: VersionPlace::Json(&["version"]) }, ],
         version_caution: "",
         proxy: Proxy { paths: &["/**"], read: &[], websocket: &["/proxy/**"], stream: &[], deny: &[], },
-        start: Start { special: Special::No, programs: &[], servers: &[], needs: &[], bind_flags: &[], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], listens: false, asks: false, image: false, marks_off: false, commands: &[], ports: &[], label: "" },
+        start: Start { special: Special::No, programs: &[], servers: &[], needs: &[], bind_flags: &[], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], bind_file: &[], on_file: &[], off_file: &[], listens: false, asks: false, image: false, marks_off: false, commands: &[], ports: &[], label: "" },
+        weak: &[],
         answers: &[
             Answer { path: "/api/v1/master", status: &[200], json: &[Need { at: &["masterId"], is: Is::Text }, Need { at: &["clusterId"], is: Is::Text }], text: &[], without: &[], header: &[], means: &[Meaning::Product], surface: "interface" },
             Answer { path: "/api/v1/me", status: &[401], json: &[Need { at: &["error"], is: Is::Any }], text: &[], without: &[], header: &[], means: &[Meaning::Protected], surface: "interface" },
@@ -388,7 +402,8 @@ pub static PRODUCTS: &[Product] = &[
         version: &[VersionSource { path: "/console/api/setup", place: VersionPlace::Header("x-version", "") }, ],
         version_caution: "",
         proxy: Proxy { paths: &["/**"], read: &[], websocket: &[], stream: &["/v1/chat-messages", "/console/api/apps/**", "/api/chat-messages"], deny: &["/console/api/setup", "/console/api/init", "/install"], },
-        start: Start { special: Special::No, programs: &[], servers: &[], needs: &[], bind_flags: &[], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], listens: false, asks: false, image: false, marks_off: false, commands: &[], ports: &[], label: "" },
+        start: Start { special: Special::No, programs: &[], servers: &[], needs: &[], bind_flags: &[], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], bind_file: &[], on_file: &[], off_file: &[], listens: false, asks: false, image: false, marks_off: false, commands: &[], ports: &[], label: "" },
+        weak: &[Weak { check: "DAT-07", is: Weakness::Credentials, when: &["SECRET_KEY=sk-9f73s3ljTXVcMT3Blb3ljTqtsKiGHXVcMT3BlbkFJLK7U", "SECRET_KEY=%placeholder", "INIT_PASSWORD=%placeholder"], unless: &[], anyway: false, says: "anyone gets into Dify with a secret that everybody knows", fix: "make it a long random value" }, ],
         answers: &[
             Answer { path: "/console/api/setup", status: &[200], json: &[Need { at: &["step"], is: Is::Equals("not_started") }, Need { at: &["setup_at"], is: Is::Any }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Setup], surface: "interface" },
             Answer { path: "/console/api/setup", status: &[200], json: &[Need { at: &["step"], is: Is::Equals("finished") }, Need { at: &["setup_at"], is: Is::Any }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Protected], surface: "interface" },
@@ -415,7 +430,8 @@ pub static PRODUCTS: &[Product] = &[
         version: &[VersionSource { path: "/api/version", place: VersionPlace::Json(&["version"]) }, ],
         version_caution: "",
         proxy: Proxy { paths: &["/**"], read: &["/**"], websocket: &[], stream: &[], deny: &[], },
-        start: Start { special: Special::No, programs: &["evidently"], servers: &[], needs: &[], bind_flags: &["--host"], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], listens: false, asks: false, image: false, marks_off: false, commands: &[&["ui"]], ports: &[(&["--port"], 8000)], label: "listens on every address; `--secret` protects writing only" },
+        start: Start { special: Special::No, programs: &["evidently"], servers: &[], needs: &[], bind_flags: &["--host"], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], bind_file: &[], on_file: &[], off_file: &[], listens: false, asks: false, image: false, marks_off: false, commands: &[&["ui"]], ports: &[(&["--port"], 8000)], label: "listens on every address; `--secret` protects writing only" },
+        weak: &[],
         answers: &[
             Answer { path: "/api/version", status: &[200], json: &[Need { at: &["application"], is: Is::Equals("Evidently UI") }], text: &[], without: &[], header: &[], means: &[Meaning::Product], surface: "interface" },
             Answer { path: "/api/projects", status: &[200], json: &[Need { at: &[], is: Is::Array }], text: &[], without: &[], header: &[], means: &[Meaning::Read], surface: "reports" },
@@ -443,7 +459,8 @@ pub static PRODUCTS: &[Product] = &[
         version: &[],
         version_caution: "",
         proxy: Proxy { paths: &["/**"], read: &["/", "/workers", "/worker/*", "/tasks", "/task/*", "/broker", "/static/**", "/metrics", "/healthcheck"], websocket: &[], stream: &[], deny: &["/api/worker/shutdown/**", "/api/task/revoke/**", "/api/task/apply/**", "/api/task/async-apply/**", "/api/task/send-task/**"], },
-        start: Start { special: Special::No, programs: &["celery"], servers: &["flower"], needs: &[], bind_flags: &["--address"], bind_env: &["FLOWER_ADDRESS"], all_flags: &[], port_env: &["FLOWER_PORT"], on_flags: &["--basic-auth", "--basic_auth", "--auth"], on_env: &["FLOWER_BASIC_AUTH", "FLOWER_AUTH"], off_flags: &[], off_env: &[], listens: true, asks: false, image: true, marks_off: false, commands: &[&["flower"]], ports: &[(&["--port"], 5555)], label: "listens on every address, without `--basic-auth`" },
+        start: Start { special: Special::No, programs: &["celery"], servers: &["flower"], needs: &[], bind_flags: &["--address"], bind_env: &["FLOWER_ADDRESS"], all_flags: &[], port_env: &["FLOWER_PORT"], on_flags: &["--basic-auth", "--basic_auth", "--auth"], on_env: &["FLOWER_BASIC_AUTH", "FLOWER_AUTH"], off_flags: &[], off_env: &[], bind_file: &[], on_file: &[], off_file: &[], listens: true, asks: false, image: true, marks_off: false, commands: &[&["flower"]], ports: &[(&["--port"], 5555)], label: "listens on every address, without `--basic-auth`" },
+        weak: &[Weak { check: "DAT-07", is: Weakness::Credentials, when: &["FLOWER_BASIC_AUTH=%placeholder"], unless: &[], anyway: false, says: "anyone gets into Flower with a secret that everybody knows", fix: "make it a long random value" }, ],
         answers: &[
             Answer { path: "/", status: &[200], json: &[], text: &["css/flower.css"], without: &[], header: &[], means: &[Meaning::Product, Meaning::Read], surface: "interface" },
             Answer { path: "/", status: &[200], json: &[], text: &["js/flower.js"], without: &[], header: &[], means: &[Meaning::Product, Meaning::Read], surface: "interface" },
@@ -476,7 +493,8 @@ pub static PRODUCTS: &[Product] = &[
         version: &[VersionSource { path: "/api/v1/version", place: VersionPlace::Json(&["version"]) }, ],
         version_caution: "",
         proxy: Proxy { paths: &["/**"], read: &[], websocket: &[], stream: &["/api/v1/prediction/**", "/api/v1/internal-prediction/**"], deny: &["/api/v1/node-load-method/**", "/api/v1/node-custom-function"], },
-        start: Start { special: Special::No, programs: &["flowise"], servers: &[], needs: &[], bind_flags: &[], bind_env: &["FLOWISE_HOST"], all_flags: &[], port_env: &["PORT"], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], listens: true, asks: true, image: false, marks_off: false, commands: &[&["start"]], ports: &[(&[], 3000)], label: "starts the server" },
+        start: Start { special: Special::No, programs: &["flowise"], servers: &[], needs: &[], bind_flags: &[], bind_env: &["FLOWISE_HOST"], all_flags: &[], port_env: &["PORT"], on_flags: &[], on_env: &["FLOWISE_USERNAME"], off_flags: &[], off_env: &[], bind_file: &[], on_file: &[], off_file: &[], listens: true, asks: true, image: true, marks_off: false, commands: &[&["start"]], ports: &[(&[], 3000)], label: "starts the server" },
+        weak: &[Weak { check: "DAT-07", is: Weakness::Credentials, when: &["FLOWISE_PASSWORD=%placeholder", "FLOWISE_SECRETKEY_OVERWRITE=%placeholder", "JWT_AUTH_TOKEN_SECRET=%placeholder"], unless: &[], anyway: false, says: "anyone signs in to Flowise with a secret that everybody knows", fix: "make it a long random value" }, ],
         answers: &[
             Answer { path: "/api/v1/chatflows", status: &[200], json: &[Need { at: &[], is: Is::Array }, Need { at: &["0", "flowData"], is: Is::Any }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "interface" },
             Answer { path: "/api/v1/chatflows", status: &[401], json: &[Need { at: &["error"], is: Is::Equals("Unauthorized Access") }], text: &[], without: &[], header: &[], means: &[Meaning::Protected], surface: "interface" },
@@ -503,7 +521,8 @@ pub static PRODUCTS: &[Product] = &[
         version: &[VersionSource { path: "/config", place: VersionPlace::Json(&["version"]) }, ],
         version_caution: "",
         proxy: Proxy { paths: &["/**"], read: &[], websocket: &[], stream: &["/gradio_api/queue/data", "/gradio_api/heartbeat/*", "/queue/data", "/gradio_api/call/**"], deny: &["/gradio_api/file=**", "/monitoring/**"], },
-        start: Start { special: Special::No, programs: &[], servers: &[], needs: &[], bind_flags: &[], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], listens: false, asks: false, image: false, marks_off: false, commands: &[], ports: &[], label: "" },
+        start: Start { special: Special::No, programs: &[], servers: &[], needs: &[], bind_flags: &[], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], bind_file: &[], on_file: &[], off_file: &[], listens: false, asks: false, image: false, marks_off: false, commands: &[], ports: &[], label: "" },
+        weak: &[],
         answers: &[
             Answer { path: "/config", status: &[200], json: &[Need { at: &["version"], is: Is::Text }, Need { at: &["mode"], is: Is::Text }, Need { at: &["components"], is: Is::Array }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "interface" },
             Answer { path: "/config", status: &[200], json: &[Need { at: &["version"], is: Is::Text }, Need { at: &["api_prefix"], is: Is::Any }, Need { at: &["app_id"], is: Is::Any }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "interface" },
@@ -534,7 +553,8 @@ pub static PRODUCTS: &[Product] = &[
         version: &[VersionSource { path: "/api/health", place: VersionPlace::Json(&["version"]) }, ],
         version_caution: "",
         proxy: Proxy { paths: &["/**"], read: &[], websocket: &["/api/live/ws"], stream: &[], deny: &[], },
-        start: Start { special: Special::No, programs: &[], servers: &["grafana-server", "run.sh"], needs: &[], bind_flags: &[], bind_env: &[], all_flags: &[], port_env: &["GF_SERVER_HTTP_PORT"], on_flags: &[], on_env: &[], off_flags: &[], off_env: &["GF_AUTH_ANONYMOUS_ENABLED=true"], listens: true, asks: true, image: true, marks_off: true, commands: &[], ports: &[(&[], 3000)], label: "lets everybody in" },
+        start: Start { special: Special::No, programs: &[], servers: &["grafana-server", "run.sh"], needs: &[], bind_flags: &[], bind_env: &[], all_flags: &[], port_env: &["GF_SERVER_HTTP_PORT"], on_flags: &[], on_env: &[], off_flags: &[], off_env: &["GF_AUTH_ANONYMOUS_ENABLED=true"], bind_file: &[], on_file: &[], off_file: &["auth.anonymous.enabled=true"], listens: true, asks: true, image: true, marks_off: true, commands: &[], ports: &[(&[], 3000)], label: "lets everybody in" },
+        weak: &[Weak { check: "DAT-07", is: Weakness::Credentials, when: &["GF_SECURITY_ADMIN_PASSWORD=%placeholder", "security.admin_password=%placeholder"], unless: &[], anyway: false, says: "anyone signs in to Grafana as its administrator with a password that everybody knows", fix: "make it a long random value" }, ],
         answers: &[
             Answer { path: "/api/health", status: &[200], json: &[Need { at: &["database"], is: Is::Text }, Need { at: &["commit"], is: Is::Text }], text: &[], without: &[], header: &[], means: &[Meaning::Product], surface: "interface" },
             Answer { path: "/api/health", status: &[200], json: &[Need { at: &["database"], is: Is::Equals("ok") }, Need { at: &[], is: Is::Size(1) }], text: &[], without: &[], header: &[], means: &[Meaning::Part], surface: "interface" },
@@ -562,7 +582,8 @@ pub static PRODUCTS: &[Product] = &[
         version: &[VersionSource { path: "/3/About", place: VersionPlace::After("\"BuildprojectVersion\",\"value\":\"") }, VersionSource { path: "/3/About", place: VersionPlace::After("\"Buildprojectversion\",\"value\":\"") }, ],
         version_caution: "",
         proxy: Proxy { paths: &["/flow/**", "/3/**", "/4/**", "/99/**"], read: &["/3/About", "/3/Cloud", "/3/Models", "/3/Models/*", "/3/Frames", "/flow/**"], websocket: &[], stream: &[], deny: &["/3/Shutdown", "/3/ImportFiles", "/3/ImportSQLTable", "/99/Rapids", "/3/PostFile", "/3/NodePersistentStorage/**"], },
-        start: Start { special: Special::No, programs: &[], servers: &[], needs: &[], bind_flags: &[], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], listens: false, asks: false, image: false, marks_off: false, commands: &[], ports: &[], label: "" },
+        start: Start { special: Special::No, programs: &[], servers: &[], needs: &[], bind_flags: &[], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], bind_file: &[], on_file: &[], off_file: &[], listens: false, asks: false, image: false, marks_off: false, commands: &[], ports: &[], label: "" },
+        weak: &[],
         answers: &[
             Answer { path: "/3/About", status: &[200], json: &[Need { at: &["__meta", "schema_name"], is: Is::Equals("AboutV3") }, Need { at: &["entries"], is: Is::Array }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "interface" },
             Answer { path: "/3/About", status: &[401], json: &[], text: &[], without: &[], header: &[("www-authenticate", "realm=\"H2O\"")], means: &[Meaning::Product, Meaning::Protected], surface: "interface" },
@@ -587,7 +608,8 @@ pub static PRODUCTS: &[Product] = &[
         version: &[],
         version_caution: "",
         proxy: Proxy { paths: &["/**"], read: &[], websocket: &[], stream: &["/v1/**"], deny: &[], },
-        start: Start { special: Special::No, programs: &[], servers: &[], needs: &[], bind_flags: &[], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], listens: false, asks: false, image: false, marks_off: false, commands: &[], ports: &[], label: "" },
+        start: Start { special: Special::No, programs: &[], servers: &[], needs: &[], bind_flags: &[], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], bind_file: &[], on_file: &[], off_file: &[], listens: false, asks: false, image: false, marks_off: false, commands: &[], ports: &[], label: "" },
+        weak: &[Weak { check: "DAT-07", is: Weakness::Credentials, when: &["BETTER_AUTH_SECRET=%placeholder"], unless: &[], anyway: false, says: "anyone gets into Helicone with a secret that everybody knows", fix: "make it a long random value" }, ],
         answers: &[
             Answer { path: "/", status: &[200], json: &[], text: &["<title>Helicone"], without: &[], header: &[], means: &[Meaning::Product], surface: "interface" },
             Answer { path: "/healthcheck", status: &[200], json: &[Need { at: &["status"], is: Is::Holds("healthy") }, Need { at: &[], is: Is::Size(1) }], text: &["healthy:)"], without: &[], header: &[], means: &[Meaning::Product], surface: "interface" },
@@ -611,7 +633,8 @@ pub static PRODUCTS: &[Product] = &[
         version: &[VersionSource { path: "/api", place: VersionPlace::Json(&["version"]) }, ],
         version_caution: "`appVersion` in a page is the version of the front end, not of the server",
         proxy: Proxy { paths: &["/**"], read: &["/api", "/api/status", "/api/contents/**", "/api/kernelspecs/**", "/lab/**", "/tree/**", "/static/**", "/files/**"], websocket: &["/api/kernels/*/channels", "/terminals/websocket/*", "/api/events/subscribe", "/lsp/ws/*"], stream: &[], deny: &["/api/shutdown"], },
-        start: Start { special: Special::Jupyter, programs: &["jupyter", "jupyter-lab", "jupyter-notebook", "jupyter-server", "jupyter-nbclassic", "jupyterlab", "start-notebook.sh", "start-notebook.py", "start-notebook"], servers: &[], needs: &[], bind_flags: &[], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], listens: false, asks: false, image: false, marks_off: false, commands: &[], ports: &[], label: "" },
+        start: Start { special: Special::Jupyter, programs: &["jupyter", "jupyter-lab", "jupyter-notebook", "jupyter-server", "jupyter-nbclassic", "jupyterlab", "start-notebook.sh", "start-notebook.py", "start-notebook"], servers: &[], needs: &[], bind_flags: &[], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], bind_file: &["ServerApp.ip", "NotebookApp.ip", "LabApp.ip"], on_file: &[], off_file: &["ServerApp.token= & !password & !hashed_password", "NotebookApp.token= & !password & !hashed_password", "IdentityProvider.token= & !password & !hashed_password", "LabApp.token= & !password & !hashed_password"], listens: false, asks: false, image: false, marks_off: false, commands: &[], ports: &[], label: "" },
+        weak: &[Weak { check: "JUP-03", is: Weakness::Browser, when: &["--ServerApp.allow_origin=*", "--NotebookApp.allow_origin=*", "--LabApp.allow_origin=*", "ServerApp.allow_origin=*", "NotebookApp.allow_origin=*", "LabApp.allow_origin=*", "--ServerApp.allow_origin_pat=.*", "--NotebookApp.allow_origin_pat=.*", "--LabApp.allow_origin_pat=.*", "ServerApp.allow_origin_pat=.*"], unless: &[], anyway: false, says: "any web page that a user of Jupyter opens may send requests to it as that user", fix: "name the one origin that needs it: `c.ServerApp.allow_origin = 'https://lab.example'`" }, Weak { check: "JUP-04", is: Weakness::Browser, when: &["--ServerApp.disable_check_xsrf=true", "--NotebookApp.disable_check_xsrf=true", "--LabApp.disable_check_xsrf=true", "ServerApp.disable_check_xsrf=true", "NotebookApp.disable_check_xsrf=true", "LabApp.disable_check_xsrf=true"], unless: &[], anyway: false, says: "any web page that a user of Jupyter opens may run code in it as that user", fix: "leave `disable_check_xsrf` off" }, Weak { check: "JUP-05", is: Weakness::Browser, when: &["--ServerApp.allow_unauthenticated_access=true", "ServerApp.allow_unauthenticated_access=true"], unless: &[], anyway: false, says: "parts of Jupyter that extensions add answer everybody without a token", fix: "set `c.ServerApp.allow_unauthenticated_access = False`" }, Weak { check: "JUP-09", is: Weakness::Dangerous, when: &["--allow-root", "--ServerApp.allow_root=true", "--NotebookApp.allow_root=true", "ServerApp.allow_root=true", "NotebookApp.allow_root=true"], unless: &[], anyway: true, says: "whoever gets into Jupyter is root in its container or on its host", fix: "start it as a user of its own, without `--allow-root`" }, ],
         answers: &[
             Answer { path: "/api", status: &[200], json: &[Need { at: &["version"], is: Is::Text }, Need { at: &[], is: Is::Size(1) }], text: &[], without: &[], header: &[], means: &[Meaning::Part, Meaning::Hint], surface: "interface" },
             Answer { path: "/api/status", status: &[200], json: &[Need { at: &["started"], is: Is::Any }, Need { at: &["kernels"], is: Is::Number }, Need { at: &["connections"], is: Is::Number }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "interface" },
@@ -654,7 +677,8 @@ pub static PRODUCTS: &[Product] = &[
         version: &[VersionSource { path: "/hub/api", place: VersionPlace::Json(&["version"]) }, ],
         version_caution: "",
         proxy: Proxy { paths: &["/hub/**", "/user/**", "/services/**"], read: &[], websocket: &["/user/*/api/kernels/*/channels", "/user/*/terminals/websocket/*"], stream: &["/hub/api/users/*/server/progress"], deny: &["/hub/api/shutdown", "/hub/api/proxy"], },
-        start: Start { special: Special::No, programs: &["jupyterhub"], servers: &[], needs: &[], bind_flags: &["--ip"], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], listens: true, asks: true, image: false, marks_off: false, commands: &[], ports: &[(&["--port"], 8000)], label: "starts the hub" },
+        start: Start { special: Special::No, programs: &["jupyterhub"], servers: &[], needs: &[], bind_flags: &["--ip"], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], bind_file: &[], on_file: &[], off_file: &[], listens: true, asks: true, image: false, marks_off: false, commands: &[], ports: &[(&["--port"], 8000)], label: "starts the hub" },
+        weak: &[Weak { check: "JUP-06", is: Weakness::SignUp, when: &["JupyterHub.authenticator_class~dummy", "DummyAuthenticator.password", "JUPYTERHUB_AUTHENTICATOR~dummy"], unless: &[], anyway: false, says: "anyone who reaches JupyterHub gets a server of his own under any name: its authenticator is the one for tests", fix: "use an authenticator that asks somebody: OAuthenticator, LDAP, PAM" }, Weak { check: "JUP-07", is: Weakness::SignUp, when: &["Authenticator.allow_all=true", "OAuthenticator.allow_all=true"], unless: &[], anyway: false, says: "everybody who has an account at the identity provider may run code in JupyterHub", fix: "name who may: `c.Authenticator.allowed_users` or the groups of the provider" }, Weak { check: "JUP-08", is: Weakness::SignUp, when: &["NativeAuthenticator.open_signup=true"], unless: &[], anyway: false, says: "anyone who reaches JupyterHub makes an account and runs code", fix: "set `c.NativeAuthenticator.open_signup = False`" }, ],
         answers: &[
             Answer { path: "/hub/api", status: &[200], json: &[Need { at: &["version"], is: Is::Text }, Need { at: &[], is: Is::Size(1) }], text: &[], without: &[], header: &[], means: &[Meaning::Product], surface: "interface" },
             Answer { path: "/hub/api/users", status: &[200], json: &[Need { at: &[], is: Is::Array }, Need { at: &["0", "admin"], is: Is::Any }], text: &[], without: &[], header: &[], means: &[Meaning::Open], surface: "interface" },
@@ -682,7 +706,8 @@ pub static PRODUCTS: &[Product] = &[
         version: &[VersionSource { path: "/api/extra/version", place: VersionPlace::Json(&["version"]) }, ],
         version_caution: "TabbyAPI answers the same path as KoboldCpp, for clients of KoboldCpp",
         proxy: Proxy { paths: &["/", "/api/**", "/v1/**"], read: &["/", "/api/v1/model", "/api/extra/version", "/v1/models"], websocket: &[], stream: &["/api/extra/generate/stream", "/v1/chat/completions"], deny: &["/api/admin/**", "/api/extra/shutdown"], },
-        start: Start { special: Special::No, programs: &[], servers: &["koboldcpp", "koboldcpp.py"], needs: &[], bind_flags: &["--host"], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &["--password"], on_env: &[], off_flags: &[], off_env: &[], listens: true, asks: false, image: false, marks_off: false, commands: &[], ports: &[(&["--port"], 5001)], label: "listens on every address unless told otherwise, without `--password`" },
+        start: Start { special: Special::No, programs: &[], servers: &["koboldcpp", "koboldcpp.py"], needs: &[], bind_flags: &["--host"], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &["--password"], on_env: &[], off_flags: &[], off_env: &[], bind_file: &[], on_file: &[], off_file: &[], listens: true, asks: false, image: false, marks_off: false, commands: &[], ports: &[(&["--port"], 5001)], label: "listens on every address unless told otherwise, without `--password`" },
+        weak: &[],
         answers: &[
             Answer { path: "/api/extra/version", status: &[200], json: &[Need { at: &["result"], is: Is::Equals("KoboldCpp") }, Need { at: &["protected"], is: Is::False }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "interface" },
             Answer { path: "/api/extra/version", status: &[200], json: &[Need { at: &["result"], is: Is::Equals("KoboldCpp") }, Need { at: &["protected"], is: Is::True }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Protected], surface: "interface" },
@@ -707,7 +732,8 @@ pub static PRODUCTS: &[Product] = &[
         version: &[VersionSource { path: "/v2", place: VersionPlace::Json(&["version"]) }, ],
         version_caution: "",
         proxy: Proxy { paths: &["/v1/models/**", "/v2/**", "/openai/v1/**"], read: &["/v2", "/v2/health/**", "/v2/models/*", "/v1/models", "/v1/models/*"], websocket: &[], stream: &["/openai/v1/chat/completions", "/openai/v1/completions"], deny: &["/v2/repository/**"], },
-        start: Start { special: Special::No, programs: &[], servers: &[], needs: &[], bind_flags: &[], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], listens: false, asks: false, image: false, marks_off: false, commands: &[], ports: &[], label: "" },
+        start: Start { special: Special::No, programs: &[], servers: &[], needs: &[], bind_flags: &[], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], bind_file: &[], on_file: &[], off_file: &[], listens: false, asks: false, image: false, marks_off: false, commands: &[], ports: &[], label: "" },
+        weak: &[],
         answers: &[
             Answer { path: "/v2", status: &[200], json: &[Need { at: &["name"], is: Is::Equals("kserve") }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "interface" },
             Answer { path: "/", status: &[200], json: &[Need { at: &["status"], is: Is::Equals("alive") }, Need { at: &[], is: Is::Size(1) }], text: &[], without: &[], header: &[], means: &[Meaning::Hint], surface: "interface" },
@@ -732,7 +758,8 @@ pub static PRODUCTS: &[Product] = &[
         version: &[VersionSource { path: "/apis/v2beta1/healthz", place: VersionPlace::Json(&["tag_name"]) }, ],
         version_caution: "",
         proxy: Proxy { paths: &["/apis/**", "/artifacts/**", "/"], read: &["/apis/v2beta1/**", "/artifacts/**"], websocket: &[], stream: &["/artifacts/**", "/k8s/pod/logs"], deny: &[], },
-        start: Start { special: Special::No, programs: &[], servers: &[], needs: &[], bind_flags: &[], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], listens: false, asks: false, image: false, marks_off: false, commands: &[], ports: &[], label: "" },
+        start: Start { special: Special::No, programs: &[], servers: &[], needs: &[], bind_flags: &[], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], bind_file: &[], on_file: &[], off_file: &[], listens: false, asks: false, image: false, marks_off: false, commands: &[], ports: &[], label: "" },
+        weak: &[],
         answers: &[
             Answer { path: "/apis/v2beta1/healthz", status: &[200], json: &[Need { at: &["multi_user"], is: Is::False }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "interface" },
             Answer { path: "/apis/v2beta1/healthz", status: &[200], json: &[Need { at: &["multi_user"], is: Is::True }], text: &[], without: &[], header: &[], means: &[Meaning::Product], surface: "interface" },
@@ -761,7 +788,8 @@ pub static PRODUCTS: &[Product] = &[
         version: &[VersionSource { path: "/api/workgroup/env-info", place: VersionPlace::Json(&["platform", "kubeflowVersion"]) }, ],
         version_caution: "",
         proxy: Proxy { paths: &["/**"], read: &[], websocket: &["/notebook/*/*/api/kernels/*/channels", "/notebook/*/*/terminals/websocket/*"], stream: &[], deny: &[], },
-        start: Start { special: Special::No, programs: &[], servers: &[], needs: &[], bind_flags: &[], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], listens: false, asks: false, image: false, marks_off: false, commands: &[], ports: &[], label: "" },
+        start: Start { special: Special::No, programs: &[], servers: &[], needs: &[], bind_flags: &[], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], bind_file: &[], on_file: &[], off_file: &[], listens: false, asks: false, image: false, marks_off: false, commands: &[], ports: &[], label: "" },
+        weak: &[Weak { check: "DAT-07", is: Weakness::Credentials, when: &["CENTRALDASHBOARD_SECRET=%placeholder"], unless: &[], anyway: false, says: "anyone signs in to Kubeflow with a password that everybody knows", fix: "make it a random value" }, ],
         answers: &[
             Answer { path: "/api/workgroup/env-info", status: &[200], json: &[Need { at: &["platform", "kubeflowVersion"], is: Is::Any }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "interface" },
             Answer { path: "/", status: &[200], json: &[], text: &["<title>KubeflowCentralDashboard</title>"], without: &[], header: &[], means: &[Meaning::Hint], surface: "interface" },
@@ -787,7 +815,8 @@ pub static PRODUCTS: &[Product] = &[
         version: &[VersionSource { path: "/api/version", place: VersionPlace::Json(&["release"]) }, VersionSource { path: "/api/version", place: VersionPlace::Json(&["label-studio-os-package", "version"]) }, ],
         version_caution: "",
         proxy: Proxy { paths: &["/**"], read: &[], websocket: &[], stream: &["/data/upload/**", "/api/projects/*/export"], deny: &["/trigger500", "/user/signup/**"], },
-        start: Start { special: Special::No, programs: &["label-studio"], servers: &[], needs: &[], bind_flags: &["--internal-host"], bind_env: &[], all_flags: &[], port_env: &["LABEL_STUDIO_PORT"], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], listens: true, asks: true, image: false, marks_off: false, commands: &[], ports: &[(&["--port", "-p"], 8080)], label: "starts the server" },
+        start: Start { special: Special::No, programs: &["label-studio"], servers: &[], needs: &[], bind_flags: &["--internal-host"], bind_env: &[], all_flags: &[], port_env: &["LABEL_STUDIO_PORT"], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], bind_file: &[], on_file: &[], off_file: &[], listens: true, asks: true, image: true, marks_off: false, commands: &[], ports: &[(&["--port", "-p"], 8080)], label: "starts the server" },
+        weak: &[Weak { check: "UI-10", is: Weakness::SignUp, when: &["!LABEL_STUDIO_DISABLE_SIGNUP_WITHOUT_LINK", "LABEL_STUDIO_DISABLE_SIGNUP_WITHOUT_LINK=false"], unless: &[], anyway: false, says: "anyone who reaches Label Studio can make an account, and read and change labels", fix: "set `LABEL_STUDIO_DISABLE_SIGNUP_WITHOUT_LINK=true`" }, Weak { check: "DAT-07", is: Weakness::Credentials, when: &["LABEL_STUDIO_PASSWORD=%placeholder"], unless: &[], anyway: false, says: "anyone signs in to Label Studio with a password that everybody knows", fix: "make it a long random value" }, ],
         answers: &[
             Answer { path: "/api/version", status: &[200], json: &[Need { at: &["label-studio-os-package"], is: Is::Any }], text: &[], without: &[], header: &[], means: &[Meaning::Product], surface: "interface" },
             Answer { path: "/user/login", status: &[200], json: &[], text: &["/user/signup"], without: &[], header: &[], means: &[Meaning::Signup], surface: "interface" },
@@ -814,7 +843,8 @@ pub static PRODUCTS: &[Product] = &[
         version: &[VersionSource { path: "/api/v1/config/version", place: VersionPlace::Json(&["version"]) }, ],
         version_caution: "",
         proxy: Proxy { paths: &["/**"], read: &[], websocket: &[], stream: &["/**"], deny: &["/api/v1/setup_lakefs", "/setup"], },
-        start: Start { special: Special::No, programs: &[], servers: &[], needs: &[], bind_flags: &[], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], listens: false, asks: false, image: false, marks_off: false, commands: &[], ports: &[], label: "" },
+        start: Start { special: Special::No, programs: &[], servers: &[], needs: &[], bind_flags: &[], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], bind_file: &[], on_file: &[], off_file: &[], listens: false, asks: false, image: false, marks_off: false, commands: &[], ports: &[], label: "" },
+        weak: &[Weak { check: "DAT-07", is: Weakness::Credentials, when: &["LAKEFS_AUTH_ENCRYPT_SECRET_KEY=%placeholder", "auth.encrypt.secret_key=%placeholder"], unless: &[], anyway: false, says: "anyone gets into lakeFS with a secret that everybody knows", fix: "make it a long random value" }, ],
         answers: &[
             Answer { path: "/api/v1/setup_lakefs", status: &[200], json: &[Need { at: &["state"], is: Is::Equals("not_initialized") }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Setup], surface: "interface" },
             Answer { path: "/api/v1/setup_lakefs", status: &[200], json: &[Need { at: &["state"], is: Is::Equals("initialized") }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Protected], surface: "interface" },
@@ -840,7 +870,8 @@ pub static PRODUCTS: &[Product] = &[
         version: &[VersionSource { path: "/api/v1/version", place: VersionPlace::Json(&["version"]) }, ],
         version_caution: "",
         proxy: Proxy { paths: &["/**"], read: &[], websocket: &[], stream: &["/api/v1/run/**", "/api/v1/build/**"], deny: &["/api/v1/auto_login", "/api/v1/validate/code", "/api/v1/custom_component/**"], },
-        start: Start { special: Special::No, programs: &["langflow"], servers: &[], needs: &[], bind_flags: &["--host"], bind_env: &["LANGFLOW_HOST"], all_flags: &[], port_env: &["LANGFLOW_PORT"], on_flags: &[], on_env: &["LANGFLOW_AUTO_LOGIN=false"], off_flags: &[], off_env: &[], listens: false, asks: false, image: true, marks_off: false, commands: &[&["run"]], ports: &[(&["--port"], 7860)], label: "signs everybody in as its administrator, without `LANGFLOW_AUTO_LOGIN=False`" },
+        start: Start { special: Special::No, programs: &["langflow"], servers: &[], needs: &[], bind_flags: &["--host"], bind_env: &["LANGFLOW_HOST"], all_flags: &[], port_env: &["LANGFLOW_PORT"], on_flags: &[], on_env: &["LANGFLOW_AUTO_LOGIN=false"], off_flags: &[], off_env: &[], bind_file: &[], on_file: &[], off_file: &[], listens: false, asks: false, image: true, marks_off: false, commands: &[&["run"]], ports: &[(&["--port"], 7860)], label: "signs everybody in as its administrator, without `LANGFLOW_AUTO_LOGIN=False`" },
+        weak: &[Weak { check: "DAT-07", is: Weakness::Credentials, when: &["LANGFLOW_SUPERUSER_PASSWORD=%placeholder", "LANGFLOW_SECRET_KEY=%placeholder"], unless: &[], anyway: false, says: "anyone signs in to Langflow with a password that everybody knows", fix: "make it a long random value" }, ],
         answers: &[
             Answer { path: "/api/v1/version", status: &[200], json: &[Need { at: &["package"], is: Is::Equals("Langflow") }], text: &[], without: &[], header: &[], means: &[Meaning::Product], surface: "interface" },
             Answer { path: "/api/v1/version", status: &[200], json: &[Need { at: &["main_version"], is: Is::Text }, Need { at: &["package"], is: Is::Holds("Langflow") }], text: &[], without: &[], header: &[], means: &[Meaning::Product], surface: "interface" },
@@ -866,7 +897,8 @@ pub static PRODUCTS: &[Product] = &[
         version: &[VersionSource { path: "/api/public/health", place: VersionPlace::Json(&["version"]) }, ],
         version_caution: "",
         proxy: Proxy { paths: &["/**"], read: &[], websocket: &[], stream: &[], deny: &[], },
-        start: Start { special: Special::No, programs: &[], servers: &[], needs: &[], bind_flags: &[], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], listens: false, asks: false, image: false, marks_off: false, commands: &[], ports: &[], label: "" },
+        start: Start { special: Special::No, programs: &[], servers: &[], needs: &[], bind_flags: &[], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], bind_file: &[], on_file: &[], off_file: &[], listens: false, asks: false, image: false, marks_off: false, commands: &[], ports: &[], label: "" },
+        weak: &[Weak { check: "DAT-07", is: Weakness::Credentials, when: &["NEXTAUTH_SECRET=%placeholder", "SALT=%placeholder", "ENCRYPTION_KEY=%placeholder", "LANGFUSE_INIT_USER_PASSWORD=%placeholder"], unless: &[], anyway: false, says: "anyone signs sessions of Langfuse, or decrypts the keys in it, with a secret that everybody knows", fix: "make each a long random value: `openssl rand -hex 32`" }, ],
         answers: &[
             Answer { path: "/api/public/health", status: &[200], json: &[Need { at: &["status"], is: Is::Equals("OK") }, Need { at: &["version"], is: Is::Text }, Need { at: &[], is: Is::Size(2) }], text: &[], without: &[], header: &[], means: &[Meaning::Product], surface: "interface" },
             Answer { path: "/auth/sign-in", status: &[200], json: &[], text: &["Langfuse", "\"signUpDisabled\":false"], without: &[], header: &[], means: &[Meaning::Product, Meaning::Signup], surface: "interface" },
@@ -892,7 +924,8 @@ pub static PRODUCTS: &[Product] = &[
         version: &[],
         version_caution: "",
         proxy: Proxy { paths: &["/**"], read: &[], websocket: &[], stream: &["/api/ask/**", "/api/agents/chat/**", "/api/edit/**"], deny: &[], },
-        start: Start { special: Special::No, programs: &[], servers: &[], needs: &[], bind_flags: &[], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], listens: false, asks: false, image: false, marks_off: false, commands: &[], ports: &[], label: "" },
+        start: Start { special: Special::No, programs: &[], servers: &[], needs: &[], bind_flags: &[], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], bind_file: &[], on_file: &[], off_file: &[], listens: false, asks: false, image: false, marks_off: false, commands: &[], ports: &[], label: "" },
+        weak: &[Weak { check: "DAT-07", is: Weakness::Credentials, when: &["JWT_SECRET=%placeholder", "JWT_REFRESH_SECRET=%placeholder", "CREDS_KEY=f34be427ebb29de8d88c107a71546019685ed8b241d8f2ed00c3df97ad2566f0", "JWT_SECRET=16f8c0ef4a5d391b26034086c628469d3f9f497f08163ab9b40137092f2909ef"], unless: &[], anyway: false, says: "anyone gets into LibreChat with a secret that everybody knows", fix: "make it a long random value" }, ],
         answers: &[
             Answer { path: "/api/config", status: &[200], json: &[Need { at: &["appTitle"], is: Is::Text }, Need { at: &["registrationEnabled"], is: Is::True }, Need { at: &["emailLoginEnabled"], is: Is::Any }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Signup], surface: "interface" },
             Answer { path: "/api/config", status: &[200], json: &[Need { at: &["appTitle"], is: Is::Text }, Need { at: &["registrationEnabled"], is: Is::False }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Protected], surface: "interface" },
@@ -918,7 +951,8 @@ pub static PRODUCTS: &[Product] = &[
         version: &[VersionSource { path: "/openapi.json", place: VersionPlace::Json(&["info", "version"]) }, VersionSource { path: "/health/readiness", place: VersionPlace::Json(&["litellm_version"]) }, ],
         version_caution: "",
         proxy: Proxy { paths: &["/v1/**", "/chat/completions", "/completions", "/embeddings", "/models"], read: &["/v1/models", "/models"], websocket: &[], stream: &["/v1/chat/completions", "/v1/responses", "/chat/completions"], deny: &["/health", "/health/**", "/key/**", "/user/**", "/config/**", "/model/**", "/spend/**", "/ui/**"], },
-        start: Start { special: Special::No, programs: &[], servers: &["litellm"], needs: &[], bind_flags: &["--host"], bind_env: &["HOST"], all_flags: &[], port_env: &["PORT"], on_flags: &[], on_env: &["LITELLM_MASTER_KEY"], off_flags: &[], off_env: &["LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY=true"], listens: true, asks: true, image: true, marks_off: true, commands: &[], ports: &[(&["--port"], 4000)], label: "takes requests without a key, on your account" },
+        start: Start { special: Special::No, programs: &[], servers: &["litellm"], needs: &[], bind_flags: &["--host"], bind_env: &["HOST"], all_flags: &[], port_env: &["PORT"], on_flags: &[], on_env: &["LITELLM_MASTER_KEY"], off_flags: &[], off_env: &["LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY=true"], bind_file: &[], on_file: &["general_settings.master_key"], off_file: &[], listens: true, asks: true, image: true, marks_off: true, commands: &[], ports: &[(&["--port"], 4000)], label: "takes requests without a key, on your account" },
+        weak: &[Weak { check: "DAT-07", is: Weakness::Credentials, when: &["LITELLM_MASTER_KEY=%placeholder", "LITELLM_MASTER_KEY=sk-1234", "general_settings.master_key=sk-1234", "general_settings.master_key=%placeholder", "LITELLM_SALT_KEY=%placeholder", "UI_PASSWORD=%placeholder", "UI_PASSWORD=sk-1234"], unless: &[], anyway: false, says: "anyone uses every model of LiteLLM, on your account, with a key that everybody knows", fix: "make it a long random key" }, ],
         answers: &[
             Answer { path: "/health/liveliness", status: &[200], json: &[Need { at: &[], is: Is::Equals("I'm alive!") }], text: &[], without: &[], header: &[], means: &[Meaning::Product], surface: "interface" },
             Answer { path: "/health/liveliness", status: &[200], json: &[], text: &["I'malive!"], without: &["<"], header: &[], means: &[Meaning::Product], surface: "interface" },
@@ -949,7 +983,8 @@ pub static PRODUCTS: &[Product] = &[
         version: &[VersionSource { path: "/version", place: VersionPlace::Json(&["version"]) }, ],
         version_caution: "",
         proxy: Proxy { paths: &["/sessions/**", "/batches/**", "/ui/**", "/static/**", "/version"], read: &["/sessions", "/sessions/*", "/batches", "/batches/*", "/ui/**", "/static/**", "/version"], websocket: &[], stream: &[], deny: &[], },
-        start: Start { special: Special::No, programs: &[], servers: &["livy-server"], needs: &[], bind_flags: &[], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], listens: true, asks: false, image: false, marks_off: false, commands: &[], ports: &[(&[], 8998)], label: "runs code for anyone" },
+        start: Start { special: Special::No, programs: &[], servers: &["livy-server"], needs: &[], bind_flags: &[], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], bind_file: &[], on_file: &[], off_file: &[], listens: true, asks: false, image: false, marks_off: false, commands: &[], ports: &[(&[], 8998)], label: "runs code for anyone" },
+        weak: &[],
         answers: &[
             Answer { path: "/sessions", status: &[200], json: &[Need { at: &["from"], is: Is::Number }, Need { at: &["total"], is: Is::Number }, Need { at: &["sessions"], is: Is::Array }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "interface" },
             Answer { path: "/batches", status: &[200], json: &[Need { at: &["from"], is: Is::Number }, Need { at: &["total"], is: Is::Number }], text: &["\"sessions\":"], without: &[], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "interface" },
@@ -975,7 +1010,8 @@ pub static PRODUCTS: &[Product] = &[
         version: &[VersionSource { path: "/props", place: VersionPlace::Json(&["build_info"]) }, ],
         version_caution: "",
         proxy: Proxy { paths: &["/v1/**", "/completion", "/embedding", "/health", "/"], read: &["/v1/models", "/health", "/"], websocket: &[], stream: &["/v1/chat/completions", "/completion"], deny: &["/slots/**", "/props", "/lora-adapters"], },
-        start: Start { special: Special::No, programs: &[], servers: &["llama-server"], needs: &[], bind_flags: &["--host"], bind_env: &["LLAMA_ARG_HOST"], all_flags: &[], port_env: &["LLAMA_ARG_PORT"], on_flags: &["--api-key", "--api-key-file"], on_env: &["LLAMA_API_KEY"], off_flags: &[], off_env: &[], listens: false, asks: false, image: false, marks_off: false, commands: &[], ports: &[(&["--port"], 8080)], label: "listens on every address, without `--api-key`" },
+        start: Start { special: Special::No, programs: &[], servers: &["llama-server"], needs: &[], bind_flags: &["--host"], bind_env: &["LLAMA_ARG_HOST"], all_flags: &[], port_env: &["LLAMA_ARG_PORT"], on_flags: &["--api-key", "--api-key-file"], on_env: &["LLAMA_API_KEY"], off_flags: &[], off_env: &[], bind_file: &[], on_file: &[], off_file: &[], listens: false, asks: false, image: false, marks_off: false, commands: &[], ports: &[(&["--port"], 8080)], label: "listens on every address, without `--api-key`" },
+        weak: &[],
         answers: &[
             Answer { path: "/v1/models", status: &[200], json: &[Need { at: &["data", "0", "owned_by"], is: Is::Equals("llamacpp") }], text: &[], without: &[], header: &[], means: &[Meaning::Product], surface: "interface" },
             Answer { path: "/props", status: &[200], json: &[Need { at: &["default_generation_settings"], is: Is::Object }, Need { at: &["build_info"], is: Is::Any }], text: &[], without: &[], header: &[], means: &[Meaning::Open], surface: "interface" },
@@ -1002,7 +1038,8 @@ pub static PRODUCTS: &[Product] = &[
         version: &[],
         version_caution: "",
         proxy: Proxy { paths: &["/v1/**", "/api/v0/**", "/api/v1/**"], read: &[], websocket: &["/lmstudio/**", "/llm", "/system"], stream: &["/v1/chat/completions"], deny: &[], },
-        start: Start { special: Special::No, programs: &[], servers: &[], needs: &[], bind_flags: &[], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], listens: false, asks: false, image: false, marks_off: false, commands: &[], ports: &[], label: "" },
+        start: Start { special: Special::No, programs: &[], servers: &[], needs: &[], bind_flags: &[], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], bind_file: &[], on_file: &[], off_file: &[], listens: false, asks: false, image: false, marks_off: false, commands: &[], ports: &[], label: "" },
+        weak: &[],
         answers: &[
             Answer { path: "/lmstudio-greeting", status: &[200], json: &[Need { at: &["lmstudio"], is: Is::True }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "interface" },
         ],
@@ -1025,7 +1062,8 @@ pub static PRODUCTS: &[Product] = &[
         version: &[],
         version_caution: "",
         proxy: Proxy { paths: &["/v1/**", "/health"], read: &["/v1/models", "/health"], websocket: &[], stream: &["/v1/chat/completions"], deny: &["/terminate", "/update_weights", "/sleep", "/wakeup"], },
-        start: Start { special: Special::No, programs: &["lmdeploy"], servers: &[], needs: &[], bind_flags: &["--server-name"], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &["--api-keys"], on_env: &[], off_flags: &[], off_env: &[], listens: true, asks: false, image: false, marks_off: false, commands: &[&["serve", "api_server"]], ports: &[(&["--server-port"], 23333)], label: "listens on every address unless told otherwise, without `--api-keys`" },
+        start: Start { special: Special::No, programs: &["lmdeploy"], servers: &[], needs: &[], bind_flags: &["--server-name"], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &["--api-keys"], on_env: &[], off_flags: &[], off_env: &[], bind_file: &[], on_file: &[], off_file: &[], listens: true, asks: false, image: false, marks_off: false, commands: &[&["serve", "api_server"]], ports: &[(&["--server-port"], 23333)], label: "listens on every address unless told otherwise, without `--api-keys`" },
+        weak: &[Weak { check: "SRV-02", is: Weakness::Dangerous, when: &["--trust-remote-code", "TRUST_REMOTE_CODE=true"], unless: &[], anyway: true, says: "loading the model runs the code that lies beside it, whoever changes it there", fix: "drop `--trust-remote-code`, or pin the model to a commit whose code you have read" }, ],
         answers: &[
             Answer { path: "/v1/models", status: &[200], json: &[Need { at: &["data", "0", "owned_by"], is: Is::Equals("lmdeploy") }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "interface" },
             Answer { path: "/", status: &[200], json: &[], text: &["LMDeployAPIServer"], without: &[], header: &[], means: &[Meaning::Hint], surface: "interface" },
@@ -1050,7 +1088,8 @@ pub static PRODUCTS: &[Product] = &[
         version: &[VersionSource { path: "/version", place: VersionPlace::Json(&["version"]) }, ],
         version_caution: "",
         proxy: Proxy { paths: &["/v1/**", "/healthz", "/readyz"], read: &["/v1/models", "/healthz", "/readyz"], websocket: &[], stream: &["/v1/chat/completions"], deny: &["/models/apply", "/models/delete/**", "/backends/**", "/system", "/metrics"], },
-        start: Start { special: Special::No, programs: &["local-ai", "localai"], servers: &[], needs: &[], bind_flags: &["--address"], bind_env: &["LOCALAI_ADDRESS"], all_flags: &[], port_env: &[], on_flags: &["--api-keys"], on_env: &["LOCALAI_API_KEY", "API_KEY"], off_flags: &[], off_env: &[], listens: true, asks: false, image: true, marks_off: false, commands: &[&["run"]], ports: &[(&[], 8080)], label: "listens on every address, without `LOCALAI_API_KEY`" },
+        start: Start { special: Special::No, programs: &["local-ai", "localai"], servers: &[], needs: &[], bind_flags: &["--address"], bind_env: &["LOCALAI_ADDRESS"], all_flags: &[], port_env: &[], on_flags: &["--api-keys"], on_env: &["LOCALAI_API_KEY", "API_KEY"], off_flags: &[], off_env: &[], bind_file: &[], on_file: &[], off_file: &[], listens: true, asks: false, image: true, marks_off: false, commands: &[&["run"]], ports: &[(&[], 8080)], label: "listens on every address, without `LOCALAI_API_KEY`" },
+        weak: &[],
         answers: &[
             Answer { path: "/system", status: &[200], json: &[Need { at: &["backends"], is: Is::Array }, Need { at: &["loaded_models"], is: Is::Any }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "interface" },
             Answer { path: "/metrics", status: &[200], json: &[], text: &["localai_"], without: &["<html"], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "interface" },
@@ -1078,7 +1117,8 @@ pub static PRODUCTS: &[Product] = &[
         version: &[VersionSource { path: "/api/status", place: VersionPlace::Json(&["version"]) }, VersionSource { path: "/api/version", place: VersionPlace::Text }, ],
         version_caution: "",
         proxy: Proxy { paths: &["/**"], read: &[], websocket: &["/ws", "/ws_sync", "/terminal/ws", "/lsp/*"], stream: &[], deny: &["/api/kernel/shutdown"], },
-        start: Start { special: Special::No, programs: &["marimo"], servers: &[], needs: &[], bind_flags: &["--host"], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &["--no-token"], off_env: &[], listens: false, asks: true, image: false, marks_off: true, commands: &[&["edit"], &["new"], &["tutorial"]], ports: &[(&["--port", "-p"], 2718)], label: "asks nobody for a token" },
+        start: Start { special: Special::No, programs: &["marimo"], servers: &[], needs: &[], bind_flags: &["--host"], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &["--no-token"], off_env: &[], bind_file: &[], on_file: &[], off_file: &[], listens: false, asks: true, image: false, marks_off: true, commands: &[&["edit"], &["new"], &["tutorial"]], ports: &[(&["--port", "-p"], 2718)], label: "asks nobody for a token" },
+        weak: &[],
         answers: &[
             Answer { path: "/", status: &[200], json: &[], text: &["data-marimo=\"true\""], without: &[], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "interface" },
             Answer { path: "/", status: &[200], json: &[], text: &["<marimo-filename"], without: &[], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "interface" },
@@ -1111,7 +1151,8 @@ pub static PRODUCTS: &[Product] = &[
         version: &[],
         version_caution: "",
         proxy: Proxy { paths: &["/v2/vectordb/**"], read: &[], websocket: &[], stream: &[], deny: &["/webui/**", "/management/**", "/api/v1/_cluster/**", "/expr"], },
-        start: Start { special: Special::No, programs: &["milvus"], servers: &[], needs: &[], bind_flags: &[], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &["COMMON_SECURITY_AUTHORIZATIONENABLED=true"], off_flags: &[], off_env: &[], listens: true, asks: false, image: true, marks_off: false, commands: &[&["run"]], ports: &[(&[], 19530), (&[], 9091)], label: "asks nobody unless `authorizationEnabled` is set" },
+        start: Start { special: Special::No, programs: &["milvus"], servers: &[], needs: &[], bind_flags: &[], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &["COMMON_SECURITY_AUTHORIZATIONENABLED=true"], off_flags: &[], off_env: &[], bind_file: &[], on_file: &["security.authorizationEnabled=true"], off_file: &[], listens: true, asks: false, image: true, marks_off: false, commands: &[&["run"]], ports: &[(&[], 19530), (&[], 9091)], label: "asks nobody unless `authorizationEnabled` is set" },
+        weak: &[Weak { check: "DAT-07", is: Weakness::Credentials, when: &["MINIO_SECRET_ACCESS_KEY=minioadmin", "minio.secretAccessKey=minioadmin", "common.security.defaultRootPassword=Milvus"], unless: &[], anyway: false, says: "anyone reads and replaces the vectors of Milvus with a password that everybody knows", fix: "set passwords of your own" }, ],
         answers: &[
             Answer { path: "/webui", status: &[200], json: &[], text: &["<title>MilvusWebUI"], without: &[], header: &[], means: &[Meaning::Product, Meaning::Read], surface: "management" },
             Answer { path: "/webui", status: &[200], json: &[], text: &["MilvusWebUI"], without: &[], header: &[], means: &[Meaning::Product, Meaning::Read], surface: "management" },
@@ -1136,7 +1177,8 @@ pub static PRODUCTS: &[Product] = &[
         version: &[],
         version_caution: "it says no version to strangers",
         proxy: Proxy { paths: &["/**"], read: &[], websocket: &[], stream: &["/**"], deny: &["/minio/admin/**", "/minio/v2/metrics/**"], },
-        start: Start { special: Special::No, programs: &[], servers: &[], needs: &[], bind_flags: &[], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], listens: false, asks: false, image: false, marks_off: false, commands: &[], ports: &[], label: "" },
+        start: Start { special: Special::No, programs: &["minio"], servers: &[], needs: &[], bind_flags: &[], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], bind_file: &[], on_file: &[], off_file: &[], listens: true, asks: true, image: true, marks_off: false, commands: &[&["server"]], ports: &[(&[], 9000), (&[], 9001)], label: "starts the server" },
+        weak: &[Weak { check: "DAT-05", is: Weakness::Credentials, when: &["MINIO_ROOT_PASSWORD=%placeholder", "MINIO_SECRET_KEY=%placeholder", "MINIO_ROOT_PASSWORD=minioadmin", "MINIO_ROOT_PASSWORD=minio123", "MINIO_SECRET_KEY=minio123", "MINIO_SECRET_KEY=minioadmin", "MINIO_ROOT_PASSWORD=miniosecret", "MINIO_ROOT_PASSWORD=s3admin", "MINIO_ROOT_PASSWORD=minio", "!MINIO_ROOT_PASSWORD & !MINIO_ROOT_PASSWORD_FILE & !MINIO_SECRET_KEY & !MINIO_SECRET_KEY_FILE & !MINIO_CONFIG_ENV_FILE"], unless: &[], anyway: false, says: "anyone who reaches MinIO reads and replaces every model and data set with a password that everybody knows", fix: "set `MINIO_ROOT_USER` and `MINIO_ROOT_PASSWORD` to values of your own" }, ],
         answers: &[
             Answer { path: "/", status: &[403], json: &[], text: &[], without: &[], header: &[("server", "MinIO")], means: &[Meaning::Product, Meaning::Protected], surface: "interface" },
             Answer { path: "/minio/health/live", status: &[200], json: &[], text: &[], without: &[], header: &[("server", "MinIO")], means: &[Meaning::Product], surface: "interface" },
@@ -1162,7 +1204,8 @@ pub static PRODUCTS: &[Product] = &[
         version: &[VersionSource { path: "/version", place: VersionPlace::Text }, ],
         version_caution: "",
         proxy: Proxy { paths: &["/**"], read: &["/", "/static-files/**", "/version", "/health", "/get-artifact", "/model-versions/get-artifact", "/api/2.0/mlflow/*/get", "/api/2.0/mlflow/*/search", "/api/2.0/mlflow/artifacts/list", "/api/2.0/mlflow-artifacts/artifacts/**", "/ajax-api/2.0/mlflow/*/get", "/ajax-api/2.0/mlflow/*/search"], websocket: &[], stream: &["/get-artifact", "/api/2.0/mlflow-artifacts/artifacts/**", "/model-versions/get-artifact"], deny: &["/ajax-api/3.0/mlflow/gateway/secrets/**"], },
-        start: Start { special: Special::No, programs: &["mlflow"], servers: &[], needs: &[], bind_flags: &["--host", "-h"], bind_env: &["MLFLOW_HOST"], all_flags: &[], port_env: &["MLFLOW_PORT"], on_flags: &["--app-name"], on_env: &[], off_flags: &[], off_env: &[], listens: false, asks: false, image: false, marks_off: false, commands: &[&["server"], &["ui"]], ports: &[(&["--port", "-p"], 5000)], label: "listens on every address, without `--app-name basic-auth`" },
+        start: Start { special: Special::No, programs: &["mlflow"], servers: &[], needs: &[], bind_flags: &["--host", "-h"], bind_env: &["MLFLOW_HOST"], all_flags: &[], port_env: &["MLFLOW_PORT"], on_flags: &["--app-name"], on_env: &[], off_flags: &[], off_env: &[], bind_file: &[], on_file: &[], off_file: &[], listens: false, asks: false, image: false, marks_off: false, commands: &[&["server"], &["ui"]], ports: &[(&["--port", "-p"], 5000)], label: "listens on every address, without `--app-name basic-auth`" },
+        weak: &[Weak { check: "TRK-02", is: Weakness::Browser, when: &["--allowed-hosts=*", "MLFLOW_SERVER_ALLOWED_HOSTS=*"], unless: &[], anyway: false, says: "any web page that a user of MLflow opens may reach it under a name of its own: it takes every `Host` header", fix: "name the hosts: `--allowed-hosts mlflow.example`" }, Weak { check: "TRK-02", is: Weakness::Browser, when: &["--cors-allowed-origins=*", "MLFLOW_SERVER_CORS_ALLOWED_ORIGINS=*"], unless: &[], anyway: false, says: "any web page that a user of MLflow opens may read and change models as that user", fix: "name the origins that need it" }, Weak { check: "TRK-03", is: Weakness::Browser, when: &["--disable-security-middleware", "MLFLOW_SERVER_DISABLE_SECURITY_MIDDLEWARE=true"], unless: &[], anyway: false, says: "any web page that a user of MLflow opens may read and change models as that user: its checks are switched off", fix: "leave the security middleware on" }, Weak { check: "TRK-04", is: Weakness::Credentials, when: &["MLFLOW_FLASK_SERVER_SECRET_KEY=%placeholder", "MLFLOW_CRYPTO_KEK_PASSPHRASE=%placeholder", "MLFLOW_AUTH_ADMIN_PASSWORD=%placeholder", "mlflow.admin_password=%placeholder"], unless: &[], anyway: false, says: "anyone signs in to MLflow with a secret that everybody knows", fix: "make it a long random value, and keep it out of the file" }, Weak { check: "TRK-05", is: Weakness::Credentials, when: &["--backend-store-uri=%address-password", "--registry-store-uri=%address-password", "MLFLOW_BACKEND_STORE_URI=%address-password", "MLFLOW_TRACKING_URI=%address-password"], unless: &[], anyway: true, says: "whoever reads this file, or the list of processes, has the password of MLflow's database", fix: "hand it over in a secret: `MLFLOW_BACKEND_STORE_URI` from a file or a variable of the host" }, Weak { check: "TRK-08", is: Weakness::Open, when: &["--serve-artifacts", "--artifacts-destination", "MLFLOW_SERVE_ARTIFACTS=true", "MLFLOW_ARTIFACTS_DESTINATION"], unless: &[], anyway: false, says: "hands out and takes artifacts with the server's own rights", fix: "leave authentication on where artifacts are served" }, ],
         answers: &[
             Answer { path: "/api/2.0/mlflow/experiments/search", status: &[200], json: &[Need { at: &["experiments"], is: Is::Array }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "interface" },
             Answer { path: "/ajax-api/2.0/mlflow/experiments/search", status: &[200], json: &[Need { at: &["experiments"], is: Is::Array }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "interface" },
@@ -1196,7 +1239,8 @@ pub static PRODUCTS: &[Product] = &[
         version: &[VersionSource { path: "/v2", place: VersionPlace::Json(&["version"]) }, ],
         version_caution: "",
         proxy: Proxy { paths: &["/v2/**"], read: &["/v2", "/v2/health/**", "/v2/models/*", "/v2/models/*/ready"], websocket: &[], stream: &["/v2/models/*/infer_stream", "/v2/models/*/generate_stream"], deny: &["/v2/repository/**"], },
-        start: Start { special: Special::No, programs: &["mlserver"], servers: &[], needs: &[], bind_flags: &[], bind_env: &["MLSERVER_HOST"], all_flags: &[], port_env: &["MLSERVER_HTTP_PORT"], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], listens: true, asks: false, image: true, marks_off: false, commands: &[&["start"]], ports: &[(&[], 8080), (&[], 8081)], label: "listens on every address, and has no authentication" },
+        start: Start { special: Special::No, programs: &["mlserver"], servers: &[], needs: &[], bind_flags: &[], bind_env: &["MLSERVER_HOST"], all_flags: &[], port_env: &["MLSERVER_HTTP_PORT"], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], bind_file: &[], on_file: &[], off_file: &[], listens: true, asks: false, image: true, marks_off: false, commands: &[&["start"]], ports: &[(&[], 8080), (&[], 8081)], label: "listens on every address, and has no authentication" },
+        weak: &[],
         answers: &[
             Answer { path: "/v2", status: &[200], json: &[Need { at: &["name"], is: Is::Equals("mlserver") }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "interface" },
         ],
@@ -1219,7 +1263,8 @@ pub static PRODUCTS: &[Product] = &[
         version: &[VersionSource { path: "/rest/settings", place: VersionPlace::Json(&["data", "versionCli"]) }, ],
         version_caution: "",
         proxy: Proxy { paths: &["/**"], read: &[], websocket: &["/rest/push"], stream: &["/rest/push"], deny: &[], },
-        start: Start { special: Special::No, programs: &["n8n"], servers: &[], needs: &[], bind_flags: &[], bind_env: &["N8N_LISTEN_ADDRESS"], all_flags: &[], port_env: &["N8N_PORT"], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], listens: true, asks: true, image: false, marks_off: false, commands: &[], ports: &[(&[], 5678)], label: "starts the server" },
+        start: Start { special: Special::No, programs: &["n8n"], servers: &[], needs: &[], bind_flags: &[], bind_env: &["N8N_LISTEN_ADDRESS"], all_flags: &[], port_env: &["N8N_PORT"], on_flags: &[], on_env: &["N8N_BASIC_AUTH_ACTIVE=true"], off_flags: &[], off_env: &["N8N_USER_MANAGEMENT_DISABLED=true", "N8N_BASIC_AUTH_ACTIVE=false"], bind_file: &[], on_file: &[], off_file: &[], listens: true, asks: true, image: true, marks_off: false, commands: &[], ports: &[(&[], 5678)], label: "starts the server" },
+        weak: &[Weak { check: "UI-06", is: Weakness::Browser, when: &["N8N_SECURE_COOKIE=false"], unless: &[], anyway: false, says: "whoever listens on the network takes over sessions of n8n: its cookie travels without encryption", fix: "put TLS in front, and leave `N8N_SECURE_COOKIE` on" }, Weak { check: "DAT-07", is: Weakness::Credentials, when: &["N8N_ENCRYPTION_KEY=%placeholder", "N8N_BASIC_AUTH_PASSWORD=%placeholder"], unless: &[], anyway: false, says: "the credentials in n8n are encrypted with a key that everybody knows", fix: "make it a long random value" }, ],
         answers: &[
             Answer { path: "/rest/settings", status: &[200], json: &[Need { at: &["data", "userManagement", "showSetupOnFirstLoad"], is: Is::True }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Setup], surface: "interface" },
             Answer { path: "/rest/settings", status: &[200], json: &[Need { at: &["data", "userManagement", "showSetupOnFirstLoad"], is: Is::False }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Protected], surface: "interface" },
@@ -1245,7 +1290,8 @@ pub static PRODUCTS: &[Product] = &[
         version: &[VersionSource { path: "/v1/version", place: VersionPlace::Json(&["release"]) }, ],
         version_caution: "",
         proxy: Proxy { paths: &["/v1/**"], read: &["/v1/models", "/v1/health/**", "/v1/metadata", "/v1/version"], websocket: &[], stream: &["/v1/chat/completions"], deny: &[], },
-        start: Start { special: Special::No, programs: &[], servers: &[], needs: &[], bind_flags: &[], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], listens: false, asks: false, image: false, marks_off: false, commands: &[], ports: &[], label: "" },
+        start: Start { special: Special::No, programs: &[], servers: &[], needs: &[], bind_flags: &[], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], bind_file: &[], on_file: &[], off_file: &[], listens: false, asks: false, image: false, marks_off: false, commands: &[], ports: &[], label: "" },
+        weak: &[],
         answers: &[
             Answer { path: "/v1/metadata", status: &[200], json: &[Need { at: &["modelInfo"], is: Is::Array }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "interface" },
             Answer { path: "/v1/version", status: &[200], json: &[Need { at: &["release"], is: Is::Text }, Need { at: &["api"], is: Is::Text }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "interface" },
@@ -1269,7 +1315,8 @@ pub static PRODUCTS: &[Product] = &[
         version: &[VersionSource { path: "/api/version", place: VersionPlace::Json(&["version"]) }, ],
         version_caution: "",
         proxy: Proxy { paths: &["/", "/api/tags", "/api/show", "/api/ps", "/api/version", "/api/generate", "/api/chat", "/api/embed", "/api/embeddings", "/v1/**"], read: &["/", "/api/tags", "/api/ps", "/api/version", "/v1/models"], websocket: &[], stream: &["/api/generate", "/api/chat", "/v1/chat/completions"], deny: &["/api/push", "/api/pull", "/api/delete", "/api/create", "/api/copy", "/api/blobs/**"], },
-        start: Start { special: Special::No, programs: &["ollama"], servers: &[], needs: &[], bind_flags: &[], bind_env: &["OLLAMA_HOST"], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], listens: false, asks: false, image: true, marks_off: false, commands: &[&["serve"]], ports: &[(&[], 11434)], label: "listens on every address, and has no authentication" },
+        start: Start { special: Special::No, programs: &["ollama"], servers: &[], needs: &[], bind_flags: &[], bind_env: &["OLLAMA_HOST"], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], bind_file: &[], on_file: &[], off_file: &[], listens: false, asks: false, image: true, marks_off: false, commands: &[&["serve"]], ports: &[(&[], 11434)], label: "listens on every address, and has no authentication" },
+        weak: &[Weak { check: "SRV-11", is: Weakness::Browser, when: &["OLLAMA_ORIGINS=*", "OLLAMA_ORIGINS~http://*", "OLLAMA_ORIGINS~https://*"], unless: &[], anyway: false, says: "any web page may use, pull and delete the models of Ollama from the browser of whoever opens it", fix: "name the origins that need it in `OLLAMA_ORIGINS`" }, ],
         answers: &[
             Answer { path: "/", status: &[200], json: &[], text: &["Ollamaisrunning"], without: &["<html"], header: &[], means: &[Meaning::Product], surface: "interface" },
             Answer { path: "/api/tags", status: &[200], json: &[Need { at: &["models"], is: Is::Array }], text: &[], without: &[], header: &[], means: &[Meaning::Open], surface: "interface" },
@@ -1294,7 +1341,8 @@ pub static PRODUCTS: &[Product] = &[
         version: &[VersionSource { path: "/api/config", place: VersionPlace::Json(&["version"]) }, VersionSource { path: "/api/version", place: VersionPlace::Json(&["version"]) }, ],
         version_caution: "",
         proxy: Proxy { paths: &["/**"], read: &[], websocket: &["/ws/**"], stream: &["/api/chat/completions", "/ollama/**", "/openai/**"], deny: &[], },
-        start: Start { special: Special::No, programs: &["open-webui"], servers: &[], needs: &[], bind_flags: &["--host"], bind_env: &[], all_flags: &[], port_env: &["PORT"], on_flags: &[], on_env: &[], off_flags: &[], off_env: &["WEBUI_AUTH=false"], listens: true, asks: true, image: true, marks_off: true, commands: &[&["serve"]], ports: &[(&["--port"], 8080)], label: "asks nobody for a login" },
+        start: Start { special: Special::No, programs: &["open-webui"], servers: &[], needs: &[], bind_flags: &["--host"], bind_env: &[], all_flags: &[], port_env: &["PORT"], on_flags: &[], on_env: &[], off_flags: &[], off_env: &["WEBUI_AUTH=false"], bind_file: &[], on_file: &[], off_file: &[], listens: true, asks: true, image: true, marks_off: true, commands: &[&["serve"]], ports: &[(&["--port"], 8080)], label: "asks nobody for a login" },
+        weak: &[Weak { check: "UI-03", is: Weakness::SignUp, when: &["ENABLE_SIGNUP=true"], unless: &[], anyway: false, says: "anyone who reaches Open WebUI can make an account", fix: "set `ENABLE_SIGNUP=false` once your own accounts are made" }, Weak { check: "DAT-07", is: Weakness::Credentials, when: &["WEBUI_SECRET_KEY=%placeholder"], unless: &[], anyway: false, says: "anyone signs sessions of Open WebUI with a key that everybody knows", fix: "make `WEBUI_SECRET_KEY` a long random value" }, ],
         answers: &[
             Answer { path: "/api/config", status: &[200], json: &[Need { at: &["status"], is: Is::True }, Need { at: &["name"], is: Is::Text }, Need { at: &["onboarding"], is: Is::True }, Need { at: &["features", "auth"], is: Is::Any }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Setup], surface: "interface" },
             Answer { path: "/api/config", status: &[200], json: &[Need { at: &["status"], is: Is::True }, Need { at: &["name"], is: Is::Text }, Need { at: &["version"], is: Is::Text }, Need { at: &["features", "auth"], is: Is::False }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "interface" },
@@ -1322,7 +1370,8 @@ pub static PRODUCTS: &[Product] = &[
         version: &[],
         version_caution: "",
         proxy: Proxy { paths: &["/", "/dashboard/**", "/api/**", "/static/**", "/artifacts/**"], read: &["/", "/dashboard/**", "/api/**", "/static/**", "/artifacts/**"], websocket: &[], stream: &[], deny: &[], },
-        start: Start { special: Special::No, programs: &[], servers: &["optuna-dashboard"], needs: &[], bind_flags: &["--host"], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], listens: false, asks: false, image: false, marks_off: false, commands: &[], ports: &[(&["--port"], 8080)], label: "listens on every address, and has no authentication" },
+        start: Start { special: Special::No, programs: &[], servers: &["optuna-dashboard"], needs: &[], bind_flags: &["--host"], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], bind_file: &[], on_file: &[], off_file: &[], listens: false, asks: false, image: false, marks_off: false, commands: &[], ports: &[(&["--port"], 8080)], label: "listens on every address, and has no authentication" },
+        weak: &[],
         answers: &[
             Answer { path: "/api/meta", status: &[200], json: &[Need { at: &["artifact_is_available"], is: Is::Any }], text: &[], without: &[], header: &[], means: &[Meaning::Product], surface: "interface" },
             Answer { path: "/api/studies", status: &[200], json: &[Need { at: &["study_summaries"], is: Is::Array }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "interface" },
@@ -1347,7 +1396,8 @@ pub static PRODUCTS: &[Product] = &[
         version: &[VersionSource { path: "/login", place: VersionPlace::After("cdn.holoviz.org/panel/") }, ],
         version_caution: "",
         proxy: Proxy { paths: &["/**"], read: &[], websocket: &["/*/ws", "/ws"], stream: &[], deny: &["/rest/session_info"], },
-        start: Start { special: Special::No, programs: &["panel"], servers: &[], needs: &[], bind_flags: &["--address"], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &["--basic-auth", "--oauth-provider", "--auth-module"], on_env: &[], off_flags: &[], off_env: &[], listens: false, asks: false, image: false, marks_off: false, commands: &[&["serve"]], ports: &[(&["--port"], 5006)], label: "listens on every address, without `--basic-auth` or `--oauth-provider`" },
+        start: Start { special: Special::No, programs: &["panel"], servers: &[], needs: &[], bind_flags: &["--address"], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &["--basic-auth", "--oauth-provider", "--auth-module"], on_env: &[], off_flags: &[], off_env: &[], bind_file: &[], on_file: &[], off_file: &[], listens: false, asks: false, image: false, marks_off: false, commands: &[&["serve"]], ports: &[(&["--port"], 5006)], label: "listens on every address, without `--basic-auth` or `--oauth-provider`" },
+        weak: &[],
         answers: &[
             Answer { path: ">", status: &[200], json: &[], text: &["static/extensions/panel/"], without: &[], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "interface" },
             Answer { path: "/rest/session_info", status: &[200], json: &[Need { at: &["session_info", "total"], is: Is::Number }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "interface" },
@@ -1373,7 +1423,8 @@ pub static PRODUCTS: &[Product] = &[
         version: &[VersionSource { path: "/arize_phoenix_version", place: VersionPlace::Text }, VersionSource { path: "/", place: VersionPlace::Header("x-phoenix-server-version", "") }, ],
         version_caution: "",
         proxy: Proxy { paths: &["/**"], read: &[], websocket: &["/graphql"], stream: &["/graphql"], deny: &[], },
-        start: Start { special: Special::No, programs: &["phoenix", "phoenix.server.main"], servers: &[], needs: &[], bind_flags: &["--host"], bind_env: &["PHOENIX_HOST"], all_flags: &[], port_env: &["PHOENIX_PORT"], on_flags: &[], on_env: &["PHOENIX_ENABLE_AUTH=true"], off_flags: &[], off_env: &[], listens: true, asks: false, image: true, marks_off: false, commands: &[&["serve"]], ports: &[(&["--port"], 6006), (&["--grpc-port"], 4317)], label: "listens on every address, without `PHOENIX_ENABLE_AUTH`" },
+        start: Start { special: Special::No, programs: &["phoenix", "phoenix.server.main"], servers: &[], needs: &[], bind_flags: &["--host"], bind_env: &["PHOENIX_HOST"], all_flags: &[], port_env: &["PHOENIX_PORT"], on_flags: &[], on_env: &["PHOENIX_ENABLE_AUTH=true"], off_flags: &[], off_env: &[], bind_file: &[], on_file: &[], off_file: &[], listens: true, asks: false, image: true, marks_off: false, commands: &[&["serve"]], ports: &[(&["--port"], 6006), (&["--grpc-port"], 4317)], label: "listens on every address, without `PHOENIX_ENABLE_AUTH`" },
+        weak: &[Weak { check: "DAT-07", is: Weakness::Credentials, when: &["PHOENIX_SECRET=%placeholder", "PHOENIX_DEFAULT_ADMIN_INITIAL_PASSWORD=%placeholder"], unless: &[], anyway: false, says: "anyone gets into Arize Phoenix with a secret that everybody knows", fix: "make it a long random value" }, ],
         answers: &[
             Answer { path: "/arize_phoenix_version", status: &[200], json: &[], text: &["."], without: &["<", "{"], header: &[("content-type", "text/plain")], means: &[Meaning::Product], surface: "interface" },
             Answer { path: "/", status: &[200], json: &[], text: &[], without: &[], header: &[("x-phoenix-server-version", ".")], means: &[Meaning::Product], surface: "interface" },
@@ -1405,7 +1456,8 @@ pub static PRODUCTS: &[Product] = &[
         version: &[VersionSource { path: "/api/admin/version", place: VersionPlace::Json(&[]) }, VersionSource { path: "/openapi.json", place: VersionPlace::Json(&["info", "version"]) }, ],
         version_caution: "`/api/version` says the version of the interface, not of the server",
         proxy: Proxy { paths: &["/**"], read: &[], websocket: &["/api/events/in", "/api/events/out", "/api/logs/out", "/api/task_runs/subscriptions/scheduled"], stream: &[], deny: &["/api/admin/settings", "/api/admin/database/**", "/openapi.json"], },
-        start: Start { special: Special::No, programs: &["prefect"], servers: &[], needs: &[], bind_flags: &["--host"], bind_env: &["PREFECT_SERVER_API_HOST"], all_flags: &[], port_env: &["PREFECT_SERVER_API_PORT"], on_flags: &[], on_env: &["PREFECT_SERVER_API_AUTH_STRING", "PREFECT_API_AUTH_STRING"], off_flags: &[], off_env: &[], listens: false, asks: false, image: false, marks_off: false, commands: &[&["server", "start"]], ports: &[(&["--port"], 4200)], label: "listens on every address, without an authentication string" },
+        start: Start { special: Special::No, programs: &["prefect"], servers: &[], needs: &[], bind_flags: &["--host"], bind_env: &["PREFECT_SERVER_API_HOST"], all_flags: &[], port_env: &["PREFECT_SERVER_API_PORT"], on_flags: &[], on_env: &["PREFECT_SERVER_API_AUTH_STRING", "PREFECT_API_AUTH_STRING"], off_flags: &[], off_env: &[], bind_file: &[], on_file: &[], off_file: &[], listens: false, asks: false, image: false, marks_off: false, commands: &[&["server", "start"]], ports: &[(&["--port"], 4200)], label: "listens on every address, without an authentication string" },
+        weak: &[Weak { check: "DAT-07", is: Weakness::Credentials, when: &["PREFECT_SERVER_API_AUTH_STRING=%placeholder"], unless: &[], anyway: false, says: "anyone gets into Prefect with a secret that everybody knows", fix: "make it a long random value" }, ],
         answers: &[
             Answer { path: "/ui-settings", status: &[200], json: &[Need { at: &["csrf_enabled"], is: Is::Any }, Need { at: &["auth"], is: Is::Null }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "interface" },
             Answer { path: "/ui-settings", status: &[200], json: &[Need { at: &["csrf_enabled"], is: Is::Any }, Need { at: &["auth"], is: Is::Text }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Protected], surface: "interface" },
@@ -1433,7 +1485,8 @@ pub static PRODUCTS: &[Product] = &[
         version: &[VersionSource { path: "/api/v1/status/buildinfo", place: VersionPlace::Json(&["data", "version"]) }, ],
         version_caution: "",
         proxy: Proxy { paths: &["/", "/graph", "/query", "/static/**", "/assets/**", "/api/v1/query", "/api/v1/query_range", "/api/v1/labels", "/api/v1/label/**", "/api/v1/series", "/api/v1/metadata", "/api/v1/rules", "/api/v1/alerts"], read: &["/**"], websocket: &[], stream: &[], deny: &["/-/quit", "/-/reload", "/api/v1/admin/**", "/api/v1/write", "/debug/**"], },
-        start: Start { special: Special::No, programs: &[], servers: &["prometheus"], needs: &[], bind_flags: &["--web.listen-address"], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &["--web.config.file"], on_env: &[], off_flags: &[], off_env: &[], listens: true, asks: false, image: true, marks_off: false, commands: &[], ports: &[(&[], 9090)], label: "listens on every address, without `--web.config.file`" },
+        start: Start { special: Special::No, programs: &[], servers: &["prometheus"], needs: &[], bind_flags: &["--web.listen-address"], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &["--web.config.file"], on_env: &[], off_flags: &[], off_env: &[], bind_file: &[], on_file: &[], off_file: &[], listens: true, asks: false, image: true, marks_off: false, commands: &[], ports: &[(&[], 9090)], label: "listens on every address, without `--web.config.file`" },
+        weak: &[],
         answers: &[
             Answer { path: "/api/v1/status/buildinfo", status: &[200], json: &[Need { at: &["status"], is: Is::Equals("success") }, Need { at: &["data", "goVersion"], is: Is::Any }, Need { at: &["data", "version"], is: Is::Any }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "interface" },
             Answer { path: "/", status: &[200], json: &[], text: &["<title>PrometheusTimeSeries"], without: &[], header: &[], means: &[Meaning::Hint], surface: "interface" },
@@ -1457,7 +1510,8 @@ pub static PRODUCTS: &[Product] = &[
         version: &[VersionSource { path: "/", place: VersionPlace::Json(&["version"]) }, ],
         version_caution: "",
         proxy: Proxy { paths: &["/**"], read: &["/", "/collections", "/collections/*", "/collections/*/points/*", "/healthz", "/readyz"], websocket: &[], stream: &["/collections/*/snapshots/**"], deny: &["/collections/*/snapshots/**", "/snapshots/**", "/cluster/**", "/locks", "/telemetry"], },
-        start: Start { special: Special::No, programs: &[], servers: &["qdrant"], needs: &[], bind_flags: &[], bind_env: &["QDRANT__SERVICE__HOST"], all_flags: &[], port_env: &["QDRANT__SERVICE__HTTP_PORT"], on_flags: &[], on_env: &["QDRANT__SERVICE__API_KEY"], off_flags: &[], off_env: &[], listens: true, asks: false, image: true, marks_off: false, commands: &[], ports: &[(&[], 6333), (&[], 6334)], label: "listens on every address, without `QDRANT__SERVICE__API_KEY`" },
+        start: Start { special: Special::No, programs: &[], servers: &["qdrant"], needs: &[], bind_flags: &[], bind_env: &["QDRANT__SERVICE__HOST"], all_flags: &[], port_env: &["QDRANT__SERVICE__HTTP_PORT"], on_flags: &[], on_env: &["QDRANT__SERVICE__API_KEY"], off_flags: &[], off_env: &[], bind_file: &[], on_file: &["service.api_key", "service.jwt_rbac=true"], off_file: &[], listens: true, asks: false, image: true, marks_off: false, commands: &[], ports: &[(&[], 6333), (&[], 6334)], label: "listens on every address, without `QDRANT__SERVICE__API_KEY`" },
+        weak: &[Weak { check: "DAT-07", is: Weakness::Credentials, when: &["QDRANT__SERVICE__API_KEY=%placeholder", "service.api_key=%placeholder"], unless: &[], anyway: false, says: "anyone reads and changes the vectors of Qdrant with a key that everybody knows", fix: "make it a long random key" }, ],
         answers: &[
             Answer { path: "/", status: &[200], json: &[Need { at: &["title"], is: Is::Holds("qdrant - vector search engine") }], text: &[], without: &[], header: &[], means: &[Meaning::Product], surface: "interface" },
             Answer { path: "/collections", status: &[200], json: &[Need { at: &["result", "collections"], is: Is::Array }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "interface" },
@@ -1482,7 +1536,8 @@ pub static PRODUCTS: &[Product] = &[
         version: &[],
         version_caution: "",
         proxy: Proxy { paths: &["/**"], read: &[], websocket: &[], stream: &["/v1/conversation/completion", "/api/v1/chats/**"], deny: &[], },
-        start: Start { special: Special::No, programs: &[], servers: &[], needs: &[], bind_flags: &[], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], listens: false, asks: false, image: false, marks_off: false, commands: &[], ports: &[], label: "" },
+        start: Start { special: Special::No, programs: &[], servers: &[], needs: &[], bind_flags: &[], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], bind_file: &[], on_file: &[], off_file: &[], listens: false, asks: false, image: false, marks_off: false, commands: &[], ports: &[], label: "" },
+        weak: &[Weak { check: "DAT-07", is: Weakness::Credentials, when: &["MINIO_PASSWORD=%placeholder"], unless: &[], anyway: false, says: "anyone gets into RAGFlow with a secret that everybody knows", fix: "make it a long random value" }, ],
         answers: &[
             Answer { path: "/v1/system/config", status: &[200], json: &[Need { at: &["data", "registerEnabled"], is: Is::Any }], text: &[], without: &["\"registerEnabled\":0", "\"registerEnabled\":false"], header: &[], means: &[Meaning::Product, Meaning::Signup], surface: "interface" },
             Answer { path: "/v1/system/config", status: &[200], json: &[Need { at: &["data", "registerEnabled"], is: Is::Number }], text: &["\"registerEnabled\":0"], without: &[], header: &[], means: &[Meaning::Product, Meaning::Protected], surface: "interface" },
@@ -1508,7 +1563,8 @@ pub static PRODUCTS: &[Product] = &[
         version: &[VersionSource { path: "/api/version", place: VersionPlace::Json(&["ray_version"]) }, ],
         version_caution: "",
         proxy: Proxy { paths: &["/**"], read: &["/", "/static/**", "/api/version", "/api/cluster_status", "/api/v0/**", "/nodes", "/nodes/**", "/logical/actors", "/api/jobs/", "/api/jobs/*", "/api/jobs/*/logs", "/api/authentication_mode", "/timezone", "/events"], websocket: &["/api/jobs/*/logs/tail"], stream: &["/api/v0/logs/stream", "/api/v0/logs/file"], deny: &["/api/actors/kill", "/worker/traceback", "/worker/cpu_profile", "/memory_profile"], },
-        start: Start { special: Special::Ray, programs: &["ray"], servers: &[], needs: &[], bind_flags: &[], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], listens: false, asks: false, image: false, marks_off: false, commands: &[&["start"]], ports: &[], label: "" },
+        start: Start { special: Special::Ray, programs: &["ray"], servers: &[], needs: &[], bind_flags: &[], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], bind_file: &[], on_file: &[], off_file: &[], listens: false, asks: false, image: false, marks_off: false, commands: &[&["start"]], ports: &[], label: "" },
+        weak: &[],
         answers: &[
             Answer { path: "/api/authentication_mode", status: &[200], json: &[Need { at: &["authentication_mode"], is: Is::Equals("disabled") }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "interface" },
             Answer { path: "/api/authentication_mode", status: &[200], json: &[Need { at: &["authentication_mode"], is: Is::Equals("token") }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Protected], surface: "interface" },
@@ -1541,7 +1597,8 @@ pub static PRODUCTS: &[Product] = &[
         version: &[],
         version_caution: "",
         proxy: Proxy { paths: &["/v2/**"], read: &["/v2", "/v2/health/**", "/v2/models/*"], websocket: &[], stream: &[], deny: &["/v2/repository/**"], },
-        start: Start { special: Special::No, programs: &[], servers: &[], needs: &[], bind_flags: &[], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], listens: false, asks: false, image: false, marks_off: false, commands: &[], ports: &[], label: "" },
+        start: Start { special: Special::No, programs: &[], servers: &[], needs: &[], bind_flags: &[], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], bind_file: &[], on_file: &[], off_file: &[], listens: false, asks: false, image: false, marks_off: false, commands: &[], ports: &[], label: "" },
+        weak: &[],
         answers: &[
             Answer { path: "/v2", status: &[200, 404], json: &[], text: &[], without: &[], header: &[("x-seldon-route", ":")], means: &[Meaning::Product, Meaning::Open], surface: "interface" },
             Answer { path: "/v2/health/ready", status: &[200, 404], json: &[], text: &[], without: &[], header: &[("x-seldon-route", ":")], means: &[Meaning::Product, Meaning::Open], surface: "interface" },
@@ -1565,7 +1622,8 @@ pub static PRODUCTS: &[Product] = &[
         version: &[VersionSource { path: "/server_info", place: VersionPlace::Json(&["version"]) }, VersionSource { path: "/get_server_info", place: VersionPlace::Json(&["version"]) }, ],
         version_caution: "",
         proxy: Proxy { paths: &["/v1/**", "/generate", "/health"], read: &["/v1/models", "/health"], websocket: &[], stream: &["/v1/chat/completions", "/generate"], deny: &["/health_generate", "/server_info", "/get_server_info", "/update_weights_from_disk", "/update_weights_from_tensor", "/flush_cache", "/start_profile", "/open_session"], },
-        start: Start { special: Special::No, programs: &["sglang"], servers: &["sglang.launch_server"], needs: &[], bind_flags: &["--host"], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &["--api-key"], on_env: &[], off_flags: &[], off_env: &[], listens: false, asks: false, image: false, marks_off: false, commands: &[&["serve"]], ports: &[(&["--port"], 30000)], label: "listens on every address, without `--api-key`" },
+        start: Start { special: Special::No, programs: &["sglang"], servers: &["sglang.launch_server"], needs: &[], bind_flags: &["--host"], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &["--api-key"], on_env: &[], off_flags: &[], off_env: &[], bind_file: &[], on_file: &[], off_file: &[], listens: false, asks: false, image: false, marks_off: false, commands: &[&["serve"]], ports: &[(&["--port"], 30000)], label: "listens on every address, without `--api-key`" },
+        weak: &[Weak { check: "SRV-02", is: Weakness::Dangerous, when: &["--trust-remote-code", "TRUST_REMOTE_CODE=true"], unless: &[], anyway: true, says: "loading the model runs the code that lies beside it, whoever changes it there", fix: "drop `--trust-remote-code`, or pin the model to a commit whose code you have read" }, ],
         answers: &[
             Answer { path: "/model_info", status: &[200], json: &[Need { at: &["model_path"], is: Is::Text }, Need { at: &["is_generation"], is: Is::Any }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "interface" },
             Answer { path: "/get_model_info", status: &[200], json: &[Need { at: &["model_path"], is: Is::Text }, Need { at: &["is_generation"], is: Is::Any }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "interface" },
@@ -1593,7 +1651,8 @@ pub static PRODUCTS: &[Product] = &[
         version: &[VersionSource { path: "/api/v1/version", place: VersionPlace::Json(&["spark"]) }, ],
         version_caution: "",
         proxy: Proxy { paths: &["/", "/json/**", "/app/**", "/static/**", "/api/v1/**", "/jobs/**", "/stages/**", "/history/**"], read: &["/**"], websocket: &[], stream: &[], deny: &["/app/kill/**", "/driver/kill/**", "/jobs/job/kill/**", "/stages/stage/kill/**", "/v1/submissions/**"], },
-        start: Start { special: Special::No, programs: &[], servers: &["org.apache.spark.deploy.master.Master", "start-master.sh"], needs: &[], bind_flags: &["--host", "-h"], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &["SPARK_RPC_AUTHENTICATION_ENABLED=yes"], off_flags: &[], off_env: &[], listens: true, asks: false, image: false, marks_off: false, commands: &[], ports: &[(&["--webui-port"], 8080), (&["--port", "-p"], 7077)], label: "takes applications from anyone" },
+        start: Start { special: Special::No, programs: &[], servers: &["org.apache.spark.deploy.master.Master", "start-master.sh"], needs: &[], bind_flags: &["--host", "-h"], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &["SPARK_RPC_AUTHENTICATION_ENABLED=yes"], off_flags: &[], off_env: &[], bind_file: &[], on_file: &["spark.authenticate=true"], off_file: &[], listens: true, asks: false, image: false, marks_off: false, commands: &[], ports: &[(&["--webui-port"], 8080), (&["--port", "-p"], 7077)], label: "takes applications from anyone" },
+        weak: &[],
         answers: &[
             Answer { path: "/json", status: &[200], json: &[Need { at: &["aliveworkers"], is: Is::Number }, Need { at: &["activeapps"], is: Is::Array }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "master" },
             Answer { path: "/json", status: &[200], json: &[Need { at: &["masterurl"], is: Is::Text }, Need { at: &["executors"], is: Is::Array }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "worker" },
@@ -1621,7 +1680,8 @@ pub static PRODUCTS: &[Product] = &[
         version: &[],
         version_caution: "",
         proxy: Proxy { paths: &["/**"], read: &[], websocket: &["/_stcore/stream"], stream: &["/_stcore/upload_file/**"], deny: &[], },
-        start: Start { special: Special::No, programs: &[], servers: &[], needs: &[], bind_flags: &[], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], listens: false, asks: false, image: false, marks_off: false, commands: &[], ports: &[], label: "" },
+        start: Start { special: Special::No, programs: &["streamlit"], servers: &[], needs: &[], bind_flags: &["--server.address"], bind_env: &["STREAMLIT_SERVER_ADDRESS"], all_flags: &[], port_env: &["STREAMLIT_SERVER_PORT"], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], bind_file: &[], on_file: &[], off_file: &[], listens: true, asks: false, image: false, marks_off: false, commands: &[&["run"]], ports: &[(&["--server.port"], 8501)], label: "listens on every address unless told otherwise" },
+        weak: &[Weak { check: "UI-02", is: Weakness::Browser, when: &["--server.enableXsrfProtection=false", "server.enableXsrfProtection=false", "STREAMLIT_SERVER_ENABLE_XSRF_PROTECTION=false"], unless: &[], anyway: false, says: "any web page may act in the application as whoever opens it", fix: "leave `server.enableXsrfProtection` on" }, Weak { check: "UI-02", is: Weakness::Browser, when: &["--server.enableCORS=false", "server.enableCORS=false", "STREAMLIT_SERVER_ENABLE_CORS=false"], unless: &[], anyway: false, says: "any web page may read what the application shows to whoever opens it", fix: "leave `server.enableCORS` on" }, ],
         answers: &[
             Answer { path: "/_stcore/host-config", status: &[200], json: &[Need { at: &["allowedOrigins"], is: Is::Array }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "interface" },
             Answer { path: "/", status: &[200], json: &[], text: &["<title>Streamlit</title>"], without: &[], header: &[], means: &[Meaning::Hint], surface: "interface" },
@@ -1645,7 +1705,8 @@ pub static PRODUCTS: &[Product] = &[
         version: &[VersionSource { path: "/.well-known/serviceinfo", place: VersionPlace::Json(&["software", "version"]) }, ],
         version_caution: "",
         proxy: Proxy { paths: &["/v1/chat/completions", "/v1/completions", "/v1/models", "/v1/model"], read: &["/v1/models", "/v1/model"], websocket: &[], stream: &["/v1/chat/completions", "/v1/completions"], deny: &["/v1/model/load", "/v1/model/unload", "/v1/download", "/v1/lora/**"], },
-        start: Start { special: Special::No, programs: &[], servers: &[], needs: &[], bind_flags: &[], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], listens: false, asks: false, image: false, marks_off: false, commands: &[], ports: &[], label: "" },
+        start: Start { special: Special::No, programs: &[], servers: &[], needs: &[], bind_flags: &[], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], bind_file: &[], on_file: &[], off_file: &[], listens: false, asks: false, image: false, marks_off: false, commands: &[], ports: &[], label: "" },
+        weak: &[],
         answers: &[
             Answer { path: "/.well-known/serviceinfo", status: &[200], json: &[Need { at: &["software", "name"], is: Is::Equals("TabbyAPI") }], text: &[], without: &[], header: &[], means: &[Meaning::Product], surface: "interface" },
             Answer { path: "/v1/models", status: &[200], json: &[Need { at: &["data"], is: Is::Array }], text: &[], without: &[], header: &[], means: &[Meaning::Open], surface: "interface" },
@@ -1670,7 +1731,8 @@ pub static PRODUCTS: &[Product] = &[
         version: &[VersionSource { path: "/info", place: VersionPlace::Json(&["version"]) }, ],
         version_caution: "",
         proxy: Proxy { paths: &["/embed", "/embed_all", "/embed_sparse", "/rerank", "/predict", "/v1/embeddings", "/info", "/health", "/tokenize"], read: &["/info", "/health"], websocket: &[], stream: &[], deny: &[], },
-        start: Start { special: Special::No, programs: &[], servers: &["text-embeddings-router"], needs: &[], bind_flags: &["--hostname"], bind_env: &[], all_flags: &[], port_env: &["PORT"], on_flags: &["--api-key"], on_env: &["API_KEY"], off_flags: &[], off_env: &[], listens: true, asks: false, image: true, marks_off: false, commands: &[], ports: &[(&["--port", "-p"], 80)], label: "listens on every address, without `--api-key`" },
+        start: Start { special: Special::No, programs: &[], servers: &["text-embeddings-router"], needs: &[], bind_flags: &["--hostname"], bind_env: &[], all_flags: &[], port_env: &["PORT"], on_flags: &["--api-key"], on_env: &["API_KEY"], off_flags: &[], off_env: &[], bind_file: &[], on_file: &[], off_file: &[], listens: true, asks: false, image: true, marks_off: false, commands: &[], ports: &[(&["--port", "-p"], 80)], label: "listens on every address, without `--api-key`" },
+        weak: &[Weak { check: "SRV-02", is: Weakness::Dangerous, when: &["--trust-remote-code", "TRUST_REMOTE_CODE=true"], unless: &[], anyway: true, says: "loading the model runs the code that lies beside it, whoever changes it there", fix: "drop `--trust-remote-code`, or pin the model to a commit whose code you have read" }, ],
         answers: &[
             Answer { path: "/info", status: &[200], json: &[Need { at: &["model_id"], is: Is::Text }, Need { at: &["model_type"], is: Is::Object }, Need { at: &["max_client_batch_size"], is: Is::Any }], text: &[], without: &["max_total_tokens"], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "interface" },
             Answer { path: "/metrics", status: &[200], json: &[], text: &["te_request"], without: &["<html"], header: &[], means: &[Meaning::Product], surface: "interface" },
@@ -1694,7 +1756,8 @@ pub static PRODUCTS: &[Product] = &[
         version: &[VersionSource { path: "/data/environment", place: VersionPlace::Json(&["version"]) }, ],
         version_caution: "",
         proxy: Proxy { paths: &["/", "/data/**", "/index.js", "/font-roboto/**", "/icon_bundle.svg", "/experiment/**"], read: &["/**"], websocket: &[], stream: &[], deny: &[], },
-        start: Start { special: Special::No, programs: &[], servers: &["tensorboard", "tensorboard.main"], needs: &["--logdir", "--logdir_spec", "--bind_all", "--host"], bind_flags: &["--host"], bind_env: &[], all_flags: &["--bind_all", "--bind-all"], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], listens: false, asks: false, image: false, marks_off: false, commands: &[], ports: &[(&["--port"], 6006)], label: "listens on every address, and has no authentication" },
+        start: Start { special: Special::No, programs: &[], servers: &["tensorboard", "tensorboard.main"], needs: &["--logdir", "--logdir_spec", "--bind_all", "--host"], bind_flags: &["--host"], bind_env: &[], all_flags: &["--bind_all", "--bind-all"], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], bind_file: &[], on_file: &[], off_file: &[], listens: false, asks: false, image: false, marks_off: false, commands: &[], ports: &[(&["--port"], 6006)], label: "listens on every address, and has no authentication" },
+        weak: &[],
         answers: &[
             Answer { path: "/data/environment", status: &[200], json: &[Need { at: &["data_location"], is: Is::Text }, Need { at: &["window_title"], is: Is::Text }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "interface" },
             Answer { path: "/data/logdir", status: &[200], json: &[Need { at: &["logdir"], is: Is::Text }, Need { at: &[], is: Is::Size(1) }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "interface" },
@@ -1719,7 +1782,8 @@ pub static PRODUCTS: &[Product] = &[
         version: &[],
         version_caution: "",
         proxy: Proxy { paths: &["/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/models"], read: &["/v1/models"], websocket: &[], stream: &["/v1/chat/completions", "/v1/completions"], deny: &["/v1/internal/**"], },
-        start: Start { special: Special::No, programs: &[], servers: &[], needs: &[], bind_flags: &[], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], listens: false, asks: false, image: false, marks_off: false, commands: &[], ports: &[], label: "" },
+        start: Start { special: Special::No, programs: &[], servers: &[], needs: &[], bind_flags: &[], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], bind_file: &[], on_file: &[], off_file: &[], listens: false, asks: false, image: false, marks_off: false, commands: &[], ports: &[], label: "" },
+        weak: &[],
         answers: &[
             Answer { path: "/v1/internal/model/info", status: &[200], json: &[Need { at: &["model_name"], is: Is::Any }, Need { at: &["lora_names"], is: Is::Array }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "interface" },
             Answer { path: "/v1/internal/model/info", status: &[401], json: &[Need { at: &["detail"], is: Is::Any }], text: &[], without: &[], header: &[], means: &[Meaning::Part, Meaning::Protected], surface: "interface" },
@@ -1744,7 +1808,8 @@ pub static PRODUCTS: &[Product] = &[
         version: &[],
         version_caution: "",
         proxy: Proxy { paths: &["/v1/models/**"], read: &["/v1/models/*", "/v1/models/*/metadata", "/v1/models/*/versions/*"], websocket: &[], stream: &[], deny: &[], },
-        start: Start { special: Special::No, programs: &[], servers: &["tensorflow_model_server"], needs: &[], bind_flags: &[], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], listens: true, asks: false, image: true, marks_off: false, commands: &[], ports: &[(&["--rest_api_port"], 8501), (&["--port"], 8500)], label: "listens on every address, and has no authentication" },
+        start: Start { special: Special::No, programs: &[], servers: &["tensorflow_model_server"], needs: &[], bind_flags: &[], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], bind_file: &[], on_file: &[], off_file: &[], listens: true, asks: false, image: true, marks_off: false, commands: &[], ports: &[(&["--rest_api_port"], 8501), (&["--port"], 8500)], label: "listens on every address, and has no authentication" },
+        weak: &[],
         answers: &[
             Answer { path: "/v1/models/wellhead", status: &[404], json: &[Need { at: &["error"], is: Is::Holds("Could not find any versions of model") }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "interface" },
             Answer { path: "/v1/models/wellhead", status: &[404], json: &[Need { at: &["error"], is: Is::Holds("Servable not found for request") }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "interface" },
@@ -1768,7 +1833,8 @@ pub static PRODUCTS: &[Product] = &[
         version: &[VersionSource { path: "/info", place: VersionPlace::Json(&["version"]) }, ],
         version_caution: "",
         proxy: Proxy { paths: &["/v1/**", "/generate", "/generate_stream", "/info", "/health"], read: &["/info", "/health", "/v1/models"], websocket: &[], stream: &["/generate_stream", "/v1/chat/completions"], deny: &[], },
-        start: Start { special: Special::No, programs: &[], servers: &["text-generation-launcher"], needs: &[], bind_flags: &["--hostname"], bind_env: &[], all_flags: &[], port_env: &["PORT"], on_flags: &["--api-key"], on_env: &["API_KEY"], off_flags: &[], off_env: &[], listens: true, asks: false, image: true, marks_off: false, commands: &[], ports: &[(&["--port", "-p"], 80)], label: "listens on every address, without `--api-key`" },
+        start: Start { special: Special::No, programs: &[], servers: &["text-generation-launcher"], needs: &[], bind_flags: &["--hostname"], bind_env: &[], all_flags: &[], port_env: &["PORT"], on_flags: &["--api-key"], on_env: &["API_KEY"], off_flags: &[], off_env: &[], bind_file: &[], on_file: &[], off_file: &[], listens: true, asks: false, image: true, marks_off: false, commands: &[], ports: &[(&["--port", "-p"], 80)], label: "listens on every address, without `--api-key`" },
+        weak: &[Weak { check: "SRV-02", is: Weakness::Dangerous, when: &["--trust-remote-code", "TRUST_REMOTE_CODE=true"], unless: &[], anyway: true, says: "loading the model runs the code that lies beside it, whoever changes it there", fix: "drop `--trust-remote-code`, or pin the model to a commit whose code you have read" }, ],
         answers: &[
             Answer { path: "/info", status: &[200], json: &[Need { at: &["model_id"], is: Is::Text }, Need { at: &["max_total_tokens"], is: Is::Any }, Need { at: &["max_concurrent_requests"], is: Is::Any }], text: &[], without: &[], header: &[], means: &[Meaning::Product], surface: "interface" },
             Answer { path: "/info", status: &[200], json: &[Need { at: &["router"], is: Is::Equals("text-generation-router") }], text: &[], without: &[], header: &[], means: &[Meaning::Product], surface: "interface" },
@@ -1795,7 +1861,8 @@ pub static PRODUCTS: &[Product] = &[
         version: &[VersionSource { path: "/api-description", place: VersionPlace::Json(&["info", "version"]) }, ],
         version_caution: "",
         proxy: Proxy { paths: &["/predictions/**", "/ping", "/v2/**", "/explanations/**"], read: &[], websocket: &[], stream: &[], deny: &["/models/**", "/workflows/**", "/metrics"], },
-        start: Start { special: Special::No, programs: &["torchserve"], servers: &[], needs: &[], bind_flags: &[], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &["--disable-token-auth"], off_env: &["TS_DISABLE_TOKEN_AUTHORIZATION=true"], listens: true, asks: true, image: false, marks_off: true, commands: &[], ports: &[(&[], 8081), (&[], 8080)], label: "lets anyone register models, which run code" },
+        start: Start { special: Special::No, programs: &["torchserve"], servers: &[], needs: &[], bind_flags: &[], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &["--disable-token-auth"], off_env: &["TS_DISABLE_TOKEN_AUTHORIZATION=true"], bind_file: &["management_address", "inference_address"], on_file: &[], off_file: &["disable_token_authorization=true"], listens: true, asks: true, image: true, marks_off: true, commands: &[], ports: &[(&[], 8081), (&[], 8080)], label: "lets anyone register models, which run code" },
+        weak: &[Weak { check: "SRV-09", is: Weakness::Dangerous, when: &["allowed_urls~.*://.*", "allowed_urls=.*", "allowed_urls~:.*/.*", "TS_ALLOWED_URLS=.*"], unless: &[], anyway: false, says: "TorchServe loads models, which are code, from any address that a caller names", fix: "name where models come from: `allowed_urls=https://models.example/.*`" }, Weak { check: "SRV-09", is: Weakness::Dangerous, when: &["--enable-model-api", "enable_model_api=true", "TS_ENABLE_MODEL_API=true"], unless: &[], anyway: false, says: "whoever may call the management port of TorchServe registers models, which are code", fix: "leave `enable_model_api` off and load models at the start" }, ],
         answers: &[
             Answer { path: "/api-description", status: &[200], json: &[Need { at: &["info", "title"], is: Is::Equals("TorchServe APIs") }], text: &[], without: &[], header: &[], means: &[Meaning::Product], surface: "interface" },
             Answer { path: "/models", status: &[200], json: &[Need { at: &["models"], is: Is::Array }], text: &[], without: &[], header: &[], means: &[Meaning::Open], surface: "management" },
@@ -1823,7 +1890,8 @@ pub static PRODUCTS: &[Product] = &[
         version: &[VersionSource { path: "/v2", place: VersionPlace::Json(&["version"]) }, ],
         version_caution: "",
         proxy: Proxy { paths: &["/v2/**"], read: &["/v2", "/v2/health/**", "/v2/models/*", "/v2/models/*/ready", "/v2/models/*/config"], websocket: &[], stream: &["/v2/models/*/generate_stream"], deny: &["/v2/repository/**", "/v2/systemsharedmemory/**", "/v2/cudasharedmemory/**", "/v2/logging", "/v2/trace/**"], },
-        start: Start { special: Special::No, programs: &[], servers: &["tritonserver"], needs: &[], bind_flags: &["--http-address"], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &["--http-restricted-api"], on_env: &[], off_flags: &[], off_env: &[], listens: true, asks: false, image: false, marks_off: false, commands: &[], ports: &[(&["--http-port"], 8000), (&["--grpc-port"], 8001)], label: "listens on every address, without `--http-restricted-api`" },
+        start: Start { special: Special::No, programs: &[], servers: &["tritonserver"], needs: &[], bind_flags: &["--http-address"], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &["--http-restricted-api"], on_env: &[], off_flags: &[], off_env: &[], bind_file: &[], on_file: &[], off_file: &[], listens: true, asks: false, image: false, marks_off: false, commands: &[], ports: &[(&["--http-port"], 8000), (&["--grpc-port"], 8001)], label: "listens on every address, without `--http-restricted-api`" },
+        weak: &[Weak { check: "SRV-06", is: Weakness::Dangerous, when: &["--model-control-mode=explicit", "--model-control-mode=poll"], unless: &["--http-restricted-api", "--grpc-restricted-protocol"], anyway: false, says: "whoever may call Triton, or write to its repository, makes it load models, which may be code", fix: "use `--model-control-mode=none`, or restrict the interface: `--http-restricted-api=model-repository:admin-key=…`" }, ],
         answers: &[
             Answer { path: "/v2", status: &[200], json: &[Need { at: &["name"], is: Is::Equals("triton") }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "interface" },
             Answer { path: "/metrics", status: &[200], json: &[], text: &["nv_inference_"], without: &["<html"], header: &[], means: &[Meaning::Product], surface: "interface" },
@@ -1847,7 +1915,8 @@ pub static PRODUCTS: &[Product] = &[
         version: &[VersionSource { path: "/version", place: VersionPlace::Json(&["version"]) }, ],
         version_caution: "",
         proxy: Proxy { paths: &["/v1/**", "/health"], read: &["/v1/models", "/health"], websocket: &[], stream: &["/v1/chat/completions", "/v1/completions", "/v1/responses"], deny: &["/v1/load_lora_adapter", "/v1/unload_lora_adapter", "/invocations", "/tokenize", "/detokenize", "/pause", "/resume", "/update_weights", "/sleep", "/wake_up", "/collective_rpc", "/reset_prefix_cache", "/metrics"], },
-        start: Start { special: Special::No, programs: &["vllm"], servers: &["vllm.entrypoints.openai.api_server", "vllm.entrypoints.api_server"], needs: &[], bind_flags: &["--host"], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &["--api-key"], on_env: &["VLLM_API_KEY"], off_flags: &[], off_env: &[], listens: true, asks: false, image: true, marks_off: false, commands: &[&["serve"]], ports: &[(&["--port"], 8000)], label: "listens on every address unless told otherwise, without `--api-key`" },
+        start: Start { special: Special::No, programs: &["vllm"], servers: &["vllm.entrypoints.openai.api_server", "vllm.entrypoints.api_server"], needs: &[], bind_flags: &["--host"], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &["--api-key"], on_env: &["VLLM_API_KEY"], off_flags: &[], off_env: &[], bind_file: &[], on_file: &[], off_file: &[], listens: true, asks: false, image: true, marks_off: false, commands: &[&["serve"]], ports: &[(&["--port"], 8000)], label: "listens on every address unless told otherwise, without `--api-key`" },
+        weak: &[Weak { check: "SRV-02", is: Weakness::Dangerous, when: &["--trust-remote-code"], unless: &["--code-revision"], anyway: true, says: "loading the model runs the code that lies beside it, whoever changes it there", fix: "drop `--trust-remote-code`, or pin model and code to a commit you have read: `--revision` and `--code-revision`" }, Weak { check: "SRV-04", is: Weakness::Dangerous, when: &["VLLM_ALLOW_RUNTIME_LORA_UPDATING=true"], unless: &[], anyway: false, says: "whoever may call vLLM makes it load adapters from wherever he says", fix: "leave `VLLM_ALLOW_RUNTIME_LORA_UPDATING` off and name adapters at the start" }, Weak { check: "SRV-05", is: Weakness::Dangerous, when: &["VLLM_SERVER_DEV_MODE=true"], unless: &[], anyway: false, says: "whoever may call vLLM reaches the paths of its developers, which reset, sleep and call into workers", fix: "leave `VLLM_SERVER_DEV_MODE` off" }, Weak { check: "", is: Weakness::Browser, when: &["--allowed-origins=[\"*\"]"], unless: &[], anyway: false, says: "any web page may send requests to vLLM from the browser of whoever opens it", fix: "name the origins that need it" }, ],
         answers: &[
             Answer { path: "/v1/models", status: &[200], json: &[Need { at: &["data", "0", "owned_by"], is: Is::Equals("vllm") }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "interface" },
             Answer { path: "/version", status: &[200], json: &[Need { at: &["version"], is: Is::Text }, Need { at: &[], is: Is::Size(1) }], text: &[], without: &[], header: &[], means: &[Meaning::Part], surface: "interface" },
@@ -1877,7 +1946,8 @@ pub static PRODUCTS: &[Product] = &[
         version: &[],
         version_caution: "",
         proxy: Proxy { paths: &["/", "/voila/**", "/api/kernels/**", "/static/**"], read: &[], websocket: &["/api/kernels/*/channels"], stream: &[], deny: &["/voila/api/shutdown/**"], },
-        start: Start { special: Special::No, programs: &["voila"], servers: &[], needs: &[], bind_flags: &["--Voila.ip", "--ip"], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], listens: false, asks: false, image: false, marks_off: false, commands: &[], ports: &[(&["--port", "--Voila.port"], 8866)], label: "listens on every address, and has no authentication" },
+        start: Start { special: Special::No, programs: &["voila"], servers: &[], needs: &[], bind_flags: &["--Voila.ip", "--ip"], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], bind_file: &[], on_file: &[], off_file: &[], listens: false, asks: false, image: false, marks_off: false, commands: &[], ports: &[(&["--port", "--Voila.port"], 8866)], label: "listens on every address, and has no authentication" },
+        weak: &[],
         answers: &[
             Answer { path: "/", status: &[200], json: &[], text: &["/voila/templates/"], without: &[], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "interface" },
             Answer { path: "/", status: &[200], json: &[], text: &["/voila/static/"], without: &[], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "interface" },
@@ -1901,7 +1971,8 @@ pub static PRODUCTS: &[Product] = &[
         version: &[],
         version_caution: "",
         proxy: Proxy { paths: &["/**"], read: &[], websocket: &[], stream: &["/files/**", "/artifacts/**"], deny: &[], },
-        start: Start { special: Special::No, programs: &[], servers: &[], needs: &[], bind_flags: &[], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], listens: false, asks: false, image: false, marks_off: false, commands: &[], ports: &[], label: "" },
+        start: Start { special: Special::No, programs: &[], servers: &[], needs: &[], bind_flags: &[], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], bind_file: &[], on_file: &[], off_file: &[], listens: false, asks: false, image: false, marks_off: false, commands: &[], ports: &[], label: "" },
+        weak: &[],
         answers: &[
             Answer { path: "/", status: &[200], json: &[], text: &["<title>Weights&amp;Biases</title>"], without: &[], header: &[], means: &[Meaning::Product], surface: "interface" },
             Answer { path: "/", status: &[200], json: &[], text: &["<title>Weights&Biases</title>"], without: &[], header: &[], means: &[Meaning::Product], surface: "interface" },
@@ -1925,7 +1996,8 @@ pub static PRODUCTS: &[Product] = &[
         version: &[VersionSource { path: "/v1/meta", place: VersionPlace::Json(&["version"]) }, ],
         version_caution: "",
         proxy: Proxy { paths: &["/v1/**"], read: &["/v1/meta", "/v1/schema/**", "/v1/objects/**", "/v1/.well-known/**"], websocket: &[], stream: &[], deny: &["/v1/backups/**", "/v1/cluster/**"], },
-        start: Start { special: Special::No, programs: &[], servers: &["weaviate"], needs: &[], bind_flags: &["--host"], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &["AUTHENTICATION_ANONYMOUS_ACCESS_ENABLED=false", "AUTHENTICATION_APIKEY_ENABLED=true", "AUTHENTICATION_OIDC_ENABLED=true"], off_flags: &[], off_env: &["AUTHENTICATION_ANONYMOUS_ACCESS_ENABLED=true"], listens: true, asks: false, image: true, marks_off: false, commands: &[], ports: &[(&["--port"], 8080)], label: "lets everybody in" },
+        start: Start { special: Special::No, programs: &[], servers: &["weaviate"], needs: &[], bind_flags: &["--host"], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &["AUTHENTICATION_ANONYMOUS_ACCESS_ENABLED=false", "AUTHENTICATION_APIKEY_ENABLED=true", "AUTHENTICATION_OIDC_ENABLED=true"], off_flags: &[], off_env: &["AUTHENTICATION_ANONYMOUS_ACCESS_ENABLED=true"], bind_file: &[], on_file: &[], off_file: &[], listens: true, asks: false, image: true, marks_off: false, commands: &[], ports: &[(&["--port"], 8080)], label: "lets everybody in" },
+        weak: &[Weak { check: "DAT-07", is: Weakness::Credentials, when: &["AUTHENTICATION_APIKEY_ALLOWED_KEYS=%placeholder"], unless: &[], anyway: false, says: "anyone gets into Weaviate with a secret that everybody knows", fix: "make it a long random value" }, ],
         answers: &[
             Answer { path: "/v1/meta", status: &[200], json: &[Need { at: &["hostname"], is: Is::Text }, Need { at: &["version"], is: Is::Text }, Need { at: &["modules"], is: Is::Any }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "interface" },
             Answer { path: "/v1/schema", status: &[200], json: &[Need { at: &["classes"], is: Is::Array }], text: &[], without: &[], header: &[], means: &[Meaning::Open], surface: "interface" },
@@ -1954,7 +2026,8 @@ pub static PRODUCTS: &[Product] = &[
         version: &[VersionSource { path: "/v1/cluster/version", place: VersionPlace::Json(&["version"]) }, ],
         version_caution: "",
         proxy: Proxy { paths: &["/v1/**", "/ui/**", "/"], read: &["/v1/models", "/v1/models/*", "/v1/cluster/**"], websocket: &[], stream: &["/v1/chat/completions"], deny: &["/v1/model_registrations/**", "/v1/workers/**", "/v1/ui/**"], },
-        start: Start { special: Special::No, programs: &[], servers: &["xinference-local", "xinference-supervisor"], needs: &[], bind_flags: &["--host", "-H"], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &["--auth-config"], on_env: &[], off_flags: &[], off_env: &[], listens: false, asks: false, image: false, marks_off: false, commands: &[], ports: &[(&["--port", "-p"], 9997)], label: "listens on every address, without `--auth-config`" },
+        start: Start { special: Special::No, programs: &[], servers: &["xinference-local", "xinference-supervisor"], needs: &[], bind_flags: &["--host", "-H"], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &["--auth-config"], on_env: &[], off_flags: &[], off_env: &[], bind_file: &[], on_file: &[], off_file: &[], listens: false, asks: false, image: false, marks_off: false, commands: &[], ports: &[(&["--port", "-p"], 9997)], label: "listens on every address, without `--auth-config`" },
+        weak: &[],
         answers: &[
             Answer { path: "/v1/cluster/auth", status: &[200], json: &[Need { at: &["auth"], is: Is::False }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "interface" },
             Answer { path: "/v1/cluster/auth", status: &[200], json: &[Need { at: &["auth"], is: Is::True }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Protected], surface: "interface" },
@@ -1979,7 +2052,8 @@ pub static PRODUCTS: &[Product] = &[
         version: &[VersionSource { path: "/api/v1/info", place: VersionPlace::Json(&["version"]) }, VersionSource { path: "/api/v1/version", place: VersionPlace::Json(&[]) }, VersionSource { path: "/api/v1/version", place: VersionPlace::Text }, ],
         version_caution: "",
         proxy: Proxy { paths: &["/**"], read: &[], websocket: &[], stream: &[], deny: &[], },
-        start: Start { special: Special::No, programs: &["zenml"], servers: &[], needs: &[], bind_flags: &["--ip-address"], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &["ZENML_SERVER_AUTH_SCHEME=NO_AUTH"], listens: true, asks: true, image: true, marks_off: true, commands: &[&["login"], &["up"]], ports: &[(&["--port"], 8237)], label: "asks nobody for a password" },
+        start: Start { special: Special::No, programs: &["zenml"], servers: &[], needs: &[], bind_flags: &["--ip-address"], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &["ZENML_SERVER_AUTH_SCHEME=NO_AUTH"], bind_file: &[], on_file: &[], off_file: &[], listens: true, asks: true, image: true, marks_off: true, commands: &[&["login"], &["up"]], ports: &[(&["--port"], 8237)], label: "asks nobody for a password" },
+        weak: &[Weak { check: "DAT-07", is: Weakness::Credentials, when: &["ZENML_SERVER_JWT_SECRET_KEY=%placeholder", "ZENML_DEFAULT_USER_PASSWORD=%placeholder"], unless: &[], anyway: false, says: "anyone gets into ZenML with a secret that everybody knows", fix: "make it a long random value" }, ],
         answers: &[
             Answer { path: "/api/v1/info", status: &[200], json: &[Need { at: &["auth_scheme"], is: Is::Equals("NO_AUTH") }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "interface" },
             Answer { path: "/api/v1/info", status: &[200], json: &[Need { at: &["active"], is: Is::False }, Need { at: &["auth_scheme"], is: Is::Equals("OAUTH2_PASSWORD_BEARER") }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Setup], surface: "interface" },
@@ -2008,7 +2082,8 @@ pub static PRODUCTS: &[Product] = &[
         version: &[VersionSource { path: "/api/version", place: VersionPlace::Json(&["body", "version"]) }, ],
         version_caution: "",
         proxy: Proxy { paths: &["/**"], read: &[], websocket: &["/ws"], stream: &[], deny: &[], },
-        start: Start { special: Special::No, programs: &[], servers: &["zeppelin.sh", "zeppelin-daemon.sh"], needs: &[], bind_flags: &[], bind_env: &["ZEPPELIN_ADDR"], all_flags: &[], port_env: &["ZEPPELIN_PORT"], on_flags: &[], on_env: &["ZEPPELIN_ANONYMOUS_ALLOWED=false"], off_flags: &[], off_env: &[], listens: false, asks: false, image: true, marks_off: false, commands: &[], ports: &[(&[], 8080)], label: "lets everybody in as `anonymous`" },
+        start: Start { special: Special::No, programs: &[], servers: &["zeppelin.sh", "zeppelin-daemon.sh"], needs: &[], bind_flags: &[], bind_env: &["ZEPPELIN_ADDR"], all_flags: &[], port_env: &["ZEPPELIN_PORT"], on_flags: &[], on_env: &["ZEPPELIN_ANONYMOUS_ALLOWED=false"], off_flags: &[], off_env: &[], bind_file: &[], on_file: &[], off_file: &[], listens: false, asks: false, image: true, marks_off: false, commands: &[], ports: &[(&[], 8080)], label: "lets everybody in as `anonymous`" },
+        weak: &[],
         answers: &[
             Answer { path: "/api/version", status: &[200], json: &[Need { at: &["status"], is: Is::Equals("OK") }, Need { at: &["message"], is: Is::Holds("Zeppelin version") }], text: &[], without: &[], header: &[], means: &[Meaning::Product], surface: "interface" },
             Answer { path: "/api/security/ticket", status: &[200], json: &[Need { at: &["status"], is: Is::Equals("OK") }, Need { at: &["body", "principal"], is: Is::Equals("anonymous") }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "interface" },

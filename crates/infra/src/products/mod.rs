@@ -11,11 +11,14 @@ mod oracle;
 mod planner;
 mod seen;
 mod start;
+mod weak;
 
 pub use generated::PRODUCTS;
 pub use oracle::{Conversation, Judgement, Match, State, Surface, judge};
 pub use planner::{CANARY, Plan, Request};
-pub use start::{Access, Bind, Exposure, Launch, Reach, exposures, launches};
+pub use start::{Access, Bind, Launch, launches};
+pub(crate) use weak::Told;
+pub use weak::{Weak, Weakness};
 
 use start::Start;
 
@@ -59,11 +62,33 @@ pub struct Product {
     pub proxy: Proxy,
     /// How it is started, and what opens and closes it then.
     pub(crate) start: Start,
+    /// Settings that weaken it otherwise than by leaving it open.
+    pub weak: &'static [Weak],
     /// The answers that mean something.
     pub(crate) answers: &'static [Answer],
 }
 
 impl Product {
+    /// Whether it is known how it is started.
+    pub(crate) fn has_starts(&self) -> bool {
+        !self.start.programs.is_empty() || !self.start.servers.is_empty()
+    }
+
+    /// Settings of its configuration files that make it ask for a password.
+    pub(crate) fn on_file(&self) -> &'static [&'static str] {
+        self.start.on_file
+    }
+
+    /// Those that say where it listens.
+    pub(crate) fn bind_file(&self) -> &'static [&'static str] {
+        self.start.bind_file
+    }
+
+    /// Those that make it ask nobody.
+    pub(crate) fn off_file(&self) -> &'static [&'static str] {
+        self.start.off_file
+    }
+
     /// What a version does when nobody says anything; nothing where the version is no version.
     pub fn default_of(&self, version: &str) -> Option<&'static DefaultAccess> {
         let asked = numbers(version)?;

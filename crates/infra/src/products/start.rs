@@ -2,9 +2,12 @@
 
 mod special;
 
-use super::{PRODUCTS, Product};
-use crate::resource::{Command, Configuration, ConfigurationKind, Resource, Word, file_name, is_loopback};
-use special::{jupyter, notebook_start, ray};
+use super::{
+    PRODUCTS, Product,
+    weak::{has_password, is_placeholder},
+};
+use crate::resource::{Command, Resource, Variable, Word, file_name, is_loopback};
+use special::{comfyui, jupyter, notebook_start, ray};
 use std::ops::Range;
 
 /// Whether a start asks for a password.
@@ -16,32 +19,6 @@ pub enum Access {
     NoneByDefault,
     /// It asks.
     On,
-}
-
-/// Who reaches a port.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reach {
-    /// Whoever reaches the host.
-    Everyone,
-    /// Whoever publishes the image's port decides, and the image says that it is meant to be published.
-    Exposed,
-    /// Whoever publishes the image's port decides.
-    Image,
-}
-
-/// A platform that a configuration leaves open.
-#[derive(Clone, Debug)]
-pub struct Exposure {
-    /// The platform.
-    pub product: &'static Product,
-    /// How it came to ask nobody.
-    pub access: Access,
-    /// Who reaches it.
-    pub reach: Reach,
-    /// Whether it is open for certain; otherwise it is only meant to be, and depends on the image.
-    pub certain: bool,
-    /// The places, the first of which is the place itself, each with a few words.
-    pub marks: Vec<(Range<usize>, String)>,
 }
 
 /// Where a platform listens.
@@ -104,6 +81,11 @@ pub(crate) struct Start {
     /// What makes it ask no more.
     pub off_flags: &'static [&'static str],
     pub off_env: &'static [&'static str],
+    /// Settings of its configuration files with the address that it listens on.
+    pub bind_file: &'static [&'static str],
+    /// What makes it ask, and ask no more, in its configuration files: `route` or `route=value`.
+    pub on_file: &'static [&'static str],
+    pub off_file: &'static [&'static str],
     /// Whether its image starts it with the command as its arguments.
     pub image: bool,
     /// Whether the place to show is what switched the password off.
@@ -117,6 +99,8 @@ pub(crate) struct Start {
 pub(crate) enum Special {
     /// Nothing.
     No,
+    /// Its program has everybody's name: `main.py`.
+    ComfyUi,
     /// Its settings have as many spellings as it has applications.
     Jupyter,
     /// Its ports for clients listen whatever its dashboard does.
@@ -128,9 +112,20 @@ impl Product {
     fn launch(&'static self, resource: &Resource, command: &Command) -> Option<Launch> {
         match self.start.special {
             Special::No => by_entry(self, resource, command, false),
+            Special::ComfyUi => comfyui(self, resource, command),
             Special::Jupyter => jupyter(self, resource, command),
             Special::Ray => ray(self, resource, command),
         }
+    }
+
+    /// The version that a resource runs, where its image is the product's and says one.
+    pub(crate) fn version_of<'a>(&self, resource: &'a Resource) -> Option<&'a str> {
+        let image = resource.image.as_ref().filter(|i| self.is_image(&i.text))?;
+        let tag = image.text.split('@').next()?.rsplit_once(':')?.1;
+        let is_version = tag
+            .trim_start_matches('v')
+            .starts_with(|c: char| c.is_ascii_digit());
+        (is_version && !tag.contains('/')).then_some(tag)
     }
 
     /// Whether a reference to a container image means this product.
@@ -156,50 +151,36 @@ impl Product {
 /// What an image does by itself is only asked where it is run, not where one is built on it.
 pub fn launches(resource: &Resource, is_run: bool) -> Vec<Launch> {
     let more = notebook_start(resource);
-    let commands = resource.start.iter().chain(&more);
-    let by_command = |c| {
-        PRODUCTS
-            .iter()
-            .filter_map(move |p: &'static Product| p.launch(resource, c))
-    };
-    let mut out: Vec<Launch> = commands.flat_map(by_command).collect();
+    let mut out: Vec<Launch> = Vec::new();
+    for command in resource.start.iter().chain(&more) {
+        // `NAME=value program` sets a variable for this program alone.
+        let own = (!command.variables.is_empty()).then(|| with_variables(resource, command));
+        let resource = own.as_ref().unwrap_or(resource);
+        out.extend(PRODUCTS.iter().filter_map(|p| p.launch(resource, command)));
+    }
     if out.is_empty() && is_run {
         out.extend(image_start(resource));
     }
     out
 }
 
-/// The platforms that a resource leaves open.
-pub fn exposures(configuration: &Configuration, resource: &Resource) -> Vec<Exposure> {
-    // The stage that said it is reported, not each that builds on it.
-    if resource.inherited_start {
-        return Vec::new();
+/// A resource with the variables that stand in front of a command.
+fn with_variables(resource: &Resource, command: &Command) -> Resource {
+    let mut own = resource.clone();
+    for word in &command.variables {
+        let Some((name, value)) = word.text.split_once('=') else {
+            continue;
+        };
+        own.environment.push(Variable {
+            name: name.to_owned(),
+            value: Some(Word {
+                text: value.to_owned(),
+                ..word.clone()
+            }),
+            span: word.span.clone(),
+        });
     }
-    let kind = configuration.kind;
-    let is_run = !matches!(kind, ConfigurationKind::Dockerfile | ConfigurationKind::Workflow);
-    let mut out: Vec<Exposure> = Vec::new();
-    for launch in launches(resource, is_run) {
-        if out.iter().all(|e| e.product.id != launch.product.id) {
-            out.extend(exposure(kind, resource, launch));
-        }
-    }
-    out
-}
-
-fn exposure(kind: ConfigurationKind, resource: &Resource, launch: Launch) -> Option<Exposure> {
-    if launch.access == Access::On || launch.bind != Bind::All {
-        return None;
-    }
-    let (reach, mark) = reach(kind, resource, &launch.ports)?;
-    let mut marks = launch.marks;
-    marks.extend(mark);
-    Some(Exposure {
-        product: launch.product,
-        access: launch.access,
-        reach,
-        certain: launch.certain,
-        marks,
-    })
+    own
 }
 
 /// The start that a product's own image makes, with the command as its arguments.
@@ -246,36 +227,6 @@ fn image_start(resource: &Resource) -> Option<Launch> {
     Some(launch)
 }
 
-type Mark = (Range<usize>, String);
-
-fn reach(kind: ConfigurationKind, resource: &Resource, ports: &[u32]) -> Option<(Reach, Option<Mark>)> {
-    let leading = |p: &&crate::resource::Port| ports.iter().any(|n| p.leads_to(*n));
-    if kind == ConfigurationKind::Dockerfile {
-        let exposed = resource
-            .ports
-            .iter()
-            .find(|p| p.container.is_some() && leading(p));
-        let reach = if exposed.is_some() {
-            Reach::Exposed
-        } else {
-            Reach::Image
-        };
-        return Some((
-            reach,
-            exposed.map(|p| (p.span.clone(), "meant to be published".to_owned())),
-        ));
-    }
-    if resource.host_network {
-        return Some((Reach::Everyone, None));
-    }
-    let published = resource.ports.iter().find(|p| p.is_reachable() && leading(p))?;
-    let mark = (
-        published.span.clone(),
-        "published on all addresses of the host".to_owned(),
-    );
-    Some((Reach::Everyone, Some(mark)))
-}
-
 /// The words of a command from the first that names one of these programs on, so that wrappers are skipped.
 fn from_program<'a>(command: &'a Command, programs: &[&str]) -> Option<&'a [Word]> {
     let at = command
@@ -302,8 +253,8 @@ fn from_server<'a>(command: &'a Command, programs: &[&str]) -> Option<&'a [Word]
 }
 
 /// Reads options of a command line.
-struct Flags<'a> {
-    words: &'a [Word],
+pub(super) struct Flags<'a> {
+    pub(super) words: &'a [Word],
 }
 
 impl<'a> Flags<'a> {
@@ -344,18 +295,21 @@ impl<'a> Flags<'a> {
     }
 
     /// Where an option is there, and has that value where the catalogue says one: `--name`, `--name=value`.
-    fn says(&self, said: &str) -> Option<Range<usize>> {
+    pub(super) fn says(&self, said: &str) -> Option<Range<usize>> {
         let Some((name, value)) = said.split_once('=') else {
             return self.has(&[said]);
         };
         let (given, _, span) = self.value(&[name])?;
-        given.eq_ignore_ascii_case(value).then_some(span)
+        is_value(&given, value).then_some(span)
     }
 
     fn has(&self, names: &[&str]) -> Option<Range<usize>> {
         self.words
             .iter()
-            .find(|w| names.contains(&w.text.split('=').next().unwrap_or_default()))
+            .find(|w| {
+                let (name, value) = w.text.split_once('=').unwrap_or((&w.text, ""));
+                names.contains(&name) && !is_value(value, "false")
+            })
             .map(|w| w.span.clone())
     }
 
@@ -382,7 +336,7 @@ fn unquoted(value: &str) -> String {
     strip('\'').or_else(|| strip('"')).unwrap_or(value).to_owned()
 }
 
-fn bind_of(value: &str, open: bool) -> Bind {
+pub(super) fn bind_of(value: &str, open: bool) -> Bind {
     match value {
         _ if open => Bind::Unknown,
         "0.0.0.0" | "*" | "::" | "[::]" | "0" => Bind::All,
@@ -434,7 +388,11 @@ fn by_entry(
     let on = flags.set(start.on_flags) || start.on_env.iter().any(|e| env_says(resource, e).is_some());
     let off = start.off_flags.iter().find_map(|f| flags.says(f));
     let off = off.or_else(|| start.off_env.iter().find_map(|e| env_says(resource, e)));
-    let access = match (&off, on || start.asks) {
+    let asks = product
+        .version_of(resource)
+        .and_then(|v| product.default_of(v))
+        .map_or(start.asks, |d| d.asks);
+    let access = match (&off, on || asks) {
         (Some(_), _) => Access::SwitchedOff,
         (None, true) => Access::On,
         (None, false) => Access::NoneByDefault,
@@ -479,7 +437,7 @@ fn by_entry(
 
 /// Where a variable says what the catalogue says: `NAME` is set, `NAME=value` has that value. A value that is not known
 /// counts as set, since whoever wrote it meant something.
-fn env_says(resource: &Resource, said: &str) -> Option<Range<usize>> {
+pub(super) fn env_says(resource: &Resource, said: &str) -> Option<Range<usize>> {
     let (name, value) = said.split_once('=').map_or((said, None), |(n, v)| (n, Some(v)));
     let variable = resource.variable(name)?;
     let known = variable
@@ -490,13 +448,26 @@ fn env_says(resource: &Resource, said: &str) -> Option<Range<usize>> {
     let holds = match (known, value) {
         (None, _) => value.is_none(),
         (Some(known), None) => !known.is_empty(),
-        (Some(known), Some(value)) => known.eq_ignore_ascii_case(value),
+        (Some(known), Some(value)) => is_value(known, value),
     };
     holds.then(|| variable.span.clone())
 }
 
+/// Whether a value is the one that the catalogue says; yes and no have many spellings.
+pub(crate) fn is_value(given: &str, wanted: &str) -> bool {
+    let given = given.trim();
+    let any = |all: &[&str]| all.iter().any(|v| given.eq_ignore_ascii_case(v));
+    match wanted {
+        "true" => any(&["true", "1", "yes", "on", "t", "y"]),
+        "false" => any(&["false", "0", "no", "off", "f", "n"]),
+        "%placeholder" => is_placeholder(given),
+        "%address-password" => has_password(given),
+        _ => given.eq_ignore_ascii_case(wanted),
+    }
+}
+
 /// The host of `host:port`, as some variables have it.
-fn host_part(value: &str) -> &str {
+pub(super) fn host_part(value: &str) -> &str {
     // `:8080` is a port on every address.
     if value.len() > 1
         && value
@@ -511,6 +482,3 @@ fn host_part(value: &str) -> &str {
         _ => value,
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -112,7 +112,7 @@ static SHAPES: &[Shape] = &[
     },
     Shape {
         platform: Platform::Jupyter,
-        named: |n| n.ends_with(".py") && (n.contains("config") || n.starts_with("jupyter")),
+        named: |n| n.ends_with(".py"),
         holds: |t| {
             [
                 "c.ServerApp.",

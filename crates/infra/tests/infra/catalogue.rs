@@ -26,6 +26,7 @@ const KEYS: &[&str] = &[
     "proxy",
     "start",
     "answers",
+    "weak",
 ];
 const START: &[&str] = &[
     "special",
@@ -44,6 +45,9 @@ const START: &[&str] = &[
     "on_env",
     "off",
     "off_env",
+    "bind_file",
+    "on_file",
+    "off_file",
     "image",
     "marks_off",
     "label",
@@ -214,6 +218,7 @@ fn product(e: &Entry) -> String {
     field("version_caution", format!("{caution:?}"));
     field("proxy", proxy(e));
     field("start", start(e));
+    field("weak", weak(e));
     field("answers", answers(e));
     format!("    Product {{\n{out}    }},\n")
 }
@@ -294,6 +299,7 @@ fn start(e: &Entry) -> String {
         });
     let special = match node.get("special").and_then(Node::as_str) {
         None => "No",
+        Some("comfyui") => "ComfyUi",
         Some("jupyter") => "Jupyter",
         Some("ray") => "Ray",
         Some(other) => panic!("{}: no special `{other}`", e.id),
@@ -311,6 +317,9 @@ fn start(e: &Entry) -> String {
         ("on_env", "on_env"),
         ("off_flags", "off"),
         ("off_env", "off_env"),
+        ("bind_file", "bind_file"),
+        ("on_file", "on_file"),
+        ("off_file", "off_file"),
     ] {
         write!(out, "{name}: {}, ", list(&e.texts(node, key))).unwrap();
     }
@@ -338,6 +347,32 @@ fn start(e: &Entry) -> String {
     )
     .unwrap();
     out
+}
+
+fn weak(e: &Entry) -> String {
+    let all = e.root.get("weak").map(Node::items).unwrap_or_default();
+    let one = |w: &Node| {
+        e.known(w, &["check", "is", "when", "unless", "anyway", "says", "fix"]);
+        let is = match e.text(w, "is") {
+            "open" => "Open",
+            "browser" => "Browser",
+            "signup" => "SignUp",
+            "credentials" => "Credentials",
+            "dangerous" => "Dangerous",
+            other => panic!("{}: no weakness `{other}`", e.id),
+        };
+        let check = w.get("check").and_then(Node::as_str).unwrap_or_default();
+        assert!(!e.texts(w, "when").is_empty(), "{}: weak without `when`", e.id);
+        format!(
+            "Weak {{ check: {check:?}, is: Weakness::{is}, when: {}, unless: {}, anyway: {}, says: {:?}, fix: {:?} }}, ",
+            list(&e.texts(w, "when")),
+            list(&e.texts(w, "unless")),
+            e.flag(w, "anyway"),
+            e.text(w, "says"),
+            e.text(w, "fix"),
+        )
+    };
+    format!("&[{}]", all.iter().map(one).collect::<String>())
 }
 
 fn answers(e: &Entry) -> String {
@@ -451,7 +486,7 @@ fn the_table_is_made_of_the_entries() {
     let table = format!(
         "//! Made of `data/products/*.toml` by `UPDATE=1 cargo test -p wellhead-infra catalogue`. Do not edit.\n\n\
          use super::start::{{Special, Start}};\n\
-         use super::{{Answer, DefaultAccess, Gain, Is, Meaning, Need, Never, Probe, Product, ProductPort, Proxy, VersionPlace, VersionSource}};\n\n\
+         use super::{{Answer, DefaultAccess, Gain, Is, Meaning, Need, Never, Probe, Product, ProductPort, Proxy, VersionPlace, VersionSource, Weak, Weakness}};\n\n\
          /// The platforms.\npub static PRODUCTS: &[Product] = &[\n{body}];\n"
     );
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/products/generated.rs");

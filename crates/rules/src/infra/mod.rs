@@ -1,25 +1,49 @@
 //! How things are run, and what running services answer.
 
+mod browser_guard_off;
+pub(crate) mod checks;
+mod dangerous_platform_setting;
+mod insecure_model_address;
+mod known_credentials;
 mod open_dashboard_config;
 mod open_service;
+mod open_sign_up;
+mod reach;
 mod remote_script_piped_to_shell;
 mod unpinned_action;
 mod unpinned_image;
+mod weak;
 
 use crate::{Check, Registered};
 
 pub(crate) static RULES: &[Registered] = &[
     Registered {
-        rule: &open_dashboard_config::OPEN_DASHBOARD_CONFIG,
-        check: Check::Configuration(open_dashboard_config::check),
+        rule: &browser_guard_off::BROWSER_GUARD_OFF,
+        check: Check::Estate(browser_guard_off::check),
+    },
+    Registered {
+        rule: &dangerous_platform_setting::DANGEROUS_PLATFORM_SETTING,
+        check: Check::Estate(dangerous_platform_setting::check),
+    },
+    Registered {
+        rule: &known_credentials::KNOWN_CREDENTIALS,
+        check: Check::Estate(known_credentials::check),
+    },
+    Registered {
+        rule: &insecure_model_address::INSECURE_MODEL_ADDRESS,
+        check: Check::Estate(insecure_model_address::check),
     },
     Registered {
         rule: &open_dashboard_config::OPEN_DASHBOARD_CONFIG,
-        check: Check::Estate(open_dashboard_config::check_estate),
+        check: Check::Estate(open_dashboard_config::check),
     },
     Registered {
         rule: &open_dashboard_config::OPEN_DASHBOARD_CONFIG,
         check: Check::Python(open_dashboard_config::check_python),
+    },
+    Registered {
+        rule: &open_sign_up::OPEN_SIGN_UP,
+        check: Check::Estate(open_sign_up::check),
     },
     Registered {
         rule: &open_service::OPEN_SERVICE,

@@ -1,13 +1,14 @@
+use super::{
+    checks,
+    reach::{Reach, Reached, is_aside, reached},
+};
 use crate::EstateView;
-use std::ops::Range;
+use std::collections::BTreeMap;
 use wellhead_core::{
-    Confidence, Finding, Measure, Reference, Risk, Rule, RuleStatus, Scenario, Severity, Sink, ThreatProfile,
-    escape,
+    Budget, Confidence, Finding, Measure, Reference, Risk, Rule, RuleStatus, Scenario, Severity, Sink,
+    ThreatProfile, code, escape,
 };
-use wellhead_infra::{
-    Access, Audience, Bind, Configuration, Exposure, Gain, Launch, Opening, Reach, Resource, Workload,
-    WorkloadKind, exposures, launches,
-};
+use wellhead_infra::{Access, Bind, Gain, GuardKind, Service, Weakness, services};
 use wellhead_pycode::{Call, Module, Value};
 
 /// A platform that is started so that strangers can use it.
@@ -43,105 +44,157 @@ pub(crate) static OPEN_DASHBOARD_CONFIG: Rule = Rule {
     file: file!(),
 };
 
-pub(super) fn check(configuration: &Configuration, sink: &mut Sink) {
-    for resource in &configuration.resources {
-        for exposure in exposures(configuration, resource) {
-            report(configuration, resource, &exposure, sink);
+/// One finding for each service that asks nobody: what opens it, who comes as far as that, and by which way.
+pub(super) fn check(view: &EstateView, sink: &mut Sink) {
+    // The engine has paid for joining before it asked; what it could not pay for it has said.
+    let Ok(services) = services(&view.estate, &mut Budget::default()) else {
+        return;
+    };
+    // Projects and overlays share files: the same start is one service, and the widest way to it counts.
+    let mut worst: BTreeMap<(usize, &str), (Severity, Finding)> = BTreeMap::new();
+    for service in &services {
+        let Some(finding) = open(view, service, sink) else {
+            continue;
+        };
+        let start = service.marks.first().map_or(0, |(span, _)| span.start);
+        let key = (start, service.product.id);
+        let known = worst
+            .get(&key)
+            .is_some_and(|(severity, _)| *severity >= finding.severity);
+        if !known {
+            worst.insert(key, (finding.severity, finding));
         }
+    }
+    for (_, finding) in worst.into_values() {
+        sink.push(finding);
     }
 }
 
-fn report(configuration: &Configuration, resource: &Resource, exposure: &Exposure, sink: &mut Sink) {
-    let product = exposure.product;
-    let text = &configuration.text;
-    let mut marks = exposure.marks.iter();
-    let Some((range, label)) = marks.next() else {
-        return;
-    };
-    let mut place = sink.text(text, range.clone(), label.clone());
-    for (range, label) in marks {
-        place = sink.and(place, text, range.clone(), label.clone());
+fn open(view: &EstateView, service: &Service<'_>, sink: &Sink) -> Option<Finding> {
+    if !matches!(service.access, Some(Access::SwitchedOff | Access::NoneByDefault)) {
+        return None;
     }
-    let message = if exposure.certain {
-        format!("anyone who reaches {} {}", product.name, product.gain.verb())
+    let reached = reached(service)?;
+    let (mut severity, confidence) = reached.open(service)?;
+    let product = service.product;
+    let mut marks = service.marks.clone();
+    if let Some(way) = reached.way {
+        marks.extend(way.opening.iter().flat_map(|o| o.chain.iter().cloned()));
+        let doubtful = way.opening.iter().flat_map(|o| &o.guards);
+        marks.extend(doubtful.map(|g| (g.span.clone(), guard(g.kind).to_owned())));
+        marks.extend(
+            way.admission
+                .map(|a| (a.span.clone(), "the network policy lets them in".to_owned())),
+        );
+    }
+    let label = if service.is_file {
+        "listens on every address"
     } else {
-        format!("{} is meant to ask nobody for a token", product.name)
+        "meant to be published"
     };
-    let severity = match (exposure.reach, product.gain, exposure.access) {
-        (Reach::Everyone, Gain::Code, _) => Severity::Critical,
-        (Reach::Everyone, Gain::Write, _) | (Reach::Exposed, Gain::Code | Gain::Write, _) => Severity::High,
-        (Reach::Image, Gain::Code, Access::SwitchedOff) => Severity::High,
-        (Reach::Everyone, Gain::Data, _) | (Reach::Image, Gain::Code | Gain::Write, _) => Severity::Medium,
-        (Reach::Exposed | Reach::Image, Gain::Data, _) => Severity::Low,
-    };
-    let subject = if resource.name.is_empty() {
+    let exposed = service.exposed.iter();
+    marks.extend(exposed.map(|span| (span.clone(), label.to_owned())));
+    for (weak, place) in service.weak.iter().filter(|(w, _)| w.is == Weakness::Open) {
+        marks.push((place.clone(), weak.says.to_owned()));
+    }
+    marks.dedup();
+    let mut places = view.places(sink, &marks).into_iter();
+    let place = places.next()?;
+    let aside = is_aside(place.artifact.leaf());
+    if aside {
+        severity = severity.min(Severity::Low);
+    }
+    let subject = if service.name.is_empty() {
         product.id.to_owned()
     } else {
-        format!("{} in {}", product.id, escape(&resource.name))
+        format!("{} in {}", product.id, escape(service.name))
     };
-    let mut finding = Finding::new(&OPEN_DASHBOARD_CONFIG, message, place)
+    let mut finding = Finding::new(&OPEN_DASHBOARD_CONFIG, message(service, &reached), place)
         .severity(severity)
+        .confidence(confidence)
         .subject(subject)
         .property("product", product.id)
+        .property("checks", checks::of_open(service, &reached))
         .help(product.remedy);
-    if !exposure.certain {
-        finding = finding
-            .severity(Severity::Medium)
-            .confidence(Confidence::Low)
-            .note("Jupyter itself takes an empty variable for none and makes a token; a script that hands it on as an option does not");
-    }
-    if exposure.reach == Reach::Everyone {
-        finding = finding.help("publish the port on this machine only: `127.0.0.1:<port>:<port>`");
-    } else {
-        finding = finding
-            .confidence(Confidence::Medium)
-            .note("an image decides only how it is started; whoever publishes its port opens it to others");
-    }
-    sink.push(finding);
-}
-
-/// The same of everything that runs elsewhere than in a compose file: who reaches it is said in other places.
-pub(super) fn check_estate(view: &EstateView, sink: &mut Sink) {
-    for workload in &view.estate.workloads {
-        if workload.kind == WorkloadKind::Service {
-            continue;
-        }
-        for container in &workload.containers {
-            for launch in launches(container, true) {
-                if launch.access != Access::On && launch.bind == Bind::All {
-                    reached(view, workload, &launch, sink);
-                }
-            }
+    if let Some(version) = &service.version {
+        finding = finding.property("version", version.as_str());
+        if let Some(default) = product
+            .default_of(version)
+            .filter(|d| !d.since.is_empty() || product.defaults.len() > 1)
+        {
+            finding = finding.note(format!("version {} {}", code(version), default.says));
         }
     }
+    finding = explained(finding, service, &reached);
+    if aside {
+        finding = finding.note("it lies among tests or installed packages, from where nobody runs it");
+    }
+    Some(places.fold(finding, Finding::at))
 }
 
-fn reached(view: &EstateView, workload: &Workload, launch: &Launch, sink: &mut Sink) {
-    let ways = launch.ports.iter().flat_map(|port| workload.ways_to(*port));
-    let open = ways.filter(|w| w.guards.is_empty() && w.audience > Audience::Network);
-    let Some(way) = open.max_by_key(|w: &&Opening| w.audience) else {
-        return;
+fn message(service: &Service<'_>, reached: &Reached<'_, '_>) -> String {
+    let product = service.product;
+    if !service.certain {
+        return format!("{} is meant to ask nobody for a token", product.name);
+    }
+    let name = product.name;
+    let does = match product.gain {
+        Gain::Code => format!("can run code in {name}"),
+        Gain::Write => format!("can read and replace what {name} holds"),
+        Gain::Data => format!("can read what {name} shows"),
     };
-    let product = launch.product;
-    let severity = match product.gain {
-        Gain::Code => Severity::Critical,
-        Gain::Write => Severity::High,
-        Gain::Data => Severity::Medium,
+    let why = match service.access {
+        Some(Access::SwitchedOff) => "its authentication is switched off",
+        _ if product.settings.is_empty() => "it has no authentication of its own",
+        _ => "it asks for no password",
     };
-    let mut marks = launch.marks.clone();
-    marks.extend(way.chain.iter().cloned());
-    let mut places = view.places(sink, &marks).into_iter();
-    let Some(place) = places.next() else { return };
-    let message = format!("anyone who reaches {} {}", product.name, product.gain.verb());
-    let finding = Finding::new(&OPEN_DASHBOARD_CONFIG, message, place)
-        .severity(severity)
-        .subject(format!("{} in {}", product.id, escape(&workload.name)))
-        .property("product", product.id)
-        .help(product.remedy);
-    sink.push(places.fold(finding, Finding::at));
+    format!("{} {does}: {why}", reached.who())
 }
 
-/// The same in Python: `ray.init`, `launch(share=True)`, and the configuration files of Jupyter.
+/// What is not known, and what can be done at the way.
+fn explained(mut finding: Finding, service: &Service<'_>, reached: &Reached<'_, '_>) -> Finding {
+    if !service.certain {
+        finding = finding.note("Jupyter itself takes an empty variable for none and makes a token; a script that hands it on as an option does not");
+    }
+    if service.bind == Bind::Unknown && !service.is_file {
+        finding = finding.note("where it listens stands in a variable that is not known");
+    }
+    if service.more_environment && service.access == Some(Access::NoneByDefault) {
+        finding = finding.note(
+            "more of its variables come from a file or a secret that was not read; they may make it ask",
+        );
+    }
+    if reached.doubt {
+        finding =
+            finding.note("something on the way seems to ask who comes, and what it refers to was not found");
+    }
+    match reached.reach {
+        Reach::Everyone | Reach::Internet if is_published(reached) => {
+            finding.help("publish the port on this machine only: `127.0.0.1:<port>:<port>`")
+        }
+        Reach::Image | Reach::Exposed if service.is_file => {
+            finding.note("who starts it with this file, and who reaches it then, is not said here")
+        }
+        Reach::Image | Reach::Exposed if service.workload.is_none() => finding
+            .note("an image decides only how it is started; whoever publishes its port opens it to others"),
+        Reach::Exposed => finding.note("who reaches the machine that runs this script is not said here"),
+        _ => finding,
+    }
+}
+
+fn is_published(reached: &Reached<'_, '_>) -> bool {
+    let opening = reached.way.and_then(|w| w.opening);
+    opening.is_some_and(|o| o.kind == wellhead_infra::OpeningKind::HostPort)
+}
+
+fn guard(kind: GuardKind) -> &'static str {
+    match kind {
+        GuardKind::AddressList => "only some addresses come through",
+        _ => "may ask who comes",
+    }
+}
+
+/// The same in Python: `ray.init` and `launch(share=True)`.
 pub(super) fn check_python(module: &Module, sink: &mut Sink) {
     for call in &module.calls {
         if call.may_be("ray.init") {
@@ -150,7 +203,6 @@ pub(super) fn check_python(module: &Module, sink: &mut Sink) {
             gradio_launch(module, call, sink);
         }
     }
-    jupyter_settings(module, sink);
 }
 
 fn imports(module: &Module, package: &str) -> bool {
@@ -182,6 +234,7 @@ fn ray_init(module: &Module, call: &Call, sink: &mut Sink) {
             finding
                 .subject("ray")
                 .property("product", "ray")
+                .property("checks", vec!["CLU-01"])
                 .help("drop `dashboard_host`, or set `RAY_AUTH_MODE=token` (Ray 2.52 and newer)"),
         );
     }
@@ -210,53 +263,7 @@ fn gradio_launch(module: &Module, call: &Call, sink: &mut Sink) {
             .confidence(Confidence::Medium)
             .subject("gradio")
             .property("product", "gradio")
+            .property("checks", vec!["UI-01"])
             .help("pass `auth=` to `launch()`, or drop `share=True`"),
-    );
-}
-
-/// `c.ServerApp.token = ''` in `jupyter_server_config.py`.
-fn jupyter_settings(module: &Module, sink: &mut Sink) {
-    const APPS: &[&str] = &[
-        "NotebookApp",
-        "ServerApp",
-        "LabApp",
-        "IdentityProvider",
-        "PasswordIdentityProvider",
-    ];
-    let setting = |names: &[&str]| {
-        module.attributes.iter().rev().find(|w| {
-            let mut parts = w.target.rsplit('.');
-            let name = parts.next().unwrap_or_default();
-            parts.next().is_some_and(|app| APPS.contains(&app)) && names.contains(&name)
-        })
-    };
-    let empty = |value: &Value| matches!(value, Value::Text(t) if t.is_empty());
-    let Some(token) = setting(&["token"]).filter(|w| empty(&w.value)) else {
-        return;
-    };
-    if setting(&["password", "hashed_password"]).is_some_and(|w| !empty(&w.value)) {
-        return;
-    }
-    let everywhere = |w: &&wellhead_pycode::AttributeWrite| matches!(&w.value, Value::Text(t) if matches!(t.as_str(), "0.0.0.0" | "*" | "::" | ""));
-    let ip = setting(&["ip"]);
-    let reached: Option<Range<usize>> = ip.filter(everywhere).map(|w| w.range.clone());
-    let mut place = sink.text(&module.text, token.range.clone(), "asks nobody for a token");
-    let mut severity = Severity::Medium;
-    if let Some(range) = reached {
-        place = sink.and(place, &module.text, range, "listens on every address");
-        severity = Severity::High;
-    } else if ip.is_some() {
-        return;
-    }
-    sink.push(
-        Finding::new(
-            &OPEN_DASHBOARD_CONFIG,
-            "anyone who reaches Jupyter can run code on it",
-            place,
-        )
-        .severity(severity)
-        .subject("jupyter")
-        .property("product", "jupyter")
-        .help("leave the token on, or set a password hash with `PasswordIdentityProvider.hashed_password`"),
     );
 }

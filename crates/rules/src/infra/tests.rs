@@ -1,22 +1,43 @@
 //! What configurations and answers raise, and their innocent twins.
 
 use crate::{
-    Subject,
+    EstateView, Subject,
     testing::{findings, told},
 };
-use wellhead_core::{Budget, Finding};
+use wellhead_core::{ArtifactPath, Budget, Finding};
 use wellhead_formats::text::yaml;
+use wellhead_infra::EstateFile;
+
+/// What is found in files that lie together, and in each by itself where it is one of these.
+fn in_estate(files: &[(&str, &str)]) -> Vec<Finding> {
+    let mut budget = Budget::default();
+    let given: Vec<EstateFile<'_>> = files
+        .iter()
+        .map(|(path, text)| EstateFile { path, text })
+        .collect();
+    let estate = wellhead_infra::estate(&given, &mut budget);
+    let texts = files
+        .iter()
+        .filter(|(path, text)| wellhead_infra::dialect(path, text).is_some());
+    let artifacts = texts.map(|(path, text)| (ArtifactPath::file(*path), (*text).into()));
+    let view = EstateView::new(estate, artifacts.collect());
+    findings("x", Subject::Estate(&view))
+}
 
 fn in_compose(text: &str) -> Vec<Finding> {
     let mut budget = Budget::default();
     let root = yaml(text, &mut budget).unwrap();
     let configuration = wellhead_infra::compose(text, &root, &mut budget).unwrap();
-    findings("compose.yaml", Subject::Configuration(&configuration))
+    let mut all = findings("compose.yaml", Subject::Configuration(&configuration));
+    all.extend(in_estate(&[("compose.yaml", text)]));
+    all
 }
 
 fn in_dockerfile(text: &str) -> Vec<Finding> {
     let configuration = wellhead_infra::dockerfile(text, &mut Budget::default());
-    findings("Dockerfile", Subject::Configuration(&configuration))
+    let mut all = findings("Dockerfile", Subject::Configuration(&configuration));
+    all.extend(in_estate(&[("Dockerfile", text)]));
+    all
 }
 
 fn in_python(source: &str) -> Vec<Finding> {
@@ -100,23 +121,10 @@ fn dashboards_in_dockerfiles_and_python() {
             "open-dashboard-config high",
         ),
         (
-            "c.ServerApp.token = ''\nc.ServerApp.ip = '0.0.0.0'",
-            "open-dashboard-config high",
-        ),
-        (
-            "c = get_config()\nc.IdentityProvider.token = ''",
-            "open-dashboard-config medium",
-        ),
-        (
             "import gradio as gr\ngr.Interface(f).launch(share=True)",
             "open-dashboard-config medium",
         ),
         ("import ray\nray.init()", ""),
-        ("c.ServerApp.token = ''\nc.ServerApp.ip = '127.0.0.1'", ""),
-        (
-            "c.ServerApp.token = ''\nc.PasswordIdentityProvider.hashed_password = 'argon2:x'",
-            "",
-        ),
         (
             "import gradio as gr\ngr.Interface(f).launch(share=True, auth=('a', pw))",
             "",
@@ -125,6 +133,41 @@ fn dashboards_in_dockerfiles_and_python() {
     ];
     for (source, expected) in cases {
         assert_eq!(told(&in_python(source)), expected, "{source}");
+    }
+}
+
+#[test]
+fn configuration_files_of_platforms_by_themselves() {
+    let cases = [
+        (
+            "jupyter_server_config.py",
+            "c.ServerApp.token = ''\nc.ServerApp.ip = '0.0.0.0'",
+            "open-dashboard-config high",
+        ),
+        (
+            "a.py",
+            "c = get_config()\nc.IdentityProvider.token = ''",
+            "open-dashboard-config medium",
+        ),
+        ("a.py", "c.ServerApp.token = ''\nc.ServerApp.ip = '127.0.0.1'", ""),
+        (
+            "a.py",
+            "c.ServerApp.token = ''\nc.PasswordIdentityProvider.hashed_password = 'argon2:x'",
+            "",
+        ),
+        (
+            "config.properties",
+            "management_address=http://0.0.0.0:8081\ndisable_token_authorization=true\n",
+            "open-dashboard-config high",
+        ),
+        (
+            "config.properties",
+            "management_address=http://127.0.0.1:8081\ndisable_token_authorization=true\n",
+            "",
+        ),
+    ];
+    for (path, text, expected) in cases {
+        assert_eq!(told(&in_estate(&[(path, text)])), expected, "{text}");
     }
 }
 
@@ -145,7 +188,7 @@ fn the_finding_shows_why_it_is_open_and_from_where() {
     --host 0.0.0.0 | listens on every address, without `--app-name basic-auth`
     '5000:5000' | published on all addresses of the host
     "#);
-    insta::assert_snapshot!(all[0].message, @"anyone who reaches MLflow can read and replace models and results");
+    insta::assert_snapshot!(all[0].message, @"anyone who reaches port 5000 can read and replace what MLflow holds: it asks for no password");
 }
 
 #[test]

@@ -74,18 +74,15 @@ pub(super) fn jupyter(product: &'static Product, resource: &Resource, command: &
     let token = value(&names(&["token"], &[]));
     let password = value(&names(&["password", "hashed_password"], &[]));
     let has_password = password.as_ref().is_some_and(|(v, w, _)| !v.is_empty() || w.open);
-    let (token_span, certain) = match token {
-        Some((value, word, span)) if value.is_empty() && !word.open => (span, true),
-        Some(_) => return None,
+    let off = match token {
+        Some((value, word, span)) if value.is_empty() && !word.open => Some((span, true)),
+        Some(_) => None,
         // Jupyter takes an empty variable for none and makes a token; scripts that hand it on as an option do not.
-        None => match env(resource, "JUPYTER_TOKEN") {
-            Some(("", span)) => (span, false),
-            _ => return None,
-        },
+        None => env(resource, "JUPYTER_TOKEN")
+            .filter(|(value, _)| value.is_empty())
+            .map(|(_, span)| (span, false)),
     };
-    if has_password {
-        return None;
-    }
+    let off = off.filter(|_| !has_password);
     let ip = value(&names(&["ip"], &["--ip"]));
     // The images' own start scripts listen everywhere unless told otherwise.
     let (bind, ip_span) = match ip {
@@ -96,12 +93,20 @@ pub(super) fn jupyter(product: &'static Product, resource: &Resource, command: &
     };
     let ports: Vec<String> = names(&["port"], &["--port", "-p"]);
     let port = flags.port(&ports.iter().map(String::as_str).collect::<Vec<_>>(), 8888);
-    let mut marks = vec![(token_span, "asks nobody for a token".to_owned())];
+    let (access, certain) = match &off {
+        Some((_, certain)) => (Access::SwitchedOff, *certain),
+        None => (Access::On, true),
+    };
+    let token = off.map(|(span, _)| (span, "asks nobody for a token".to_owned()));
+    let mut marks: Vec<_> = token.into_iter().collect();
+    if marks.is_empty() {
+        marks.push((command.span(), "starts it".to_owned()));
+    }
     marks.extend(ip_span.map(|span| (span, "listens on every address".to_owned())));
     Some(Launch {
         product,
         certain,
-        access: Access::SwitchedOff,
+        access,
         bind,
         ports: vec![port],
         marks,
@@ -128,21 +133,21 @@ pub(super) fn ray(product: &'static Product, resource: &Resource, command: &Comm
         Access::NoneByDefault
     };
     let dashboard = flags.bind(&["--dashboard-host"]).filter(|_| !no_dashboard);
-    let mut ports = vec![flags.port(&["--ray-client-server-port"], 10_001)];
+    let mut ports = Vec::new();
     let mut marks = Vec::new();
-    if let Some((Bind::All, span)) = &dashboard {
+    if let Some((Bind::All | Bind::Unknown, span)) = &dashboard {
         ports.push(flags.port(&["--dashboard-port"], 8265));
         marks.push((
             span.clone(),
             "the dashboard listens on every address and takes jobs from anyone".to_owned(),
         ));
     } else {
-        // The port for clients listens everywhere whatever the dashboard does; only publishing it makes it matter.
-        if resource.ports.iter().all(|p| !p.published) && !resource.host_network {
-            return None;
-        }
+        // The ports for clients and nodes listen everywhere whatever the dashboard does.
         marks.push((command.span(), "takes clients from every address".to_owned()));
     }
+    ports.push(flags.port(&["--ray-client-server-port"], 10_001));
+    ports.push(flags.port(&["--port"], 6379));
+    ports.push(flags.port(&["--dashboard-agent-listen-port"], 52_365));
     Some(Launch {
         product,
         certain: true,
@@ -150,5 +155,36 @@ pub(super) fn ray(product: &'static Product, resource: &Resource, command: &Comm
         bind: Bind::All,
         ports,
         marks,
+    })
+}
+
+/// `python main.py --listen`, where something else says that it is `ComfyUI`.
+pub(super) fn comfyui(product: &'static Product, resource: &Resource, command: &Command) -> Option<Launch> {
+    let words = from_program(command, &["main.py", "comfy"])?;
+    let flags = Flags { words };
+    let named = |text: &str| text.to_ascii_lowercase().contains("comfy");
+    let port = flags.port(&["--port"], 8188);
+    let is_one = port == 8188 && flags.has(&["--port", "--listen"]).is_some()
+        || command.words.iter().any(|w| named(&w.text))
+        || resource.image.as_ref().is_some_and(|i| named(&i.text))
+        || named(&resource.name);
+    let listen = flags.value(&["--listen"]).filter(|_| is_one)?;
+    let (value, word, span) = listen;
+    let bind = match value.as_str() {
+        // Without an address it is every one.
+        "" => Bind::All,
+        value if value.starts_with('-') => Bind::All,
+        value => bind_of(value.split(',').next().unwrap_or(value), word.open),
+    };
+    Some(Launch {
+        product,
+        certain: true,
+        access: Access::NoneByDefault,
+        bind,
+        ports: vec![port],
+        marks: vec![(
+            span,
+            "listens on every address, and has no authentication".to_owned(),
+        )],
     })
 }

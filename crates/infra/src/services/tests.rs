@@ -1,35 +1,51 @@
 //! What starts leave open, and their innocent twins.
 
-use crate::{compose, dockerfile, exposures};
+use super::{Service, services};
+use crate::{Access, estate::show::read};
 use wellhead_core::Budget;
-use wellhead_formats::text::yaml;
 
-fn found(configuration: &crate::Configuration) -> String {
-    let all = configuration
-        .resources
-        .iter()
-        .flat_map(|r| exposures(configuration, r));
-    let shown: Vec<_> = all
-        .map(|e| {
-            let mark = &configuration.text[e.marks[0].0.clone()];
-            let doubt = if e.certain { "" } else { " perhaps" };
-            format!("{} {:?} {:?}{doubt} {mark}", e.product.id, e.access, e.reach)
-        })
-        .collect();
+/// `product access reach mark` of each service that does not ask and is reached.
+fn found(all: &str) -> String {
+    let estate = read(all);
+    let services = services(&estate, &mut Budget::default()).unwrap();
+    let open = services.iter().filter(|s| {
+        let off = matches!(s.access, Some(Access::SwitchedOff | Access::NoneByDefault));
+        off && s.bind == crate::Bind::All
+    });
+    let shown: Vec<String> = open.filter_map(|s| shown(&estate, s)).collect();
     shown.join("; ")
+}
+
+fn shown(estate: &crate::Estate, s: &Service<'_>) -> Option<String> {
+    let reach = match (s.workload, &s.exposed) {
+        (Some(_), _) => format!(
+            "{:?}",
+            s.ways
+                .first()
+                .filter(|w| w.audience > crate::Audience::Host)?
+                .audience
+        ),
+        (None, Some(_)) => "Exposed".to_owned(),
+        (None, None) => "Image".to_owned(),
+    };
+    let mark = estate.files.slice(&s.marks[0].0);
+    let doubt = if s.certain { "" } else { " perhaps" };
+    Some(format!("{} {:?} {reach}{doubt} {mark}", s.product.id, s.access?))
 }
 
 fn in_compose(service: &str) -> String {
     let lines: Vec<_> = service.split(" / ").map(|l| format!("    {l}\n")).collect();
-    let text = format!("services:\n  s:\n    image: i\n{}", lines.concat());
-    let mut budget = Budget::default();
-    let root = yaml(&text, &mut budget).unwrap();
-    found(&compose(&text, &root, &mut budget).unwrap())
+    found(&format!(
+        "=== compose.yaml\nservices:\n  s:\n    image: i\n{}",
+        lines.concat()
+    ))
 }
 
 fn in_dockerfile(lines: &str) -> String {
-    let text = format!("FROM a\n{}\n", lines.replace(" / ", "\n"));
-    found(&dockerfile(&text, &mut Budget::default()))
+    found(&format!(
+        "=== Dockerfile\nFROM a\n{}\n",
+        lines.replace(" / ", "\n")
+    ))
 }
 
 #[test]
@@ -168,12 +184,9 @@ fn what_opens_a_platform_in_a_compose_file_and_what_does_not() {
 #[test]
 fn an_image_of_jupyter_starts_it_by_itself() {
     let compose_of = |image: &str, token: &str| {
-        let text = format!(
-            "services:\n  s:\n    image: {image}\n    environment: {{JUPYTER_TOKEN: {token}}}\n    ports: ['8888:8888']\n"
-        );
-        let mut budget = Budget::default();
-        let root = yaml(&text, &mut budget).unwrap();
-        found(&compose(&text, &root, &mut budget).unwrap())
+        found(&format!(
+            "=== compose.yaml\nservices:\n  s:\n    image: {image}\n    environment: {{JUPYTER_TOKEN: {token}}}\n    ports: ['8888:8888']\n"
+        ))
     };
     let open = "jupyter SwitchedOff Everyone perhaps JUPYTER_TOKEN: ''";
     assert_eq!(compose_of("quay.io/jupyter/scipy-notebook:latest", "''"), open);
@@ -188,10 +201,7 @@ fn an_image_of_jupyter_starts_it_by_itself() {
 fn an_image_of_a_product_starts_it_with_the_command_as_its_arguments() {
     let of = |service: &str| {
         let lines: Vec<_> = service.split(" / ").map(|l| format!("    {l}\n")).collect();
-        let text = format!("services:\n  s:\n{}", lines.concat());
-        let mut budget = Budget::default();
-        let root = yaml(&text, &mut budget).unwrap();
-        found(&compose(&text, &root, &mut budget).unwrap())
+        found(&format!("=== compose.yaml\nservices:\n  s:\n{}", lines.concat()))
     };
     let cases = [
         (
@@ -315,7 +325,8 @@ fn what_opens_a_platform_in_an_image_and_what_does_not() {
             "ray NoneByDefault Image --dashboard-host\", \"0.0.0.0",
         ),
         ("CMD mlflow server --host 127.0.0.1", ""),
-        ("CMD ray start --head", ""),
+        // Its ports for clients listen everywhere whatever the dashboard does; only what publishes them makes them matter.
+        ("CMD ray start --head", "ray NoneByDefault Image ray start --head"),
         ("RUN mlflow server --host 0.0.0.0", ""),
         ("CMD jupyter lab --ip 0.0.0.0", ""),
     ];

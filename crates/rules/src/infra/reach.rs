@@ -1,0 +1,179 @@
+//! Who reaches a service, and how bad that is: one judgement for all rules on services.
+//!
+//! The one decision: what is not known makes a finding smaller and never makes it go away, and only what certainly asks, or
+//! certainly is reached by nobody else, is left alone.
+
+use wellhead_core::{Confidence, Severity};
+use wellhead_infra::{Access, Audience, Bind, Gain, OpeningKind, Service, Way, WorkloadKind};
+
+/// How far somebody has to come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Reach {
+    /// A configuration file, or an image: whoever uses it decides.
+    Image,
+    /// An image that says that its port is meant to be published, or a script that anybody may start.
+    Exposed,
+    /// Whatever runs in the same cluster.
+    Cluster,
+    /// Private networks, or it is not said.
+    Network,
+    /// Everybody who reaches the host.
+    Everyone,
+    /// The internet.
+    Internet,
+}
+
+/// A service, and the way that counts.
+#[derive(Clone, Debug)]
+pub(super) struct Reached<'s, 'a> {
+    pub(super) reach: Reach,
+    pub(super) way: Option<&'s Way<'a>>,
+    /// Something on the way may ask who comes.
+    pub(super) doubt: bool,
+}
+
+/// The widest way to a service that nobody guards for certain; nothing where there is none.
+pub(super) fn reached<'s, 'a>(service: &'s Service<'a>) -> Option<Reached<'s, 'a>> {
+    let Some(workload) = service.workload else {
+        let reach = if service.exposed.is_some() {
+            Reach::Exposed
+        } else {
+            Reach::Image
+        };
+        let alone = Reached {
+            reach,
+            way: None,
+            doubt: false,
+        };
+        return (service.bind != Bind::Loopback).then_some(alone);
+    };
+    // What only the containers of one host reach is the usual way to keep it closed.
+    let least = match workload.kind {
+        WorkloadKind::Service | WorkloadKind::DockerRun => Audience::Network,
+        _ => Audience::Cluster,
+    };
+    let open = |w: &&Way<'_>| !w.is_guarded() && w.audience >= least;
+    let way = service.ways.iter().filter(open).max_by_key(|w| {
+        (
+            !w.may_be_guarded(),
+            w.audience,
+            std::cmp::Reverse(w.opening.is_none()),
+        )
+    })?;
+    let guarded_outside = service
+        .ways
+        .iter()
+        .any(|w| w.is_guarded() && w.audience > Audience::Cluster);
+    if way.audience <= Audience::Cluster && guarded_outside {
+        return None;
+    }
+    let reach = match way.audience {
+        _ if service.is_script => Reach::Exposed,
+        Audience::Internet => Reach::Internet,
+        Audience::Everyone => Reach::Everyone,
+        Audience::Unknown | Audience::Network => Reach::Network,
+        Audience::Cluster => Reach::Cluster,
+        Audience::Host => return None,
+    };
+    Some(Reached {
+        reach,
+        way: Some(way),
+        doubt: way.may_be_guarded(),
+    })
+}
+
+impl Reached<'_, '_> {
+    /// How bad it is that such a service asks nobody; nothing where it is not worth a word.
+    pub(super) fn open(&self, service: &Service<'_>) -> Option<(Severity, Confidence)> {
+        let gain = service.product.gain;
+        let off = service.access == Some(Access::SwitchedOff);
+        let severity = match (self.reach, gain) {
+            (Reach::Everyone | Reach::Internet, Gain::Code) => Severity::Critical,
+            (Reach::Everyone | Reach::Internet, Gain::Write) => Severity::High,
+            (Reach::Everyone | Reach::Internet, Gain::Data) => Severity::Medium,
+            (Reach::Network | Reach::Exposed, Gain::Code) => Severity::High,
+            (Reach::Exposed, Gain::Write) if service.workload.is_none() => Severity::High,
+            (Reach::Network | Reach::Exposed, Gain::Write) => Severity::Medium,
+            (Reach::Network | Reach::Exposed, Gain::Data) => Severity::Low,
+            (Reach::Cluster, Gain::Code) => Severity::Medium,
+            (Reach::Cluster, Gain::Write) => Severity::Low,
+            (Reach::Cluster, Gain::Data) if !off => return None,
+            (Reach::Image, Gain::Code) if off && service.bind == Bind::All => Severity::High,
+            (Reach::Image, Gain::Code | Gain::Write) => Severity::Medium,
+            (Reach::Cluster | Reach::Image, Gain::Data) => Severity::Low,
+        };
+        let sure = match self.reach {
+            Reach::Image | Reach::Exposed | Reach::Network => Confidence::Medium,
+            Reach::Cluster | Reach::Everyone | Reach::Internet => Confidence::High,
+        };
+        // A variable that hides the address, or a file of variables that is not there, may close it.
+        let may_ask = service.more_environment && !off;
+        if self.doubt || may_ask {
+            return Some((severity.min(Severity::Low), Confidence::Low));
+        }
+        if !service.certain {
+            return Some((severity.min(Severity::Medium), Confidence::Low));
+        }
+        let sure = if service.bind == Bind::Unknown {
+            Confidence::Medium
+        } else {
+            sure
+        };
+        Some((severity, sure))
+    }
+
+    /// How bad another weakness of it is, by how bad it is at its worst.
+    pub(super) fn weakened(&self, worst: Severity) -> Severity {
+        match self.reach {
+            Reach::Everyone | Reach::Internet => worst,
+            Reach::Network | Reach::Exposed | Reach::Image => worst.min(Severity::Medium),
+            Reach::Cluster => worst.min(Severity::Low),
+        }
+    }
+
+    /// Who, as the start of a sentence.
+    pub(super) fn who(&self) -> String {
+        let port = self.way.map(|w| {
+            let outside = w.opening.and_then(|o| o.outside.clone());
+            let single = outside.filter(|o| o.end.saturating_sub(o.start) == 1);
+            single.map_or(w.port, |o| o.start)
+        });
+        let named = self.way.and_then(|w| Some(w.opening?.kind)).is_some_and(|kind| {
+            matches!(
+                kind,
+                OpeningKind::Ingress
+                    | OpeningKind::HttpRoute
+                    | OpeningKind::VirtualService
+                    | OpeningKind::PublicUrl
+            )
+        });
+        match (self.reach, port) {
+            (Reach::Internet, Some(port)) if !named => {
+                format!("anyone on the internet who reaches port {port}")
+            }
+            (Reach::Internet, _) => "anyone on the internet".to_owned(),
+            (Reach::Cluster, _) => "whatever runs in the cluster".to_owned(),
+            (Reach::Everyone | Reach::Network, Some(port)) if !named => {
+                format!("anyone who reaches port {port}")
+            }
+            _ => "anyone who reaches it".to_owned(),
+        }
+    }
+}
+
+/// Where what lies there is started by tests, or was installed: nobody runs it from there.
+pub(super) fn is_aside(path: &str) -> bool {
+    const ASIDE: [&str; 9] = [
+        "test",
+        "tests",
+        "testdata",
+        "test_data",
+        "fixtures",
+        "__tests__",
+        "site-packages",
+        "dist-packages",
+        "node_modules",
+    ];
+    let folders = path.rsplit_once('/').map_or("", |(folders, _)| folders);
+    folders.split('/').any(|f| ASIDE.contains(&f))
+}
