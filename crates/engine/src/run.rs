@@ -294,6 +294,13 @@ fn once(findings: &mut Vec<Finding>) {
         .filter(|f| f.rule == "index-credentials")
         .filter_map(place)
         .collect();
+    // That a secret is everybody's is more than that it stands there.
+    let known: BTreeSet<_> = findings
+        .iter()
+        .filter(|f| f.rule == "known-credentials")
+        .filter_map(place)
+        .collect();
+    findings.retain(|f| f.rule != "leaked-token" || !place(f).is_some_and(|p| known.contains(&p)));
     findings.retain(|f| {
         let is_address =
             f.rule == "leaked-token" && f.subject.starts_with("a password or token in an address");

@@ -45,8 +45,8 @@ pub struct Service<'a> {
     pub ways: Vec<Way<'a>>,
     /// Ports that a recipe means to be published.
     pub exposed: Option<Range<usize>>,
-    /// What weakens it besides, with the place where it is said.
-    pub weak: Vec<(&'static Weak, Range<usize>)>,
+    /// What weakens it besides, with the places where it is said; there is at least one.
+    pub weak: Vec<(&'static Weak, Vec<Range<usize>>)>,
     /// Whether the start is one of a script that anything may run.
     pub is_script: bool,
     /// Whether it is a configuration file by itself.
@@ -200,7 +200,10 @@ impl<'a> Join<'a> {
                 service.found.ways = ways(workload, &ports);
             }
             if !service.by_launch {
-                let leads = |w: &Way<'_>| w.opening.is_some_and(|o| o.inside.is_some());
+                // An image is run for many purposes; what is published of it is the platform's port for certain.
+                let leads = |w: &Way<'_>| {
+                    w.audience > Audience::Cluster && w.opening.is_some_and(|o| o.inside.is_some())
+                };
                 service.found.ways.retain(leads);
             }
             self.out.push(service.found);
@@ -449,14 +452,24 @@ fn blank<'a>(product: &'static Product, container: &Resource) -> Service<'a> {
     }
 }
 
-fn weak(product: &'static Product, told: &Told<'_>, marks: &[Mark]) -> Vec<(&'static Weak, Range<usize>)> {
+fn weak(
+    product: &'static Product,
+    told: &Told<'_>,
+    marks: &[Mark],
+) -> Vec<(&'static Weak, Vec<Range<usize>>)> {
     let mut out = Vec::new();
     for weak in product.weak {
-        if let Some(place) = told.any(weak.when)
-            && told.any(weak.unless).is_none()
-            && let Some(place) = place.or_else(|| Some(marks.first()?.0.clone()))
-        {
-            out.push((weak, place));
+        let Some(mut places) = told.every(weak.when) else {
+            continue;
+        };
+        if told.any(weak.unless).is_some() {
+            continue;
+        }
+        if places.is_empty() {
+            places.extend(marks.first().map(|(span, _)| span.clone()));
+        }
+        if !places.is_empty() {
+            out.push((weak, places));
         }
     }
     out

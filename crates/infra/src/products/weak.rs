@@ -66,6 +66,18 @@ impl Told<'_> {
         })
     }
 
+    /// Every place where any of these is said; nothing where none is.
+    pub(crate) fn every(&self, conditions: &[&str]) -> Option<Vec<Range<usize>>> {
+        let said: Vec<_> = conditions.iter().filter_map(|c| self.all(c)).collect();
+        let mut places: Vec<Range<usize>> = Vec::new();
+        for place in said.iter().flatten() {
+            if !places.contains(place) {
+                places.push(place.clone());
+            }
+        }
+        (!said.is_empty()).then_some(places)
+    }
+
     fn all(&self, condition: &str) -> Option<Option<Range<usize>>> {
         let mut place = None;
         for term in condition.split(" & ") {

@@ -72,4 +72,8 @@ pub(crate) static RULES: &[Registered] = &[
 ];
 
 #[cfg(test)]
+mod checks_tests;
+#[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod twins;

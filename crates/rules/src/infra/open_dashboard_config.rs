@@ -94,8 +94,8 @@ fn open(view: &EstateView, service: &Service<'_>, sink: &Sink) -> Option<Finding
     };
     let exposed = service.exposed.iter();
     marks.extend(exposed.map(|span| (span.clone(), label.to_owned())));
-    for (weak, place) in service.weak.iter().filter(|(w, _)| w.is == Weakness::Open) {
-        marks.push((place.clone(), weak.says.to_owned()));
+    for (weak, places) in service.weak.iter().filter(|(w, _)| w.is == Weakness::Open) {
+        marks.extend(places.first().map(|place| (place.clone(), weak.says.to_owned())));
     }
     marks.dedup();
     let mut places = view.places(sink, &marks).into_iter();

@@ -9,7 +9,7 @@ use wellhead_formats::text::yaml;
 use wellhead_infra::EstateFile;
 
 /// What is found in files that lie together, and in each by itself where it is one of these.
-fn in_estate(files: &[(&str, &str)]) -> Vec<Finding> {
+pub(super) fn in_estate(files: &[(&str, &str)]) -> Vec<Finding> {
     let mut budget = Budget::default();
     let given: Vec<EstateFile<'_>> = files
         .iter()

@@ -2,7 +2,7 @@
 
 use super::reach::{Reach, is_aside, reached};
 use crate::EstateView;
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, ops::Range};
 use wellhead_core::{Budget, Confidence, Finding, Rule, Severity, Sink, escape};
 use wellhead_infra::{Service, Weak, Weakness, services};
 
@@ -20,10 +20,11 @@ pub(super) fn report(
     };
     let mut told = BTreeSet::new();
     for service in &services {
-        for (weak, place) in service.weak.iter().filter(|(w, _)| w.is == kind) {
+        for (weak, places) in service.weak.iter().filter(|(w, _)| w.is == kind) {
+            let first = places.first().map_or(0, |place| place.start);
             // Projects and overlays that share a file tell of the same place.
-            if told.insert((weak.says, place.start)) {
-                one(rule, service, weak, place, worst(service), view, sink);
+            if told.insert((weak.says, first)) {
+                one(rule, service, weak, places, worst(service), view, sink);
             }
         }
     }
@@ -33,12 +34,17 @@ fn one(
     rule: &'static Rule,
     service: &Service<'_>,
     weak: &Weak,
-    place: &std::ops::Range<usize>,
+    said: &[Range<usize>],
     worst: Severity,
     view: &EstateView,
     sink: &mut Sink,
 ) {
-    let at = view.place(sink, place, "says so");
+    let marks: Vec<_> = said
+        .iter()
+        .map(|place| (place.clone(), label(weak.is).to_owned()))
+        .collect();
+    let mut places = view.places(sink, &marks).into_iter();
+    let Some(at) = places.next() else { return };
     let aside = is_aside(at.artifact.leaf());
     let reached = reached(service);
     let severity = match &reached {
@@ -57,12 +63,13 @@ fn one(
         .subject(format!("{name}: {}", weak.says))
         .property("product", service.product.id)
         .help(weak.fix);
+    finding = places.fold(finding, Finding::at);
     if !weak.check.is_empty() {
         finding = finding.property("checks", vec![weak.check]);
     }
     let way = reached.as_ref().and_then(|r| r.way).and_then(|w| w.opening);
     match (&reached, way) {
-        (Some(r), Some(opening)) if r.reach > Reach::Cluster => {
+        (Some(r), Some(opening)) if r.reach > Reach::Cluster && !weak.anyway => {
             for place in view.places(sink, &opening.chain) {
                 finding = finding.at(place);
             }
@@ -79,4 +86,14 @@ fn one(
         finding = finding.confidence(Confidence::Medium);
     }
     sink.push(finding);
+}
+
+fn label(kind: Weakness) -> &'static str {
+    match kind {
+        Weakness::Open => "makes it worse",
+        Weakness::Browser => "switches a guard off",
+        Weakness::SignUp => "lets everybody in",
+        Weakness::Credentials => "known to everybody, or shown to them",
+        Weakness::Dangerous => "switches it on",
+    }
 }

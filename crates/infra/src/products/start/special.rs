@@ -164,7 +164,9 @@ pub(super) fn comfyui(product: &'static Product, resource: &Resource, command: &
     let flags = Flags { words };
     let named = |text: &str| text.to_ascii_lowercase().contains("comfy");
     let port = flags.port(&["--port"], 8188);
-    let is_one = port == 8188 && flags.has(&["--port", "--listen"]).is_some()
+    let told = flags.value(&["--port"]).is_some_and(|(v, ..)| v == "8188");
+    let led = || resource.ports.iter().any(|p| p.container == Some(8188..8189));
+    let is_one = (told || port == 8188 && led())
         || command.words.iter().any(|w| named(&w.text))
         || resource.image.as_ref().is_some_and(|i| named(&i.text))
         || named(&resource.name);
