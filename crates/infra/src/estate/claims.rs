@@ -72,6 +72,12 @@ struct Claim {
     holds: fn(&str) -> bool,
 }
 
+/// Endings of files that are about recipes and are none: `dockerfile.rs`, `dockerfile.vim`.
+const SOURCES: [&str; 24] = [
+    "c", "cc", "cpp", "css", "d", "go", "h", "html", "java", "js", "json", "lock", "lua", "md", "py", "rb",
+    "rs", "rst", "ts", "toml", "txt", "vim", "yaml", "yml",
+];
+
 static CLAIMS: &[Claim] = &[
     Claim {
         dialect: Dialect::Kustomization,
@@ -121,12 +127,14 @@ static CLAIMS: &[Claim] = &[
     Claim {
         dialect: Dialect::Dockerfile,
         named: |n| {
-            ["dockerfile", "containerfile"].iter().any(|d| {
-                n == *d
-                    || n.strip_prefix(d)
-                        .is_some_and(|rest| rest.starts_with(['.', '-', '_']))
-                    || n.strip_suffix(d).is_some_and(|rest| rest.ends_with('.'))
-            })
+            let is_other = n.rsplit('.').next().is_some_and(|e| SOURCES.contains(&e));
+            !is_other
+                && ["dockerfile", "containerfile"].iter().any(|d| {
+                    n == *d
+                        || n.strip_prefix(d)
+                            .is_some_and(|rest| rest.starts_with(['.', '-', '_']))
+                        || n.strip_suffix(d).is_some_and(|rest| rest.ends_with('.'))
+                })
         },
         holds: |_| true,
     },
@@ -212,6 +220,7 @@ mod tests {
             ("Dockerfile.gpu", "FROM x", Some(Dialect::Dockerfile)),
             ("serve.dockerfile", "FROM x", Some(Dialect::Dockerfile)),
             ("dockerfiles.txt", "FROM x", None),
+            ("src/dockerfile.rs", "FROM x", None),
             (
                 "deploy/stack.yml",
                 "services:\n  a: {image: b}\n",

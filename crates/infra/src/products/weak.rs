@@ -186,7 +186,14 @@ pub(crate) fn is_placeholder(value: &str) -> bool {
         "yourpassword",
         "yourkey",
     ];
-    same || KNOWN.contains(&plain.as_str())
+    // Whole keys that vendors ship in the files that everybody starts with.
+    let shipped = [
+        "sk9f73s3ljtxvcmt3blb3ljtqtskighxvcmt3blbkfjlk7u",
+        "16f8c0ef4a5d391b26034086c628469d",
+        "f34be427ebb29de8d88c107a71546019",
+    ];
+    same || shipped.iter().any(|s| plain.starts_with(s))
+        || KNOWN.contains(&plain.as_str())
         || starts.iter().any(|s| plain.starts_with(s))
         || (low.starts_with("your") && low.ends_with("here"))
 }
@@ -199,7 +206,7 @@ pub(crate) fn has_password(address: &str) -> bool {
     password.is_some_and(|p| !p.is_empty() && !p.contains(['$', '{', '<', '*']))
 }
 
-const KNOWN: [&str; 38] = [
+const KNOWN: [&str; 40] = [
     "123456",
     "12345678",
     "admin",
@@ -215,7 +222,9 @@ const KNOWN: [&str; 38] = [
     "langflow",
     "letmein",
     "miniosecret",
+    "minio",
     "minio123",
+    "myredissecret",
     "minioadmin",
     "mysalt",
     "mysecret",

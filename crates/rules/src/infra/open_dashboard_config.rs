@@ -79,7 +79,8 @@ fn open(view: &EstateView, service: &Service<'_>, sink: &Sink) -> Option<Finding
     let product = service.product;
     let mut marks = service.marks.clone();
     if let Some(way) = reached.way {
-        marks.extend(way.opening.iter().flat_map(|o| o.chain.iter().cloned()));
+        let opening = way.opening.filter(|_| !service.is_script);
+        marks.extend(opening.iter().flat_map(|o| o.chain.iter().cloned()));
         let doubtful = way.opening.iter().flat_map(|o| &o.guards);
         marks.extend(doubtful.map(|g| (g.span.clone(), guard(g.kind).to_owned())));
         marks.extend(

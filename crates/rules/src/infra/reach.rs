@@ -138,25 +138,22 @@ impl Reached<'_, '_> {
             let single = outside.filter(|o| o.end.saturating_sub(o.start) == 1);
             single.map_or(w.port, |o| o.start)
         });
-        let named = self.way.and_then(|w| Some(w.opening?.kind)).is_some_and(|kind| {
-            matches!(
-                kind,
-                OpeningKind::Ingress
-                    | OpeningKind::HttpRoute
-                    | OpeningKind::VirtualService
-                    | OpeningKind::PublicUrl
-            )
-        });
+        let kind = self.way.and_then(|w| Some(w.opening?.kind));
+        let by = match kind {
+            Some(OpeningKind::Ingress) => "its Ingress",
+            Some(OpeningKind::HttpRoute) => "its route",
+            Some(OpeningKind::VirtualService) => "its virtual service",
+            Some(OpeningKind::PublicUrl) => "its public address",
+            _ => "",
+        };
         match (self.reach, port) {
-            (Reach::Internet, Some(port)) if !named => {
-                format!("anyone on the internet who reaches port {port}")
-            }
-            (Reach::Internet, _) => "anyone on the internet".to_owned(),
+            (Reach::Internet, _) if !by.is_empty() => "anyone on the internet".to_owned(),
+            (Reach::Internet, Some(port)) => format!("anyone on the internet who reaches port {port}"),
             (Reach::Cluster, _) => "whatever runs in the cluster".to_owned(),
-            (Reach::Everyone | Reach::Network, Some(port)) if !named => {
-                format!("anyone who reaches port {port}")
-            }
-            _ => "anyone who reaches it".to_owned(),
+            (Reach::Everyone | Reach::Network, _) if !by.is_empty() => format!("anyone who reaches {by}"),
+            (Reach::Everyone | Reach::Network, Some(port)) => format!("anyone who reaches port {port}"),
+            (Reach::Exposed, Some(_)) => "anyone who reaches the machine that runs this".to_owned(),
+            _ => "anyone who reaches its port".to_owned(),
         }
     }
 }
