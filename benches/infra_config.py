@@ -32,6 +32,18 @@ WHO = {"JUP", "TRK", "CLU", "SRV", "UI", "DAT", "NET"}
 SUBJECTS = {
     "open-dashboard-config": WHO | {"CLD"},
     "leaked-token": {"CLD", "DAT", "TRK"},
+    "browser-guard-off": {"JUP", "TRK", "UI"},
+    "dangerous-platform-setting": WHO,
+    "exposed-managed-notebook": {"CLD"},
+    "insecure-model-address": {"SRV"},
+    "known-credentials": {"TRK", "DAT"},
+    "open-sign-up": {"JUP", "UI"},
+    "public-model-bucket": {"CLD"},
+    "public-model-endpoint": {"CLD"},
+    "unguarded-route": {"NET"},
+    "unrestricted-pod": {"NET"},
+    "wildcard-model-permissions": {"CLD"},
+    "world-open-port": {"NET"},
 }
 # By words of the check's own title, the first line that fits.
 CHECKOV = (

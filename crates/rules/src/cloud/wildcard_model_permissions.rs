@@ -60,7 +60,7 @@ pub(super) fn check(view: &EstateView, sink: &mut Sink) {
         {
             continue;
         }
-        let Some((bucket, (user, address))) = models.iter().find(|(b, _)| covers(grant, b)) else {
+        let Some((bucket, (user, address))) = models.iter().find(|(b, _)| covers(view, grant, b)) else {
             continue;
         };
         let message = format!(
@@ -103,10 +103,26 @@ fn is_wild(action: &str) -> bool {
     )
 }
 
+/// Whether a permission and a bucket are declared together: what lies apart may be of another account, and have the
+/// same address.
+fn is_one_account(view: &EstateView, grant: &Grant, bucket: &Bucket) -> bool {
+    let folder = |at: usize| {
+        let path = view.estate.files.at(at).map_or("", |f| f.path.as_str());
+        path.rsplit_once('/').map_or("", |(folder, _)| folder)
+    };
+    let (a, b) = (folder(grant.span.start), folder(bucket.span.start));
+    let below = |a: &str, b: &str| {
+        a.is_empty()
+            || b.strip_prefix(a)
+                .is_some_and(|r| r.is_empty() || r.starts_with('/'))
+    };
+    below(a, b) || below(b, a)
+}
+
 /// Whether a permission is for that bucket: by reference, or because it is for all.
-fn covers(grant: &Grant, bucket: &Bucket) -> bool {
+fn covers(view: &EstateView, grant: &Grant, bucket: &Bucket) -> bool {
     if grant.refers.contains(&bucket.address) {
-        return true;
+        return is_one_account(view, grant, bucket);
     }
     let google = bucket.address.starts_with("google_");
     let everywhere = grant.resources.iter().any(|r| {
@@ -126,5 +142,6 @@ fn covers(grant: &Grant, bucket: &Bucket) -> bool {
                 arn == name.text
             })
         });
-    (everywhere && !google) || by_name || (google && grant.address.starts_with("google_project_iam_"))
+    let all = (everywhere && !google) || (google && grant.address.starts_with("google_project_iam_"));
+    by_name || (all && is_one_account(view, grant, bucket))
 }

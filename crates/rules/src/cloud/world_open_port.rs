@@ -182,6 +182,7 @@ fn listens(found: &[&Product]) -> String {
         ([one], 0) => format!("{one} listens"),
         ([a, b], 0) => format!("{a} and {b} listen"),
         ([a, b, c], 0) => format!("{a}, {b} and {c} listen"),
+        (names, 1) => format!("{} and another platform listen", names.join(", ")),
         (names, more) => format!("{} and {more} other platforms listen", names.join(", ")),
     }
 }
