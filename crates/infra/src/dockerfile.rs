@@ -307,9 +307,18 @@ impl<'a> Reader<'a> {
             resource.start = match &state.entrypoint {
                 Some(entry) if entry.exec => {
                     let mut commands = entry.commands.clone();
-                    if let (Some(last), Some(more)) = (commands.last_mut(), command) {
+                    if let (Some(mut last), Some(more)) = (commands.pop(), command) {
+                        // `ENTRYPOINT ["bash", "-c"]` takes its script from the command.
+                        let to_shell = last.words.last().is_some_and(|w| w.text == "-c");
                         let words = more.commands.iter().flat_map(|c| c.words.iter().cloned());
                         last.words.extend(words);
+                        if to_shell {
+                            commands.extend(shell::from_words(last.words, self.text));
+                        } else {
+                            commands.push(last);
+                        }
+                    } else {
+                        commands.clone_from(&entry.commands);
                     }
                     commands
                 }

@@ -106,7 +106,8 @@ pub fn services<'a>(estate: &'a Estate, budget: &mut Budget) -> Result<Vec<Servi
         for stage in stages {
             budget.steps(join.cost(stage))?;
             let built = estate.files.at(stage.span.start).map(|f| f.span.start);
-            if !stage.inherited_start && !built.is_some_and(|b| run.contains(&b)) {
+            if (!stage.inherited_start || stage.start.is_empty()) && !built.is_some_and(|b| run.contains(&b))
+            {
                 join.recipe(stage);
             }
         }

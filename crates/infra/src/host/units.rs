@@ -8,6 +8,7 @@ use crate::{
     estate::{Dialect, Document, Reading},
     files::{folder, resolve},
     mapped::Mapped,
+    products::PRODUCTS,
     resource::{Command, Port, Resource, Variable, Word, file_name},
     settings::ini::{self, Style},
     shell,
@@ -126,6 +127,10 @@ fn unit(path: &str, parts: &[(&Document, Vec<Setting>)], reading: &mut Reading<'
         })
         .collect();
     if start.is_empty() && image.is_none() {
+        // What is only dropped in belongs to a unit that a package brings, which is called like its program.
+        start.extend(of_package(path, document, &environment));
+    }
+    if start.is_empty() && image.is_none() {
         return;
     }
     let is_on = |name: &str| {
@@ -177,6 +182,33 @@ fn unit(path: &str, parts: &[(&Document, Vec<Setting>)], reading: &mut Reading<'
         openings,
         ..Workload::default()
     });
+}
+
+/// What the unit of a package starts to which variables are given: `ollama.service.d/override.conf`.
+fn of_package(path: &str, document: &Document, environment: &[Variable]) -> Option<Command> {
+    let dropped_in = folder(&document.path).ends_with(".d");
+    let first = environment.first().filter(|_| dropped_in)?;
+    let name = file_name(path).strip_suffix(".service")?;
+    let product = PRODUCTS.iter().find(|p| p.start.programs.contains(&name))?;
+    let words = std::iter::once(name).chain(
+        product
+            .start
+            .commands
+            .first()
+            .copied()
+            .unwrap_or_default()
+            .iter()
+            .copied(),
+    );
+    let word = |text: &str| Word {
+        text: text.to_owned(),
+        span: first.span.clone(),
+        open: false,
+    };
+    Some(Command {
+        words: words.map(word).collect(),
+        ..Command::default()
+    })
 }
 
 /// What a unit starts that a script writes.

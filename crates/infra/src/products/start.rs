@@ -148,7 +148,8 @@ impl Product {
 
 /// The platforms that a resource starts: by its commands, or by its image where they say nothing else.
 ///
-/// What an image does by itself is only asked where it is run, not where one is built on it.
+/// What an image does by itself is only asked where it is run, not where one is built on it; but a recipe that switches the
+/// password of its base off says so itself.
 pub fn launches(resource: &Resource, is_run: bool) -> Vec<Launch> {
     let more = notebook_start(resource);
     let mut out: Vec<Launch> = Vec::new();
@@ -158,8 +159,8 @@ pub fn launches(resource: &Resource, is_run: bool) -> Vec<Launch> {
         let resource = own.as_ref().unwrap_or(resource);
         out.extend(PRODUCTS.iter().filter_map(|p| p.launch(resource, command)));
     }
-    if out.is_empty() && is_run {
-        out.extend(image_start(resource));
+    if out.is_empty() {
+        out.extend(image_start(resource).filter(|l| is_run || l.access == Access::SwitchedOff));
     }
     out
 }
@@ -191,8 +192,10 @@ fn image_start(resource: &Resource) -> Option<Launch> {
         .find(|p| p.start.image && p.is_image(&image.text))?;
     // A command that names a program of its own runs that instead of the product.
     let given = resource.start.first();
+    // An option may end like a path: `--model=org/name`.
+    let is_option = |c: &Command| c.words.first().is_some_and(|w| w.text.starts_with('-'));
     if given.is_some_and(|c| {
-        !c.program().starts_with('-')
+        !is_option(c)
             && !product
                 .start
                 .commands

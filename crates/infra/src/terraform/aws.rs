@@ -219,7 +219,14 @@ fn tasks(plan: &mut Plan<'_>, rules: &[FirewallRule]) {
             let of = |key: &str| network.and_then(|n| n.path(&[key]));
             // Without a public address only what is inside comes in.
             let public = of("assign_public_ip").and_then(Term::as_bool).unwrap_or(false);
-            ways.extend(openings(&[of("security_groups")], Some(public), rules));
+            let mut own = openings(&[of("security_groups")], Some(public), rules);
+            if let Some(address) = of("assign_public_ip").filter(|_| public) {
+                for way in &mut own {
+                    way.chain
+                        .push((address.span.clone(), "it has a public address".to_owned()));
+                }
+            }
+            ways.append(&mut own);
         }
         found.push(Workload {
             name: task.name.clone(),

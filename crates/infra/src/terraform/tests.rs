@@ -143,7 +143,7 @@ resource "aws_ecs_service" "s" {
         $ mlflow server --host 0.0.0.0 @infra/s3.tf:41
         A=b @infra/s3.tf:42
         S=? @infra/s3.tf:42
-      Firewall Internet 5000->5000 via infra/s3.tf:48 infra/s3.tf:46
+      Firewall Internet 5000->5000 via infra/s3.tf:48 infra/s3.tf:46 infra/s3.tf:54
     firewall aws_security_group.s Internet 5000-5000 @infra/s3.tf:48
     bucket aws_s3_bucket.models acme-dev-models reads@infra/s3.tf:4 @infra/s3.tf:1
     bucket aws_s3_bucket.closed closed writes@infra/s3.tf:10 blocked@infra/s3.tf:13 @infra/s3.tf:6

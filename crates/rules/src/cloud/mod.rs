@@ -1,5 +1,5 @@
-//! What a cloud and a cluster are told besides what runs: firewalls, buckets, permissions, services of the cloud itself,
-//! routes, and networks without policies.
+//! What a cloud and a cluster are told besides what runs: firewalls, buckets, permissions, services of the cloud itself, and
+//! routes.
 //!
 //! The one decision: a rule here speaks only of what touches machine learning, by reference or by a port of the
 //! catalogue, and is silent where the rule on open platforms tells of the same with the service behind it.
@@ -8,7 +8,6 @@ mod exposed_managed_notebook;
 mod public_model_bucket;
 mod public_model_endpoint;
 mod unguarded_route;
-mod unrestricted_pod;
 mod wildcard_model_permissions;
 mod world_open_port;
 
@@ -32,10 +31,6 @@ pub(crate) static RULES: &[Registered] = &[
     Registered {
         rule: &unguarded_route::UNGUARDED_ROUTE,
         check: Check::Estate(unguarded_route::check),
-    },
-    Registered {
-        rule: &unrestricted_pod::UNRESTRICTED_POD,
-        check: Check::Estate(unrestricted_pod::check),
     },
     Registered {
         rule: &wildcard_model_permissions::WILDCARD_MODEL_PERMISSIONS,

@@ -363,39 +363,14 @@ fn a_route_to_what_no_file_declares_counts_by_name_and_port() {
 }
 
 #[test]
-fn a_pod_that_no_policy_selects_counts_where_it_asks_nobody() {
-    let pod = |env: &str| {
-        format!(
-            "apiVersion: v1\nkind: Pod\nmetadata: {{name: p, labels: {{app: p}}}}\nspec:\n  containers:\n  - name: c\n    image: \
-             qdrant/qdrant:v1.11.0\n    ports: [{{containerPort: 6333}}]\n    env: [{env}]\n"
-        )
-    };
-    let policy = |labels: &str| {
-        format!(
-            "---\napiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {{name: n}}\nspec:\n  podSelector: \
-             {{matchLabels: {{app: {labels}}}}}\n  ingress: []\n"
-        )
-    };
-    let key = "{name: QDRANT__SERVICE__API_KEY, valueFrom: {secretKeyRef: {name: q, key: k}}}";
-    let cases = [
-        (pod(""), "unrestricted-pod low"),
-        (pod("") + &policy("other"), "unrestricted-pod low"),
-        (pod("") + &policy("p"), ""),
-        (pod(key), ""),
-    ];
-    for (text, expected) in cases {
-        assert_eq!(in_yaml(&text), expected, "{text}");
-    }
-}
-
-#[test]
 fn the_group_that_ray_makes_for_its_machines_is_a_firewall() {
     let text = |cidr: &str| {
         format!(
             "=== cluster.yaml\ncluster_name: c\nprovider:\n  type: aws\n  security_group:\n    IpPermissions:\n    - FromPort: \
-             8265\n      ToPort: 8265\n      IpRanges: [{{CidrIp: {cidr}}}]\nhead_start_ray_commands: [ray start --head]\n"
+             8265\n      ToPort: 8265\n      IpRanges: [{{CidrIp: {cidr}}}]\nhead_start_ray_commands: [ray start --head --dashboard-host=0.0.0.0]\n"
         )
     };
-    assert_ne!(told(&in_files(&text("0.0.0.0/0"))), "");
-    assert_eq!(told(&in_files(&text("10.0.0.0/8"))), "");
+    let told = |cidr: &str| told(&in_files(&text(cidr)));
+    assert_eq!(told("0.0.0.0/0"), "open-dashboard-config critical");
+    assert_eq!(told("10.0.0.0/8"), "open-dashboard-config high");
 }
