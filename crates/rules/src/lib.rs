@@ -21,6 +21,7 @@ mod pickle;
 mod policy;
 mod python;
 pub mod release;
+mod remedies;
 pub mod repository;
 mod secrets;
 mod taken;

@@ -19,6 +19,7 @@ mod inspect;
 mod live;
 mod models_lock;
 mod releases;
+mod remedies;
 mod remembered;
 mod remote;
 mod serve;

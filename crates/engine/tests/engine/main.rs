@@ -9,6 +9,7 @@ mod estates;
 mod hostile_packages;
 mod inventory;
 mod pages;
+mod planted;
 mod reach;
 mod releases;
 mod repositories;

@@ -1,5 +1,5 @@
 use super::{Said, head, said};
-use crate::EstateView;
+use crate::{EstateView, remedies};
 use std::ops::Range;
 use wellhead_core::{
     Confidence, Finding, Measure, Reference, Risk, Rule, RuleStatus, Scenario, Severity, Sink, ThreatProfile,
@@ -145,7 +145,23 @@ fn report(view: &EstateView, managed: &Managed, open: &[(&Wanted, Option<&Range<
         .subject(escape(&managed.address))
         .property("resource", escape(&managed.kind))
         .help(format!("set {}", settings.join(" and ")));
-    sink.push(places.fold(finding, Finding::at));
+    let mut finding = places.fold(finding, Finding::at);
+    // The other settings need a network that has to be there first.
+    let root = open.iter().filter(|(w, _)| w.setting == "root_access");
+    let fixes = root.filter_map(|(_, span)| {
+        remedies::replace(
+            view,
+            (*span)?,
+            "\"Enabled\"",
+            "\"Disabled\"",
+            "take root away",
+            true,
+        )
+    });
+    if let [fix] = fixes.collect::<Vec<_>>().as_slice() {
+        finding = finding.fix(fix.clone());
+    }
+    sink.push(finding);
 }
 
 fn setting(wanted: &Wanted) -> String {

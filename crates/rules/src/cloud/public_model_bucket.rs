@@ -1,5 +1,5 @@
 use super::model_user;
-use crate::EstateView;
+use crate::{EstateView, remedies};
 use wellhead_core::{
     Confidence, Finding, Measure, Reference, Risk, Rule, RuleStatus, Severity, Sink, ThreatProfile, code,
     escape,
@@ -67,7 +67,15 @@ pub(super) fn check(view: &EstateView, sink: &mut Sink) {
             .property("bucket", escape(&bucket.address))
             .help("take this access away, and give the role that loads the models leave to read")
             .help(blocks(&bucket.address));
-        sink.push(places.fold(finding, Finding::at));
+        let mut finding = places.fold(finding, Finding::at);
+        for acl in ["public-read-write", "public-read", "authenticated-read"] {
+            let private =
+                remedies::replace(view, &access.span, acl, "private", "close the access list", true);
+            if let Some(fix) = private.filter(|_| finding.fixes.is_empty()) {
+                finding = finding.fix(fix);
+            }
+        }
+        sink.push(finding);
     }
 }
 

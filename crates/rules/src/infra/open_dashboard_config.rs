@@ -2,7 +2,7 @@ use super::{
     checks,
     reach::{Reach, Reached, is_aside, reached},
 };
-use crate::EstateView;
+use crate::{EstateView, remedies};
 use std::collections::BTreeMap;
 use wellhead_core::{
     Budget, Confidence, Finding, Measure, Reference, Risk, Rule, RuleStatus, Scenario, Severity, Sink,
@@ -129,6 +129,9 @@ fn open(view: &EstateView, service: &Service<'_>, sink: &Sink) -> Option<Finding
     finding = explained(finding, service, &reached);
     if aside {
         finding = finding.note("it lies among tests or installed packages, from where nobody runs it");
+    }
+    if let Some(fix) = remedies::of_service(view, service) {
+        finding = finding.fix(fix);
     }
     Some(places.fold(finding, Finding::at))
 }

@@ -1,7 +1,7 @@
 //! The weaknesses of services that the catalogue knows beside "it is open": one finding for each, at the place that says it.
 
 use super::reach::{Reach, is_aside, reached};
-use crate::EstateView;
+use crate::{EstateView, remedies};
 use std::{collections::BTreeSet, ops::Range};
 use wellhead_core::{Budget, Confidence, Finding, Rule, Severity, Sink, escape};
 use wellhead_infra::{Service, Weak, Weakness, services};
@@ -64,6 +64,9 @@ fn one(
         .property("product", service.product.id)
         .help(weak.fix);
     finding = places.fold(finding, Finding::at);
+    if let Some(fix) = remedies::close(view, said) {
+        finding = finding.fix(fix);
+    }
     if !weak.check.is_empty() {
         finding = finding.property("checks", vec![weak.check]);
     }
