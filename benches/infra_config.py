@@ -195,8 +195,6 @@ def page(planted: Planted, said: dict) -> str:
     guarded = sum(p.startswith("guarded/") for p in planted.files)
     kinds = Counter(w["path"].split("/")[1] for w in planted.weak)
     lines = [
-        "# Benchmarks: infrastructure",
-        "",
         "## Configuration",
         "",
         "Written by `python3 benches/infra_config.py --checkov --write`, which makes the files from `benches/planted`, installs Checkov and asks",
@@ -253,7 +251,11 @@ def main() -> None:
     said = {name: (judged(planted, findings), cost) for name, (findings, cost) in answers.items()}
     text = page(planted, said)
     if args.write:
-        PAGE.write_text(text)
+        # Other sections of the page are written by other programs.
+        old = PAGE.read_text() if PAGE.exists() else "# Benchmarks: infrastructure\n"
+        head, _, rest = old.partition("## Configuration\n")
+        _, found, after = rest.partition("\n## ")
+        PAGE.write_text(head.rstrip("\n") + "\n\n" + text + found + after)
     print(text)
     if args.missed:
         for name, (verdict, _) in said.items():

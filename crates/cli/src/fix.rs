@@ -21,7 +21,8 @@ use wellhead_sources::{Content, Stamp};
 
 #[derive(Clone, Copy, Debug, Default, Args)]
 pub(crate) struct FixFlags {
-    /// Write the fixes that are safe: versions without known flaws that every range of the project admits
+    /// Write the fixes that are safe: versions without known flaws that every range of the project admits, and settings that
+    /// close a platform
     #[arg(long, help_heading = "Fix")]
     pub(crate) fix: bool,
     /// Print what `--fix` would write as a unified diff, and write nothing

@@ -49,7 +49,11 @@ fn rule(
         .get(protocol)
         .is_some_and(|t| matches!(t.as_str(), Some("-1" | "all")) || t.as_number() == Some(-1));
     let number = |key: &str| term.get(key).and_then(Term::as_number);
-    if matches!(term.get(protocol).and_then(Term::as_str), Some("icmp" | "icmpv6")) {
+    // No platform of the catalogue listens there.
+    if matches!(
+        term.get(protocol).and_then(Term::as_str),
+        Some("icmp" | "icmpv6" | "udp" | "17")
+    ) {
         return None;
     }
     let range = if all {

@@ -52,7 +52,8 @@ fn add(rule: &Term, group: &str, out: &mut Vec<FirewallRule>) {
             .and_then(Term::as_str)
             .is_some_and(|t| t.eq_ignore_ascii_case(value))
     };
-    if is("direction", "Outbound") || is("access", "Deny") || is("protocol", "Icmp") {
+    if is("direction", "Outbound") || is("access", "Deny") || is("protocol", "Icmp") || is("protocol", "Udp")
+    {
         return;
     }
     let sources = ["source_address_prefix", "source_address_prefixes"];

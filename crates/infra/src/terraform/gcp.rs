@@ -63,7 +63,7 @@ fn firewalls(plan: &Plan<'_>) -> Vec<Firewall> {
         for allow in term.blocks("allow") {
             if matches!(
                 allow.get("protocol").and_then(Term::as_str),
-                Some("icmp" | "esp" | "ah")
+                Some("icmp" | "esp" | "ah" | "udp")
             ) {
                 continue;
             }

@@ -113,6 +113,16 @@ resource "azurerm_network_security_rule" "a" {
 }
 
 #[test]
+fn a_firewall_that_lets_no_tcp_in_lets_nobody_to_a_platform() {
+    for protocol in ["udp", "icmp"] {
+        let text = group(8888, 8888, "0.0.0.0/0").replace("tcp", protocol);
+        assert_eq!(told(&in_terraform(&text)), "", "{protocol}");
+    }
+    let all = group(0, 0, "0.0.0.0/0").replace("tcp", "-1");
+    assert_eq!(told(&in_terraform(&all)), "world-open-port medium");
+}
+
+#[test]
 fn what_listens_behind_a_firewall_is_told_of_once() {
     let machine = |bind: &str| {
         format!(

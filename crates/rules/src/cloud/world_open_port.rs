@@ -114,7 +114,8 @@ fn report(view: &EstateView, rules: &[&FirewallRule], sink: &mut Sink) {
         reached(rules, &ports, all),
         listens(&found)
     );
-    let mut marks: Vec<(Range<usize>, String)> = Vec::new();
+    // Addresses and ports may stand in variables of other files; the rule is what has to be changed.
+    let mut marks: Vec<(Range<usize>, String)> = vec![(head(view, &first.declared), "this rule".to_owned())];
     for rule in rules {
         for mark in &rule.chain {
             if !marks.contains(mark) {
@@ -122,7 +123,6 @@ fn report(view: &EstateView, rules: &[&FirewallRule], sink: &mut Sink) {
             }
         }
     }
-    marks.push((head(view, &first.declared), "this rule".to_owned()));
     let mut places = view.places(sink, &marks).into_iter();
     let Some(place) = places.next() else { return };
     let subject = format!("{} {ports:?}", escape(&first.group));
