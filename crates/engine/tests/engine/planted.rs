@@ -16,7 +16,10 @@ struct Weak {
 }
 
 /// The files of the listings, and what is wrong with them.
-#[expect(clippy::disallowed_methods, reason = "a listing that is added is read without a line here")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a listing that is added is read without a line here"
+)]
 fn planted() -> (BTreeMap<String, Vec<String>>, Vec<Weak>) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../benches/planted");
     let mut files: BTreeMap<String, Vec<String>> = BTreeMap::new();

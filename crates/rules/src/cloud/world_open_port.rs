@@ -109,11 +109,18 @@ fn report(view: &EstateView, rules: &[&FirewallRule], sink: &mut Sink) {
     });
     ports.sort_unstable();
     ports.dedup();
-    let message = format!(
-        "the internet reaches {}, where {}",
-        reached(rules, &ports, all),
-        listens(&found)
-    );
+    let message = if all {
+        format!(
+            "the internet reaches every port, those of {} platforms among them",
+            found.len()
+        )
+    } else {
+        format!(
+            "the internet reaches {}, where {}",
+            reached(rules, &ports),
+            listens(&found)
+        )
+    };
     // Addresses and ports may stand in variables of other files; the rule is what has to be changed.
     let mut marks: Vec<(Range<usize>, String)> = vec![(head(view, &first.declared), "this rule".to_owned())];
     for rule in rules {
@@ -147,10 +154,7 @@ fn width(rule: &FirewallRule) -> u32 {
 }
 
 /// The ports in words.
-fn reached(rules: &[&FirewallRule], ports: &[u32], all: bool) -> String {
-    if all {
-        return "every port".to_owned();
-    }
+fn reached(rules: &[&FirewallRule], ports: &[u32]) -> String {
     let mut ranges: Vec<(u32, u32)> = rules
         .iter()
         .filter_map(|r| r.ports.as_ref())
