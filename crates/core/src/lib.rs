@@ -27,7 +27,7 @@ pub use digest::{Digest, DigestAlgorithm, hex, sha256_of};
 pub use finding::{Disposition, Edit, Finding, Fix, Ignored, Level, Sink, Status, code};
 pub use inventory::{Counts, Standing};
 pub use location::{Excerpt, ExcerptKind, ExcerptLine, Lines, Location, Mark, Span, TextPosition};
-pub use report::{DatabaseInfo, MeasureSummary, Report, Stats, Verdict};
+pub use report::{DatabaseInfo, MeasureSummary, Report, Service, Stats, Verdict};
 pub use risk::{Rating, Risk, RiskReport, ThreatProfile, assess};
 pub use rule::{Confidence, Measure, Need, Reference, Rule, RuleStatus, Scenario, Severity, UnknownName};
 pub use untrusted::{Untrusted, escape};

@@ -90,8 +90,35 @@ pub struct Report {
     pub databases: Vec<DatabaseInfo>,
     /// Why rules could not be assessed, a sentence each: "no advisory database: run `wellhead db import`".
     pub not_assessed: Vec<String>,
+    /// The running services that were judged, sorted.
+    pub services: Vec<Service>,
     /// Counts.
     pub stats: Stats,
+}
+
+/// A running service, and what its answers prove.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Service {
+    /// Its address; escaped.
+    pub address: String,
+    /// What it is, by the name in machine formats.
+    pub product: String,
+    /// What it is, for people.
+    pub name: String,
+    /// How it stands: `OPEN`, `PROTECTED` and so on.
+    pub state: String,
+    /// The version that it says it has; escaped.
+    pub version: Option<String>,
+    /// The request whose answer proves the state; escaped.
+    pub request: String,
+    /// The status of that answer.
+    pub status: u16,
+    /// The SHA-256 of the body of that answer, where its recorder took it.
+    pub body_sha256: Option<String>,
+    /// The parts of it that answer strangers.
+    pub open: Vec<String>,
+    /// The parts of it that ask who is there.
+    pub guarded: Vec<String>,
 }
 
 impl Report {

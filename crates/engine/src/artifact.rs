@@ -566,7 +566,7 @@ impl Analysis<'_> {
 /// Hands subjects to the rules and keeps what they say.
 pub(crate) struct Judge<'a, 'o> {
     options: &'a Options<'o>,
-    path: &'a ArtifactPath,
+    pub(crate) path: &'a ArtifactPath,
     pub(crate) result: &'a mut FileResult,
 }
 

@@ -6,7 +6,7 @@ use crate::{
     reach::{ModuleImports, Started},
 };
 use std::collections::BTreeSet;
-use wellhead_core::{ArtifactPath, Location};
+use wellhead_core::{ArtifactPath, Location, Service};
 use wellhead_packages::{Manifest, image::ImageDocument};
 use wellhead_pycode::{Capability, Module, Value};
 use wellhead_rules::Taken;
@@ -39,6 +39,8 @@ pub(crate) enum Fact {
     Layer(ArtifactPath, Box<Kept>),
     /// Commands that install with an installer whose packages are not matched, and how many.
     Elsewhere(&'static str, u64),
+    /// A running service, and why its known vulnerabilities are not looked up, where they are not.
+    Service(Box<Service>, Option<String>),
     /// A document that says what an image is made of.
     Image(ArtifactPath, Box<ImageDocument>),
 }

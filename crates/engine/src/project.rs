@@ -61,6 +61,8 @@ pub(crate) fn judge(
             Fact::Taken(more) => taken.extend(more),
             Fact::Constants(..) | Fact::Awaiting(..) => {}
             Fact::Module(..) => {}
+            // Services are taken out before.
+            Fact::Service(..) => {}
             Fact::Imports(..) | Fact::Started(..) | Fact::Loads(..) | Fact::ModelsLock(..) => {}
         }
     }

@@ -210,6 +210,7 @@ pub(crate) fn assemble(
     let told = crate::estate::of_target(&configured, files, options);
     let versions = told.tell(&mut findings, &mut coverage, &mut scoreboard);
     facts.extend(versions.facts);
+    let (mut facts, services) = crate::services::take(facts, options);
     crate::constants::judge(&mut findings, &mut facts, options);
     own_source::judge(&mut findings, &facts);
     let unpacked = crate::unpacked::judge(files, &coverage, options);
@@ -226,6 +227,7 @@ pub(crate) fn assemble(
     project.not_assessed.extend(notes);
     project.not_assessed.extend(elsewhere);
     project.not_assessed.extend(versions.not_assessed);
+    project.not_assessed.extend(services.not_assessed);
     project.not_assessed.extend(unpacked.not_assessed);
     findings.extend(project.findings);
     torch_version::judge(&mut findings, &project.components);
@@ -273,6 +275,7 @@ pub(crate) fn assemble(
         verdict,
         databases: project.databases,
         not_assessed: project.not_assessed,
+        services: services.all,
         stats,
     };
     report.stats.packages = report.inventory_counts().packages;

@@ -214,7 +214,7 @@ fn documents(input: &Input<'_>, judge: &mut Judge<'_, '_>, budget: &mut Budget) 
         return match wellhead_infra::service_document(&data.text.text, budget) {
             Ok(document) => {
                 judge.subject(Subject::Service(&document), true);
-                crate::services::outcome(&document)
+                crate::services::judged(&document, judge)
             }
             Err(e) => partly(format!("not a service document: {e}")),
         };

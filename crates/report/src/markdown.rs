@@ -44,7 +44,29 @@ pub fn render(report: &Report, rules: &[&'static Rule]) -> String {
             out.push_str(&format!("\nAnd {rest} more, which the JSON report lists.\n"));
         }
     }
+    out.push_str(&services(report));
     out.push_str(&unseen(report));
+    out
+}
+
+/// What runs where, and how it stands.
+fn services(report: &Report) -> String {
+    if report.services.is_empty() {
+        return String::new();
+    }
+    let mut out =
+        "\n### Services\n\n| state | service | version | at | proof |\n|---|---|---|---|---|\n".to_owned();
+    for service in report.services.iter().take(MAX) {
+        let cells = [
+            service.state.as_str(),
+            service.name.as_str(),
+            service.version.as_deref().unwrap_or("–"),
+            service.address.as_str(),
+            &format!("{}: {}", service.request, service.status),
+        ];
+        let cells: Vec<String> = cells.iter().map(|c| inline(&clean(c))).collect();
+        out.push_str(&format!("| {} |\n", cells.join(" | ")));
+    }
     out
 }
 

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use wellhead_core::{
     ArtifactPath, Bucket, Component, ComponentKind, Confidence, Coverage, DatabaseInfo, Depth, Digest,
     Disposition, Ecosystem, Edit, Excerpt, ExcerptKind, Finding, Fix, Ignored, Level, Location, Measure,
-    MeasureSummary, Need, Outcome, Reference, Report, Risk, Rule, RuleStatus, Scenario, Severity, Source,
-    Span, Stats, Status, ThreatProfile, Verdict, assess, code,
+    MeasureSummary, Need, Outcome, Reference, Report, Risk, Rule, RuleStatus, Scenario, Service, Severity,
+    Source, Span, Stats, Status, ThreatProfile, Verdict, assess, code,
 };
 
 const THREAT: ThreatProfile = ThreatProfile {
@@ -313,6 +313,7 @@ pub(crate) fn report(findings: Vec<Finding>) -> Report {
         measures,
         databases: Vec::new(),
         not_assessed: Vec::new(),
+        services: Vec::new(),
         stats: Stats {
             files: 214,
             models: 3,
@@ -320,6 +321,24 @@ pub(crate) fn report(findings: Vec<Finding>) -> Report {
             bytes: 1_000_000,
         },
     }
+}
+
+/// A report with a running service in it.
+pub(crate) fn running() -> Report {
+    let mut out = report(Vec::new());
+    out.services = vec![Service {
+        address: "http://203.0.113.7:5000".into(),
+        product: "mlflow".into(),
+        name: "MLflow".into(),
+        state: "PROTECTED".into(),
+        version: Some("3.17.2".into()),
+        request: "GET /api/2.0/mlflow/experiments/search?max_results=1".into(),
+        status: 401,
+        body_sha256: Some("00".repeat(32)),
+        open: Vec::new(),
+        guarded: vec!["interface".into()],
+    }];
+    out
 }
 
 /// One of everything, with what was not looked at, ignores and a database.

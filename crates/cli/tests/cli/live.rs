@@ -132,13 +132,26 @@ fn jupyter(is_open: bool) -> impl Fn(&Asked) -> Answer + Send + Sync + 'static {
 }
 
 fn states(report: &serde_json::Value) -> Vec<String> {
+    let services = report["services"].as_array().cloned().unwrap_or_default();
+    let said = |s: &serde_json::Value, key: &str| s[key].as_str().unwrap_or("-").to_owned();
+    // Whatever does not ask for a password is a finding too.
+    let open = services
+        .iter()
+        .filter(|s| s["state"] != "PROTECTED" && s["state"] != "IDENTIFIED_UNKNOWN");
+    let mut open: Vec<_> = open.map(|s| (said(s, "product"), said(s, "state"))).collect();
     let findings = report["findings"].as_array().unwrap();
-    let live = findings.iter().filter(|f| f["rule"] == "open-service");
-    live.map(|f| {
-        let text = |key: &str| f["properties"][key].as_str().unwrap_or("-").to_owned();
-        format!("{} {} {}", text("product"), text("state"), text("version"))
-    })
-    .collect()
+    let found = findings
+        .iter()
+        .filter(|f| f["rule"] == "open-service")
+        .map(|f| &f["properties"]);
+    let mut found: Vec<_> = found.map(|p| (said(p, "product"), said(p, "state"))).collect();
+    open.sort();
+    found.sort();
+    assert_eq!(open, found);
+    let lines = services
+        .iter()
+        .map(|s| [said(s, "product"), said(s, "state"), said(s, "version")].join(" "));
+    lines.collect()
 }
 
 #[test]
@@ -183,12 +196,24 @@ fn a_service_that_asks_for_a_password_passes() {
     let project = Project::new(&[]);
     let service = Service::new(jupyter(false));
     let report = project.json(&["--rate", "1000", &service.target()]);
-    assert_eq!((states(&report), unseen(&report)), (Vec::new(), Vec::new()));
+    assert_eq!(states(&report), ["jupyter PROTECTED 2.14.0"]);
+    assert!(unseen(&report).is_empty());
+    let proof = &report["services"][0];
     assert_eq!(
-        project
-            .run(&["audit", "--strict", "--rate", "1000", &service.target()])
-            .code,
-        0
+        (&proof["request"], &proof["status"]),
+        (&"GET /api/status".into(), &403.into())
+    );
+    // Nobody was asked for its known vulnerabilities, which is said where it matters.
+    let strict = ["audit", "--strict", "--rate", "1000", &service.target()];
+    assert_eq!(project.run(&strict).code, 3);
+    let ran = project.run(&[&strict[..], &["--select", "infrastructure"]].concat());
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let address = service.address.to_string();
+    let out = ran.out.replace(&address, "ADDRESS");
+    assert!(
+        out.contains("Services:\n  PROTECTED          Jupyter 2.14.0 at http://ADDRESS"),
+        "{}",
+        ran.out
     );
 }
 
@@ -491,10 +516,7 @@ fn captured_products_are_judged_over_a_socket_as_they_were_taken() {
         let asked = service.asked();
         assert!(asked.iter().all(|a| a.method == "GET"), "{name}");
         counts.push(asked.len());
-        let mut told = [states(&report), unseen(&report)].concat().join(", ");
-        if told.is_empty() {
-            told.push_str("nothing");
-        }
+        let told = [states(&report), unseen(&report)].concat().join(", ");
         let told = told.replace(&format!("http://{}", service.address), "it");
         lines.push(format!("{name}: {told}"));
     }
@@ -510,33 +532,33 @@ fn captured_products_are_judged_over_a_socket_as_they_were_taken() {
     bokeh/open: bokeh OPEN -
     chroma/open: chroma OPEN 1.0.0
     dask-scheduler/open: dask OPEN -
-    gradio/auth: nothing
+    gradio/auth: gradio PROTECTED -
     gradio/open: gradio OPEN 6.31.0
-    jupyter-server/auth: nothing
+    jupyter-server/auth: jupyter PROTECTED 2.21.1
     jupyter-server/open: jupyter OPEN 2.21.1
-    jupyterhub/auth: nothing
-    jupyterlab/auth: nothing
+    jupyterhub/auth: jupyterhub PROTECTED 6.1.1
+    jupyterlab/auth: jupyter PROTECTED 2.21.1
     jupyterlab/open: jupyter OPEN 2.21.1
     jupyterlab/open-legacy-flag: jupyter OPEN 2.21.1
-    mlflow/auth: nothing
+    mlflow/auth: mlflow PROTECTED -
     mlflow/open: mlflow OPEN 3.17.2
-    nbclassic/auth: nothing
+    nbclassic/auth: jupyter PROTECTED 2.21.1
     nbclassic/open: jupyter OPEN 2.21.1
-    notebook7/auth: nothing
+    notebook7/auth: jupyter PROTECTED 2.21.1
     notebook7/open: jupyter OPEN 2.21.1
-    panel/auth: nothing
+    panel/auth: panel PROTECTED 1.9.4
     panel/open: panel OPEN -
-    prefect/auth: nothing
+    prefect/auth: prefect PROTECTED -
     prefect/open: prefect OPEN 3.8.8
-    ray/auth: nothing
+    ray/auth: ray PROTECTED -
     ray/open: ray OPEN 2.60.0
-    ray-dashboard-agent/auth: nothing
-    ray-dashboard-agent/open: it: not-analysed (an unknown service: nothing in the catalogue answers like it)
+    ray-dashboard-agent/auth: ray PROTECTED -
+    ray-dashboard-agent/open: ray OPEN -
     streamlit/open: streamlit OPEN -
     tensorboard/open: tensorboard OPEN 2.21.0
-    torchserve-inference/auth: nothing
+    torchserve-inference/auth: torchserve PROTECTED 0.12.0
     torchserve-inference/open: torchserve OPEN 0.12.0
-    torchserve-management/auth: nothing
+    torchserve-management/auth: torchserve PROTECTED 0.12.0
     torchserve-management/open: torchserve OPEN 0.12.0
     voila/open: voila OPEN -
     ");
@@ -559,7 +581,10 @@ fn a_network_is_searched_and_every_open_port_accounted_for() {
         "net:127.99.1.0/29",
     ];
     let report = project.json(&args);
-    assert_eq!(states(&report), ["jupyter OPEN 2.14.0"]);
+    assert_eq!(
+        states(&report),
+        ["jupyter OPEN 2.14.0", "jupyter PROTECTED 2.14.0"]
+    );
     let said: Vec<_> = unseen(&report)
         .iter()
         .map(|l| l.replace(&port.to_string(), "PORT"))

@@ -42,6 +42,7 @@ impl From<&Report> for v1::Report {
             databases: report.databases.iter().map(database).collect(),
             components: report.components.iter().map(component).collect(),
             inventory: inventory(report),
+            services: report.services.iter().map(service).collect(),
             stats: v1::Stats {
                 files: report.stats.files,
                 models: report.stats.models,
@@ -124,6 +125,21 @@ fn coverage(row: &core::Coverage) -> v1::CoverageRow {
         reason: row.outcome.why().map(str::to_owned),
         depth: row.depth.into(),
         format: row.format.as_ref().map(ToString::to_string),
+    }
+}
+
+fn service(service: &core::Service) -> v1::Service {
+    v1::Service {
+        address: service.address.clone(),
+        product: service.product.clone(),
+        name: service.name.clone(),
+        state: service.state.clone(),
+        version: service.version.clone(),
+        request: service.request.clone(),
+        body_sha256: service.body_sha256.clone(),
+        open: service.open.clone(),
+        guarded: service.guarded.clone(),
+        status: service.status,
     }
 }
 

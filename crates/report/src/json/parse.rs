@@ -35,6 +35,7 @@ impl From<v1::Report> for Report {
             },
             databases: v1.databases.into_iter().map(database).collect(),
             not_assessed: v1.not_assessed,
+            services: v1.services.into_iter().map(service).collect(),
             stats: core::Stats {
                 files: v1.stats.files,
                 models: v1.stats.models,
@@ -235,5 +236,20 @@ fn component(v1: v1::Component) -> core::Component {
         direct: v1.direct,
         via: v1.via,
         declared: location(v1.declared),
+    }
+}
+
+fn service(service: v1::Service) -> core::Service {
+    core::Service {
+        address: service.address,
+        product: service.product,
+        name: service.name,
+        state: service.state,
+        version: service.version,
+        request: service.request,
+        body_sha256: service.body_sha256,
+        open: service.open,
+        guarded: service.guarded,
+        status: service.status,
     }
 }

@@ -235,3 +235,13 @@ proptest! {
         let _ = read(&text);
     }
 }
+
+#[test]
+fn a_running_service_is_kept_in_every_format() {
+    let report = samples::running();
+    let text = render(&report);
+    assert!(text.contains("\"state\": \"PROTECTED\""), "{text}");
+    assert_eq!(render(&read(&text).unwrap()), text);
+    let markdown = crate::markdown::render(&report, samples::RULES);
+    assert!(markdown.contains("| PROTECTED | MLflow | 3.17.2 |"), "{markdown}");
+}

@@ -39,9 +39,45 @@ pub(super) struct Report {
     /// What became of each declared package: looked up, left open, not to be looked up, ignored.
     #[serde(default)]
     pub(super) inventory: Inventory,
+    /// The running services that were judged, sorted; left out where there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) services: Vec<Service>,
     /// Counts.
     #[serde(default)]
     pub(super) stats: Stats,
+}
+
+/// A running service, and what its answers prove.
+#[derive(Serialize, Deserialize, JsonSchema)]
+pub(super) struct Service {
+    /// Its address.
+    pub(super) address: String,
+    /// What it is, by the name in the catalogue of platforms.
+    pub(super) product: String,
+    /// What it is, for people.
+    #[serde(default)]
+    pub(super) name: String,
+    /// `OPEN`, `OPEN_READ`, `SIGNUP_OPEN`, `SETUP_UNCLAIMED`, `HOST_GUARD_ONLY`, `PROTECTED_PARTIAL`, `PROTECTED` or
+    /// `IDENTIFIED_UNKNOWN`.
+    pub(super) state: String,
+    /// The version that it says it has.
+    #[serde(default)]
+    pub(super) version: Option<String>,
+    /// The request whose answer proves the state.
+    #[serde(default)]
+    pub(super) request: String,
+    /// The status of that answer.
+    #[serde(default)]
+    pub(super) status: u16,
+    /// The SHA-256 of the body of that answer, where its recorder took it.
+    #[serde(default)]
+    pub(super) body_sha256: Option<String>,
+    /// The parts of it that answer strangers.
+    #[serde(default)]
+    pub(super) open: Vec<String>,
+    /// The parts of it that ask who is there.
+    #[serde(default)]
+    pub(super) guarded: Vec<String>,
 }
 
 /// Name and version of the layout.

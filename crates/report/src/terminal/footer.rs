@@ -13,6 +13,7 @@ use wellhead_core::{Coverage, Depth, Measure, Outcome, Rating, Status};
 pub(super) fn render(context: &Context<'_>) -> String {
     let mut out = scoreboard(context);
     out.push('\n');
+    out.push_str(&services(context));
     for why in &context.report.not_assessed {
         labelled(context, "Not assessed", &clean(why), &mut out);
     }
@@ -23,6 +24,33 @@ pub(super) fn render(context: &Context<'_>) -> String {
     out.push_str(&databases(context));
     out.push_str(&verdict(context));
     out.push_str(&last_lines(context));
+    out
+}
+
+/// What runs where, and how it stands; the verdict first, since it is what one looks for.
+fn services(context: &Context<'_>) -> String {
+    const STATE: usize = 18;
+    let mut out = String::new();
+    if context.report.services.is_empty() {
+        return out;
+    }
+    out.push_str(&format!("{}:\n", context.bold("Services")));
+    for service in &context.report.services {
+        let version = service.version.as_deref().unwrap_or("of unknown version");
+        let says = format!(
+            "{} {} at {} ({}: {})",
+            clean(&service.name),
+            clean(version),
+            clean(&service.address),
+            clean(&service.request),
+            service.status,
+        );
+        let room = context.width.saturating_sub(STATE).saturating_sub(3);
+        let lines = wrap(&context.ascii(&says), room);
+        let lines = lines.join(&format!("\n{}", " ".repeat(STATE.saturating_add(3))));
+        out.push_str(&format!("  {} {lines}\n", pad(&clean(&service.state), STATE)));
+    }
+    out.push('\n');
     out
 }
 
