@@ -90,6 +90,8 @@ pub(crate) enum Verb {
     Db(crate::db::Db),
     /// Answer pip-audit, uv and others from the advisories of this machine
     ServeOsv(crate::serve::ServeOsv),
+    /// Ask who is there, in front of a platform that does not, and write down who got which model
+    Gateway(Box<crate::gateway::Gateway>),
     /// Write down which bytes the models and data sets are that the code loads
     Lock(crate::lock::Lock),
     /// Compare files on disk with a lock

@@ -12,6 +12,7 @@ mod environment;
 mod explain;
 mod failure;
 mod fix;
+mod gateway;
 mod init;
 mod inspect;
 mod live;
@@ -102,6 +103,7 @@ fn dispatch(cli: Cli, environment: &Environment) -> Result<Exit, Failure> {
         Verb::Rules(args) => explain::list(&args, &global, environment),
         Verb::Report(args) => render::again(&args, &global, environment),
         Verb::ServeOsv(args) => serve::run(&args, &global, environment),
+        Verb::Gateway(args) => gateway::run(&args, &global, environment),
         Verb::Lock(args) => lock::run(&args, &global, environment),
         Verb::Verify(args) => verify::run(&args, &global, environment),
         Verb::Lockdown(args) => lockdown::run(&args, &global),

@@ -62,7 +62,7 @@ pub(crate) fn run(args: &ServeOsv, global: &Global, environment: &Environment) -
     Ok(Exit::Passed)
 }
 
-fn parse_address(text: &str) -> Result<SocketAddr, String> {
+pub(crate) fn parse_address(text: &str) -> Result<SocketAddr, String> {
     let text = match text.strip_prefix("localhost:") {
         Some(port) => format!("127.0.0.1:{port}"),
         None => text.to_owned(),

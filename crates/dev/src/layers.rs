@@ -75,7 +75,7 @@ pub const LAYERS: &[Layer] = &[
     },
     Layer {
         package: "wellhead-server",
-        may_use: &["wellhead-core", "wellhead-packages"],
+        may_use: &["wellhead-core", "wellhead-infra", "wellhead-packages"],
     },
     Layer {
         package: "wellhead",

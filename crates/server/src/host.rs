@@ -15,7 +15,7 @@ pub(crate) fn is_own(head: &Parts) -> bool {
 }
 
 /// Whether an authority (`localhost:8765`) is one of the loopback interface.
-fn own(authority: &str) -> bool {
+pub(crate) fn own(authority: &str) -> bool {
     if let Some(rest) = authority.strip_prefix('[') {
         let Some((address, port)) = rest.split_once(']') else {
             return false;

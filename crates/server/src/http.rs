@@ -70,6 +70,11 @@ impl Stop {
     pub fn now(&self) {
         self.0.notify_one();
     }
+
+    /// Waits for it.
+    pub(crate) async fn ended(&self) {
+        self.0.notified().await;
+    }
 }
 
 /// Serves until `stop` says so: takes no more connections then, and finishes the answers that are under way.

@@ -1,7 +1,8 @@
 //! Sockets: what other programs ask over HTTP.
 //!
 //! The only room with an async runtime. Its one decision: a question is answered by a plain function of bytes, and what
-//! is async only carries the bytes there and back within limits on size, time and number.
+//! is async only carries the bytes there and back within limits on size, time and number. The [`gateway`] answers nothing
+//! itself; it judges by plain functions and carries.
 
 #![deny(
     clippy::indexing_slicing,
@@ -22,6 +23,7 @@
 )]
 
 mod answer;
+pub mod gateway;
 mod host;
 mod http;
 mod listen;

@@ -13,6 +13,7 @@ mod documents;
 mod environments;
 mod fix;
 mod gate;
+mod gateway;
 mod honest;
 mod hostile;
 mod inspect;

@@ -215,12 +215,17 @@ pub struct Proxy {
     pub paths: &'static [&'static str],
     /// Paths that only read, with GET; empty where the product has no such mode.
     pub read: &'static [&'static str],
+    /// Paths that only read although they are asked with POST: searches.
+    pub read_post: &'static [&'static str],
     /// Paths that become a WebSocket.
     pub websocket: &'static [&'static str],
     /// Paths whose answers go on for long and must not be buffered.
     pub stream: &'static [&'static str],
     /// Paths that nobody needs from outside.
     pub deny: &'static [&'static str],
+    /// Where the name of a model or artifact stands: `/models/{name}/versions/{version}`, the last part taking all that is
+    /// left, and `/get?run&path` for values of the query.
+    pub names: &'static [&'static str],
 }
 
 /// An answer that means something.

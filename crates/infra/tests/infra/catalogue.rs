@@ -264,7 +264,15 @@ fn route(path: &str) -> Vec<&str> {
 fn proxy(e: &Entry) -> String {
     let empty = Node::new(0..0, Value::Table(Vec::new()));
     let node = e.root.get("proxy").unwrap_or(&empty);
-    let keys = ["paths", "read", "websocket", "stream", "deny"];
+    let keys = [
+        "paths",
+        "read",
+        "read_post",
+        "websocket",
+        "stream",
+        "deny",
+        "names",
+    ];
     e.known(node, &keys);
     let field = |key: &&str| {
         let paths = e.texts(node, key);

@@ -1,6 +1,10 @@
 //! Clients that break the rules, break off or never finish: each gets its end, and the next one gets its answer.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests may fail loudly")]
+#![allow(clippy::disallowed_methods, reason = "tests make files and run openssl")]
+#![allow(clippy::print_stderr, reason = "a test that skips says so aloud")]
+
+mod gateway;
 
 use std::{
     io::{Read as _, Write as _},

@@ -1,0 +1,623 @@
+//! Who asks: passwords, tokens, sessions.
+//!
+//! Whatever cannot be decided is "no". An unknown user costs the same Argon2 as a known one and gets the same answer. The
+//! function is dear, so that it runs for few at a time, is remembered for a short while under a key that only this process
+//! knows, and is refused to whoever fails too often.
+
+use super::{
+    files::Stamp,
+    limits::{Limiter, subscriber},
+    password::{self, Hashed, TOKEN_PREFIX},
+    store::{People, Store, StoreError},
+    time,
+};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use hyper::{HeaderMap, header};
+use sha2::Sha256;
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    sync::{
+        Arc, Mutex, PoisonError, RwLock,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+use tokio::sync::Semaphore;
+
+/// How long a password that was right is not computed again.
+const REMEMBERED: Duration = Duration::from_secs(300);
+/// How long a session lives, and how long without being used.
+const SESSION: Duration = Duration::from_secs(12 * 3600);
+const IDLE: Duration = Duration::from_secs(2 * 3600);
+/// Sessions and remembered passwords that are kept.
+const MAX_SESSIONS: usize = 10_000;
+const MAX_REMEMBERED: usize = 10_000;
+/// Passwords that are computed at a time, each with 19 MB, and that may wait for it.
+const WORKERS: usize = 2;
+const MAX_WAITING: usize = 64;
+
+/// Somebody who was let in.
+#[derive(Clone, Debug)]
+pub(crate) struct Principal {
+    pub(crate) user: Arc<str>,
+    pub(crate) read_only: bool,
+    /// A browser sends it by itself, also when another site makes it ask.
+    pub(crate) ambient: bool,
+    proof: Proof,
+}
+
+#[derive(Clone, Debug)]
+enum Proof {
+    Password(Arc<Hashed>),
+    Token([u8; 32], Arc<str>),
+    Session([u8; 32]),
+}
+
+impl Principal {
+    /// With what, as the log shows it.
+    pub(crate) fn credential(&self) -> String {
+        match &self.proof {
+            Proof::Password(_) => "password".to_owned(),
+            Proof::Token(_, name) => format!("token {name}"),
+            Proof::Session(_) => "session".to_owned(),
+        }
+    }
+
+    /// Whether it came by a cookie.
+    pub(crate) fn by_cookie(&self) -> bool {
+        matches!(self.proof, Proof::Session(_))
+    }
+}
+
+/// Why somebody was not let in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Denied {
+    /// Said nothing of themselves.
+    Stranger,
+    /// What they said is wrong.
+    Wrong,
+    /// It is not one statement.
+    Malformed,
+    /// Failed too often.
+    TooMany(Duration),
+    /// Too many passwords wait.
+    Busy,
+    /// The store cannot be read.
+    Closed,
+}
+
+struct Session {
+    user: Arc<str>,
+    password: Arc<Hashed>,
+    made: Instant,
+    used: Instant,
+}
+
+/// Passwords that were right, under digests that mean nothing elsewhere, and when.
+type Remembered = HashMap<[u8; 32], (Arc<Hashed>, Instant)>;
+
+/// The door.
+pub(crate) struct Access {
+    store: Store,
+    people: RwLock<(Option<Stamp>, Option<Arc<People>>)>,
+    sessions: Mutex<HashMap<[u8; 32], Session>>,
+    remembered: Mutex<Remembered>,
+    key: [u8; 32],
+    workers: Arc<Semaphore>,
+    waiting: AtomicUsize,
+    addresses: Limiter<IpAddr>,
+    names: Limiter<String>,
+    /// What the password of an unknown user is compared with.
+    nobody: Arc<Hashed>,
+    /// The name of the cookie.
+    pub(crate) cookie: &'static str,
+}
+
+impl Access {
+    pub(crate) fn new(store: Store, secure: bool) -> Result<Self, StoreError> {
+        let mut key = [0_u8; 32];
+        getrandom::fill(&mut key).map_err(|_| StoreError::NoRandomness)?;
+        let nobody = password::random().and_then(|p| Hashed::new(&p));
+        let access = Self {
+            people: RwLock::new((Some(store.stamp()?), Some(Arc::new(store.load()?)))),
+            store,
+            sessions: Mutex::default(),
+            remembered: Mutex::default(),
+            key,
+            workers: Arc::new(Semaphore::new(WORKERS)),
+            waiting: AtomicUsize::new(0),
+            addresses: Limiter::new(10, Duration::from_secs(6)),
+            names: Limiter::new(30, Duration::from_secs(2)),
+            nobody: Arc::new(nobody.ok_or(StoreError::NoRandomness)?),
+            // Browsers take a cookie of the first name only over TLS and for exactly this host.
+            cookie: if secure {
+                "__Host-wellhead"
+            } else {
+                "wellhead-session"
+            },
+        };
+        Ok(access)
+    }
+
+    /// Reads the store again if it was changed. What cannot be read lets nobody in.
+    pub(crate) fn refresh(&self) -> Result<(), StoreError> {
+        let stamp = self.store.stamp();
+        let now = match &stamp {
+            Ok(stamp) => Some(*stamp),
+            Err(_) => None,
+        };
+        let before = self.people.read().unwrap_or_else(PoisonError::into_inner).0;
+        if now.is_some() && now == before {
+            return Ok(());
+        }
+        let loaded = stamp.and_then(|_| self.store.load());
+        let mut people = self.people.write().unwrap_or_else(PoisonError::into_inner);
+        match loaded {
+            Ok(loaded) => {
+                *people = (now, Some(Arc::new(loaded)));
+                Ok(())
+            }
+            Err(e) => {
+                *people = (None, None);
+                Err(e)
+            }
+        }
+    }
+
+    fn people(&self) -> Result<Arc<People>, Denied> {
+        let people = self.people.read().unwrap_or_else(PoisonError::into_inner);
+        people.1.clone().ok_or(Denied::Closed)
+    }
+
+    /// How many may come in.
+    pub(crate) fn users(&self) -> usize {
+        self.people().map_or(0, |p| p.users.len())
+    }
+
+    /// Whether somebody who was let in would still be.
+    pub(crate) fn still(&self, principal: &Principal) -> bool {
+        let Ok(people) = self.people() else {
+            return false;
+        };
+        match &principal.proof {
+            Proof::Password(was) => people
+                .users
+                .get(&principal.user)
+                .is_some_and(|u| u.password == *was),
+            Proof::Token(digest, _) => self.token(&people, digest).is_some(),
+            Proof::Session(digest) => self.session(&people, digest).is_some(),
+        }
+    }
+
+    /// Who asks.
+    pub(crate) async fn who(&self, headers: &HeaderMap, peer: IpAddr) -> Result<Principal, Denied> {
+        let people = self.people()?;
+        let mut given = headers.get_all(header::AUTHORIZATION).iter();
+        let (first, second) = (given.next(), given.next());
+        if second.is_some() {
+            return Err(Denied::Malformed);
+        }
+        if let Some(value) = first {
+            let text = value.to_str().map_err(|_| Denied::Malformed)?;
+            let (scheme, rest) = text.split_once(' ').unwrap_or((text, ""));
+            if scheme.eq_ignore_ascii_case("bearer") {
+                return self.bearer(&people, rest.trim());
+            }
+            if scheme.eq_ignore_ascii_case("basic") {
+                let (name, secret) = basic(rest.trim()).ok_or(Denied::Malformed)?;
+                return self.basic(&people, &name, secret, peer).await;
+            }
+        }
+        // Any other scheme is a matter between the client and what lies behind.
+        let Some(value) = self.cookie_of(headers)? else {
+            return Err(Denied::Stranger);
+        };
+        let digest = password::digest(&value);
+        self.session(&people, &digest).ok_or(Denied::Wrong)
+    }
+
+    fn bearer(&self, people: &People, token: &str) -> Result<Principal, Denied> {
+        self.token(people, &password::digest(token)).ok_or(Denied::Wrong)
+    }
+
+    /// Looking up a digest tells by its time at most how a digest starts, of which no token follows.
+    fn token(&self, people: &People, digest: &[u8; 32]) -> Option<Principal> {
+        let held = people.tokens.get(digest)?;
+        let user = people.users.get(&held.user)?;
+        let good = held.expires.is_none_or(|e| time::now() < e);
+        good.then(|| Principal {
+            user: Arc::clone(&held.user),
+            read_only: held.read_only || user.read_only,
+            ambient: false,
+            proof: Proof::Token(*digest, Arc::clone(&held.name)),
+        })
+    }
+
+    async fn basic(
+        &self,
+        people: &People,
+        name: &str,
+        secret: String,
+        peer: IpAddr,
+    ) -> Result<Principal, Denied> {
+        if secret.starts_with(TOKEN_PREFIX) {
+            let mut principal = self.bearer(people, &secret)?;
+            principal.ambient = true;
+            return if *principal.user == *name {
+                Ok(principal)
+            } else {
+                Err(Denied::Wrong)
+            };
+        }
+        self.password(people, name, secret, peer).await
+    }
+
+    /// Whether a password is that of a user.
+    async fn password(
+        &self,
+        people: &People,
+        name: &str,
+        secret: String,
+        peer: IpAddr,
+    ) -> Result<Principal, Denied> {
+        let known = people.users.get_key_value(name);
+        let hashed = known.map_or_else(|| Arc::clone(&self.nobody), |(_, k)| Arc::clone(&k.password));
+        let seal = self.seal(name, &secret);
+        if !self.remembers(&seal, &hashed) {
+            self.computed(name, secret, peer, &seal, &hashed).await?;
+        }
+        let (user, known) = known.ok_or(Denied::Wrong)?;
+        Ok(Principal {
+            user: Arc::clone(user),
+            read_only: known.read_only,
+            ambient: true,
+            proof: Proof::Password(hashed),
+        })
+    }
+
+    async fn computed(
+        &self,
+        name: &str,
+        secret: String,
+        peer: IpAddr,
+        seal: &[u8; 32],
+        hashed: &Arc<Hashed>,
+    ) -> Result<(), Denied> {
+        if secret.len() > password::MAX_PASSWORD {
+            return Err(Denied::Wrong);
+        }
+        let (address, who, now) = (subscriber(peer), name.to_owned(), Instant::now());
+        self.addresses.take(&address, now).map_err(Denied::TooMany)?;
+        if let Err(wait) = self.names.take(&who, now) {
+            self.addresses.give_back(&address);
+            return Err(Denied::TooMany(wait));
+        }
+        let right = self.worked(secret, seal, hashed).await;
+        if right != Ok(false) {
+            self.addresses.give_back(&address);
+            self.names.give_back(&who);
+        }
+        if right? { Ok(()) } else { Err(Denied::Wrong) }
+    }
+
+    async fn worked(&self, secret: String, seal: &[u8; 32], hashed: &Arc<Hashed>) -> Result<bool, Denied> {
+        let _waits = Waits::new(&self.waiting).ok_or(Denied::Busy)?;
+        let place = Arc::clone(&self.workers)
+            .acquire_owned()
+            .await
+            .map_err(|_| Denied::Busy)?;
+        // Many requests of one page come at once; the first has answered for all of them.
+        if self.remembers(seal, hashed) {
+            return Ok(true);
+        }
+        let kept = Arc::clone(hashed);
+        let work = tokio::task::spawn_blocking(move || {
+            let right = kept.is(&secret);
+            drop(place);
+            right
+        });
+        let right = work.await.map_err(|_| Denied::Busy)?;
+        if right && !Arc::ptr_eq(hashed, &self.nobody) {
+            let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
+            if remembered.len() >= MAX_REMEMBERED {
+                remembered.clear();
+            }
+            remembered.insert(*seal, (Arc::clone(hashed), Instant::now()));
+        }
+        Ok(right)
+    }
+
+    fn remembers(&self, seal: &[u8; 32], hashed: &Arc<Hashed>) -> bool {
+        let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
+        match remembered.get(seal) {
+            // A password that was changed since is another one.
+            Some((kept, at)) if at.elapsed() < REMEMBERED && kept == hashed => true,
+            Some(_) => {
+                remembered.remove(seal);
+                false
+            }
+            None => false,
+        }
+    }
+
+    /// A digest that means nothing outside this process. The name has no zero byte.
+    fn seal(&self, name: &str, secret: &str) -> [u8; 32] {
+        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.key) else {
+            return [0; 32];
+        };
+        mac.update(&(name.len() as u64).to_be_bytes());
+        mac.update(name.as_bytes());
+        mac.update(secret.as_bytes());
+        mac.finalize().into_bytes().into()
+    }
+
+    /// Starts a session for whoever knows the password (or a token) of a user. Returns the value of the cookie.
+    pub(crate) async fn sign_in(
+        &self,
+        name: &str,
+        secret: String,
+        peer: IpAddr,
+    ) -> Result<(String, Arc<str>), Denied> {
+        let people = self.people()?;
+        let principal = self.password(&people, name, secret, peer).await?;
+        let Proof::Password(hashed) = principal.proof else {
+            return Err(Denied::Wrong);
+        };
+        let value = password::random().ok_or(Denied::Busy)?;
+        let now = Instant::now();
+        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        sessions.retain(|_, s| s.lives());
+        if sessions.len() >= MAX_SESSIONS {
+            let oldest = sessions.iter().min_by_key(|(_, s)| s.used).map(|(k, _)| *k);
+            oldest.map(|k| sessions.remove(&k));
+        }
+        let session = Session {
+            user: Arc::clone(&principal.user),
+            password: hashed,
+            made: now,
+            used: now,
+        };
+        sessions.insert(password::digest(&value), session);
+        Ok((value, principal.user))
+    }
+
+    /// Ends the session of a request.
+    pub(crate) fn sign_out(&self, headers: &HeaderMap) {
+        if let Ok(Some(value)) = self.cookie_of(headers) {
+            let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+            sessions.remove(&password::digest(&value));
+        }
+    }
+
+    fn session(&self, people: &People, digest: &[u8; 32]) -> Option<Principal> {
+        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        let session = sessions.get_mut(digest)?;
+        let user = people.users.get(&session.user);
+        let Some(user) = user.filter(|u| session.lives() && u.password == session.password) else {
+            sessions.remove(digest);
+            return None;
+        };
+        session.used = Instant::now();
+        Some(Principal {
+            user: Arc::clone(&session.user),
+            read_only: user.read_only,
+            ambient: true,
+            proof: Proof::Session(*digest),
+        })
+    }
+
+    /// The value of our cookie. Two of them are one too many: somebody else set one.
+    fn cookie_of(&self, headers: &HeaderMap) -> Result<Option<String>, Denied> {
+        let mut found = None;
+        for value in headers.get_all(header::COOKIE) {
+            // What another site's cookie holds is none of our business.
+            for pair in value.as_bytes().split(|b| *b == b';') {
+                let mine = std::str::from_utf8(pair)
+                    .ok()
+                    .and_then(|p| p.trim().split_once('='));
+                if let Some((name, value)) = mine
+                    && name == self.cookie
+                    && found.replace(value.to_owned()).is_some()
+                {
+                    return Err(Denied::Malformed);
+                }
+            }
+        }
+        Ok(found)
+    }
+}
+
+impl Session {
+    fn lives(&self) -> bool {
+        self.made.elapsed() < SESSION && self.used.elapsed() < IDLE
+    }
+}
+
+/// One of those that wait.
+struct Waits<'a>(&'a AtomicUsize);
+
+impl<'a> Waits<'a> {
+    fn new(count: &'a AtomicUsize) -> Option<Self> {
+        let waits = Self(count);
+        (count.fetch_add(1, Ordering::SeqCst) < MAX_WAITING).then_some(waits)
+    }
+}
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+fn basic(text: &str) -> Option<(String, String)> {
+    let plain = String::from_utf8(STANDARD.decode(text).ok()?).ok()?;
+    let (name, secret) = plain.split_once(':')?;
+    Some((name.to_owned(), secret.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hyper::header::HeaderValue;
+
+    const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+
+    struct Door {
+        access: Access,
+        store: Store,
+        token: String,
+        runtime: tokio::runtime::Runtime,
+        _folder: tempfile::TempDir,
+    }
+
+    fn door() -> Door {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::at(&folder.path().join("state")).unwrap();
+        let first = store.first_start().unwrap().unwrap();
+        assert!(store.first_start().unwrap().is_none(), "shown once");
+        store
+            .set_user("ann", false, Some("correct horse".to_owned()), false)
+            .unwrap();
+        Door {
+            access: Access::new(store.clone(), true).unwrap(),
+            store,
+            token: first.token,
+            runtime: tokio::runtime::Builder::new_current_thread().build().unwrap(),
+            _folder: folder,
+        }
+    }
+
+    impl Door {
+        fn ask(&self, headers: &[(&'static str, String)]) -> Result<String, Denied> {
+            let mut map = HeaderMap::new();
+            for (name, value) in headers {
+                map.append(*name, HeaderValue::from_str(value).unwrap());
+            }
+            let who = self.runtime.block_on(self.access.who(&map, HERE))?;
+            assert!(self.access.still(&who));
+            Ok(format!("{} by {}", who.user, who.credential()))
+        }
+
+        fn basic(&self, name: &str, secret: &str) -> Result<String, Denied> {
+            self.ask(&[(
+                "authorization",
+                format!("Basic {}", STANDARD.encode(format!("{name}:{secret}"))),
+            )])
+        }
+    }
+
+    #[test]
+    fn only_who_proves_it_is_let_in() {
+        let door = door();
+        let bearer = |t: &str| door.ask(&[("authorization", format!("Bearer {t}"))]);
+        assert_eq!(bearer(&door.token), Ok("admin by token first".to_owned()));
+        assert_eq!(
+            door.basic("admin", &door.token),
+            Ok("admin by token first".to_owned())
+        );
+        assert_eq!(
+            door.basic("ann", "correct horse"),
+            Ok("ann by password".to_owned())
+        );
+        assert_eq!(
+            door.basic("ann", &door.token),
+            Err(Denied::Wrong),
+            "somebody else's token"
+        );
+        for wrong in [
+            bearer(""),
+            bearer("x"),
+            bearer(&format!("{} ", &door.token[1..])),
+            door.basic("ann", ""),
+            door.basic("no", "x"),
+        ] {
+            assert_eq!(wrong, Err(Denied::Wrong));
+        }
+        assert_eq!(door.ask(&[]), Err(Denied::Stranger));
+        assert_eq!(
+            door.ask(&[("authorization", "token abc".to_owned())]),
+            Err(Denied::Stranger)
+        );
+        assert_eq!(
+            door.ask(&[("authorization", "Basic !".to_owned())]),
+            Err(Denied::Malformed)
+        );
+        let twice = format!("Bearer {}", door.token);
+        let twice = [("authorization", twice.clone()), ("authorization", twice)];
+        assert_eq!(door.ask(&twice), Err(Denied::Malformed));
+    }
+
+    #[test]
+    fn a_session_ends_with_the_password_it_was_made_with() {
+        let door = door();
+        let sign_in = |secret: &str| {
+            door.runtime
+                .block_on(door.access.sign_in("ann", secret.to_owned(), HERE))
+        };
+        let (value, _) = sign_in("correct horse").unwrap();
+        let cookie = |v: &str| door.ask(&[("cookie", format!("a=b; __Host-wellhead={v}"))]);
+        assert_eq!(cookie(&value), Ok("ann by session".to_owned()));
+        assert_eq!(cookie("x"), Err(Denied::Wrong));
+        let twice = ("cookie", format!("__Host-wellhead={value}; __Host-wellhead=x"));
+        assert_eq!(door.ask(&[twice]), Err(Denied::Malformed));
+        door.store
+            .set_user("ann", false, Some("battery staple".to_owned()), true)
+            .unwrap();
+        door.access.refresh().unwrap();
+        assert_eq!(cookie(&value), Err(Denied::Wrong));
+        assert_eq!(door.basic("ann", "correct horse"), Err(Denied::Wrong));
+    }
+
+    #[test]
+    fn who_is_removed_is_out_at_once() {
+        let door = door();
+        assert!(door.basic("ann", "correct horse").is_ok());
+        door.store.remove_user("ann").unwrap();
+        door.store.remove_token("first").unwrap();
+        door.access.refresh().unwrap();
+        assert_eq!(door.basic("ann", "correct horse"), Err(Denied::Wrong));
+        assert_eq!(
+            door.ask(&[("authorization", format!("Bearer {}", door.token))]),
+            Err(Denied::Wrong)
+        );
+    }
+
+    #[test]
+    fn who_fails_too_often_waits_and_others_do_not() {
+        let door = door();
+        assert!(door.basic("ann", "correct horse").is_ok());
+        let failed = (0..12)
+            .map(|_| door.basic("ann", "wrong horse!"))
+            .collect::<Vec<_>>();
+        assert_eq!(failed[9], Err(Denied::Wrong));
+        assert!(matches!(failed[11], Err(Denied::TooMany(_))));
+        assert!(
+            door.basic("ann", "correct horse").is_ok(),
+            "it was right a moment ago"
+        );
+        assert!(door.basic("admin", &door.token).is_ok(), "tokens cost nothing");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_store_that_others_may_read_lets_nobody_in() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let door = door();
+        let path = door._folder.path().join("state/users.json");
+        door.store.set_user("bob", false, None, false).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+        assert!(
+            door.access
+                .refresh()
+                .unwrap_err()
+                .to_string()
+                .starts_with("others than its owner")
+        );
+        assert_eq!(door.basic("ann", "correct horse"), Err(Denied::Closed));
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        door.access.refresh().unwrap();
+        assert!(door.basic("ann", "correct horse").is_ok());
+    }
+}
