@@ -4,6 +4,7 @@ use super::Project;
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::{TcpListener, TcpStream},
+    path::Path,
     process::{Child, Command, Stdio},
 };
 
@@ -211,4 +212,34 @@ fn what_would_be_open_by_mistake_is_said() {
     error: nobody knows which requests to Aim only read, so that there is no read-only mode for it
     hint: leave out `--read-only`, and refuse what changes with `--deny PATTERN`
     ");
+}
+
+/// Each is used through the gateway as its clients do: pages with all that they load, a kernel over a WebSocket, a stream of
+/// events, artifacts, jobs. `scripts/real-products` says how they are started; it skips aloud where they cannot be.
+#[test]
+fn real_products_work_behind_the_gateway() {
+    let mut products = vec![
+        ("jupyter", "lab"),
+        ("mlflow", "open"),
+        ("gradio", "open"),
+        ("streamlit", "open"),
+        ("dask", "open"),
+        ("bokeh", "open"),
+        ("tensorboard", "open"),
+        ("chroma", "open"),
+    ];
+    if std::env::var("WELLHEAD_REAL_PRODUCTS").is_ok_and(|chosen| chosen == "--all") {
+        products.extend([("panel", "open"), ("prefect", "open"), ("ray", "open")]);
+    }
+    let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/real-products");
+    for (product, mode) in products {
+        let mut run = Command::new(scripts.join("run"));
+        run.args(["with", product, mode, "--"])
+            .arg(scripts.join("behind-gateway"));
+        let ran = run.arg(env!("CARGO_BIN_EXE_wellhead")).arg(product).status();
+        match ran {
+            Ok(status) => assert!(status.success(), "{product} does not work behind the gateway"),
+            Err(e) => eprintln!("skipped: no Python to start products with: {e}"),
+        }
+    }
 }

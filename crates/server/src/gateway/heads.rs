@@ -44,7 +44,8 @@ impl Heads {
             .pop_front()
     }
 
-    fn feed(&self, bytes: &[u8]) {
+    /// Takes bytes as they come.
+    pub(crate) fn feed(&self, bytes: &[u8]) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).feed(bytes);
     }
 }

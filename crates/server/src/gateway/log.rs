@@ -18,7 +18,8 @@ use std::{
     io::{self, BufReader, Write as _},
     path::Path,
     sync::{
-        Mutex, PoisonError,
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
         mpsc::{self, Receiver, Sender},
     },
     thread::JoinHandle,
@@ -99,6 +100,7 @@ pub(crate) struct Log {
     sender: Mutex<Option<Sender<Entry>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
     refusals: Mutex<Tally>,
+    stuck: Arc<AtomicBool>,
 }
 
 #[derive(Debug)]
@@ -152,6 +154,7 @@ impl Log {
             seq: state.records,
             last: state.last,
             kept: Vec::new(),
+            stuck: Arc::default(),
         };
         if let Some(torn) = state.torn {
             sink.append(b"\n")?;
@@ -166,8 +169,10 @@ impl Log {
 
     fn into_sink(mut sink: impl Sink, mut writer: Writer) -> Self {
         let (sender, receiver) = mpsc::channel();
+        let stuck = Arc::clone(&writer.stuck);
         let thread = std::thread::spawn(move || writer.run(&receiver, &mut sink));
         Self {
+            stuck,
             sender: Mutex::new(Some(sender)),
             thread: Mutex::new(Some(thread)),
             refusals: Mutex::new(Tally {
@@ -176,6 +181,11 @@ impl Log {
                 more: 0,
             }),
         }
+    }
+
+    /// Whether the last lines could not be written.
+    pub(crate) fn is_stuck(&self) -> bool {
+        self.stuck.load(Ordering::Relaxed)
     }
 
     /// Writes a line, and says whether it is written.
@@ -245,6 +255,7 @@ struct Writer {
     last: String,
     /// What has happened and could not be written yet.
     kept: Vec<String>,
+    stuck: Arc<AtomicBool>,
 }
 
 impl Writer {
@@ -263,6 +274,7 @@ impl Writer {
             }
             let texts: Vec<String> = asked.iter().map(|e| e.text.clone()).collect();
             let fine = caught_up && self.write(sink, &texts);
+            self.stuck.store(!fine, Ordering::Relaxed);
             for entry in asked {
                 if let Some(written) = entry.written {
                     let _ = written.send(fine);
@@ -336,10 +348,6 @@ fn is_secret(key: &str, value: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    };
 
     #[test]
     fn secrets_of_queries_are_not_written() {
@@ -386,6 +394,7 @@ mod tests {
             seq: 0,
             last: hex(&[0; 32]),
             kept: Vec::new(),
+            stuck: Arc::default(),
         };
         let log = Log::into_sink(disk, writer);
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -393,9 +402,9 @@ mod tests {
         assert!(ask("one"));
         full.store(true, Ordering::SeqCst);
         log.later(Record::of("ended"));
-        assert!(!ask("two"), "its line is not there");
+        assert!(!ask("two") && log.is_stuck(), "its line is not there");
         full.store(false, Ordering::SeqCst);
-        assert!(ask("three"));
+        assert!(ask("three") && !log.is_stuck());
         log.close();
         let written = lines.lock().unwrap().clone();
         let mut events = Vec::new();

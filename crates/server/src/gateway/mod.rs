@@ -305,6 +305,20 @@ impl Gateway {
     }
 }
 
+/// What of these bytes, sent over one connection, would be sent on: the targets that have one reading. Also follows them as a
+/// log. For fuzzing, which finds what two readings of the same bytes disagree on.
+#[doc(hidden)]
+pub fn understood(bytes: &[u8]) -> Vec<String> {
+    let heads = heads::Heads::default();
+    heads.feed(bytes);
+    let seen = std::iter::from_fn(|| heads.next()).filter(|h| h.fault.is_none());
+    let fine = seen
+        .filter(|h| target::judge(&h.target).is_ok())
+        .map(|h| h.target);
+    let _ = chain::follow(&mut &*bytes, None, |_| {});
+    fine.collect()
+}
+
 /// The credential for what lies behind, from a file that is its owner's alone.
 fn authorization(path: &std::path::Path) -> Result<HeaderValue, GatewayError> {
     let wrong = || GatewayError::Authorization(files::shown(path));

@@ -194,7 +194,9 @@ async fn refresh(gate: Arc<Gate>, tls: Option<Arc<Tls>>, notice: fn(&str)) {
             let renewed = tls
                 .and_then(|t| t.refresh().err())
                 .map(|e| format!("the certificate is not renewed: {e}"));
-            people.or(renewed).unwrap_or_default()
+            let stuck = gate.log.is_stuck();
+            let stuck = stuck.then(|| "nothing is let through: the log cannot be written".to_owned());
+            people.or(stuck).or(renewed).unwrap_or_default()
         });
         let now = looked.await.unwrap_or_default();
         if now != said && !now.is_empty() {
