@@ -17,10 +17,14 @@ GROUPS = {
     "chroma": ["chromadb"],
     "dagster": ["dagster", "dagster-webserver"],
     "dask": ["distributed", "bokeh", "panel"],
+    "argilla": ["argilla-server", "click<8.2"],
     "evidently": ["evidently", "pandas<3"],
+    "fastchat": ["fschat"],
+    "feast": ["feast[grpcio]"],
     "flower": ["flower"],
     "gradio": ["gradio"],
     "jupyter": ["jupyter-server", "jupyterlab", "notebook", "ipykernel", "voila"],
+    "jupyterhub": ["jupyterhub", "configurable-http-proxy"],
     "litellm": ["litellm[proxy]", "prisma"],
     "marimo": ["marimo"],
     "mlflow": ["mlflow[auth]"],
@@ -31,6 +35,7 @@ GROUPS = {
     "ray": ["ray[default]"],
     "streamlit": ["streamlit"],
     "tensorboard": ["tensorboard", "setuptools<81"],
+    "torchserve": ["torchserve"],
     "uv": ["uv"],
     "zenml": ["zenml[server]"],
 }
@@ -48,7 +53,7 @@ class Mode:
     port: int
     # The environment of which it is: `GROUP.txt`.
     group: str
-    # Answers with any status below 500 when it is ready.
+    # Is there, and answers with any status below 500, when it is ready.
     ready: str = "/"
     env: dict = field(default_factory=dict)
     files: dict = field(default_factory=dict)
@@ -163,6 +168,7 @@ add(
     52365,
     {"agent-open": ("OPEN", RAY), "agent-token": ("PROTECTED", RAY, RAY_TOKEN)},
     env=RAY_ENV,
+    ready="/api/job_agent/jobs/",
 )
 
 GRADIO = """import gradio as gr
@@ -390,4 +396,123 @@ add(
     {"open": ("OPEN", ["{bin}/mlserver", "start", "{dir}"])},
     ready="/v2",
     files={"settings.json": '{"host": "127.0.0.1", "http_port": 8080, "parallel_workers": 0}'},
+)
+
+FEAST = "project: p\nregistry: r.db\nprovider: local\nonline_store:\n  type: sqlite\n  path: o.db\n"
+FEAST_FILES = {"r/feature_store.yaml": FEAST, "r/defs.py": "from feast import Entity\n\ne = Entity(name='e', join_keys=['e'])\n"}
+FEAST_OIDC = "auth:\n  type: oidc\n  client_id: c\n  auth_discovery_url: http://127.0.0.1:9/realms/r/.well-known/openid-configuration\n"
+add(
+    "feast",
+    "feast",
+    6566,
+    {
+        "server": ("OPEN", ["{bin}/feast", "-c", "{dir}/r", "serve", "-h", "127.0.0.1", "-p", "{port}"]),
+        "server-oidc": (
+            "PROTECTED",
+            ["{bin}/feast", "-c", "{dir}/r", "serve", "-h", "127.0.0.1", "-p", "{port}"],
+            {},
+            {"r/feature_store.yaml": FEAST + FEAST_OIDC},
+        ),
+    },
+    ready="/health",
+    files=FEAST_FILES,
+)
+add(
+    "feast",
+    "feast",
+    8888,
+    {
+        "ui": ("OPEN", ["{bin}/feast", "-c", "{dir}/r", "ui", "-h", "127.0.0.1", "-p", "{port}"]),
+        "ui-oidc": (
+            "PROTECTED",
+            ["{bin}/feast", "-c", "{dir}/r", "ui", "-h", "127.0.0.1", "-p", "{port}"],
+            {},
+            {"r/feature_store.yaml": FEAST + FEAST_OIDC},
+        ),
+    },
+    files=FEAST_FILES,
+)
+
+FASTCHAT = ["--host", "127.0.0.1", "--port", "{port}"]
+add(
+    "fastchat",
+    "fastchat",
+    21001,
+    {"controller": ("OPEN", ["{bin}/python", "-m", "fastchat.serve.controller", *FASTCHAT])},
+    ready="/test_connection",
+)
+# A worker that has a model by name only, so that the list of models is not empty.
+FASTCHAT_WORKER = """import json
+import urllib.request
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+STATUS = {"model_names": ["m"], "speed": 1, "queue_length": 0}
+
+
+class Worker(BaseHTTPRequestHandler):
+    def do_POST(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(json.dumps(STATUS).encode())
+
+
+def register():
+    told = {"worker_name": "http://127.0.0.1:21002", "check_heart_beat": False, "worker_status": STATUS, "multimodal": False}
+    body = json.dumps(told).encode()
+    while True:
+        try:
+            return urllib.request.urlopen(urllib.request.Request("http://127.0.0.1:21001/register_worker", body))
+        except OSError:
+            pass
+
+
+server = HTTPServer(("127.0.0.1", 21002), Worker)
+register()
+server.serve_forever()
+"""
+FASTCHAT_API = "{bin}/python -m fastchat.serve.controller --host 127.0.0.1 & {bin}/python worker.py & exec {bin}/python -m fastchat.serve.openai_api_server --host 127.0.0.1 --port {port}"
+add(
+    "fastchat",
+    "fastchat",
+    8000,
+    {
+        "api": ("OPEN", ["/bin/sh", "-c", FASTCHAT_API]),
+        "api-key": ("PROTECTED", ["/bin/sh", "-c", f"{FASTCHAT_API} --api-keys {WORD}"]),
+    },
+    ready="/v1/models",
+    files={"worker.py": FASTCHAT_WORKER},
+)
+
+TORCHSERVE = ["{bin}/torchserve", "--start", "--foreground", "--ncs", "--model-store", "{dir}/models", "--ts-config", "{dir}/config.properties"]
+TORCHSERVE_CONFIG = "default_workers_per_model=0\n"
+TORCHSERVE_OPEN = {"config.properties": TORCHSERVE_CONFIG + "disable_token_authorization=true\nenable_model_api=true\n"}
+for port, name in ((8080, "inference"), (8081, "management")):
+    add(
+        "torchserve",
+        "torchserve",
+        port,
+        {f"{name}-default": ("PROTECTED", TORCHSERVE), f"{name}-open": ("OPEN", TORCHSERVE, {}, TORCHSERVE_OPEN)},
+        ready="/api-description",
+        files={"config.properties": TORCHSERVE_CONFIG, "models/.keep": ""},
+    )
+
+HUB = "c.JupyterHub.bind_url = 'http://127.0.0.1:{port}'\nc.JupyterHub.authenticator_class = 'dummy'\nc.Authenticator.allow_all = True\n"
+HUB += "c.ConfigurableHTTPProxy.command = ['{bin}/configurable-http-proxy']\n"
+add(
+    "jupyterhub",
+    "jupyterhub",
+    8000,
+    {"login": ("PROTECTED", ["{bin}/jupyterhub", "-f", "{dir}/jupyterhub_config.py"])},
+    ready="/hub/api",
+    files={"jupyterhub_config.py": HUB},
+)
+
+ARGILLA = ["{bin}/python", "-m", "uvicorn", "--lifespan", "off", "argilla_server:app", "--host", "127.0.0.1", "--port", "{port}"]
+add(
+    "argilla",
+    "argilla",
+    6900,
+    {"login": ("PROTECTED", ARGILLA, {"ARGILLA_HOME_PATH": "{dir}", "ARGILLA_ENABLE_TELEMETRY": "0"})},
+    ready="/api/v1/version",
+    before=[["{bin}/python", "-m", "argilla_server", "database", "migrate"]],
 )
