@@ -19,6 +19,7 @@ mod hostile;
 mod inspect;
 mod live;
 mod models_lock;
+mod real_products;
 mod releases;
 mod remedies;
 mod remembered;
