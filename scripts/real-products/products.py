@@ -171,13 +171,17 @@ add(
     ready="/api/job_agent/jobs/",
 )
 
+# Asked for more than three it goes on when it is told to: who hears a step before saying so heard it while the answer went on.
 GRADIO = """import gradio as gr
 import os
+import time
 
 
 def count(n):
     for i in range(int(n)):
         yield str(i)
+        while n > 3 and not os.path.exists(f"{dir}/go-{i}"):
+            time.sleep(0.01)
 
 
 auth = ("a", os.environ["WORD"]) if "WORD" in os.environ else None

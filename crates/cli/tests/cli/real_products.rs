@@ -1,4 +1,4 @@
-//! `audit service:` against products that are really started, each in a way whose state is known.
+//! `audit service:` against products that are really started, each in a way whose state is known, and the gateway before them.
 //!
 //! `scripts/real-products` starts them alone with `lo`, and runs this program beside them. What is asked of each is read
 //! from the log of requests: GET, few, and nothing that does something. `WELLHEAD_REAL_PRODUCTS` chooses what is started.
@@ -35,6 +35,33 @@ fn large_a_real_product_is_judged_by_asking_it() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// An answer of Gradio event by event; where CI or a person chooses what is started, five gigabytes of an artifact of MLflow too,
+/// which take minutes.
+#[test]
+fn large_a_real_product_streams_through_the_gateway() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/real-products");
+    let mut used = vec!["gradio"];
+    if std::env::var_os("WELLHEAD_REAL_PRODUCTS").is_some() {
+        used.push("mlflow");
+    }
+    for product in used {
+        let ran = Command::new(folder.join("run"))
+            .args(["with", product, "open"])
+            .arg(folder.join("streams-behind-gateway"))
+            .arg(env!("CARGO_BIN_EXE_wellhead"))
+            .output();
+        match ran {
+            Ok(ran) => assert!(
+                ran.status.success(),
+                "{product}\n{}{}",
+                String::from_utf8_lossy(&ran.stdout),
+                String::from_utf8_lossy(&ran.stderr)
+            ),
+            Err(e) => eprintln!("skipped: no Python to start products with: {e}"),
+        }
+    }
 }
 
 /// What is wrong with what was said of one, and with what it was asked.

@@ -17,6 +17,8 @@ mod origin;
 mod page;
 mod password;
 mod policy;
+#[cfg(test)]
+mod profiles;
 mod serve;
 mod sign_in;
 mod store;
