@@ -370,7 +370,8 @@ pub static PRODUCTS: &[Product] = &[
             Answer { path: "/dagit_info", status: &[200], json: &[Need { at: &["dagit_version"], is: Is::Text }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Read], surface: "interface" },
             Answer { path: "/graphql", status: &[200], json: &[Need { at: &["data", "permissions"], is: Is::Array }], text: &["\"value\":true"], without: &[], header: &[], means: &[Meaning::Open], surface: "interface" },
             Answer { path: "/graphql", status: &[200], json: &[Need { at: &["data", "permissions"], is: Is::Array }], text: &[], without: &["\"value\":true"], header: &[], means: &[Meaning::Read], surface: "interface" },
-            Answer { path: "/", status: &[200], json: &[], text: &["<title>Dagster</title>"], without: &[], header: &[], means: &[Meaning::Hint], surface: "interface" },
+            Answer { path: "/", status: &[200], json: &[], text: &[">Dagster</title>"], without: &[], header: &[], means: &[Meaning::Hint], surface: "interface" },
+            Answer { path: "/", status: &[200], json: &[], text: &["id=\"initialization-data\"", "\"liveDataPollRate\""], without: &[], header: &[], means: &[Meaning::Hint], surface: "interface" },
         ],
     },
     Product {
@@ -1414,6 +1415,7 @@ pub static PRODUCTS: &[Product] = &[
         proxy: Proxy { paths: &["/v2/**", "/inference.GRPCInferenceService/**"], read: &["/v2", "/v2/health/**", "/v2/models/*", "/v2/models/*/ready", "/v2/models/*/versions/*", "/v2/models/*/versions/*/ready"], read_post: &[], websocket: &[], stream: &["/v2/models/*/infer_stream", "/v2/models/*/generate_stream", "/v2/models/*/versions/*/infer_stream", "/v2/models/*/versions/*/generate_stream"], deny: &["/v2/repository/**", "/inference.GRPCInferenceService/Repository*", "/inference.GRPCInferenceService/*SharedMemory*", "/inference.GRPCInferenceService/TraceSetting", "/inference.GRPCInferenceService/LogSettings"], names: &["/v2/models/{model}/infer", "/v2/models/{model}/versions/{version}/infer", "/v2/models/{model}/generate", "/v2/models/{model}/generate_stream", "/v2/models/{model}/infer_stream"], },
         start: Start { special: Special::No, programs: &["mlserver"], servers: &[], needs: &[], bind_flags: &[], bind_env: &["MLSERVER_HOST"], all_flags: &[], port_env: &["MLSERVER_HTTP_PORT"], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], listens: true, asks: false, image: true, marks_off: false, commands: &[&["start"]], ports: &[(&[], 8080), (&[], 8081)], label: "listens on every address, and has no authentication" },
         answers: &[
+            Answer { path: "/", status: &[404], json: &[Need { at: &["detail"], is: Is::Equals("Not Found") }, Need { at: &[], is: Is::Size(1) }], text: &[], without: &[], header: &[("server", "uvicorn")], means: &[Meaning::Hint], surface: "interface" },
             Answer { path: "/v2", status: &[200], json: &[Need { at: &["name"], is: Is::Equals("mlserver") }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "interface" },
         ],
     },
