@@ -14,13 +14,14 @@ if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
 fi
 export DEBIAN_FRONTEND=noninteractive
 # Packages start their servers; nobody needs one on port 80.
-printf '#!/bin/sh\nexit 101\n' >/tmp/policy-rc.d.$$
+stub="$(mktemp)"
+printf '#!/bin/sh\nexit 101\n' >"$stub"
 policy=/usr/sbin/policy-rc.d
 if [ ! -e "$policy" ]; then
-  install -m 755 /tmp/policy-rc.d.$$ "$policy"
+  install -m 755 "$stub" "$policy"
   trap 'rm -f "$policy"' EXIT
 fi
-rm -f /tmp/policy-rc.d.$$
+rm -f "$stub"
 if ! { apt-get update -qq && apt-get install -y -qq --no-install-recommends "${missing[@]}"; } >&2; then
   echo "skipped: ${missing[*]} could not be installed; the tests that start them say so" >&2
 fi

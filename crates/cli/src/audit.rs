@@ -174,6 +174,9 @@ fn listings(
             if let Some(listing) = asker.listing(text, &target)? {
                 return Ok(listing);
             }
+            if let Target::Host(place) = &target {
+                return Ok(wellhead_engine::host(text, place.as_deref())?);
+            }
             if let Target::Package { project, version } = &target {
                 let (listing, notes) = crate::release::listing(
                     project,

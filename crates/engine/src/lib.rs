@@ -18,6 +18,7 @@ mod environment;
 mod estate;
 mod facts;
 mod freshness;
+mod host;
 mod image;
 mod inspect;
 mod live;
@@ -47,6 +48,7 @@ pub use config::{ADVISORIES_KEYS, Config, ConfigError, IGNORE_KEYS, Ignore, KEYS
 pub use config::{Allowance, AllowedSources, SOURCES_KEYS, SourceKind, Sources};
 pub use diff::diff;
 pub use freshness::{MAX_AGE, age, stale};
+pub use host::host;
 pub use inspect::{Inspected, InspectedOperator, InspectedTensor, inspect};
 pub use live::{Heard, Live, LiveError, LiveWatcher, NotWatched, would_ask, would_scan};
 pub use lock::{

@@ -5,7 +5,7 @@ use wellhead_core::{ArtifactPath, Blob, Budget, Outcome};
 use wellhead_formats::{
     Document, Identity, Opened, Role, document::TextFile, format::table, jinja, read_text,
 };
-use wellhead_infra::{Configuration, ServiceDocument};
+use wellhead_infra::{Configuration, HostDocument, ServiceDocument};
 use wellhead_packages::{
     ManifestKind, identify_by_content, identify_lock, identify_manifest, identify_tree, read_manifest,
 };
@@ -218,6 +218,9 @@ fn documents(input: &Input<'_>, judge: &mut Judge<'_, '_>, budget: &mut Budget) 
             }
             Err(e) => partly(format!("not a service document: {e}")),
         };
+    }
+    if HostDocument::is_one(root) {
+        return crate::host::judge(&data.text.text, judge, budget);
     }
     if attested_file(input.path.leaf()).is_some() && Attestations::is_one(root) {
         return match wellhead_trust::attestations(&data.text.text, budget) {

@@ -33,6 +33,7 @@ mod helm;
 mod host;
 mod kubernetes;
 mod kustomize;
+mod listening;
 mod lockdown;
 mod mapped;
 mod products;
@@ -50,6 +51,9 @@ pub use compose::compose;
 pub use dockerfile::dockerfile;
 pub use estate::{Dialect, Estate, EstateFile, Gap, dialect, estate};
 pub use files::{File, FileSet};
+pub use listening::{
+    HostDocument, HostProcess, HostSocket, Listener, host_document, host_variables, listeners,
+};
 pub use lockdown::{
     Front, Lockdown, LockdownError, LockdownFile, LockdownRequest, Upstream, UsersFile, lockdown,
 };

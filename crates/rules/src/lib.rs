@@ -13,6 +13,7 @@ pub mod environment;
 mod estate_view;
 mod formats;
 mod infra;
+mod infra_host;
 mod keras;
 mod model;
 pub mod native;
@@ -132,6 +133,8 @@ subjects! {
     Estate(crate::EstateView),
     /// A recorded conversation with a service.
     Service(wellhead_infra::ServiceDocument),
+    /// What listens on a machine, and the processes behind it.
+    Host(wellhead_infra::HostDocument),
     /// Attestations, and the file that they should speak of.
     Attestation(wellhead_trust::Attested),
     /// Two packages side by side.
@@ -163,6 +166,7 @@ impl<'a> Subject<'a> {
             Self::Python(module) => Some(&module.text),
             Self::Configuration(configuration) => Some(&configuration.text),
             Self::Service(document) => Some(&document.text),
+            Self::Host(document) => Some(&document.text),
             _ => None,
         }
     }
@@ -187,6 +191,7 @@ static FAMILIES: &[&[Registered]] = &[
     environment::RULES,
     formats::RULES,
     infra::RULES,
+    infra_host::RULES,
     keras::RULES,
     model::RULES,
     native::RULES,

@@ -57,6 +57,11 @@ pub(crate) fn open(path: &Path) -> io::Result<Blob> {
     Ok(Blob::new(LocalFile { file, len }))
 }
 
+/// Opens a file of `/proc`, which has no length.
+pub(crate) fn plain(path: &Path) -> io::Result<File> {
+    File::open(path)
+}
+
 /// A file of the user's as a blob.
 ///
 /// # Errors

@@ -12,6 +12,7 @@
 mod edit;
 pub mod environment;
 mod file;
+mod host;
 mod kept;
 mod local;
 mod lock;
@@ -24,6 +25,7 @@ mod wheels;
 pub use edit::{RewriteError, Stamp, rewrite, stamp};
 pub use environment::{Prefix, Surroundings};
 pub use file::{ReadError, read_blob, read_bounded, remove, write_atomically, write_streamed};
+pub use host::{HostVariable, Listening, host_snapshot, listening};
 pub use kept::KeptResults;
 pub use local::{WalkOptions, folders, list, real_path};
 pub use lock::{FileLock, LockError, lock};
@@ -92,6 +94,14 @@ pub fn find(target: &Target, options: WalkOptions, network: &Arc<Network>) -> Re
     }
     if let Target::Environment(place) = target {
         return find_environment(place.as_deref(), &Surroundings::default());
+    }
+    if let Target::Host(place) = target {
+        let snapshot = host_snapshot(place.as_deref(), &[], &mut wellhead_core::Budget::default())?;
+        return Ok(Found {
+            target: "host:".to_owned(),
+            notes: Vec::new(),
+            entries: from_memory([("host.json", snapshot)]),
+        });
     }
     Ok(Found {
         target: match target {

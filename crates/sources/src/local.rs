@@ -56,6 +56,12 @@ pub fn list(target: &Target, options: WalkOptions) -> Result<Vec<Entry>, TargetE
             }]);
         }
         Target::Local(root) => root,
+        Target::Host(_) => {
+            return Err(TargetError {
+                message: "what listens is no folder of files".to_owned(),
+                hint: "audit it by itself: `wellhead audit host:`".to_owned(),
+            });
+        }
         Target::Environment(_) => {
             return Err(TargetError {
                 message: "an environment is no folder of files".to_owned(),

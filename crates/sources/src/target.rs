@@ -29,6 +29,8 @@ pub enum Target {
     Service(ServicePlace),
     /// Every service of a network; `None` is all that the scope file names.
     Net(Option<Cidr>),
+    /// What listens on this machine; the folder stands for `/proc`.
+    Host(Option<PathBuf>),
     /// Objects of an object store.
     Bucket {
         /// The bucket.
@@ -49,17 +51,7 @@ pub struct TargetError {
 }
 
 /// Schemes that the plan has and this version cannot read.
-const LATER: [&str; 9] = [
-    "gs",
-    "az",
-    "host",
-    "oci",
-    "conda",
-    "npm",
-    "git+https",
-    "git+ssh",
-    "ftp",
-];
+const LATER: [&str; 8] = ["gs", "az", "oci", "conda", "npm", "git+https", "git+ssh", "ftp"];
 
 impl Target {
     /// Reads a target as it was typed.
@@ -90,6 +82,12 @@ impl Target {
             ("env", _) => {
                 let place = text.get(4..).unwrap_or_default();
                 Ok(Self::Environment(
+                    Some(PathBuf::from(place)).filter(|_| !place.is_empty()),
+                ))
+            }
+            ("host", _) if text == "host:" || !PathBuf::from(text).exists() => {
+                let place = text.get(5..).unwrap_or_default();
+                Ok(Self::Host(
                     Some(PathBuf::from(place)).filter(|_| !place.is_empty()),
                 ))
             }
@@ -147,7 +145,10 @@ impl Target {
 
     /// Whether it is on this machine.
     pub fn is_local(&self) -> bool {
-        matches!(self, Self::Local(_) | Self::Stdin | Self::Environment(_))
+        matches!(
+            self,
+            Self::Local(_) | Self::Stdin | Self::Environment(_) | Self::Host(_)
+        )
     }
 }
 

@@ -17,6 +17,7 @@ mod gateway;
 mod honest;
 mod hostile;
 mod inspect;
+mod listening;
 mod live;
 mod models_lock;
 mod real_products;

@@ -91,7 +91,7 @@ pub(crate) fn list(target: &Target, network: &Arc<Network>) -> Result<Found, Tar
             message: "a running service is no file or folder".to_owned(),
             hint: "`wellhead audit` asks services".to_owned(),
         }),
-        Target::Local(_) | Target::Stdin | Target::Environment(_) => Ok(Found {
+        Target::Local(_) | Target::Stdin | Target::Environment(_) | Target::Host(_) => Ok(Found {
             target: String::new(),
             notes: Vec::new(),
             entries: Vec::new(),

@@ -1,0 +1,139 @@
+//! Command lines without the secrets in them.
+//!
+//! The one decision: a masked secret stays visible as one that was given, since whether there is one is what is judged.
+
+/// Stands for a secret.
+pub(super) const MASK: &str = "***";
+
+/// The longest word that is kept, in characters, and how many words are.
+const LONGEST: usize = 400;
+const MOST: usize = 256;
+
+/// Words that say how somebody is asked, and are no secret themselves.
+const MODES: [&str; 14] = [
+    "",
+    "none",
+    "true",
+    "false",
+    "on",
+    "off",
+    "password",
+    "server",
+    "client",
+    "sso",
+    "basic",
+    "basic-auth",
+    "oauth",
+    "token",
+];
+
+/// A command line as it may be shown.
+pub(super) fn masked(words: &[String]) -> Vec<String> {
+    let mut out = Vec::new();
+    let mut secret_follows = false;
+    for word in words.iter().take(MOST) {
+        let is_option = word.starts_with('-');
+        let shown = if secret_follows && !is_option && !is_mode(word) {
+            MASK.to_owned()
+        } else if let Some((name, value)) = word.split_once('=').filter(|(n, v)| is_secret(n) && !is_mode(v))
+        {
+            let _ = value;
+            format!("{name}={MASK}")
+        } else {
+            without_password(word)
+        };
+        secret_follows = is_option && !word.contains('=') && is_secret(word);
+        out.push(shown.chars().take(LONGEST).collect());
+    }
+    out
+}
+
+fn is_mode(value: &str) -> bool {
+    let bare = value.trim_matches(['\'', '"']);
+    MODES.iter().any(|m| m.eq_ignore_ascii_case(bare))
+}
+
+/// Whether an option or a variable holds a secret, by its name.
+fn is_secret(name: &str) -> bool {
+    let name = name.to_ascii_lowercase().replace('_', "-");
+    let words = [
+        "token",
+        "password",
+        "passwd",
+        "passphrase",
+        "secret",
+        "api-key",
+        "apikey",
+        "access-key",
+        "credential",
+        "auth-string",
+        "basic-auth",
+        "gradio-auth",
+        "api-auth",
+        "private-key",
+        "master-key",
+        "requirepass",
+        "-pass",
+    ];
+    let is_place = ["file", "path", "dir", "mode", "type", "url", "enabled"];
+    let holds = words.iter().any(|w| name.contains(w)) || name.trim_start_matches('-') == "auth";
+    holds && !is_place.iter().any(|p| name.ends_with(p))
+}
+
+/// An address without the password in it.
+fn without_password(word: &str) -> String {
+    let Some((scheme, rest)) = word.split_once("://") else {
+        return word.to_owned();
+    };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(end);
+    match authority.rsplit_once('@') {
+        Some((user, host)) => {
+            let user = user.split(':').next().unwrap_or_default();
+            format!("{scheme}://{user}:{MASK}@{host}{path}")
+        }
+        None => word.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_masked_and_the_rest_is_not() {
+        let cases = [
+            (
+                "vllm serve m --api-key abc --host 0.0.0.0",
+                "vllm serve m --api-key *** --host 0.0.0.0",
+            ),
+            ("x --api-key=abc", "x --api-key=***"),
+            (
+                "jupyter lab --ServerApp.token= --ip=0.0.0.0",
+                "jupyter lab --ServerApp.token= --ip=0.0.0.0",
+            ),
+            (
+                "jupyter lab --NotebookApp.token=''",
+                "jupyter lab --NotebookApp.token=''",
+            ),
+            ("celery flower --basic-auth=a:b", "celery flower --basic-auth=***"),
+            ("code-server --auth none", "code-server --auth none"),
+            ("code-server --auth=hunter2", "code-server --auth=***"),
+            ("argo server --auth-mode=server", "argo server --auth-mode=server"),
+            (
+                "marimo edit --token --token-password abc",
+                "marimo edit --token --token-password ***",
+            ),
+            ("llama-server --api-key-file /k", "llama-server --api-key-file /k"),
+            (
+                "mlflow server --backend-store-uri postgresql://u:p@db/m",
+                "mlflow server --backend-store-uri postgresql://u:***@db/m",
+            ),
+            ("env HF_TOKEN=abc x", "env HF_TOKEN=*** x"),
+        ];
+        for (given, expected) in cases {
+            let words: Vec<String> = given.split(' ').map(str::to_owned).collect();
+            assert_eq!(masked(&words).join(" "), expected);
+        }
+    }
+}
