@@ -217,7 +217,7 @@ fn what_would_be_open_by_mistake_is_said() {
 /// Each is used through the gateway as its clients do: pages with all that they load, a kernel over a WebSocket, a stream of
 /// events, artifacts, jobs. `scripts/real-products` says how they are started; it skips aloud where they cannot be.
 #[test]
-fn real_products_work_behind_the_gateway() {
+fn large_real_products_work_behind_the_gateway() {
     let mut products = vec![
         ("jupyter", "lab"),
         ("mlflow", "open"),

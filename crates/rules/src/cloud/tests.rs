@@ -108,7 +108,7 @@ resource "azurerm_network_security_rule" "a" {
     insta::assert_snapshot!(messages.join("\n"), @r"
     the internet reaches port 8265, where Ray listens
     the internet reaches ports 6333-6334, 11434, where Ollama and Qdrant listen
-    the internet reaches ports 4990-5010, where text-generation-webui, MLflow, Bokeh server and 4 other platforms listen
+    the internet reaches ports 4990-5010, where text-generation-webui, MLflow, Bokeh server and 5 other platforms listen
     ");
 }
 
