@@ -132,8 +132,7 @@ pub(crate) enum Format {
 
 #[derive(Debug, Args)]
 pub(crate) struct Audit {
-    /// Folders, files, `env:` or `env:FOLDER` for what is installed, `pypi:name==version` for a release of the index of pip, `hf://org/name@revision`, `https://host/model.pt`, `s3://bucket/prefix`, `service:http://10.0.0.5:5000` or `net:10.0.0.0/24` for what is running; `-` reads standard input
-    /// Folders, files, `env:` or `env:FOLDER` for what is installed, `host:` for what listens on this machine, `pypi:name==version` for a release of the index of pip, `hf://org/name@revision`, `https://host/model.pt`, `s3://bucket/prefix`; `-` reads standard input
+    /// Folders and files; `env:` or `env:FOLDER` for what is installed, `host:` for what listens on this machine, `service:http://10.0.0.5:5000` or `net:10.0.0.0/24` for what is running, `pypi:name==version` for a release of the index of pip, `hf://org/name@revision`, `https://host/model.pt`, `s3://bucket/prefix`; `-` reads standard input
     #[arg(value_name = "TARGET", default_value = ".", value_hint = ValueHint::AnyPath)]
     pub(crate) targets: Vec<String>,
 

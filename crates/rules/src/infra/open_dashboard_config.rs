@@ -81,6 +81,11 @@ fn open(view: &EstateView, service: &Service<'_>, sink: &Sink) -> Option<Finding
     if let Some(way) = reached.way {
         let opening = way.opening.filter(|_| !service.is_script);
         marks.extend(opening.iter().flat_map(|o| o.chain.iter().cloned()));
+        let more = reached.more.iter().filter_map(|w| w.opening);
+        marks.extend(
+            more.flat_map(|o| o.chain.first().cloned())
+                .filter(|_| !service.is_script),
+        );
         let doubtful = way.opening.iter().flat_map(|o| &o.guards);
         marks.extend(doubtful.map(|g| (g.span.clone(), guard(g.kind).to_owned())));
         marks.extend(

@@ -28,6 +28,8 @@ pub(super) enum Reach {
 pub(super) struct Reached<'s, 'a> {
     pub(super) reach: Reach,
     pub(super) way: Option<&'s Way<'a>>,
+    /// Further ways of the same kind that are as wide, each to another port; a few.
+    pub(super) more: Vec<&'s Way<'a>>,
     /// Something on the way may ask who comes.
     pub(super) doubt: bool,
 }
@@ -43,6 +45,7 @@ pub(super) fn reached<'s, 'a>(service: &'s Service<'a>) -> Option<Reached<'s, 'a
         let alone = Reached {
             reach,
             way: None,
+            more: Vec::new(),
             doubt: false,
         };
         return (service.bind != Bind::Loopback).then_some(alone);
@@ -53,13 +56,9 @@ pub(super) fn reached<'s, 'a>(service: &'s Service<'a>) -> Option<Reached<'s, 'a
         _ => Audience::Cluster,
     };
     let open = |w: &&Way<'_>| !w.is_guarded() && w.audience >= least;
-    let way = service.ways.iter().filter(open).max_by_key(|w| {
-        (
-            !w.may_be_guarded(),
-            w.audience,
-            std::cmp::Reverse(w.opening.is_none()),
-        )
-    })?;
+    let width = |w: &&Way<'_>| (!w.may_be_guarded(), w.audience, w.opening.is_some());
+    // Of several that are as wide the first counts: the platform's main port.
+    let way = service.ways.iter().filter(open).rev().max_by_key(width)?;
     let guarded_outside = service
         .ways
         .iter()
@@ -78,8 +77,37 @@ pub(super) fn reached<'s, 'a>(service: &'s Service<'a>) -> Option<Reached<'s, 'a
     Some(Reached {
         reach,
         way: Some(way),
+        more: as_wide(service, way, |w| open(&w) && width(&w) == width(&way)),
         doubt: way.may_be_guarded(),
     })
+}
+
+/// How many ports a sentence names besides the first.
+const MOST_PORTS: usize = 2;
+
+fn as_wide<'s, 'a>(
+    service: &'s Service<'a>,
+    way: &Way<'a>,
+    fits: impl Fn(&'s Way<'a>) -> bool,
+) -> Vec<&'s Way<'a>> {
+    let kind = |w: &Way<'_>| w.opening.map(|o| o.kind);
+    let mut out: Vec<&Way<'_>> = Vec::new();
+    for other in service.ways.iter().filter(|w| kind(w) == kind(way) && fits(w)) {
+        let known = std::iter::once(way)
+            .chain(out.iter().copied())
+            .any(|w| outside(w) == outside(other));
+        if !known && out.len() < MOST_PORTS {
+            out.push(other);
+        }
+    }
+    out
+}
+
+/// The port that somebody outside asks for.
+fn outside(way: &Way<'_>) -> u32 {
+    let outside = way.opening.and_then(|o| o.outside.clone());
+    let single = outside.filter(|o| o.end.saturating_sub(o.start) == 1);
+    single.map_or(way.port, |o| o.start)
 }
 
 impl Reached<'_, '_> {
@@ -133,10 +161,12 @@ impl Reached<'_, '_> {
 
     /// Who, as the start of a sentence.
     pub(super) fn who(&self) -> String {
-        let port = self.way.map(|w| {
-            let outside = w.opening.and_then(|o| o.outside.clone());
-            let single = outside.filter(|o| o.end.saturating_sub(o.start) == 1);
-            single.map_or(w.port, |o| o.start)
+        let port = self.way.map(|way| {
+            let ports: Vec<String> = std::iter::once(way)
+                .chain(self.more.iter().copied())
+                .map(|w| outside(w).to_string())
+                .collect();
+            ports.join(" or ")
         });
         let kind = self.way.and_then(|w| Some(w.opening?.kind));
         let by = match kind {
