@@ -26,6 +26,7 @@ use wellhead_formats::{
     Document, Family, Format, Identity, Member, OpenOptions, Opened, Role, Support, identify,
     is_named_like_model, may_hide_model, open,
 };
+use wellhead_infra::{Dialect, dialect};
 use wellhead_rules::{ARCHIVE_BOMB, DIGEST_MISMATCH, INTERNAL_ERROR, NOT_FULLY_ANALYSED, Subject};
 use wellhead_sources::{Content, Entry};
 
@@ -326,7 +327,7 @@ impl Analysis<'_> {
         );
         let members = std::mem::take(&mut opened.members);
         let had_all = had.why().is_none();
-        let outcome = had.and(opened.outcome.clone());
+        let outcome = had.and(as_template(&path, &opened).unwrap_or_else(|| opened.outcome.clone()));
         let outcome = self.judge(&path, &identity, &opened, &blob, role, outcome);
         let nothing = members.is_empty() && matches!(outcome, Outcome::NotAnalysed { .. });
         let round = Round {
@@ -658,6 +659,16 @@ fn runs_code_by_name(identity: &Identity) -> bool {
 
 fn is_model_file(format: &Format) -> bool {
     format.family == Family::Model
+}
+
+/// A template of a chart is no YAML before it is filled in, which the estate does: that it does not parse says nothing.
+fn as_template(path: &ArtifactPath, opened: &Opened) -> Option<Outcome> {
+    let Document::Data(data) = &opened.document else {
+        return None;
+    };
+    let only_that = opened.outcome.why()?.starts_with("not valid YAML");
+    let text = &data.text.text;
+    (only_that && dialect(path.leaf(), text) == Some(Dialect::HelmTemplate)).then_some(Outcome::Analysed)
 }
 
 #[cfg(test)]

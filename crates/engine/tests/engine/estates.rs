@@ -105,3 +105,47 @@ fn the_tag_of_an_image_is_a_version_that_advisories_speak_of() {
         report.findings
     );
 }
+
+/// A list with a condition in it, which YAML does not allow and charts are full of.
+const TEMPLATE: &str = "\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: x}
+spec:
+  template:
+    spec:
+      containers:
+        - name: x
+          command:
+            - mlflow
+            - server
+            {{- if .Values.auth }}
+            - --app-name=basic-auth
+            {{- end }}
+";
+
+#[test]
+fn a_template_is_no_broken_yaml() {
+    let chart = "apiVersion: v2\nname: x\nversion: 1.0.0\n";
+    let of = |files: &[(&str, &str)]| {
+        let report = audit(files);
+        let row = report
+            .coverage
+            .iter()
+            .find(|c| c.artifact.to_string().ends_with("pod.yaml"));
+        row.unwrap().outcome.why().map(str::to_owned)
+    };
+    let whole = [
+        ("c/Chart.yaml", chart),
+        ("c/values.yaml", "auth: false\n"),
+        ("c/templates/pod.yaml", TEMPLATE),
+    ];
+    assert_eq!(of(&whole), None);
+    // Nobody fills it in.
+    assert_eq!(
+        of(&[("templates/pod.yaml", TEMPLATE)]),
+        Some("a template of a chart that was not read".to_owned())
+    );
+    // What is not filled in is held to YAML.
+    assert!(of(&[("a/pod.yaml", TEMPLATE)]).is_some());
+}

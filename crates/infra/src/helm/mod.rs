@@ -80,6 +80,12 @@ pub(crate) fn charts<'a>(documents: &'a [Document], reading: &mut Reading<'_>) -
             taken.insert(document.path.as_str());
         }
     }
+    let alone = |d: &&Document| d.dialect == Dialect::HelmTemplate && !d.path.ends_with(".tpl");
+    for document in documents.iter().filter(alone) {
+        if !taken.contains(document.path.as_str()) {
+            reading.gap(document.span.clone(), "a template of a chart that was not read");
+        }
+    }
     let inside = |path: &str| all.keys().any(|other| is_below(path, &below(other, "charts")));
     let roots: Vec<&str> = all.keys().copied().filter(|path| !inside(path)).collect();
     for root in roots {
