@@ -196,6 +196,7 @@ impl<'a> Reader<'a> {
         {
             resource.environment.clone_from(&old.environment);
             resource.ports.clone_from(&old.ports);
+            resource.origin = old.base().cloned();
             state = before.clone();
             state.own_start = false;
         }

@@ -38,6 +38,8 @@ pub struct Resource {
     pub image: Option<Word>,
     /// Whether the image is another stage of the same file, or built from a Dockerfile beside.
     pub builds: bool,
+    /// The image that the stages start from which it builds on.
+    pub origin: Option<Word>,
     /// What runs when it starts: entry point and command joined, shells unwrapped, one entry a simple command.
     pub start: Vec<Command>,
     /// Whether `start` was said by another stage that this one builds on.
@@ -155,6 +157,11 @@ impl Resource {
     /// The value of an environment variable; the last one counts.
     pub fn variable(&self, name: &str) -> Option<&Variable> {
         self.environment.iter().rev().find(|v| v.name == name)
+    }
+
+    /// The image that it comes of, stages of the same file left out.
+    pub fn base(&self) -> Option<&Word> {
+        self.origin.as_ref().or(self.image.as_ref())
     }
 }
 

@@ -308,7 +308,7 @@ impl<'a> Join<'a> {
                 out.push(self.launched(container, launch, settings));
             }
         }
-        let image = container.image.as_ref().filter(|i| is_run && !i.open);
+        let image = container.base().filter(|_| is_run);
         let product = image.and_then(|i| PRODUCTS.iter().find(|p| p.is_image(&i.text)));
         if let (Some(product), Some(image)) = (product, image)
             && out.iter().all(|f| f.found.product.id != product.id)

@@ -142,7 +142,12 @@ fn script_of(command: &Command) -> Option<&Word> {
     }
     let shell = is_shell(program);
     let runs = shell || matches!(program, "su" | "runuser");
-    let script = given(&|w| w.starts_with('-') && !w.starts_with("--") && w.ends_with('c')).filter(|_| runs);
+    // `-c` stands anywhere among other letters: `-lc`, `-cx`.
+    let is_flags = |w: &str| {
+        let letters = w.strip_prefix('-').unwrap_or_default();
+        letters.contains('c') && letters.bytes().all(|b| b"abcefhiklmnprstuvxBCEHPT".contains(&b))
+    };
+    let script = given(&is_flags).filter(|_| runs);
     // `sbatch <<EOF` queues the script that it reads.
     let reads = shell || matches!(program, "sbatch" | "qsub" | "bsub");
     let is_file = |w: &Word| !w.text.starts_with(['-', '<', '>', '2']);

@@ -90,7 +90,11 @@ pub(crate) fn of_service(view: &EstateView, service: &Service<'_>) -> Option<Fix
         (WorkloadKind::Service | WorkloadKind::DockerRun | WorkloadKind::Unit, Some(ports)) => {
             unpublish(view, &ports)
         }
-        (WorkloadKind::Unit | WorkloadKind::Script | WorkloadKind::Machine, None) => bind(view, &places),
+        (WorkloadKind::Unit | WorkloadKind::Script | WorkloadKind::Machine, None)
+            if service.product.is_closed_by_bind() =>
+        {
+            bind(view, &places)
+        }
         _ => None,
     }
 }

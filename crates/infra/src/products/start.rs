@@ -8,7 +8,7 @@ use super::{
 };
 use crate::resource::{Command, Resource, Variable, Word, file_name, is_loopback};
 use special::{comfyui, jupyter, notebook_start, ray};
-use std::ops::Range;
+use std::{borrow::Cow, ops::Range};
 
 /// Whether a start asks for a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,6 +81,10 @@ pub(crate) struct Start {
     /// What makes it ask no more.
     pub off_flags: &'static [&'static str],
     pub off_env: &'static [&'static str],
+    /// Variables that only it reads, so that whoever sets one starts it: `NAME` or `NAME=value`.
+    pub env: &'static [&'static str],
+    /// Variables with more options.
+    pub args_env: &'static [&'static str],
     /// Settings of its configuration files with the address that it listens on.
     pub bind_file: &'static [&'static str],
     /// What makes it ask, and ask no more, in its configuration files: `route` or `route=value`.
@@ -88,6 +92,10 @@ pub(crate) struct Start {
     pub off_file: &'static [&'static str],
     /// Whether its image starts it with the command as its arguments.
     pub image: bool,
+    /// Commands that make its image start it, or a part of it that is reached.
+    pub image_commands: &'static [&'static str],
+    /// What the tag of its image begins with where it does; empty where any does.
+    pub image_tag: &'static str,
     /// Whether the place to show is what switched the password off.
     pub marks_off: bool,
     /// What is said at the place.
@@ -120,7 +128,7 @@ impl Product {
 
     /// The version that a resource runs, where its image is the product's and says one.
     pub(crate) fn version_of<'a>(&self, resource: &'a Resource) -> Option<&'a str> {
-        let image = resource.image.as_ref().filter(|i| self.is_image(&i.text))?;
+        let image = resource.base().filter(|i| self.is_image(&i.text))?;
         let tag = image.text.split('@').next()?.rsplit_once(':')?.1;
         let is_version = tag
             .trim_start_matches('v')
@@ -137,19 +145,23 @@ impl Product {
             .and_then(|last| last.find(':'))
             .map(|i| i.saturating_add(slash));
         let name = tag.and_then(|end| name.get(..end)).unwrap_or(name);
-        let hubs = ["docker.io/library/", "docker.io/", "index.docker.io/"];
-        let name = hubs.iter().find_map(|h| name.strip_prefix(h)).unwrap_or(name);
+        let own = without_registry(name);
         self.images.iter().any(|image| match image.strip_suffix('*') {
-            Some(start) => name.starts_with(start),
-            None => name == *image,
+            Some(start) => name.starts_with(start) || own.starts_with(start),
+            None => name == *image || own == *image || is_mirrored(own, image),
         })
+    }
+
+    /// Whether it can be kept from others by where its dashboard listens.
+    pub fn is_closed_by_bind(&self) -> bool {
+        self.start.special != Special::Ray
     }
 }
 
 /// The platforms that a resource starts: by its commands, or by its image where they say nothing else.
 ///
-/// What an image does by itself is only asked where it is run, not where one is built on it; but a recipe that switches the
-/// password of its base off says so itself.
+/// What an image does by itself is only asked where it is run, not where one is built on it; but a recipe that gives it options,
+/// or switches its password off, says so itself.
 pub fn launches(resource: &Resource, is_run: bool) -> Vec<Launch> {
     let more = notebook_start(resource);
     let mut out: Vec<Launch> = Vec::new();
@@ -160,9 +172,37 @@ pub fn launches(resource: &Resource, is_run: bool) -> Vec<Launch> {
         out.extend(PRODUCTS.iter().filter_map(|p| p.launch(resource, command)));
     }
     if out.is_empty() {
-        out.extend(image_start(resource).filter(|l| is_run || l.access == Access::SwitchedOff));
+        let says_so = is_run || !resource.start.is_empty();
+        out.extend(image_start(resource).filter(|l| says_so || l.access == Access::SwitchedOff));
+    }
+    if out.is_empty() {
+        out.extend(variable_start(resource));
     }
     out
+}
+
+/// The name of an image without the registry in front, which is told by its dot or port.
+fn without_registry(name: &str) -> &str {
+    let rest = match name.split_once('/') {
+        Some((host, rest)) if host.contains(['.', ':']) || host == "localhost" => rest,
+        _ => name,
+    };
+    rest.strip_prefix("library/").unwrap_or(rest)
+}
+
+/// Whether an image is a copy of another in a registry of somebody's own: `harbor.acme.example/hub/ollama/ollama`. Owner and
+/// name stay in copies; what has no owner is told by the hub's `library`.
+fn is_mirrored(own: &str, image: &str) -> bool {
+    let image = without_registry(image);
+    let tail = |name: &str| own.strip_suffix(name).is_some_and(|front| front.ends_with('/'));
+    match image.split_once('/') {
+        // The vendor moved what it keeps no longer.
+        Some(("bitnami", name)) => {
+            own.strip_prefix("bitnamilegacy/") == Some(name) || own == image || tail(image)
+        }
+        Some(_) => own == image || tail(image),
+        None => own == image || tail(&format!("library/{image}")),
+    }
 }
 
 /// A resource with the variables that stand in front of a command.
@@ -186,25 +226,53 @@ fn with_variables(resource: &Resource, command: &Command) -> Resource {
 
 /// The start that a product's own image makes, with the command as its arguments.
 fn image_start(resource: &Resource) -> Option<Launch> {
-    let image = resource.image.as_ref().filter(|i| !i.open)?;
-    let product = PRODUCTS
-        .iter()
-        .find(|p| p.start.image && p.is_image(&image.text))?;
-    // A command that names a program of its own runs that instead of the product.
+    let image = resource.base()?;
+    let product = PRODUCTS.iter().find(|p| p.is_image(&image.text))?;
+    let start = &product.start;
     let given = resource.start.first();
-    // An option may end like a path: `--model=org/name`.
-    let is_option = |c: &Command| c.words.first().is_some_and(|w| w.text.starts_with('-'));
-    if given.is_some_and(|c| {
-        !is_option(c)
-            && !product
-                .start
-                .commands
-                .iter()
-                .flat_map(|c| c.iter())
-                .any(|s| *s == c.program())
-    }) {
+    let first = given.and_then(|c| c.words.first()).map(|w| w.text.as_str());
+    // A command that names a program of its own runs that instead of the product.
+    let mut commands = start
+        .commands
+        .iter()
+        .flat_map(|c| c.iter())
+        .chain(start.image_commands);
+    let is_command = first.is_some_and(|f| commands.any(|s| *s == f));
+    let is_option = first.is_none_or(|f| f.starts_with('-'));
+    if !(is_command || start.image && is_option && has_tag(&image.text, start.image_tag)) {
         return None;
     }
+    let mut launch = started(product, resource, given, image.span.clone())?;
+    if let Some(mark) = launch.marks.first_mut()
+        && mark.0.start == image.span.start
+    {
+        mark.0 = image.span.clone();
+    }
+    Some(launch)
+}
+
+/// Whether the tag of an image begins with that.
+fn has_tag(image: &str, wanted: &str) -> bool {
+    let tag = image.split('@').next().and_then(|name| name.rsplit_once(':'));
+    wanted.is_empty() || tag.is_some_and(|(_, tag)| tag.starts_with(wanted))
+}
+
+/// The start that a variable tells of which only one product reads.
+fn variable_start(resource: &Resource) -> Option<Launch> {
+    let mut all = PRODUCTS.iter().filter(|p| !p.start.env.is_empty());
+    all.find_map(|product| {
+        let place = product.start.env.iter().find_map(|e| env_says(resource, e))?;
+        started(product, resource, None, place)
+    })
+}
+
+/// The start of a product of which its program is not named.
+fn started(
+    product: &'static Product,
+    resource: &Resource,
+    given: Option<&Command>,
+    span: Range<usize>,
+) -> Option<Launch> {
     let program = Word {
         text: (*product
             .start
@@ -213,7 +281,7 @@ fn image_start(resource: &Resource) -> Option<Launch> {
             .chain(product.start.servers)
             .next()?)
         .to_owned(),
-        span: image.span.clone(),
+        span,
         open: false,
     };
     let words = std::iter::once(program).chain(given.iter().flat_map(|c| c.words.iter().cloned()));
@@ -221,13 +289,7 @@ fn image_start(resource: &Resource) -> Option<Launch> {
         words: words.collect(),
         ..Command::default()
     };
-    let mut launch = by_entry(product, resource, &command, true)?;
-    if let Some(mark) = launch.marks.first_mut()
-        && mark.0 == command.span()
-    {
-        mark.0 = image.span.clone();
-    }
-    Some(launch)
+    by_entry(product, resource, &command, true)
 }
 
 /// The words of a command from the first that names one of these programs on, so that wrappers are skipped.
@@ -372,6 +434,7 @@ fn by_entry(
         }
     };
     let words = server.or_else(by_program)?;
+    let words = &with_arguments(words, resource, start.args_env);
     if !of_image && server.is_none() && !start.commands.is_empty() {
         let mut plain = words
             .iter()
@@ -437,6 +500,23 @@ fn by_entry(
         marks: vec![(place, start.label.to_owned())],
     })
 }
+
+/// The words of a command, and those that variables add to its options.
+pub(super) fn with_arguments<'a>(words: &'a [Word], resource: &Resource, names: &[&str]) -> Cow<'a, [Word]> {
+    let mut all = Cow::Borrowed(words);
+    for variable in names.iter().filter_map(|name| resource.variable(name)) {
+        let value = variable.value.iter().flat_map(|w| w.text.split_whitespace());
+        all.to_mut().extend(value.take(MOST_ARGUMENTS).map(|text| Word {
+            text: text.trim_matches(['"', '\'']).to_owned(),
+            span: variable.span.clone(),
+            open: false,
+        }));
+    }
+    all
+}
+
+/// How many words of a variable are taken for options.
+const MOST_ARGUMENTS: usize = 256;
 
 /// Where a variable says what the catalogue says: `NAME` is set, `NAME=value` has that value. A value that is not known
 /// counts as set, since whoever wrote it meant something.

@@ -324,6 +324,10 @@ fn what_opens_a_platform_in_an_image_and_what_does_not() {
             "ENV H=0.0.0.0 / ENTRYPOINT [\"ray\", \"start\", \"--head\"] / CMD [\"--dashboard-host\", \"0.0.0.0\"]",
             "ray NoneByDefault Image --dashboard-host\", \"0.0.0.0",
         ),
+        (
+            "ENTRYPOINT [\"/bin/bash\", \"-c\"] / CMD [\"ulimit -n 9; exec ray start --head --dashboard-host 0.0.0.0\"]",
+            "ray NoneByDefault Image --dashboard-host 0.0.0.0",
+        ),
         ("CMD mlflow server --host 127.0.0.1", ""),
         // Its ports for clients listen everywhere whatever the dashboard does; only what publishes them makes them matter.
         ("CMD ray start --head", "ray NoneByDefault Image ray start --head"),
@@ -332,5 +336,99 @@ fn what_opens_a_platform_in_an_image_and_what_does_not() {
     ];
     for (lines, expected) in cases {
         assert_eq!(in_dockerfile(lines), expected, "{lines}");
+    }
+}
+
+#[test]
+fn what_only_a_variable_an_image_or_a_name_tells() {
+    let cases = [
+        // The image is built on one that starts it, and switches the password off.
+        (
+            "=== Dockerfile\nFROM ghcr.io/open-webui/open-webui:v0.3.12\nENV WEBUI_AUTH=false\n",
+            "open-webui SwitchedOff Image WEBUI_AUTH=false",
+        ),
+        ("=== Dockerfile\nFROM qdrant/qdrant\nCOPY a b\n", ""),
+        (
+            "=== ollama.service.d/override.conf\n[Service]\nEnvironment=\"OLLAMA_HOST=0.0.0.0\"\n",
+            "ollama NoneByDefault Everyone \"OLLAMA_HOST=0.0.0.0\"",
+        ),
+        (
+            "=== ollama.service.d/override.conf\n[Service]\nEnvironment=\"OLLAMA_MODELS=/srv\"\n",
+            "",
+        ),
+        (
+            "=== compose.yaml\nservices:\n  s: {image: i, command: python app.py, environment: [GRADIO_SERVER_NAME=0.0.0.0], ports: ['80:7860']}\n",
+            "gradio NoneByDefault Everyone GRADIO_SERVER_NAME=0.0.0.0",
+        ),
+        (
+            "=== compose.yaml\nservices:\n  s: {image: i, command: python app.py, ports: ['80:7860']}\n",
+            "",
+        ),
+        (
+            "=== compose.yaml\nservices:\n  s: {image: 'bitnami/spark:3', environment: [SPARK_MODE=master], ports: ['7077:7077']}\n",
+            "spark NoneByDefault Everyone 'bitnami/spark:3'",
+        ),
+        (
+            "=== compose.yaml\nservices:\n  s: {image: 'vllm/vllm-openai:v0.6.3', command: [--model=org/m], ports: ['80:8000']}\n",
+            "vllm NoneByDefault Everyone 'vllm/vllm-openai:v0.6.3'",
+        ),
+        // Copies in registries of somebody's own keep owner and name.
+        (
+            "=== compose.yaml\nservices:\n  s: {image: harbor.acme.example/hub/ollama/ollama, ports: ['1:11434']}\n",
+            "ollama NoneByDefault Everyone harbor.acme.example/hub/ollama/ollama",
+        ),
+        (
+            "=== compose.yaml\nservices:\n  s: {image: '${REG}/qdrant/qdrant:${TAG}', ports: ['1:6333']}\n",
+            "qdrant NoneByDefault Everyone '${REG}/qdrant/qdrant:${TAG}'",
+        ),
+        (
+            "=== compose.yaml\nservices:\n  s: {image: acme/ollama-client, ports: ['1:11434']}\n",
+            "",
+        ),
+        // One image is several programs; its tag tells which.
+        (
+            "=== compose.yaml\nservices:\n  s: {image: 'ghcr.io/ggml-org/llama.cpp:server-cuda', command: -m a.gguf --host 0.0.0.0 --port 8000, ports: ['8000:8000']}\n",
+            "llama-cpp NoneByDefault Everyone --host 0.0.0.0",
+        ),
+        (
+            "=== compose.yaml\nservices:\n  s: {image: 'ghcr.io/ggml-org/llama.cpp:light', command: -m a.gguf, ports: ['8000:8000']}\n",
+            "",
+        ),
+        (
+            "=== compose.yaml\nservices:\n  s: {image: codercom/code-server, command: --auth none --bind-addr 0.0.0.0:8080, ports: ['8080:8080']}\n",
+            "code-server SwitchedOff Everyone --auth none",
+        ),
+        (
+            "=== compose.yaml\nservices:\n  s: {image: codercom/code-server, ports: ['8080:8080']}\n",
+            "",
+        ),
+        (
+            "=== Dockerfile\nFROM vllm/vllm-openai:v0.6.3 AS base\nFROM base AS prod\nCMD [\"--model\", \"m\"]\n",
+            "vllm NoneByDefault Image vllm/vllm-openai:v0.6.3",
+        ),
+        // Options that stand in a variable.
+        (
+            "=== compose.yaml\nservices:\n  s: {image: i, command: python launch.py, environment: {COMMANDLINE_ARGS: --listen --api}, ports: ['7860:7860']}\n",
+            "automatic1111 NoneByDefault Everyone COMMANDLINE_ARGS: --listen --api",
+        ),
+        (
+            "=== compose.yaml\nservices:\n  s: {image: i, command: python launch.py, ports: ['7860:7860']}\n",
+            "",
+        ),
+        (
+            "=== compose.yaml\nservices:\n  s: {image: i, command: python server.py --listen --api, ports: ['7860:7860']}\n",
+            "text-generation-webui NoneByDefault Everyone --listen",
+        ),
+        (
+            "=== Dockerfile\nFROM vllm/vllm-openai:v0.6.3\nCMD [\"--model\", \"m\"]\n",
+            "vllm NoneByDefault Image vllm/vllm-openai:v0.6.3",
+        ),
+        (
+            "=== compose.yaml\nservices:\n  s: {image: 'nvcr.io/nvidia/tritonserver:24.01-py3', command: [bash, -cx, tritonserver --model-repository=/m], ports: ['8000:8000']}\n",
+            "triton NoneByDefault Everyone tritonserver --model-repository=/m",
+        ),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(found(text), expected, "{text}");
     }
 }

@@ -46,9 +46,13 @@ const START: &[&str] = &[
     "off",
     "off_env",
     "bind_file",
+    "env",
     "on_file",
     "off_file",
     "image",
+    "image_commands",
+    "image_tag",
+    "args_env",
     "marks_off",
     "label",
 ];
@@ -326,6 +330,9 @@ fn start(e: &Entry) -> String {
         ("off_flags", "off"),
         ("off_env", "off_env"),
         ("bind_file", "bind_file"),
+        ("env", "env"),
+        ("args_env", "args_env"),
+        ("image_commands", "image_commands"),
         ("on_file", "on_file"),
         ("off_file", "off_file"),
     ] {
@@ -334,6 +341,8 @@ fn start(e: &Entry) -> String {
     for key in ["listens", "asks", "image", "marks_off"] {
         write!(out, "{key}: {}, ", e.flag(node, key)).unwrap();
     }
+    let tag = node.get("image_tag").and_then(Node::as_str).unwrap_or_default();
+    write!(out, "image_tag: {tag:?}, ").unwrap();
     let label = node.get("label").and_then(Node::as_str).unwrap_or_default();
     let serves = !e.texts(node, "programs").is_empty() || !e.texts(node, "servers").is_empty();
     assert!(

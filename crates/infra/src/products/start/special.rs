@@ -2,7 +2,7 @@
 //! ports for clients listen whatever its dashboard does.
 
 use super::super::Product;
-use super::{Access, Bind, Flags, Launch, bind_of, env, from_program};
+use super::{Access, Bind, Flags, Launch, bind_of, env, from_program, with_arguments};
 use crate::resource::{Command, Resource, Word, file_name};
 
 /// The start that Jupyter's own images make without being told one, with what `NOTEBOOK_ARGS` adds to it.
@@ -160,7 +160,8 @@ pub(super) fn ray(product: &'static Product, resource: &Resource, command: &Comm
 
 /// `python main.py --listen`, where something else says that it is `ComfyUI`.
 pub(super) fn comfyui(product: &'static Product, resource: &Resource, command: &Command) -> Option<Launch> {
-    let words = from_program(command, &["main.py", "comfy"])?;
+    let words = from_program(command, product.start.programs)?;
+    let words = &with_arguments(words, resource, product.start.args_env);
     let flags = Flags { words };
     let named = |text: &str| text.to_ascii_lowercase().contains("comfy");
     let port = flags.port(&["--port"], 8188);
