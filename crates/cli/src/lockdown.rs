@@ -8,7 +8,9 @@ use std::{
     path::{Path, PathBuf},
 };
 use wellhead_core::escape;
-use wellhead_infra::{Front, Lockdown as Closed, LockdownError, LockdownRequest, PRODUCTS, Upstream};
+use wellhead_infra::{
+    Front, Ground, Lockdown as Closed, LockdownError, LockdownRequest, PRODUCTS, Provider, Upstream,
+};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Exit codes:
@@ -21,6 +23,18 @@ pub(crate) struct Lockdown {
     /// What asks for the password in front of it
     #[arg(long, value_name = "PROXY", default_value = "caddy")]
     pub(crate) proxy: Proxy,
+    /// Write a compose file: the proxy is the only way to the platform's network
+    #[arg(long, group = "ground", conflicts_with = "upstream")]
+    pub(crate) compose: bool,
+    /// Write manifests of Kubernetes: a pod with both, and a NetworkPolicy
+    #[arg(long, group = "ground", conflicts_with = "upstream")]
+    pub(crate) k8s: bool,
+    /// Write the firewall of a cloud around the machine, too [default: aws]
+    #[arg(long, value_name = "CLOUD", num_args = 0..=1, require_equals = true, default_missing_value = "aws", group = "ground")]
+    pub(crate) terraform: Option<Cloud>,
+    /// The image of the platform with its digest, for `--compose` and `--k8s`
+    #[arg(long, value_name = "IMAGE", conflicts_with = "terraform")]
+    pub(crate) image: Option<String>,
     /// The name under which people visit it; without one only this machine reaches it
     #[arg(long, value_name = "NAME")]
     pub(crate) host: Option<String>,
@@ -71,6 +85,38 @@ impl Proxy {
     }
 }
 
+/// Whose firewall.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Cloud {
+    /// A security group of AWS
+    Aws,
+    /// Firewall rules of Google Cloud
+    Google,
+    /// A network security group of Azure
+    Azure,
+}
+
+impl Cloud {
+    fn provider(self) -> Provider {
+        match self {
+            Self::Aws => Provider::Aws,
+            Self::Google => Provider::Google,
+            Self::Azure => Provider::Azure,
+        }
+    }
+}
+
+impl Lockdown {
+    fn ground(&self) -> Ground {
+        match self.terraform {
+            _ if self.compose => Ground::Compose,
+            _ if self.k8s => Ground::Kubernetes,
+            Some(cloud) => Ground::Cloud(cloud.provider()),
+            None => Ground::Host,
+        }
+    }
+}
+
 fn products() -> PossibleValuesParser {
     PossibleValuesParser::new(PRODUCTS.iter().map(|p| p.id))
 }
@@ -87,6 +133,8 @@ pub(crate) fn run(args: &Lockdown, global: &Global) -> Result<Exit, Failure> {
     let closed = wellhead_infra::lockdown(&LockdownRequest {
         product,
         front: args.proxy.front(),
+        ground: args.ground(),
+        image: args.image.clone(),
         name: args.host.clone(),
         upstream: args.upstream.clone(),
         listen: args.listen,
@@ -170,6 +218,8 @@ fn failure(e: LockdownError) -> Failure {
         LockdownError::Unencrypted(_) => "say the name with `--host NAME`, so that there is TLS",
         LockdownError::Name => "for example `--host mlflow.example.org`",
         LockdownError::User => "for example `--user admin`",
+        LockdownError::Image => "for example `--image ghcr.io/mlflow/mlflow:v3.4.0`",
+        LockdownError::Ground(_) => "leave that option out",
         LockdownError::Certificate => "put the files where their path needs no quotes",
     };
     Failure::new(e).hint(hint)

@@ -8,6 +8,7 @@ mod distributions;
 mod estates;
 mod hostile_packages;
 mod inventory;
+mod lockdown;
 mod pages;
 mod planted;
 mod reach;

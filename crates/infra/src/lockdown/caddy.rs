@@ -1,7 +1,8 @@
 //! A Caddyfile, for Caddy 2.6 and newer.
 
 use super::{
-    LockdownFile, Order,
+    Container, LockdownFile, Order, UsersFile,
+    door::Tls,
     profile::{FORGED, TWOFOLD},
 };
 use std::fmt::Write as _;
@@ -13,29 +14,83 @@ pub(super) fn file(order: &Order<'_>) -> LockdownFile {
     }
 }
 
+pub(super) fn users(order: &Order<'_>) -> UsersFile {
+    let folder = if order.request.ground.is_containers() {
+        "secrets"
+    } else {
+        "caddy"
+    };
+    UsersFile {
+        path: format!("{folder}/{}", order.users()),
+        between: ' ',
+    }
+}
+
+pub(super) fn container(order: &Order<'_>) -> Container {
+    Container {
+        name: "proxy",
+        image: "docker.io/library/caddy:2.10.2",
+        arguments: [
+            "caddy",
+            "run",
+            "--config",
+            "/etc/caddy/Caddyfile",
+            "--adapter",
+            "caddyfile",
+        ]
+        .map(str::to_owned)
+        .to_vec(),
+        secrets: Vec::new(),
+        reads: vec![("caddy", "/etc/caddy")],
+        writes: if order.door.tls == Tls::Automatic {
+            &["/tmp"]
+        } else {
+            &["/tmp", "/data", "/config"]
+        },
+        keeps: if order.door.tls == Tls::Automatic {
+            &[("caddy-data", "/data"), ("caddy-config", "/config")]
+        } else {
+            &[]
+        },
+        is_entrance: true,
+    }
+}
+
 pub(super) fn text(order: &Order<'_>) -> String {
     let product = order.request.product;
+    let door = &order.door;
     let mut out = format!(
         "# {} behind Caddy: whoever has no password gets nothing.\n{{\n",
         product.name
     );
     out.push_str("\t# Nobody on this host changes the configuration of the running server.\n\tadmin off\n");
+    if door.is_tls() && door.port != 443 {
+        let _ = writeln!(out, "\thttps_port {}", door.port);
+        match door.plain {
+            Some(plain) => {
+                let _ = writeln!(out, "\thttp_port {plain}");
+            }
+            None => out.push_str("\tauto_https disable_redirects\n"),
+        }
+    }
     out.push_str("\tservers {\n\t\ttimeouts {\n\t\t\tread_header 10s\n\t\t}\n\t}\n}\n\n");
     match &order.request.name {
         Some(name) => {
             let _ = writeln!(out, "{name} {{");
-            match &order.request.certificate {
-                Some((certificate, key)) => {
+            match &door.tls {
+                Tls::Files(certificate, key) => {
                     let _ = writeln!(out, "\ttls {certificate} {key}");
                 }
-                None if is_internal(name) => out.push_str("\ttls internal\n"),
-                None => {}
+                _ if is_internal(name) => out.push_str("\ttls internal\n"),
+                _ => {}
             }
             out.push_str("\theader Strict-Transport-Security max-age=31536000\n");
         }
         None => {
-            let _ = writeln!(out, "http://:{} {{", order.request.listen.port());
-            let _ = writeln!(out, "\tbind {}", order.request.listen.ip());
+            let _ = writeln!(out, "http://:{} {{", door.port);
+            if let Some(address) = door.address {
+                let _ = writeln!(out, "\tbind {address}");
+            }
         }
     }
     out.push_str("\troute {\n");
@@ -43,7 +98,7 @@ pub(super) fn text(order: &Order<'_>) -> String {
         out,
         "\t\tbasicauth bcrypt \"{}\" {{\n\t\t\timport {}\n\t\t}}",
         product.name,
-        order.users()
+        order.secret("", &order.users())
     );
     checks(order, &mut out);
     proxy(order, &mut out);
@@ -125,7 +180,7 @@ fn proxy(order: &Order<'_>, out: &mut String) {
         out.push_str("\t\t\theader_up -Authorization\n");
     }
     if order.own.credential.is_some() {
-        let _ = writeln!(out, "\t\t\timport {}", order.credential());
+        let _ = writeln!(out, "\t\t\timport {}", order.secret("", &order.credential()));
     }
     out.push_str("\t\t}\n");
 }

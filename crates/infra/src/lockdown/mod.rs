@@ -5,12 +5,18 @@
 //! secret is invented, and what a form cannot close is said in [`Lockdown::gaps`].
 
 mod caddy;
+mod compose;
+mod door;
+mod kubernetes;
 mod nginx;
 mod own;
 mod page;
 mod profile;
+mod terraform;
+mod text;
 
 use crate::products::Product;
+use door::{Container, Door};
 use own::Own;
 use profile::Profile;
 use std::{fmt, net::SocketAddr};
@@ -22,6 +28,10 @@ pub struct LockdownRequest {
     pub product: &'static Product,
     /// What asks in front of it.
     pub front: Front,
+    /// Where both run.
+    pub ground: Ground,
+    /// The image of the product, where it runs in a container.
+    pub image: Option<String>,
     /// The name under which people visit it; without one the proxy stays on the loopback address.
     pub name: Option<String>,
     /// Where the product listens; the catalogue's port on the loopback address where it is not said.
@@ -64,6 +74,36 @@ impl Front {
             Self::Nginx => "nginx",
         }
     }
+}
+
+/// Where a product and its proxy run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ground {
+    /// Programs on one host.
+    Host,
+    /// Containers of one compose file.
+    Compose,
+    /// Containers of one pod.
+    Kubernetes,
+    /// Programs on one machine of a cloud, whose firewall is written too.
+    Cloud(Provider),
+}
+
+impl Ground {
+    fn is_containers(self) -> bool {
+        matches!(self, Self::Compose | Self::Kubernetes)
+    }
+}
+
+/// A cloud whose firewalls Terraform makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Provider {
+    /// Amazon Web Services.
+    Aws,
+    /// Google Cloud.
+    Google,
+    /// Microsoft Azure.
+    Azure,
 }
 
 /// Where a product listens, as the proxy reaches it.
@@ -170,6 +210,10 @@ pub enum LockdownError {
     User,
     /// The path of a certificate that not every file can hold.
     Certificate,
+    /// Not the name of an image.
+    Image,
+    /// Not a place where it can run.
+    Ground(&'static str),
 }
 
 impl fmt::Display for LockdownError {
@@ -185,6 +229,8 @@ impl fmt::Display for LockdownError {
             Self::Name => write!(f, "a host name has letters, digits, `-` and dots"),
             Self::User => write!(f, "a user's name has letters, digits, `-`, `_`, `.` and `@`"),
             Self::Certificate => write!(f, "the path of a certificate has no blanks, quotes or braces"),
+            Self::Image => write!(f, "the name of an image has neither blanks nor quotes"),
+            Self::Ground(why) => write!(f, "{why}"),
         }
     }
 }
@@ -197,6 +243,7 @@ struct Order<'a> {
     profile: Profile,
     own: Own,
     upstream: Upstream,
+    door: Door,
     /// The address at which people visit it.
     site: String,
 }
@@ -221,6 +268,15 @@ impl Order<'_> {
         format!("{}.credential", self.id())
     }
 
+    /// A file that only people make, as the proxy is told of it.
+    fn secret(&self, folder: &str, name: &str) -> String {
+        if self.request.ground.is_containers() {
+            format!("{SECRETS}/{name}")
+        } else {
+            format!("{folder}{name}")
+        }
+    }
+
     /// Whether the product has to be asked with its own address as `Host`.
     fn asks_own_host(&self) -> bool {
         own::OWN_HOST.contains(&self.id())
@@ -230,7 +286,30 @@ impl Order<'_> {
     fn is_unbounded(&self) -> bool {
         !self.profile.read_only
     }
+
+    /// The image that the product runs in.
+    fn image(&self) -> String {
+        let request = self.request;
+        let usual = || {
+            let named = request.product.images.first().map(|i| i.trim_end_matches('*'));
+            format!("{}:{NO_TAG}", named.unwrap_or(request.product.id))
+        };
+        request.image.clone().unwrap_or_else(usual)
+    }
+
+    /// The containers of the proxy.
+    fn containers(&self) -> Vec<Container> {
+        match self.request.front {
+            Front::Caddy => vec![caddy::container(self)],
+            Front::Nginx => vec![nginx::container(self)],
+        }
+    }
 }
+
+/// Where containers find what only people make: users and credentials.
+const SECRETS: &str = "/etc/lockdown";
+/// A tag that no image has, so that whoever leaves it there gets nothing.
+const NO_TAG: &str = "set-a-version";
 
 /// The port of a product that people visit, where that is not its first one.
 const VISITED: &[(&str, u16)] = &[("torchserve", 8080)];
@@ -240,14 +319,55 @@ const VISITED: &[(&str, u16)] = &[("torchserve", 8080)];
 /// # Errors
 /// Where it would not close it, or cannot be made: nothing is made then.
 pub fn lockdown(request: &LockdownRequest) -> Result<Lockdown, LockdownError> {
+    check(request)?;
+    let product = request.product;
+    let profile = Profile::of(product, request.read_only).ok_or(LockdownError::NoReadOnly(product.name))?;
+    let (name, site) = match &request.name {
+        Some(name) => (name.clone(), format!("https://{name}")),
+        None => (request.listen.to_string(), format!("http://{}", request.listen)),
+    };
+    let wide = request.ground == Ground::Compose;
+    let order = Order {
+        own: Own::of(product, &name, &site, wide),
+        door: Door::of(request),
+        upstream: upstream(request),
+        request,
+        profile,
+        site,
+    };
+    let gaps = gaps(&order);
+    let (mut files, users) = match request.front {
+        Front::Caddy => (vec![caddy::file(&order)], caddy::users(&order)),
+        Front::Nginx => {
+            let files = std::iter::once(nginx::file(&order)).chain(nginx::others(&order));
+            (files.collect(), nginx::users(&order))
+        }
+    };
+    match request.ground {
+        Ground::Host | Ground::Cloud(_) => {
+            files.push(page::firewall(&order));
+            files.extend(page::environment(&order));
+        }
+        Ground::Compose => files.extend(compose::files(&order)),
+        Ground::Kubernetes => files = kubernetes::files(&order, &files),
+    }
+    if let Ground::Cloud(cloud) = request.ground {
+        files.push(terraform::file(&order, cloud));
+    }
+    files.insert(0, page::page(&order, &files, &users, &gaps));
+    Ok(Lockdown {
+        files,
+        gaps,
+        users: Some(users),
+    })
+}
+
+fn check(request: &LockdownRequest) -> Result<(), LockdownError> {
     if !request.listen.ip().is_loopback() && request.name.is_none() {
         return Err(LockdownError::Unencrypted(request.listen));
     }
-    if request
-        .name
-        .as_deref()
-        .is_some_and(|n| !is_name(n) || n.contains('_'))
-    {
+    let is_host = |n: &str| is_name(n) && !n.contains('_');
+    if request.name.as_deref().is_some_and(|n| !is_host(n)) {
         return Err(LockdownError::Name);
     }
     let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.@".contains(&b);
@@ -258,88 +378,109 @@ pub fn lockdown(request: &LockdownRequest) -> Result<Lockdown, LockdownError> {
         let odd = |c: char| c.is_whitespace() || c.is_control() || "\"'`{}$;#\\".contains(c);
         !path.is_empty() && !path.contains(odd)
     };
-    if request
-        .certificate
-        .as_ref()
-        .is_some_and(|(c, k)| !is_path(c) || !is_path(k))
-    {
+    let files = request.certificate.as_ref();
+    if files.is_some_and(|(c, k)| !is_path(c) || !is_path(k)) {
         return Err(LockdownError::Certificate);
     }
+    let is_image = |b: u8| b.is_ascii_alphanumeric() || b"-_.:/@".contains(&b);
+    let image = request.image.as_deref();
+    if image.is_some_and(|i| i.is_empty() || !i.bytes().all(is_image)) {
+        return Err(LockdownError::Image);
+    }
+    Ok(())
+}
+
+/// Where the proxy reaches the product.
+fn upstream(request: &LockdownRequest) -> Upstream {
     let product = request.product;
-    let profile = Profile::of(product, request.read_only).ok_or(LockdownError::NoReadOnly(product.name))?;
-    let (name, site) = match &request.name {
-        Some(name) => (name.clone(), format!("https://{name}")),
-        None => (request.listen.to_string(), format!("http://{}", request.listen)),
+    let visited = VISITED
+        .iter()
+        .find(|(id, _)| *id == product.id)
+        .map(|(_, port)| *port);
+    let usual = Upstream {
+        tls: false,
+        host: "127.0.0.1".to_owned(),
+        port: visited.or(product.ports.first().map(|p| p.port)).unwrap_or(80),
     };
-    let upstream = request.upstream.clone().unwrap_or_else(|| {
-        let visited = VISITED
-            .iter()
-            .find(|(id, _)| *id == product.id)
-            .map(|(_, port)| *port);
-        Upstream {
+    let given = request.upstream.clone();
+    match request.ground {
+        Ground::Host | Ground::Cloud(_) => given.unwrap_or(usual),
+        // Containers of one pod share the loopback address; those of a compose file see each other by name.
+        Ground::Kubernetes => Upstream {
+            port: given.map_or(usual.port, |u| u.port),
+            ..usual
+        },
+        Ground::Compose => Upstream {
+            port: given.map_or(usual.port, |u| u.port),
+            host: product.id.to_owned(),
             tls: false,
-            host: "127.0.0.1".to_owned(),
-            port: visited.or(product.ports.first().map(|p| p.port)).unwrap_or(80),
-        }
-    });
-    let order = Order {
-        own: Own::of(product, &name, &site),
-        request,
-        profile,
-        upstream,
-        site,
-    };
-    let gaps = gaps(&order);
-    let (mut files, users) = match request.front {
-        Front::Caddy => {
-            let path = format!("caddy/{}", order.users());
-            (vec![caddy::file(&order)], UsersFile { path, between: ' ' })
-        }
-        Front::Nginx => {
-            let path = format!("nginx/lockdown/{}", order.users());
-            let files = std::iter::once(nginx::file(&order)).chain(nginx::others(&order));
-            (files.collect(), UsersFile { path, between: ':' })
-        }
-    };
-    files.push(page::firewall(&order));
-    files.extend(page::environment(&order));
-    files.insert(0, page::page(&order, &files, &users, &gaps));
-    Ok(Lockdown {
-        files,
-        gaps,
-        users: Some(users),
-    })
+        },
+    }
 }
 
 /// What stays open, or was not looked at.
 fn gaps(order: &Order<'_>) -> Vec<String> {
     let product = order.request.product;
+    let name = product.name;
     let mut out = Vec::new();
-    if !order.upstream.tls && !order.upstream.is_loopback() {
-        out.push(format!(
-            "whoever reaches the network between the proxy and {}:{} reads and changes what passes there, and reaches \
-             {} past the proxy unless a firewall on that host lets only the proxy in",
-            order.upstream.host, order.upstream.port, product.name
-        ));
-    }
-    if !order.own.binds {
-        out.push(format!(
-            "the catalogue knows no option by which {} listens on 127.0.0.1 only; the firewall has to keep its ports closed",
-            product.name
-        ));
-    }
     let others = product.ports.iter().filter(|p| p.port != order.upstream.port);
-    for other in others {
-        out.push(format!(
-            "port {} ({}) is not led through the proxy; the firewall keeps it to this host",
-            other.port, other.what
-        ));
+    match order.request.ground {
+        Ground::Host | Ground::Cloud(_) => {
+            if !order.upstream.tls && !order.upstream.is_loopback() {
+                out.push(format!(
+                    "whoever reaches the network between the proxy and {}:{} reads and changes what passes there, and reaches \
+                     {name} past the proxy unless a firewall on that host lets only the proxy in",
+                    order.upstream.host, order.upstream.port
+                ));
+            }
+            if !order.own.binds {
+                out.push(format!(
+                    "the catalogue knows no option by which {name} listens on 127.0.0.1 only; the firewall has to keep its ports closed"
+                ));
+            }
+            out.extend(others.map(|other| {
+                format!(
+                    "port {} ({}) is not led through the proxy; the firewall keeps it to this host",
+                    other.port, other.what
+                )
+            }));
+        }
+        Ground::Compose => {
+            out.push(format!(
+                "{name} reaches nothing outside its network, since nothing outside shall reach it: models and data have to lie in a volume"
+            ));
+            out.extend(others.map(|other| {
+                format!(
+                    "port {} ({}) is reached by nobody but the proxy's container",
+                    other.port, other.what
+                )
+            }));
+        }
+        Ground::Kubernetes => {
+            if !order.own.binds {
+                out.push(format!(
+                    "the catalogue knows no option by which {name} listens on 127.0.0.1 only: a network plugin that does not \
+                     enforce NetworkPolicy lets every pod of the cluster reach it past the proxy"
+                ));
+            }
+            out.extend(others.map(|other| {
+                format!(
+                    "port {} ({}) is not led through the proxy; the NetworkPolicy keeps it to this pod",
+                    other.port, other.what
+                )
+            }));
+        }
     }
     if !order.own.asks {
-        out.push(format!(
-            "{} itself asks nobody: every program and every user of its host reaches it past the proxy",
-            product.name
-        ));
+        out.push(match order.request.ground {
+            Ground::Host | Ground::Cloud(_) => {
+                format!("{name} itself asks nobody: every program and every user of its host reaches it past the proxy")
+            }
+            Ground::Compose => format!("{name} itself asks nobody: whoever may run `docker` on that host reaches it past the proxy"),
+            Ground::Kubernetes => format!(
+                "{name} itself asks nobody: whoever may run `kubectl exec` or `kubectl port-forward` in its namespace reaches it past the proxy"
+            ),
+        });
     }
     out
 }

@@ -1,7 +1,8 @@
 //! A file for nginx's `conf.d`, for nginx 1.22 and newer.
 
 use super::{
-    LockdownFile, Order,
+    Container, LockdownFile, Order, UsersFile,
+    door::Tls,
     profile::{FORGED, TWOFOLD},
 };
 use std::fmt::Write as _;
@@ -13,12 +14,49 @@ pub(super) fn file(order: &Order<'_>) -> LockdownFile {
     }
 }
 
+pub(super) fn users(order: &Order<'_>) -> UsersFile {
+    let folder = if order.request.ground.is_containers() {
+        "secrets"
+    } else {
+        "nginx/lockdown"
+    };
+    UsersFile {
+        path: format!("{folder}/{}", order.users()),
+        between: ':',
+    }
+}
+
+pub(super) fn container(_: &Order<'_>) -> Container {
+    Container {
+        name: "proxy",
+        image: "docker.io/nginxinc/nginx-unprivileged:1.28.0",
+        arguments: Vec::new(),
+        secrets: Vec::new(),
+        reads: vec![("nginx/conf.d", "/etc/nginx/conf.d")],
+        writes: &["/tmp"],
+        keeps: &[],
+        is_entrance: true,
+    }
+}
+
+/// A port on all addresses, as many times as there are families of them.
+fn listen(order: &Order<'_>, port: u16, more: &str, out: &mut String) {
+    let _ = writeln!(out, "\tlisten {port}{more};");
+    // A container may have no IPv6.
+    if !order.request.ground.is_containers() {
+        let _ = writeln!(out, "\tlisten [::]:{port}{more};");
+    }
+}
+
 /// The server of all names that are no one's: one for all products that are closed on a host.
 pub(super) fn others(order: &Order<'_>) -> Option<LockdownFile> {
     order.request.name.as_ref()?;
+    let mut text = "# Names that no file here speaks of get no answer.\nserver {\n".to_owned();
+    listen(order, order.door.port, " ssl default_server", &mut text);
+    text.push_str("\tssl_reject_handshake on;\n}\n");
     Some(LockdownFile {
         path: "nginx/conf.d/000-other-names.conf".to_owned(),
-        text: "# Names that no file here speaks of get no answer.\nserver {\n\tlisten 443 ssl default_server;\n\tlisten [::]:443 ssl default_server;\n\tssl_reject_handshake on;\n}\n".to_owned(),
+        text,
     })
 }
 
@@ -30,34 +68,13 @@ pub(super) fn text(order: &Order<'_>) -> String {
         product.name
     );
     maps(order, &word, &mut out);
-    let tls = order.request.name.is_some();
-    if let Some(name) = &order.request.name {
-        let _ = write!(
-            out,
-            "server {{\n\tlisten 80;\n\tlisten [::]:80;\n\tserver_name {name};\n\treturn 301 https://{name}$request_uri;\n}}\n\n"
-        );
-        let stem = format!("/etc/ssl/{name}");
-        let (certificate, key) = order
-            .request
-            .certificate
-            .clone()
-            .unwrap_or((format!("{stem}.crt"), format!("{stem}.key")));
-        let _ = write!(
-            out,
-            "server {{\n\tlisten 443 ssl http2;\n\tlisten [::]:443 ssl http2;\n\tserver_name {name};\n\tssl_certificate {certificate};\n\tssl_certificate_key {key};\n\tssl_protocols TLSv1.2 TLSv1.3;\n\tadd_header Strict-Transport-Security max-age=31536000 always;\n"
-        );
-    } else {
-        let _ = write!(
-            out,
-            "server {{\n\tlisten {};\n\tserver_name _;\n",
-            order.request.listen
-        );
-    }
+    let tls = order.door.is_tls();
+    server(order, &mut out);
     let _ = write!(
         out,
-        "\tserver_tokens off;\n\tclient_header_timeout 10s;\n\n\tauth_basic \"{}\";\n\tauth_basic_user_file lockdown/{};\n\n",
+        "\tserver_tokens off;\n\tclient_header_timeout 10s;\n\n\tauth_basic \"{}\";\n\tauth_basic_user_file {};\n\n",
         product.name,
-        order.users()
+        order.secret("lockdown/", &order.users())
     );
     out.push_str("\tlocation / {\n");
     let mut refuse = |about: &str, variable: &str, status: u16| {
@@ -81,6 +98,33 @@ pub(super) fn text(order: &Order<'_>) -> String {
     proxy(order, &word, tls, &mut out);
     out.push_str("\t}\n}\n");
     out
+}
+
+/// The beginning of the server that people visit, and the one before it that leads there.
+fn server(order: &Order<'_>, out: &mut String) {
+    let door = &order.door;
+    let (Some(name), Tls::Files(certificate, key)) = (&order.request.name, &door.tls) else {
+        let at = match door.address {
+            Some(address) => std::net::SocketAddr::new(address, door.port).to_string(),
+            None => door.port.to_string(),
+        };
+        let _ = write!(out, "server {{\n\tlisten {at};\n\tserver_name _;\n");
+        return;
+    };
+    if let Some(plain) = door.plain {
+        out.push_str("server {\n");
+        listen(order, plain, "", out);
+        let _ = write!(
+            out,
+            "\tserver_name {name};\n\treturn 301 https://{name}$request_uri;\n}}\n\n"
+        );
+    }
+    out.push_str("server {\n");
+    listen(order, door.port, " ssl http2", out);
+    let _ = write!(
+        out,
+        "\tserver_name {name};\n\tssl_certificate {certificate};\n\tssl_certificate_key {key};\n\tssl_protocols TLSv1.2 TLSv1.3;\n\tadd_header Strict-Transport-Security max-age=31536000 always;\n"
+    );
 }
 
 /// What a request is, as variables.
@@ -163,7 +207,11 @@ fn proxy(order: &Order<'_>, word: &str, tls: bool, out: &mut String) {
             if credential.header != "Authorization" {
                 out.push_str("\t\tproxy_set_header Authorization \"\";\n");
             }
-            let _ = writeln!(out, "\t\tinclude lockdown/{};", order.credential());
+            let _ = writeln!(
+                out,
+                "\t\tinclude {};",
+                order.secret("lockdown/", &order.credential())
+            );
         }
         None => out.push_str("\t\tproxy_set_header Authorization \"\";\n"),
     }

@@ -122,7 +122,9 @@ pub(super) const OWN_HOST: &[&str] = &["ollama", "lm-studio"];
 
 impl Own {
     /// What a product is told that a proxy on the same host stands in front of, which is visited at `name`.
-    pub(super) fn of(product: &Product, name: &str, site: &str) -> Self {
+    ///
+    /// Where only the proxy's container shares a network with it, it listens there, `wide`: it would not be reached otherwise.
+    pub(super) fn of(product: &Product, name: &str, site: &str, wide: bool) -> Self {
         let mut own = Self {
             program: program(product),
             ..Self::default()
@@ -139,6 +141,9 @@ impl Own {
             own.setting(product, setting, secret_by_variable);
         }
         own.bind(product);
+        if wide {
+            own.widen();
+        }
         let named = NAMED.iter().find(|(id, _)| *id == product.id);
         for said in named.into_iter().flat_map(|(_, said)| said.iter()) {
             let said = said.replace("{name}", name).replace("{site}", site);
@@ -154,6 +159,15 @@ impl Own {
         own.asks &= !ONLY_WRITING.contains(&product.id);
         own.credential = own.sign_in(product);
         own
+    }
+
+    fn widen(&mut self) {
+        let values = self.environment.iter_mut().map(|(_, v)| v).chain(&mut self.flags);
+        let texts = values.map(|v| &mut v.before).chain(&mut self.lines);
+        for text in texts {
+            *text = text.replace("127.0.0.1", "0.0.0.0");
+        }
+        self.binds = false;
     }
 
     fn setting(&mut self, product: &Product, setting: &str, secret_by_variable: bool) {
@@ -393,7 +407,7 @@ mod tests {
 
     fn shown(id: &str) -> String {
         let product = PRODUCTS.iter().find(|p| p.id == id).unwrap();
-        let own = Own::of(product, "ml.example", "https://ml.example");
+        let own = Own::of(product, "ml.example", "https://ml.example", false);
         let mut out = format!("{}\n", own.command());
         for (name, value) in &own.environment {
             let _ = writeln!(out, "{name}={}", value.with(|n| format!("<{n}>")));
@@ -480,7 +494,7 @@ mod tests {
     #[test]
     fn no_secret_is_written_out() {
         for product in PRODUCTS {
-            let own = Own::of(product, "ml.example", "https://ml.example");
+            let own = Own::of(product, "ml.example", "https://ml.example", false);
             assert!(
                 !own.command().contains(SECRET),
                 "{}: {}",

@@ -1,6 +1,6 @@
 //! What is written beside the proxy's configuration: the page that leads through it, the firewall, the environment.
 
-use super::{Front, LockdownFile, Order, UsersFile};
+use super::{Front, Ground, LockdownFile, Order, UsersFile, compose::image_variable, door::Tls};
 use std::fmt::Write as _;
 
 /// Rules for nftables that keep the product's ports to its own host, whatever it listens on.
@@ -63,7 +63,7 @@ pub(super) fn environment(order: &Order<'_>) -> Option<LockdownFile> {
     })
 }
 
-fn how_to_make(order: &Order<'_>, name: &str) -> String {
+pub(super) fn how_to_make(order: &Order<'_>, name: &str) -> String {
     if order.own.credential.as_ref().is_some_and(|c| c.secret == name) || name.ends_with("PASSWORD") {
         "make one: openssl rand -hex 24".to_owned()
     } else if ["KEY", "SECRET", "SALT", "TOKEN"]
@@ -91,25 +91,11 @@ pub(super) fn page(
         product.name,
         product.gain.verb()
     );
-    let _ = writeln!(out, "\n## 1. {} itself\n", product.name);
-    own(order, &mut out);
-    out.push_str(
-        "\n## 2. Who may sign in\n\nThe password is made by you and stands nowhere here.\n\n```sh\n",
-    );
-    out.push_str(&sign_in(order, users));
-    out.push_str("```\n");
-    let _ = writeln!(out, "\n## 3. {}\n\n```sh\n{}```", front.name(), install(order));
-    let _ = writeln!(
-        out,
-        "\nIt is visited at {}.{}",
-        order.site,
-        if order.request.name.is_none() {
-            " Other machines do not reach it there: `--host NAME` makes a configuration with TLS for them."
-        } else {
-            ""
-        }
-    );
-    out.push_str("\n## 4. The firewall\n\n```sh\nsudo nft -f firewall.nft\n```\n");
+    match order.request.ground {
+        Ground::Host | Ground::Cloud(_) => host(order, users, &mut out),
+        Ground::Compose => compose(order, users, &mut out),
+        Ground::Kubernetes => kubernetes(order, users, &mut out),
+    }
     if !gaps.is_empty() {
         out.push_str("\n## What stays open\n\n");
         for gap in gaps {
@@ -123,6 +109,170 @@ pub(super) fn page(
     LockdownFile {
         path: "LOCKDOWN.md".to_owned(),
         text: out,
+    }
+}
+
+/// Programs on one host, perhaps in a cloud.
+fn host(order: &Order<'_>, users: &UsersFile, out: &mut String) {
+    let (product, front) = (order.request.product, order.request.front);
+    let _ = writeln!(out, "\n## 1. {} itself\n", product.name);
+    own(order, out);
+    who(order, users, 2, out);
+    let _ = writeln!(out, "\n## 3. {}\n\n```sh\n{}```", front.name(), install(order));
+    let _ = writeln!(
+        out,
+        "\nIt is visited at {}.{}",
+        order.site,
+        if order.request.name.is_none() {
+            " Other machines do not reach it there: `--host NAME` makes a configuration with TLS for them."
+        } else {
+            ""
+        }
+    );
+    out.push_str("\n## 4. The firewall\n\n```sh\nsudo nft -f firewall.nft\n```\n");
+    if let Ground::Cloud(_) = order.request.ground {
+        out.push_str(
+            "\nPut the file below `terraform/` into the module of the machine, and give the machine what it puts out. ",
+        );
+        out.push_str(match (&order.request.name, &order.door.tls) {
+            (None, _) => "It lets nobody in: come through the tunnel of the cloud (Session Manager, Identity-Aware Proxy, Bastion).\n",
+            (Some(_), Tls::Automatic) => {
+                "Whoever hands out certificates does not come from the networks of your visitors: use a certificate of your \
+                 own (`--cert`, `--key`) or the DNS challenge.\n"
+            }
+            (Some(_), _) => "It lets in the networks that you name, and refuses to mean everybody.\n",
+        });
+    }
+}
+
+/// The containers of a compose file.
+fn compose(order: &Order<'_>, users: &UsersFile, out: &mut String) {
+    out.push_str("\n## 1. What only you know\n\nFill in `.env`; nothing starts before. Images are named with their digest:\n\n```sh\npin() { echo \"$1=$2@$(docker buildx imagetools inspect \"$2\" --format '{{.Manifest.Digest}}')\"; }\n");
+    if order.request.image.is_none() {
+        let _ = writeln!(
+            out,
+            "pin {} {}  # the version that you run",
+            image_variable(order.id()),
+            order.image()
+        );
+    }
+    for container in order.containers() {
+        let _ = writeln!(out, "pin {} {}", image_variable(container.name), container.image);
+    }
+    out.push_str("echo \"PROXY_USER=$(id -u):$(id -g)\"\n```\n");
+    lines(order, out);
+    who(order, users, 2, out);
+    out.push_str("\n## 3. Start\n\n```sh\nchmod 600 .env\n");
+    for (folder, _) in order.containers().iter().flat_map(|c| c.keeps) {
+        let _ = writeln!(out, "mkdir -p {folder}");
+    }
+    let _ = write!(
+        out,
+        "docker compose up -d\n```\n\nIt is visited at {}.",
+        order.site
+    );
+    if order.door.tls.is_files() && order.request.certificate.is_none() {
+        out.push_str(" Put the certificate and its key into `tls/tls.crt` and `tls/tls.key` before.");
+    }
+    let _ = writeln!(
+        out,
+        " Add the volumes and options of {} to `compose.yaml`, and no `ports`.",
+        order.request.product.name
+    );
+}
+
+/// The manifests of a cluster.
+fn kubernetes(order: &Order<'_>, users: &UsersFile, out: &mut String) {
+    let id = order.id();
+    lines(order, out);
+    who(order, users, 1, out);
+    out.push_str("\n## 2. The secrets\n\nThey stand in no manifest; the pod does not start before they are there.\n\n```sh\n");
+    let _ = writeln!(
+        out,
+        "kubectl create secret generic {id}-sign-in --from-file=secrets/"
+    );
+    let mut names: Vec<String> = order.own.secrets();
+    names.extend(
+        order
+            .containers()
+            .iter()
+            .flat_map(|c| c.secrets.iter().map(|s| (*s).to_owned())),
+    );
+    if !names.is_empty() {
+        for name in &names {
+            let _ = writeln!(out, "# {name}: {}", how_to_make(order, name));
+        }
+        let each: Vec<String> = names.iter().map(|n| format!("{n}=\"${n}\"")).collect();
+        let _ = writeln!(
+            out,
+            "printf '%s\\n' {} | \\\n  kubectl create secret generic {id}-secrets --from-env-file=/dev/stdin",
+            each.join(" ")
+        );
+    }
+    if order.door.is_tls() {
+        let (certificate, key) = match &order.request.certificate {
+            Some((certificate, key)) => (certificate.as_str(), key.as_str()),
+            None => ("tls.crt", "tls.key"),
+        };
+        let _ = writeln!(
+            out,
+            "kubectl create secret tls {id}-tls --cert={certificate} --key={key}"
+        );
+    }
+    let _ = writeln!(
+        out,
+        "```\n\n## 3. Apply\n\n```sh\nkubectl apply -f k8s/{id}.yaml\n```\n"
+    );
+    if order.request.name.is_some() {
+        let _ = writeln!(
+            out,
+            "It is visited at {}: lead that name to the service `{id}` without ending TLS before (a LoadBalancer of your own, or \
+             a route that passes TLS through).",
+            order.site
+        );
+    } else {
+        let port = order.door.port;
+        let _ = writeln!(
+            out,
+            "Nobody in the cluster reaches it. `kubectl port-forward deploy/{id} {port}` leads to {}; `--host NAME` makes a \
+             service with TLS.",
+            order.site
+        );
+    }
+    if order.request.image.is_none() {
+        let _ = writeln!(
+            out,
+            "Its image has no version yet: `--image IMAGE@sha256:…` writes yours."
+        );
+    }
+    let _ = writeln!(
+        out,
+        "Add the volumes and options of {} to its container, and no port.",
+        order.request.product.name
+    );
+}
+
+/// Who may sign in.
+fn who(order: &Order<'_>, users: &UsersFile, number: u8, out: &mut String) {
+    let _ = write!(
+        out,
+        "\n## {number}. Who may sign in\n\nThe password is made by you and stands nowhere here.\n\n```sh\n{}```\n",
+        sign_in(order, users)
+    );
+}
+
+/// What has to be said in the product's own configuration.
+fn lines(order: &Order<'_>, out: &mut String) {
+    if !order.own.lines.is_empty() {
+        let _ = writeln!(
+            out,
+            "\nSay this in the configuration of {}:\n\n```text",
+            order.request.product.name
+        );
+        for line in &order.own.lines {
+            let _ = writeln!(out, "{line}");
+        }
+        out.push_str("```\n");
     }
 }
 
@@ -154,26 +304,24 @@ fn own(order: &Order<'_>, out: &mut String) {
     } else {
         let _ = writeln!(out, "```sh\n{command}\n```");
     }
-    if !own.lines.is_empty() {
-        out.push_str("\nSay this in its own configuration:\n\n```text\n");
-        for line in &own.lines {
-            let _ = writeln!(out, "{line}");
-        }
-        out.push_str("```\n");
-    }
+    lines(order, out);
     let _ = writeln!(out, "\nIn words: {}.", product.remedy);
 }
 
 /// How the users' file and the credential are made.
 fn sign_in(order: &Order<'_>, users: &UsersFile) -> String {
     let user = &order.request.user;
-    let mut out = match order.request.front {
-        Front::Caddy => format!(
-            "umask 077\nprintf '{user} %s\\n' \"$(caddy hash-password)\" > {}\n",
+    let folder = users.path.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let mut out = format!("umask 077\nmkdir -p {folder}\n");
+    let _ = match order.request.front {
+        Front::Caddy => writeln!(
+            out,
+            "printf '{user} %s\\n' \"$(caddy hash-password)\" > {}",
             users.path
         ),
-        Front::Nginx => format!(
-            "umask 077\nmkdir -p nginx/lockdown\nprintf '{user}:%s\\n' \"$(openssl passwd -6)\" > {}\n",
+        Front::Nginx => writeln!(
+            out,
+            "printf '{user}:%s\\n' \"$(openssl passwd -6)\" > {}",
             users.path
         ),
     };
@@ -189,7 +337,6 @@ fn sign_in(order: &Order<'_>, users: &UsersFile) -> String {
             None => format!("${}", credential.secret),
         };
         let value = format!("{}{secret}", credential.scheme);
-        let folder = users.path.rsplit_once('/').map_or("", |(folder, _)| folder);
         let file = format!("{folder}/{}", order.credential());
         let (start, end) = match order.request.front {
             Front::Caddy => ("header_up", ""),

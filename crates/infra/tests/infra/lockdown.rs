@@ -14,7 +14,7 @@ use std::{
     sync::{Arc, Mutex, OnceLock},
     time::Duration,
 };
-use wellhead_infra::{Front, Lockdown, LockdownRequest, PRODUCTS, Product, Upstream, lockdown};
+use wellhead_infra::{Front, Ground, Lockdown, LockdownRequest, PRODUCTS, Product, Upstream, lockdown};
 
 const FRONTS: [Front; 2] = [Front::Caddy, Front::Nginx];
 
@@ -26,6 +26,8 @@ fn request(id: &str, front: Front) -> LockdownRequest {
     LockdownRequest {
         product: product(id),
         front,
+        ground: Ground::Host,
+        image: None,
         name: None,
         upstream: None,
         listen: "127.0.0.1:8480".parse().unwrap(),
