@@ -45,6 +45,8 @@ pub(crate) struct Environment {
     pub(crate) surroundings: Surroundings,
     /// Where pip takes packages from.
     pub(crate) pip: PipSettings,
+    /// With what the gateway proves to an identity provider that it is its client.
+    pub(crate) oidc_secret: Option<Secret>,
 }
 
 impl Environment {
@@ -77,6 +79,7 @@ impl Environment {
             network: network(text),
             surroundings: surroundings(text),
             pip: PipSettings::of(&text),
+            oidc_secret: text("WELLHEAD_OIDC_SECRET").map(Secret),
         }
     }
 

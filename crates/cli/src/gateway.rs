@@ -6,7 +6,9 @@ use std::{fmt::Write as _, io::BufRead as _, net::SocketAddr, path::PathBuf, tim
 use wellhead_core::escape;
 use wellhead_server::{
     ListenError, Stop,
-    gateway::{self, FileError, GatewayError, LogError, Settings, Store, StoreError},
+    gateway::{
+        self, ClientSecret, FileError, GatewayError, LogError, ProviderError, Settings, Store, StoreError,
+    },
 };
 
 #[derive(Debug, Args)]
@@ -80,10 +82,64 @@ struct Serve {
     )]
     timeout: u32,
     #[command(flatten)]
+    provider: Provider,
+    #[command(flatten)]
     state: State,
     /// Write who did what here [default: audit.jsonl beside the users]
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Files")]
     log: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Signing in with an identity provider (OpenID Connect)")]
+struct Provider {
+    /// The address of the provider, as its discovery document has it
+    #[arg(long, value_name = "URL", requires = "oidc_client", value_hint = ValueHint::Url)]
+    oidc_issuer: Option<String>,
+    /// What the gateway is called there
+    #[arg(long, value_name = "ID", requires = "oidc_issuer")]
+    oidc_client: Option<String>,
+    /// A file, not readable for everybody, with the secret of the client; else `WELLHEAD_OIDC_SECRET`, else there is none
+    #[arg(long, value_name = "FILE", requires = "oidc_issuer", value_hint = ValueHint::FilePath)]
+    oidc_secret_file: Option<PathBuf>,
+    /// Let in (repeatable): `group:NAME`, `email:NAME@HOST`, `domain:HOST`, `subject:ID`; nobody else comes in
+    #[arg(long, value_name = "WHO", requires = "oidc_issuer")]
+    oidc_allow: Vec<String>,
+    /// Let in for reading only (repeatable)
+    #[arg(long, value_name = "WHO", requires = "oidc_issuer")]
+    oidc_allow_reading: Vec<String>,
+    /// The claim of the ID token that holds groups
+    #[arg(long, value_name = "CLAIM", default_value = "groups")]
+    oidc_groups: String,
+    /// Ask for this scope besides `openid` and `email` (repeatable)
+    #[arg(long, value_name = "SCOPE", requires = "oidc_issuer")]
+    oidc_scope: Vec<String>,
+    /// The roots of its certificate, PEM [default: those of browsers]
+    #[arg(long, value_name = "FILE", requires = "oidc_issuer", value_hint = ValueHint::FilePath)]
+    oidc_ca: Option<PathBuf>,
+    /// What people call it [default: the name in its address]
+    #[arg(long, value_name = "TEXT", requires = "oidc_issuer")]
+    oidc_name: Option<String>,
+}
+
+impl Provider {
+    fn told(&self, environment: &Environment) -> Option<gateway::Provider> {
+        let secret = match &self.oidc_secret_file {
+            Some(path) => Some(ClientSecret::In(path.clone())),
+            None => environment.oidc_secret.clone().map(|s| ClientSecret::Is(s.0)),
+        };
+        Some(gateway::Provider {
+            issuer: self.oidc_issuer.clone()?,
+            client: self.oidc_client.clone().unwrap_or_default(),
+            secret,
+            allow: self.oidc_allow.clone(),
+            allow_reading: self.oidc_allow_reading.clone(),
+            groups: self.oidc_groups.clone(),
+            scopes: self.oidc_scope.clone(),
+            roots: self.oidc_ca.clone(),
+            name: self.oidc_name.clone(),
+        })
+    }
 }
 
 #[derive(Debug, Args)]
@@ -227,6 +283,7 @@ fn serve(args: &Serve, global: &Global, environment: &Environment) -> Result<Exi
         listen: args.listen,
         tls: args.tls_cert.clone().zip(args.tls_key.clone()),
         names: args.host.clone(),
+        provider: args.provider.told(environment),
         log: args.log.clone().unwrap_or_else(|| state.join("audit.jsonl")),
         state,
         read_only: args.read_only,
@@ -253,8 +310,16 @@ fn serve(args: &Serve, global: &Global, environment: &Environment) -> Result<Exi
         } else {
             ""
         };
+        let provider = settings.provider.as_ref().map_or_else(String::new, |provider| {
+            format!(
+                "\nPeople sign in with {}, too; its redirect URI for this client is\n  {scheme}://{}{}\n",
+                escape(&provider.issuer),
+                escape(&called(&settings, address)),
+                gateway::CALLBACK,
+            )
+        });
         output::to_stderr(&format!(
-            "In front of {} on {scheme}://{address}{mode}; who did what is in `{}`\n\nCtrl-C ends it\n",
+            "In front of {} on {scheme}://{address}{mode}; who did what is in `{}`\n{provider}\nCtrl-C ends it\n",
             opened.product(),
             escape(&settings.log.to_string_lossy()),
         ));
@@ -266,6 +331,16 @@ fn serve(args: &Serve, global: &Global, environment: &Environment) -> Result<Exi
         .serve(&stop)
         .map_err(|e| Failure::new(format!("the gateway failed: {e}")))?;
     Ok(Exit::Passed)
+}
+
+/// Name and port by which browsers call the gateway.
+fn called(settings: &Settings, address: SocketAddr) -> String {
+    let port = address.port();
+    match settings.names.first() {
+        Some(name) if name.contains(':') || settings.tls.is_some() && port == 443 => name.clone(),
+        Some(name) => format!("{name}:{port}"),
+        None => address.to_string(),
+    }
 }
 
 impl State {
@@ -455,6 +530,15 @@ fn failure(e: GatewayError) -> Failure {
         GatewayError::File(FileError::Shared(_))
         | GatewayError::Store(StoreError::File(FileError::Shared(_)))
         | GatewayError::Log(LogError::File(FileError::Shared(_))) => "`chmod go=` takes it from the others",
+        GatewayError::Provider(ProviderError::Nobody) => {
+            "say who may: `--oidc-allow group:ml-team`, or `email:`, `domain:`, `subject:`"
+        }
+        GatewayError::Provider(ProviderError::Rule(_)) => {
+            "a rule is `group:NAME`, `email:NAME@HOST`, `domain:HOST` or `subject:ID`"
+        }
+        GatewayError::Provider(ProviderError::File(FileError::Shared(_))) => {
+            "`chmod go=` takes it from the others"
+        }
         GatewayError::Log(LogError::Broken { .. }) => {
             "look at it, then move it away: the next start begins another"
         }
@@ -463,6 +547,7 @@ fn failure(e: GatewayError) -> Failure {
         | GatewayError::File(_)
         | GatewayError::Store(_)
         | GatewayError::Log(_)
+        | GatewayError::Provider(_)
         | GatewayError::Tls(_)
         | GatewayError::Upstream(_)
         | GatewayError::Listen(ListenError::Exposed(_))

@@ -5,13 +5,14 @@ use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::{TcpListener, TcpStream},
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Child, ChildStderr, Command, Stdio},
 };
 
 struct Gateway {
     child: Child,
     address: String,
     said: String,
+    told: BufReader<ChildStderr>,
 }
 
 impl Gateway {
@@ -36,7 +37,12 @@ impl Gateway {
             .next()
             .unwrap()
             .to_owned();
-        Self { child, address, said }
+        Self {
+            child,
+            address,
+            said,
+            told,
+        }
     }
 
     fn ask(&self, target: &str, token: &str) -> String {
@@ -212,6 +218,84 @@ fn what_would_be_open_by_mistake_is_said() {
     error: nobody knows which requests to Aim only read, so that there is no read-only mode for it
     hint: leave out `--read-only`, and refuse what changes with `--deny PATTERN`
     ");
+    let provider = |more: &[&str]| {
+        let provider = [
+            "--product",
+            "mlflow",
+            "--oidc-issuer",
+            "https://id.example",
+            "--oidc-client",
+            "ml",
+        ];
+        run(&[&provider[..], more].concat())
+    };
+    insta::assert_snapshot!(provider(&[]), @"
+    error: nobody is allowed to come in with the provider
+    hint: say who may: `--oidc-allow group:ml-team`, or `email:`, `domain:`, `subject:`
+    ");
+    insta::assert_snapshot!(provider(&["--oidc-allow", "everybody"]), @"
+    error: this names nobody: `everybody`
+    hint: a rule is `group:NAME`, `email:NAME@HOST`, `domain:HOST` or `subject:ID`
+    ");
+    let plain = [
+        "--product",
+        "mlflow",
+        "--oidc-issuer",
+        "http://id.example",
+        "--oidc-client",
+        "ml",
+    ];
+    insta::assert_snapshot!(run(&[&plain[..], &["--oidc-allow", "group:ml"]].concat()), @"
+    error: an issuer is `https://HOST` with no more than a path (`http` only on this machine): `http://id.example`
+    ");
+}
+
+#[test]
+fn a_provider_that_does_not_answer_is_said_and_tokens_go_on() {
+    let project = Project::new(&[]);
+    let url = upstream();
+    // Nobody listens where somebody did a moment ago.
+    let issuer = format!(
+        "http://{}",
+        TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    );
+    let start = [
+        "--upstream",
+        &url,
+        "--product",
+        "mlflow",
+        "--host",
+        "ml.example:8443",
+    ];
+    let provider = [
+        "--oidc-issuer",
+        &issuer,
+        "--oidc-client",
+        "ml",
+        "--oidc-allow",
+        "group:ml",
+    ];
+    let mut gateway = Gateway::start(&project, &[&start[..], &provider[..]].concat());
+    let redirect = "its redirect URI for this client is\n  http://ml.example:8443/.wellhead/oidc/callback\n";
+    assert!(gateway.said.contains(redirect), "{}", gateway.said);
+    let mut warned = String::new();
+    gateway.told.read_line(&mut warned).unwrap();
+    while warned.trim().is_empty() {
+        gateway.told.read_line(&mut warned).unwrap();
+    }
+    assert_eq!(
+        warned.trim(),
+        "warning: nobody can sign in with `127.0.0.1`: the provider does not answer"
+    );
+    let token = gateway.said.split("token     ").nth(1).unwrap();
+    let token = token.split_whitespace().next().unwrap().to_owned();
+    assert!(gateway.ask("/version", &token).starts_with("HTTP/1.1 200"));
+    assert!(
+        gateway
+            .ask("/.wellhead/oidc/start", "")
+            .starts_with("HTTP/1.1 502")
+    );
+    gateway.terminate();
 }
 
 /// Each is used through the gateway as its clients do: pages with all that they load, a kernel over a WebSocket, a stream of

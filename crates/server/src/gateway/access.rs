@@ -8,6 +8,7 @@ use super::{
     files::Stamp,
     limits::{Limiter, subscriber},
     password::{self, Hashed, TOKEN_PREFIX},
+    sessions::{Bond, Sessions},
     store::{People, Store, StoreError},
     time,
 };
@@ -28,11 +29,7 @@ use tokio::sync::Semaphore;
 
 /// How long a password that was right is not computed again.
 const REMEMBERED: Duration = Duration::from_secs(300);
-/// How long a session lives, and how long without being used.
-const SESSION: Duration = Duration::from_secs(12 * 3600);
-const IDLE: Duration = Duration::from_secs(2 * 3600);
-/// Sessions and remembered passwords that are kept.
-const MAX_SESSIONS: usize = 10_000;
+/// Remembered passwords that are kept.
 const MAX_REMEMBERED: usize = 10_000;
 /// Passwords that are computed at a time, each with 19 MB, and that may wait for it.
 const WORKERS: usize = 2;
@@ -88,13 +85,6 @@ pub(crate) enum Denied {
     Closed,
 }
 
-struct Session {
-    user: Arc<str>,
-    password: Arc<Hashed>,
-    made: Instant,
-    used: Instant,
-}
-
 /// Passwords that were right, under digests that mean nothing elsewhere, and when.
 type Remembered = HashMap<[u8; 32], (Arc<Hashed>, Instant)>;
 
@@ -102,7 +92,7 @@ type Remembered = HashMap<[u8; 32], (Arc<Hashed>, Instant)>;
 pub(crate) struct Access {
     store: Store,
     people: RwLock<(Option<Stamp>, Option<Arc<People>>)>,
-    sessions: Mutex<HashMap<[u8; 32], Session>>,
+    sessions: Sessions,
     remembered: Mutex<Remembered>,
     key: [u8; 32],
     workers: Arc<Semaphore>,
@@ -123,7 +113,7 @@ impl Access {
         let access = Self {
             people: RwLock::new((Some(store.stamp()?), Some(Arc::new(store.load()?)))),
             store,
-            sessions: Mutex::default(),
+            sessions: Sessions::default(),
             remembered: Mutex::default(),
             key,
             workers: Arc::new(Semaphore::new(WORKERS)),
@@ -365,74 +355,58 @@ impl Access {
         let Proof::Password(hashed) = principal.proof else {
             return Err(Denied::Wrong);
         };
-        let value = password::random().ok_or(Denied::Busy)?;
-        let now = Instant::now();
-        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
-        sessions.retain(|_, s| s.lives());
-        if sessions.len() >= MAX_SESSIONS {
-            let oldest = sessions.iter().min_by_key(|(_, s)| s.used).map(|(k, _)| *k);
-            oldest.map(|k| sessions.remove(&k));
-        }
-        let session = Session {
-            user: Arc::clone(&principal.user),
-            password: hashed,
-            made: now,
-            used: now,
-        };
-        sessions.insert(password::digest(&value), session);
+        let (user, bond) = (Arc::clone(&principal.user), Bond::Password(hashed));
+        let value = self.sessions.begin(user, bond).ok_or(Denied::Busy)?;
         Ok((value, principal.user))
+    }
+
+    /// Starts a session for somebody whom the provider knows and the rules let in.
+    pub(crate) fn admit(&self, user: Arc<str>, read_only: bool) -> Result<String, Denied> {
+        self.people()?;
+        let bond = Bond::Provider { read_only };
+        self.sessions.begin(user, bond).ok_or(Denied::Busy)
     }
 
     /// Ends the session of a request.
     pub(crate) fn sign_out(&self, headers: &HeaderMap) {
         if let Ok(Some(value)) = self.cookie_of(headers) {
-            let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
-            sessions.remove(&password::digest(&value));
+            self.sessions.end(&value);
         }
     }
 
     fn session(&self, people: &People, digest: &[u8; 32]) -> Option<Principal> {
-        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
-        let session = sessions.get_mut(digest)?;
-        let user = people.users.get(&session.user);
-        let Some(user) = user.filter(|u| session.lives() && u.password == session.password) else {
-            sessions.remove(digest);
-            return None;
-        };
-        session.used = Instant::now();
+        let (user, read_only) = self.sessions.of(digest, people)?;
         Some(Principal {
-            user: Arc::clone(&session.user),
-            read_only: user.read_only,
+            user,
+            read_only,
             ambient: true,
             proof: Proof::Session(*digest),
         })
     }
 
-    /// The value of our cookie. Two of them are one too many: somebody else set one.
     fn cookie_of(&self, headers: &HeaderMap) -> Result<Option<String>, Denied> {
-        let mut found = None;
-        for value in headers.get_all(header::COOKIE) {
-            // What another site's cookie holds is none of our business.
-            for pair in value.as_bytes().split(|b| *b == b';') {
-                let mine = std::str::from_utf8(pair)
-                    .ok()
-                    .and_then(|p| p.trim().split_once('='));
-                if let Some((name, value)) = mine
-                    && name == self.cookie
-                    && found.replace(value.to_owned()).is_some()
-                {
-                    return Err(Denied::Malformed);
-                }
-            }
-        }
-        Ok(found)
+        cookie(headers, self.cookie)
     }
 }
 
-impl Session {
-    fn lives(&self) -> bool {
-        self.made.elapsed() < SESSION && self.used.elapsed() < IDLE
+/// The value of a cookie. Two of one name are one too many: somebody else set one.
+pub(crate) fn cookie(headers: &HeaderMap, wanted: &str) -> Result<Option<String>, Denied> {
+    let mut found = None;
+    for value in headers.get_all(header::COOKIE) {
+        // What another site's cookie holds is none of our business.
+        for pair in value.as_bytes().split(|b| *b == b';') {
+            let mine = std::str::from_utf8(pair)
+                .ok()
+                .and_then(|p| p.trim().split_once('='));
+            if let Some((name, value)) = mine
+                && name == wanted
+                && found.replace(value.to_owned()).is_some()
+            {
+                return Err(Denied::Malformed);
+            }
+        }
     }
+    Ok(found)
 }
 
 /// One of those that wait.

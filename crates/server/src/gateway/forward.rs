@@ -10,6 +10,7 @@ use super::{
     heads::Heads,
     limits::Limiter,
     log::{Log, Record, masked},
+    oidc::Oidc,
     origin::{self, Names},
     page,
     policy::{Decision, Policy},
@@ -43,6 +44,8 @@ const PAUSE: Duration = Duration::from_secs(300);
 /// All that judging and sending on needs.
 pub(crate) struct Gate {
     pub(crate) access: Access,
+    /// With whom people sign in who have no password here.
+    pub(crate) oidc: Option<Oidc>,
     pub(crate) policy: Policy,
     pub(crate) log: Arc<Log>,
     pub(crate) product: &'static str,
@@ -370,10 +373,7 @@ fn unknown(gate: &Gate, request: &Request<Incoming>, asked: &Asked<'_>, denied: 
     let accepts = headers.get(header::ACCEPT).and_then(|v| v.to_str().ok());
     let reads = matches!(*request.method(), Method::GET | Method::HEAD) && !asked.upgrade;
     if reads && accepts.is_some_and(|a| a.contains("text/html")) {
-        return html(
-            StatusCode::UNAUTHORIZED,
-            page::sign_in(gate.product, asked.raw, None),
-        );
+        return html(StatusCode::UNAUTHORIZED, sign_in::page(gate, asked.raw, None));
     }
     let mut response = own(&refusal);
     // A browser would put up a window of its own whenever a script's request is refused.

@@ -225,7 +225,7 @@ fn without_cookie(value: &HeaderValue, ours: &str) -> Option<HeaderValue> {
         .map(<[u8]>::trim_ascii)
         .filter(|pair| {
             let name = pair.split(|b| *b == b'=').next().unwrap_or_default().trim_ascii();
-            !pair.is_empty() && !name.eq_ignore_ascii_case(ours.as_bytes())
+            !pair.is_empty() && !is_cookie(name, ours)
         })
         .collect();
     if kept.is_empty() {
@@ -236,7 +236,16 @@ fn without_cookie(value: &HeaderValue, ours: &str) -> Option<HeaderValue> {
 
 fn sets(value: &HeaderValue, ours: &str) -> bool {
     let name = value.as_bytes().split(|b| *b == b'=').next().unwrap_or_default();
-    name.trim_ascii().eq_ignore_ascii_case(ours.as_bytes())
+    is_cookie(name.trim_ascii(), ours)
+}
+
+/// Whether a cookie is that of a session, or of a sign-in with a provider.
+fn is_cookie(name: &[u8], ours: &str) -> bool {
+    let start = name.split_at_checked(ours.len());
+    start.is_some_and(|(start, rest)| {
+        start.eq_ignore_ascii_case(ours.as_bytes())
+            && (rest.is_empty() || rest.eq_ignore_ascii_case(b"-flow"))
+    })
 }
 
 /// A redirect to the upstream's own name becomes one to ours.
@@ -380,6 +389,7 @@ mod tests {
             }
             let answer = map(&[
                 ("set-cookie", "__Host-wellhead=evil; Path=/"),
+                ("set-cookie", "__host-wellhead-Flow=evil; Path=/"),
                 ("set-cookie", "_xsrf=1"),
                 ("alt-svc", "h3=\":443\""),
             ]);

@@ -13,6 +13,7 @@ mod headers;
 mod heads;
 mod limits;
 mod log;
+mod oidc;
 mod origin;
 mod page;
 mod password;
@@ -20,6 +21,7 @@ mod policy;
 #[cfg(test)]
 mod profiles;
 mod serve;
+mod sessions;
 mod sign_in;
 mod store;
 mod target;
@@ -30,6 +32,7 @@ mod upstream;
 
 pub use chain::{Answered, LogError, Verified, answered, verify};
 pub use files::FileError;
+pub use oidc::{ClientSecret, Provider, ProviderError};
 pub use store::{First, Store, StoreError, TokenLine, UserLine};
 pub use tls::TlsError;
 pub use upstream::UpstreamError;
@@ -40,6 +43,7 @@ use forward::Gate;
 use hyper::header::HeaderValue;
 use limits::Limiter;
 use log::{Log, Record};
+use oidc::Oidc;
 use origin::Names;
 use policy::Policy;
 use serve::{Doors, Termination};
@@ -78,6 +82,8 @@ pub struct Settings {
     pub names: Vec<String>,
     /// Users and tokens.
     pub state: PathBuf,
+    /// With whom people sign in who have no password here.
+    pub provider: Option<Provider>,
     /// Who did what.
     pub log: PathBuf,
     /// Nothing is changed through it.
@@ -133,6 +139,9 @@ pub enum GatewayError {
     /// The log.
     #[error("{0}")]
     Log(#[from] LogError),
+    /// The identity provider.
+    #[error("{0}")]
+    Provider(#[from] ProviderError),
     /// TLS.
     #[error("{0}")]
     Tls(#[from] TlsError),
@@ -209,7 +218,9 @@ impl Gateway {
         let store = Store::at(&settings.state)?;
         let first = store.first_start()?;
         let access = Access::new(store, tls.is_some())?;
-        if !local && access.users() == 0 {
+        let oidc = settings.provider.as_ref();
+        let oidc = oidc.map(|told| Oidc::new(told, access.cookie)).transpose()?;
+        if !local && access.users() == 0 && oidc.is_none() {
             return Err(GatewayError::NoUser(settings.listen));
         }
         let log = Arc::new(Log::open(&settings.log)?);
@@ -226,6 +237,7 @@ impl Gateway {
             .unwrap_or_default();
         let gate = Gate {
             access,
+            oidc,
             policy,
             log,
             product: product.name,
@@ -305,6 +317,15 @@ impl Gateway {
         log.close();
         served
     }
+}
+
+/// The path to which an identity provider sends browsers back; providers want to know the whole address beforehand.
+pub const CALLBACK: &str = oidc::CALLBACK;
+
+/// Whether these bytes, which nobody signed, let somebody in: read as all that comes from an identity provider. For fuzzing.
+#[doc(hidden)]
+pub fn lets_in(bytes: &[u8]) -> bool {
+    oidc::fuzzed(bytes)
 }
 
 /// What of these bytes, sent over one connection, would be sent on: the targets that have one reading. Also follows them as a

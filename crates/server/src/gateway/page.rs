@@ -16,9 +16,12 @@ h1{font-size:1.25rem;margin:0 0 .25rem}p{margin:0 0 1.25rem;color:light-dark(#56
 p.bad{color:var(--bad)}label{display:block;font-weight:600;margin:0 0 1rem}\
 input{display:block;width:100%;margin-top:.25rem;padding:.6rem .7rem;font:inherit;color:inherit;\
 background:light-dark(#fff,#16181c);border:1px solid var(--line);border-radius:.4rem}\
-button{width:100%;padding:.65rem;font:inherit;font-weight:600;border:0;border-radius:.4rem;cursor:pointer;\
+button,a.button{display:block;width:100%;padding:.65rem;font:inherit;font-weight:600;border:0;border-radius:.4rem;\
+cursor:pointer;text-align:center;text-decoration:none;overflow-wrap:anywhere;\
 background:light-dark(#1f5fbf,#7eb0ff);color:light-dark(#fff,#0b1a33)}\
-input:focus-visible,button:focus-visible{outline:3px solid light-dark(#7eb0ff,#1f5fbf);outline-offset:2px}";
+p.or{margin:1.25rem 0;text-align:center;font-size:.875rem}\
+p.or~form button{background:none;border:1px solid var(--line);color:inherit}\
+input:focus-visible,button:focus-visible,a:focus-visible{outline:3px solid light-dark(#7eb0ff,#1f5fbf);outline-offset:2px}";
 
 /// Where the page is, and what it sends.
 pub(crate) const SIGN_IN: &str = "/.wellhead/sign-in";
@@ -36,19 +39,57 @@ pub(crate) fn policy() -> HeaderValue {
     HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static("default-src 'none'"))
 }
 
-/// The page. `next`: where to go afterwards. `said`: what went wrong.
-pub(crate) fn sign_in(product: &str, next: &str, said: Option<&str>) -> String {
-    let (product, next) = (escaped(product), escaped(next));
+/// What the page is made of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Form<'a> {
+    pub(crate) product: &'a str,
+    /// Where to go afterwards.
+    pub(crate) next: &'a str,
+    /// What went wrong.
+    pub(crate) said: Option<&'a str>,
+    /// What a provider is called, and the link that leads to it.
+    pub(crate) provider: Option<(&'a str, &'a str)>,
+    /// Whether anybody has a password here.
+    pub(crate) passwords: bool,
+}
+
+/// The page.
+pub(crate) fn sign_in(form: &Form<'_>) -> String {
+    let (product, next, said) = (escaped(form.product), escaped(form.next), form.said);
     let said = match said {
         Some(said) => format!("<p class=\"bad\" role=\"alert\">{}</p>", escaped(said)),
         None => "<p>This server asks who you are.</p>".to_owned(),
     };
+    let provider = form.provider.map_or_else(String::new, |(name, link)| {
+        let (name, link) = (escaped(name), escaped(link));
+        format!("<a class=\"button\" href=\"{link}\">Sign in with {name}</a>")
+    });
+    let or = if form.passwords && form.provider.is_some() {
+        "<p class=\"or\">or with a name and a password</p>"
+    } else {
+        ""
+    };
+    // Whoever has a provider starts there.
+    let focus = if form.provider.is_some() { "" } else { " autofocus" };
+    let fields = if form.passwords {
+        format!(
+            "<form method=\"post\" action=\"{SIGN_IN}\"><input type=\"hidden\" name=\"next\" value=\"{next}\">\
+             <label>Name<input name=\"name\" autocomplete=\"username\" autocapitalize=\"none\" required{focus}></label>\
+             <label>Password<input name=\"password\" type=\"password\" autocomplete=\"current-password\" required></label>\
+             <button>Sign in</button></form>"
+        )
+    } else {
+        String::new()
+    };
+    page(&format!("<h1>{product}</h1>{said}{provider}{or}{fields}"))
+}
+
+/// The page on which a sign-in with a provider ends that came to nothing.
+pub(crate) fn stopped(product: &str, said: &str) -> String {
+    let (product, said) = (escaped(product), escaped(said));
     page(&format!(
-        "<h1>{product}</h1>{said}\
-         <form method=\"post\" action=\"{SIGN_IN}\"><input type=\"hidden\" name=\"next\" value=\"{next}\">\
-         <label>Name<input name=\"name\" autocomplete=\"username\" autocapitalize=\"none\" required autofocus></label>\
-         <label>Password<input name=\"password\" type=\"password\" autocomplete=\"current-password\" required></label>\
-         <button>Sign in</button></form>"
+        "<h1>{product}</h1><p class=\"bad\" role=\"alert\">{said}</p>\
+         <a class=\"button\" href=\"{SIGN_IN}\">Sign in again</a>"
     ))
 }
 
@@ -90,14 +131,28 @@ mod tests {
 
     #[test]
     fn nothing_that_was_asked_for_becomes_markup() {
-        let page = sign_in("MLflow", "/\"><script>alert('1')</script>", Some("<b>"));
+        let evil = "/\"><script>alert('1')</script>";
+        let page = sign_in(&Form {
+            product: "MLflow",
+            next: evil,
+            said: Some("<b>"),
+            provider: Some((evil, evil)),
+            passwords: true,
+        });
         assert!(!page.contains("<script") && !page.contains("<b>") && !page.contains("'1'"));
         assert!(page.contains("value=\"/&#34;&#62;&#60;script&#62;"));
     }
 
     #[test]
     fn the_page_needs_nothing_from_elsewhere() {
-        let page = sign_in("a", "/", None);
+        let form = Form {
+            product: "a",
+            next: "/",
+            said: None,
+            provider: None,
+            passwords: true,
+        };
+        let page = sign_in(&form);
         for mark in ["http:", "https:", "src=", "url(", "<script", "<link"] {
             assert!(!page.contains(mark), "{mark}");
         }

@@ -120,6 +120,7 @@ pub(crate) async fn serve(
     let most = doors.connections.div_ceil(2);
     let mut open = JoinSet::new();
     let watching = tokio::spawn(refresh(Arc::clone(&doors.gate), doors.tls.clone(), doors.notice));
+    let asking = tokio::spawn(ask_provider(Arc::clone(&doors.gate), doors.notice));
     loop {
         let accepted = async {
             // The semaphore is never closed, so only a place can come.
@@ -151,6 +152,7 @@ pub(crate) async fn serve(
     }
     drop(listener);
     watching.abort();
+    asking.abort();
     let _ = doors.ending.send(true);
     let _ = timeout(ENDING, async { while open.join_next().await.is_some() {} }).await;
     // WebSockets have been told, too, and give back their places when they have written their last line.
@@ -177,6 +179,18 @@ pub(crate) fn terminated() -> io::Result<Termination> {
 
 /// Ends when the program is to end.
 pub(crate) type Termination = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Says at once when a provider cannot be used. Who has a token or a password comes in all the same.
+async fn ask_provider(gate: Arc<Gate>, notice: fn(&str)) {
+    if let Some(oidc) = &gate.oidc
+        && let Some(why) = oidc.trouble().await
+    {
+        notice(&format!(
+            "nobody can sign in with {}: {why}",
+            wellhead_core::code(&oidc.name)
+        ));
+    }
+}
 
 /// Once a second: whoever was removed is out, and renewed certificates are in.
 async fn refresh(gate: Arc<Gate>, tls: Option<Arc<Tls>>, notice: fn(&str)) {

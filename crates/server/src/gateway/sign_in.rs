@@ -4,8 +4,8 @@ use super::{
     access::Denied,
     body::Reply,
     forward::{Asked, Caller, Gate, Refusal, html, own},
-    origin, page,
-    target::{self, pairs},
+    oidc, origin, page,
+    target::pairs,
 };
 use http_body_util::{BodyExt as _, Limited};
 use hyper::{
@@ -39,13 +39,14 @@ pub(crate) async fn answer(
     };
     let (path, method) = (asked.target.path.as_str(), request.method());
     match (path, method) {
-        (page::SIGN_IN, &Method::GET | &Method::HEAD) => {
-            html(StatusCode::OK, page::sign_in(gate.product, "/", None))
+        (page::SIGN_IN, &Method::GET | &Method::HEAD) => html(StatusCode::OK, self::page(gate, "/", None)),
+        (oidc::START | oidc::CALLBACK, _) if let Some(provider) = &gate.oidc => {
+            oidc::answer(gate, caller, &request, asked, provider).await
         }
         (page::SIGN_OUT, &Method::GET | &Method::HEAD) => {
             match gate.access.who(request.headers(), caller.peer.ip()).await {
                 Ok(principal) => html(StatusCode::OK, page::sign_out(&principal.user)),
-                Err(_) => html(StatusCode::UNAUTHORIZED, page::sign_in(gate.product, "/", None)),
+                Err(_) => html(StatusCode::UNAUTHORIZED, self::page(gate, "/", None)),
             }
         }
         (page::SIGN_IN | page::SIGN_OUT, &Method::POST) => {
@@ -57,7 +58,9 @@ pub(crate) async fn answer(
                 signed_in(gate, caller, request, asked).await
             } else {
                 gate.access.sign_out(request.headers());
-                moved(gate, page::SIGN_IN, "", "0")
+                let mut response = went(page::SIGN_IN);
+                set(&mut response, gate, gate.access.cookie, "", 0);
+                response
             }
         }
         _ => refused(StatusCode::NOT_FOUND, "there is nothing here"),
@@ -70,7 +73,7 @@ async fn signed_in(
     request: Request<Incoming>,
     asked: &Asked<'_>,
 ) -> Response<Reply> {
-    let method = request.method().clone();
+    let (method, headers) = (request.method().clone(), request.headers().clone());
     let form = timeout(SENDING, Limited::new(request.into_body(), FORM).collect()).await;
     let Ok(Ok(form)) = form else {
         return own(&Refusal::new(StatusCode::BAD_REQUEST, "the form cannot be read"));
@@ -82,23 +85,20 @@ async fn signed_in(
             .map(|(_, v)| v)
             .unwrap_or_default()
     };
-    let next = field("next");
-    // Only to our own paths, and only to those that would be sent on.
-    let next = if target::judge(&next).is_ok() {
-        next
-    } else {
-        "/".to_owned()
-    };
+    let next = oidc::way_back(field("next"));
     match gate
         .access
         .sign_in(&field("name"), field("password"), caller.peer.ip())
         .await
     {
         Ok((value, user)) => {
+            gate.access.sign_out(&headers);
             let mut record = gate.record("signed-in", caller, &method, asked.raw);
             record.principal = Some(user.to_string());
             gate.log.later(record);
-            moved(gate, &next, &value, "43200")
+            let mut response = went(&next);
+            session(&mut response, gate, &value);
+            response
         }
         Err(denied) => {
             gate.log_refusal(caller, &method, asked.raw, denied.status().as_u16(), denied.why());
@@ -107,20 +107,42 @@ async fn signed_in(
                 Denied::Closed => "Nobody can sign in at the moment.",
                 Denied::Stranger | Denied::Wrong | Denied::Malformed => "The name or the password is wrong.",
             };
-            html(denied.status(), page::sign_in(gate.product, &next, Some(said)))
+            html(denied.status(), page(gate, &next, Some(said)))
         }
     }
 }
 
-fn moved(gate: &Gate, to: &str, cookie: &str, seconds: &str) -> Response<Reply> {
+/// The page on which people say who they are.
+pub(crate) fn page(gate: &Gate, next: &str, said: Option<&str>) -> String {
+    let link = format!("{}?next={}", oidc::START, oidc::encoded(next));
+    page::sign_in(&page::Form {
+        product: gate.product,
+        next,
+        said,
+        provider: gate.oidc.as_ref().map(|o| (o.name.as_str(), link.as_str())),
+        passwords: gate.oidc.is_none() || gate.access.users() > 0,
+    })
+}
+
+/// Leads a browser elsewhere.
+pub(crate) fn went(to: &str) -> Response<Reply> {
     let mut response = html(StatusCode::SEE_OTHER, String::new());
-    let secure = if gate.secure { "; Secure" } else { "" };
-    let name = gate.access.cookie;
-    let cookie = format!("{name}={cookie}; Path=/; HttpOnly; SameSite=Lax; Max-Age={seconds}{secure}");
-    let headers = response.headers_mut();
-    if let (Ok(to), Ok(cookie)) = (HeaderValue::from_str(to), HeaderValue::from_str(&cookie)) {
-        headers.insert(header::LOCATION, to);
-        headers.insert(header::SET_COOKIE, cookie);
+    if let Ok(to) = HeaderValue::from_str(to) {
+        response.headers_mut().insert(header::LOCATION, to);
     }
     response
+}
+
+/// Hands a browser its session.
+pub(crate) fn session(response: &mut Response<Reply>, gate: &Gate, value: &str) {
+    set(response, gate, gate.access.cookie, value, 12 * 3600);
+}
+
+/// Sets one of our cookies: for this host alone, out of reach of scripts and of what other sites make a browser ask.
+pub(crate) fn set(response: &mut Response<Reply>, gate: &Gate, name: &str, value: &str, seconds: u64) {
+    let secure = if gate.secure { "; Secure" } else { "" };
+    let cookie = format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={seconds}{secure}");
+    if let Ok(cookie) = HeaderValue::from_str(&cookie) {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
 }

@@ -140,7 +140,8 @@ where
     }
 }
 
-fn tls(roots: Option<&Path>, http2: bool) -> Result<TlsConnector, UpstreamError> {
+/// TLS towards others, with the roots of browsers or those in a file.
+pub(crate) fn tls(roots: Option<&Path>, http2: bool) -> Result<TlsConnector, UpstreamError> {
     let mut store = RootCertStore::empty();
     match roots {
         None => store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
@@ -168,12 +169,13 @@ fn tls(roots: Option<&Path>, http2: bool) -> Result<TlsConnector, UpstreamError>
     Ok(TlsConnector::from(Arc::new(config)))
 }
 
+/// The way to one address.
 #[derive(Clone)]
-struct Connector {
-    host: String,
-    port: u16,
-    tls: Option<TlsConnector>,
-    http2: bool,
+pub(crate) struct Connector {
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    pub(crate) tls: Option<TlsConnector>,
+    pub(crate) http2: bool,
 }
 
 impl tower_service::Service<Uri> for Connector {
@@ -193,7 +195,7 @@ impl tower_service::Service<Uri> for Connector {
 }
 
 impl Connector {
-    async fn connect(self) -> io::Result<TokioIo<Link>> {
+    pub(crate) async fn connect(self) -> io::Result<TokioIo<Link>> {
         let stream = TcpStream::connect((self.host.as_str(), self.port)).await?;
         stream.set_nodelay(true)?;
         super::serve::keep_alive(&stream);
@@ -209,7 +211,8 @@ impl Connector {
     }
 }
 
-enum Link {
+/// A connection.
+pub(crate) enum Link {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
 }

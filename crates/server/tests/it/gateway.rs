@@ -1,5 +1,7 @@
 //! The gateway from outside: what a client sends, byte for byte, and what reaches what lies behind.
 
+mod oidc;
+mod provider;
 mod refusals;
 mod secure;
 mod streams;
@@ -37,6 +39,7 @@ pub(crate) fn settings(folder: &std::path::Path, product: &str, upstream: Socket
         upstream_host: None,
         upstream_roots: None,
         upstream_authorization: None,
+        provider: None,
         listen: "127.0.0.1:0".parse().unwrap(),
         tls: None,
         names: vec!["ml.example".to_owned()],
