@@ -1,6 +1,6 @@
 //! TLS on both sides, and gRPC, which is HTTP/2 from end to end.
 
-use super::{Running, settings, status};
+use super::{Running, oidc, settings, status};
 use http_body_util::{BodyExt as _, Full};
 use hyper::{
     HeaderMap, Request, Response, StatusCode,
@@ -12,18 +12,18 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use std::{
     collections::VecDeque,
     convert::Infallible,
-    io::{Read as _, Write as _},
-    net::{SocketAddr, TcpStream},
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::{SocketAddr, TcpListener, TcpStream},
     path::{Path, PathBuf},
     pin::Pin,
     process::Command,
-    sync::{Arc, mpsc},
+    sync::{Arc, Mutex, mpsc},
     task::{Context, Poll},
 };
 use tokio_rustls::rustls::{
-    ClientConfig, ClientConnection, RootCertStore, StreamOwned,
+    ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection, StreamOwned,
     crypto::ring,
-    pki_types::{CertificateDer, ServerName, pem::PemObject as _},
+    pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject as _},
 };
 use wellhead_server::gateway::{Gateway, GatewayError, TlsError};
 
@@ -272,6 +272,127 @@ fn grpc_passes_with_its_trailers_and_loads_no_models() {
     // HTTP/1.1 on the same port still reaches the other address.
     assert_eq!(super::status(&running.ask("GET", "/v2/health/ready", "")), 200);
     assert_eq!(running.upstream.heads().len(), 1);
+}
+
+/// A server over TLS that keeps what it is asked, and says where it was asked.
+fn behind_tls(certificate: &Path, key: &Path) -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
+    let chain = vec![CertificateDer::from_pem_file(certificate).unwrap()];
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(chain, PrivateKeyDer::from_pem_file(key).unwrap())
+        .unwrap();
+    let (config, kept) = (Arc::new(config), Arc::new(Mutex::new(Vec::new())));
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (address, asked) = (listener.local_addr().unwrap(), Arc::clone(&kept));
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let connection = ServerConnection::new(Arc::clone(&config)).unwrap();
+            let mut reader = BufReader::new(StreamOwned::new(connection, stream));
+            let mut head = String::new();
+            while !head.ends_with("\r\n\r\n") && reader.read_line(&mut head).is_ok_and(|got| got > 0) {}
+            if head.is_empty() {
+                continue;
+            }
+            asked.lock().unwrap().push(head);
+            let answer = "HTTP/1.1 404 No\r\nContent-Length: 6\r\nConnection: close\r\n\r\nbehind";
+            let _ = reader.get_mut().write_all(answer.as_bytes());
+            reader.get_mut().conn.send_close_notify();
+            let _ = reader.get_mut().flush();
+        }
+    });
+    (address, kept)
+}
+
+#[test]
+fn what_lies_behind_proves_who_it_is_before_it_hears_anything() {
+    let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (Some((own, key)), Some((strange, _))) = (certificate(folder.path()), certificate(other.path()))
+    else {
+        return;
+    };
+    let (behind, asked) = behind_tls(&own, &key);
+    let port = behind.port();
+    for (url, roots, fine) in [
+        (format!("https://localhost:{port}"), Some(&own), true),
+        // It is not who signs, not by this name, not known to browsers, and does not speak plainly.
+        (format!("https://localhost:{port}"), Some(&strange), false),
+        (format!("https://127.0.0.1:{port}"), Some(&own), false),
+        (format!("https://localhost:{port}"), None, false),
+        (format!("http://localhost:{port}"), Some(&own), false),
+    ] {
+        asked.lock().unwrap().clear();
+        let authorization = folder.path().join("authorization");
+        std::fs::write(&authorization, "Bearer of the platform").unwrap();
+        mode(&authorization, 0o600);
+        let running = Running::start("mlflow", |s| {
+            s.upstream.clone_from(&url);
+            s.upstream_roots = roots.cloned();
+            s.upstream_authorization = Some(authorization);
+        });
+        let got = running.ask("GET", "/version", "");
+        assert_eq!(
+            status(&got),
+            if fine { 404 } else { 502 },
+            "{url} {roots:?}: {got}"
+        );
+        let heads = asked.lock().unwrap().clone();
+        if fine {
+            assert!(got.ends_with("behind"), "{got}");
+            assert!(
+                heads[0].contains(&format!("host: localhost:{port}\r\n")),
+                "{heads:?}"
+            );
+            assert!(heads[0].contains("authorization: Bearer of the platform\r\n"));
+        } else {
+            assert!(heads.is_empty(), "{url} {roots:?}: {heads:?}");
+            assert!(
+                got.contains("the upstream does not answer") && got.contains("connection: close"),
+                "{got}"
+            );
+        }
+        let lines = running.ended();
+        let answer = lines.iter().find(|l| l["event"] == "answer").unwrap();
+        assert_eq!(answer["status"], if fine { 404 } else { 502 });
+    }
+}
+
+#[test]
+fn an_identity_provider_proves_who_it_is_before_it_hears_anything() {
+    let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (Some((own, key)), Some((strange, _))) = (certificate(folder.path()), certificate(other.path()))
+    else {
+        return;
+    };
+    let (behind, asked) = behind_tls(&own, &key);
+    for (host, roots, why) in [
+        (
+            "localhost",
+            Some(&own),
+            "the provider does not say what it is asked for",
+        ),
+        ("localhost", Some(&strange), "the provider does not answer"),
+        ("localhost", None, "the provider does not answer"),
+        ("127.0.0.1", Some(&own), "the provider does not answer"),
+    ] {
+        asked.lock().unwrap().clear();
+        let running = Running::start("mlflow", |s| {
+            let mut provider = oidc::told(&format!("https://{host}:{}/realms/team", behind.port()));
+            provider.roots = roots.cloned();
+            s.provider = Some(provider);
+        });
+        let page =
+            running.raw("GET /.wellhead/oidc/start HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+        assert_eq!(status(&page), 502, "{page}");
+        let heads = asked.lock().unwrap().clone();
+        let there = "GET /realms/team/.well-known/openid-configuration HTTP/1.1\r\n";
+        assert_eq!(
+            heads.first().is_some_and(|h| h.starts_with(there)),
+            roots == Some(&own) && host == "localhost"
+        );
+        assert_eq!(oidc::reasons(&running.ended()), [why]);
+    }
 }
 
 #[test]

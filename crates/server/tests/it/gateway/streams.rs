@@ -1,6 +1,6 @@
 //! What goes on for long: events, sockets, gigabytes, many at once.
 
-use super::{Running, status};
+use super::{Running, status, upstream::byte_at};
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::{TcpListener, TcpStream},
@@ -273,4 +273,61 @@ fn one_address_does_not_take_all_places() {
     // Closed at once, without a word.
     assert_eq!(third.read_to_end(&mut nothing).unwrap_or(0), 0);
     drop(held);
+}
+
+/// Reads a head, and as much of a body as is wanted.
+fn part(running: &Running, range: &str, most: u64) -> (String, Vec<u8>) {
+    let bearer = running.bearer();
+    let mut stream = running.connect();
+    let target = "/get-artifact?run_uuid=ab&path=m.bin&size=3000000";
+    let request =
+        format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n{bearer}{range}Connection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut reader = BufReader::new(stream);
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        assert_ne!(reader.read_line(&mut head).unwrap(), 0, "{head}");
+    }
+    let mut body = Vec::new();
+    let _ = reader.take(most).read_to_end(&mut body);
+    (head, body)
+}
+
+#[test]
+fn a_download_that_broke_off_goes_on_where_it_ended() {
+    let running = Running::start("mlflow", |_| {});
+    let (head, mut got) = part(&running, "", 1_000_001);
+    assert!(
+        status(&head) == 200 && head.contains("accept-ranges: bytes\r\n"),
+        "{head}"
+    );
+    let (head, rest) = part(
+        &running,
+        "Range: bytes=1000001-\r\nIf-Range: \"v1\"\r\n",
+        u64::MAX,
+    );
+    assert_eq!(status(&head), 206, "{head}");
+    assert!(
+        head.contains("content-range: bytes 1000001-2999999/3000000\r\n"),
+        "{head}"
+    );
+    assert!(
+        head.contains("content-length: 1999999\r\n") && head.contains("etag: \"v1\"\r\n"),
+        "{head}"
+    );
+    got.extend(rest);
+    assert_eq!(got.len(), 3_000_000);
+    assert!(got.iter().zip(0..).all(|(byte, at)| *byte == byte_at(at)));
+    assert!(running.upstream.heads()[1].contains("if-range: \"v1\"\r\n"));
+    let (head, none) = part(&running, "Range: bytes=3000000-\r\n", u64::MAX);
+    assert!(status(&head) == 416 && head.contains("content-range: bytes */3000000\r\n") && none.is_empty());
+    let lines = running.ended();
+    let mut answers: Vec<_> = lines.iter().filter(|l| l["event"] == "answer").collect();
+    answers.sort_by_key(|l| l["id"].as_u64());
+    let second = answers[1];
+    assert_eq!(
+        (&second["status"], &second["sent"], &second["whole"]),
+        (&206.into(), &1_999_999.into(), &true.into())
+    );
+    assert!(answers.iter().all(|l| l["names"][0] == "ab/m.bin"));
 }

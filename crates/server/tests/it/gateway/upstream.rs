@@ -97,14 +97,10 @@ fn serve(stream: TcpStream, kept: &Mutex<Vec<String>>, events: &Mutex<mpsc::Rece
         }
         if let Some((_, size)) = target.split_once("size=") {
             let size: u64 = size.parse().ok()?;
-            write!(out, "HTTP/1.1 200 OK\r\nContent-Length: {size}\r\n\r\n").ok()?;
-            let block = vec![b'x'; 256 << 10];
-            let mut left = size;
-            while left > 0 {
-                let here = left.min(block.len() as u64);
-                out.write_all(block.get(..here as usize)?).ok()?;
-                left -= here;
-            }
+            let from = lower
+                .lines()
+                .find_map(|l| l.strip_prefix("range: bytes=")?.strip_suffix('-')?.parse().ok());
+            artifact(&mut out, size, from)?;
             continue;
         }
         let text = match body {
@@ -119,6 +115,42 @@ fn serve(stream: TcpStream, kept: &Mutex<Vec<String>>, events: &Mutex<mpsc::Rece
         )
         .ok()?;
     }
+}
+
+/// A large artifact, or what is left of it from somewhere on; each byte says where it stands.
+fn artifact(out: &mut TcpStream, size: u64, from: Option<u64>) -> Option<()> {
+    let common = "ETag: \"v1\"\r\nAccept-Ranges: bytes\r\n";
+    let start = from.unwrap_or(0);
+    if start >= size && size > 0 {
+        let refusal = "HTTP/1.1 416 Range Not Satisfiable\r\nContent-Length: 0\r\n";
+        return write!(out, "{refusal}Content-Range: bytes */{size}\r\n\r\n").ok();
+    }
+    let left = size - start;
+    match from {
+        None => write!(out, "HTTP/1.1 200 OK\r\nContent-Length: {size}\r\n{common}\r\n").ok()?,
+        Some(from) => {
+            let range = format!("Content-Range: bytes {from}-{}/{size}\r\n", size - 1);
+            write!(
+                out,
+                "HTTP/1.1 206 Partial Content\r\nContent-Length: {left}\r\n{common}{range}\r\n"
+            )
+            .ok()?;
+        }
+    }
+    let block: Vec<u8> = (0..252 << 10).map(byte_at).collect();
+    let (mut left, mut phase) = (left, usize::from(byte_at(start)));
+    while left > 0 {
+        let here = left.min(251 << 10);
+        out.write_all(&block[phase..phase + here as usize]).ok()?;
+        left -= here;
+        phase = (phase + here as usize) % 251;
+    }
+    Some(())
+}
+
+/// The byte of an artifact at a place.
+pub(crate) fn byte_at(at: u64) -> u8 {
+    u8::try_from(at % 251).unwrap()
 }
 
 fn chunked(reader: &mut BufReader<TcpStream>) -> Option<u64> {
