@@ -40,7 +40,7 @@ const TEXTS: &[(&str, &str)] = &[
     ),
 ];
 
-/// Tables about advisories, by the target that reads them.
+/// Tables about advisories and what running services say, by the target that reads them.
 const TABLES: &[(&str, &str)] = &[
     (
         "exploited",
@@ -53,6 +53,21 @@ const TABLES: &[(&str, &str)] = &[
     (
         "changes",
         "2026-01-02T00:00:00.5Z,PYSEC-2026-2\n2026-01-01T00:00:00Z,GHSA-aaaa-bbbb-cccc\n",
+    ),
+    (
+        "http_answer",
+        "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3;x\r\nabc\r\n0\r\n\r\n",
+    ),
+    ("service_place", "https://[fd00::1]:8265/api?x"),
+    (
+        "scope_file",
+        "owner = \"Acme\"\nnetworks = [\"203.0.113.0/30\", \"::ffff:0.0.0.0/96\"]\nports = [80, \"8000-8999\"]\n\
+         valid-until = \"2999-12-31\"\n",
+    ),
+    (
+        "ssh_signature",
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAA\n-----BEGIN SSH SIGNATURE-----\nU1NIU0lHAAAAAQ==\n\
+         -----END SSH SIGNATURE-----\n",
     ),
 ];
 

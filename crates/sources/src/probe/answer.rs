@@ -101,6 +101,16 @@ impl fmt::Display for ProbeError {
 
 impl std::error::Error for ProbeError {}
 
+impl Reply {
+    /// Reads the answer to a GET from whoever sends it.
+    ///
+    /// # Errors
+    /// Where it is none, or none that can be understood. How long it may take is for the reader to say.
+    pub fn read(from: &mut dyn Read) -> Result<Self, ProbeError> {
+        read(from, true)
+    }
+}
+
 /// Reads an answer; `has_body` is false for those to HEAD. The reader ends in time by itself.
 pub(super) fn read(from: &mut dyn Read, has_body: bool) -> Result<Reply, ProbeError> {
     let mut input = Input {
