@@ -236,7 +236,7 @@ pub static PRODUCTS: &[Product] = &[
         defaults: &[DefaultAccess { since: "1.0", asks: false, says: "has no authentication" }, DefaultAccess { since: "", asks: false, says: "asks nobody unless `CHROMA_SERVER_AUTHN_PROVIDER` is set" }, ],
         captured: Some("1.5.9"),
         sources: &["https://docs.trychroma.com/docs/overview/migration"],
-        probes: &[Probe { path: "/api/v2/heartbeat", host: None }, Probe { path: "/api/v2/tenants/default_tenant/databases", host: None }, ],
+        probes: &[Probe { path: "/api/v2/heartbeat", host: None }, Probe { path: "/api/v2/tenants/default_tenant/databases", host: None }, Probe { path: "/api/v2/version", host: None }, ],
         never: &[],
         version: &[VersionSource { path: "/api/v2/version", place: VersionPlace::Json(&[]) }, ],
         version_caution: "Chroma 1.5.9 says that it is 1.0.0",
@@ -244,6 +244,8 @@ pub static PRODUCTS: &[Product] = &[
         start: Start { special: Special::No, programs: &["chroma"], servers: &[], needs: &[], bind_flags: &["--host"], bind_env: &["CHROMA_SERVER_HOST"], all_flags: &[], port_env: &[], on_flags: &[], on_env: &["CHROMA_SERVER_AUTHN_PROVIDER"], off_flags: &[], off_env: &[], bind_file: &[], env: &[], args_env: &[], image_commands: &[], on_file: &[], off_file: &[], listens: false, asks: false, image: true, marks_off: false, image_tag: "", commands: &[&["run"]], ports: &[(&["--port"], 8000)], label: "listens on every address, and has no authentication" },
         weak: &[],
         answers: &[
+            Answer { path: "/", status: &[404], json: &[], text: &[], without: &[], header: &[("chroma-trace-id", "")], means: &[Meaning::Hint], surface: "interface" },
+            Answer { path: "/", status: &[404], json: &[], text: &[], without: &["<", "{", "o"], header: &[], means: &[Meaning::Hint], surface: "interface" },
             Answer { path: "/api/v2/heartbeat", status: &[200], json: &[Need { at: &["nanosecond heartbeat"], is: Is::Number }], text: &[], without: &[], header: &[], means: &[Meaning::Product], surface: "interface" },
             Answer { path: "/api/v2", status: &[200], json: &[Need { at: &["nanosecond heartbeat"], is: Is::Number }], text: &[], without: &[], header: &[], means: &[Meaning::Product], surface: "interface" },
             Answer { path: "/api/v1/heartbeat", status: &[200], json: &[Need { at: &["nanosecond heartbeat"], is: Is::Number }], text: &[], without: &[], header: &[], means: &[Meaning::Product], surface: "interface" },
@@ -435,6 +437,7 @@ pub static PRODUCTS: &[Product] = &[
         start: Start { special: Special::No, programs: &[], servers: &[], needs: &[], bind_flags: &[], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], bind_file: &[], env: &[], args_env: &[], image_commands: &[], on_file: &[], off_file: &[], listens: false, asks: false, image: false, marks_off: false, image_tag: "", commands: &[], ports: &[], label: "" },
         weak: &[],
         answers: &[
+            Answer { path: "/", status: &[301, 302, 307], json: &[], text: &[], without: &[], header: &[("location", "/det")], means: &[Meaning::Hint], surface: "interface" },
             Answer { path: "/api/v1/master", status: &[200], json: &[Need { at: &["masterId"], is: Is::Text }, Need { at: &["clusterId"], is: Is::Text }], text: &[], without: &[], header: &[], means: &[Meaning::Product], surface: "interface" },
             Answer { path: "/api/v1/me", status: &[401], json: &[Need { at: &["error"], is: Is::Any }], text: &[], without: &[], header: &[], means: &[Meaning::Protected], surface: "interface" },
         ],
@@ -542,7 +545,7 @@ pub static PRODUCTS: &[Product] = &[
         start: Start { special: Special::No, programs: &[], servers: &["fastchat.serve.controller", "fastchat.serve.openai_api_server", "fastchat.serve.model_worker", "fastchat.serve.vllm_worker"], needs: &[], bind_flags: &["--host"], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &["--api-keys"], on_env: &[], off_flags: &[], off_env: &[], bind_file: &[], env: &[], args_env: &[], image_commands: &[], on_file: &[], off_file: &[], listens: false, asks: false, image: false, marks_off: false, image_tag: "", commands: &[], ports: &[(&["--port"], 21001)], label: "listens on every address, and asks nobody who is there" },
         weak: &[],
         answers: &[
-            Answer { path: "/", status: &[404], json: &[Need { at: &["detail"], is: Is::Equals("Not Found") }, Need { at: &[], is: Is::Size(1) }], text: &[], without: &[], header: &[("server", "uvicorn")], means: &[Meaning::Hint], surface: "interface" },
+            Answer { path: "/", status: &[404], json: &[Need { at: &["detail"], is: Is::Equals("Not Found") }, Need { at: &[], is: Is::Size(1) }], text: &[], without: &[], header: &[], means: &[Meaning::Hint], surface: "interface" },
             Answer { path: "/test_connection", status: &[200], json: &[Need { at: &[], is: Is::Equals("success") }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "interface" },
             Answer { path: "/v1/models", status: &[200], json: &[Need { at: &["object"], is: Is::Equals("list") }, Need { at: &["data", "0", "owned_by"], is: Is::Equals("fastchat") }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "interface" },
             Answer { path: "/v1/models", status: &[200], json: &[Need { at: &["object"], is: Is::Equals("list") }, Need { at: &["data"], is: Is::Array }], text: &[], without: &[], header: &[], means: &[Meaning::Open], surface: "interface" },
@@ -570,7 +573,7 @@ pub static PRODUCTS: &[Product] = &[
         start: Start { special: Special::No, programs: &["feast"], servers: &[], needs: &[], bind_flags: &["--host", "-h"], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], bind_file: &[], env: &[], args_env: &[], image_commands: &[], on_file: &[], off_file: &[], listens: false, asks: false, image: true, marks_off: false, image_tag: "", commands: &[&["serve"], &["ui"]], ports: &[(&["--port", "-p"], 6566)], label: "asks nobody who is there" },
         weak: &[],
         answers: &[
-            Answer { path: "/", status: &[404], json: &[Need { at: &["detail"], is: Is::Equals("Not Found") }, Need { at: &[], is: Is::Size(1) }], text: &[], without: &[], header: &[("server", "uvicorn")], means: &[Meaning::Hint], surface: "interface" },
+            Answer { path: "/", status: &[404], json: &[Need { at: &["detail"], is: Is::Equals("Not Found") }, Need { at: &[], is: Is::Size(1) }], text: &[], without: &[], header: &[], means: &[Meaning::Hint], surface: "interface" },
             Answer { path: "/", status: &[200], json: &[], text: &["id=\"feast-auth-config\"", "\"auth_type\":\"no_auth\""], without: &[], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "interface" },
             Answer { path: "/", status: &[200], json: &[], text: &["id=\"feast-auth-config\"", "\"auth_type\":\"oidc\""], without: &[], header: &[], means: &[Meaning::Product, Meaning::Protected], surface: "interface" },
             Answer { path: "/", status: &[200], json: &[], text: &["id=\"feast-auth-config\"", "\"auth_type\":\"kubernetes\""], without: &[], header: &[], means: &[Meaning::Product, Meaning::Protected], surface: "interface" },
@@ -877,6 +880,7 @@ pub static PRODUCTS: &[Product] = &[
         start: Start { special: Special::No, programs: &[], servers: &["koboldcpp", "koboldcpp.py"], needs: &[], bind_flags: &["--host"], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &["--password"], on_env: &[], off_flags: &[], off_env: &[], bind_file: &[], env: &[], args_env: &[], image_commands: &[], on_file: &[], off_file: &[], listens: true, asks: false, image: false, marks_off: false, image_tag: "", commands: &[], ports: &[(&["--port"], 5001)], label: "listens on every address unless told otherwise, without `--password`" },
         weak: &[],
         answers: &[
+            Answer { path: "/", status: &[200], json: &[], text: &["KoboldAILite"], without: &[], header: &[], means: &[Meaning::Hint], surface: "interface" },
             Answer { path: "/api/extra/version", status: &[200], json: &[Need { at: &["result"], is: Is::Equals("KoboldCpp") }, Need { at: &["protected"], is: Is::False }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "interface" },
             Answer { path: "/api/extra/version", status: &[200], json: &[Need { at: &["result"], is: Is::Equals("KoboldCpp") }, Need { at: &["protected"], is: Is::True }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Protected], surface: "interface" },
             Answer { path: "/.well-known/serviceinfo", status: &[200], json: &[Need { at: &["software", "name"], is: Is::Equals("KoboldCpp") }], text: &[], without: &[], header: &[], means: &[Meaning::Product], surface: "interface" },
@@ -903,6 +907,7 @@ pub static PRODUCTS: &[Product] = &[
         start: Start { special: Special::No, programs: &[], servers: &[], needs: &[], bind_flags: &[], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], bind_file: &[], env: &[], args_env: &[], image_commands: &[], on_file: &[], off_file: &[], listens: false, asks: false, image: false, marks_off: false, image_tag: "", commands: &[], ports: &[], label: "" },
         weak: &[],
         answers: &[
+            Answer { path: "/", status: &[404], json: &[Need { at: &["detail"], is: Is::Equals("Not Found") }, Need { at: &[], is: Is::Size(1) }], text: &[], without: &[], header: &[], means: &[Meaning::Hint], surface: "interface" },
             Answer { path: "/v2", status: &[200], json: &[Need { at: &["name"], is: Is::Equals("kserve") }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "interface" },
             Answer { path: "/", status: &[200], json: &[Need { at: &["status"], is: Is::Equals("alive") }, Need { at: &[], is: Is::Size(1) }], text: &[], without: &[], header: &[], means: &[Meaning::Hint], surface: "interface" },
             Answer { path: "/v1/models", status: &[200], json: &[Need { at: &["models"], is: Is::Array }, Need { at: &[], is: Is::Size(1) }], text: &[], without: &[], header: &[], means: &[Meaning::Open], surface: "interface" },
@@ -929,6 +934,7 @@ pub static PRODUCTS: &[Product] = &[
         start: Start { special: Special::No, programs: &[], servers: &[], needs: &[], bind_flags: &[], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], bind_file: &[], env: &[], args_env: &[], image_commands: &[], on_file: &[], off_file: &[], listens: false, asks: false, image: false, marks_off: false, image_tag: "", commands: &[], ports: &[], label: "" },
         weak: &[],
         answers: &[
+            Answer { path: "/", status: &[404], json: &[], text: &["404pagenotfound"], without: &["<"], header: &[], means: &[Meaning::Hint], surface: "interface" },
             Answer { path: "/apis/v2beta1/healthz", status: &[200], json: &[Need { at: &["multi_user"], is: Is::False }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "interface" },
             Answer { path: "/apis/v2beta1/healthz", status: &[200], json: &[Need { at: &["multi_user"], is: Is::True }], text: &[], without: &[], header: &[], means: &[Meaning::Product], surface: "interface" },
             Answer { path: "/apis/v2beta1/healthz", status: &[200], json: &[Need { at: &["apiServerReady"], is: Is::True }], text: &[], without: &[], header: &[], means: &[Meaning::Product], surface: "interface" },
@@ -1014,6 +1020,7 @@ pub static PRODUCTS: &[Product] = &[
         start: Start { special: Special::No, programs: &[], servers: &[], needs: &[], bind_flags: &[], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], bind_file: &[], env: &[], args_env: &[], image_commands: &[], on_file: &[], off_file: &[], listens: false, asks: false, image: false, marks_off: false, image_tag: "", commands: &[], ports: &[], label: "" },
         weak: &[Weak { check: "DAT-07", is: Weakness::Credentials, when: &["LAKEFS_AUTH_ENCRYPT_SECRET_KEY=%placeholder", "auth.encrypt.secret_key=%placeholder"], unless: &[], anyway: false, says: "anyone gets into lakeFS with a secret that everybody knows", fix: "make it a long random value" }, ],
         answers: &[
+            Answer { path: "/", status: &[200], json: &[], text: &["<title>lakeFS"], without: &[], header: &[], means: &[Meaning::Hint], surface: "interface" },
             Answer { path: "/api/v1/setup_lakefs", status: &[200], json: &[Need { at: &["state"], is: Is::Equals("not_initialized") }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Setup], surface: "interface" },
             Answer { path: "/api/v1/setup_lakefs", status: &[200], json: &[Need { at: &["state"], is: Is::Equals("initialized") }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Protected], surface: "interface" },
             Answer { path: "/api/v1/repositories", status: &[200], json: &[Need { at: &["pagination"], is: Is::Object }, Need { at: &["results"], is: Is::Array }], text: &[], without: &[], header: &[], means: &[Meaning::Open], surface: "interface" },
@@ -1236,6 +1243,7 @@ pub static PRODUCTS: &[Product] = &[
         start: Start { special: Special::No, programs: &[], servers: &[], needs: &[], bind_flags: &[], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], bind_file: &[], env: &[], args_env: &[], image_commands: &[], on_file: &[], off_file: &[], listens: false, asks: false, image: false, marks_off: false, image_tag: "", commands: &[], ports: &[], label: "" },
         weak: &[],
         answers: &[
+            Answer { path: "/", status: &[200], json: &[Need { at: &["error"], is: Is::Holds("Unexpected endpoint or method") }], text: &[], without: &[], header: &[], means: &[Meaning::Hint], surface: "interface" },
             Answer { path: "/lmstudio-greeting", status: &[200], json: &[Need { at: &["lmstudio"], is: Is::True }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "interface" },
         ],
     },
@@ -1341,7 +1349,7 @@ pub static PRODUCTS: &[Product] = &[
         defaults: &[DefaultAccess { since: "", asks: false, says: "has no authentication" }, ],
         captured: None,
         sources: &["https://docs.outerbounds.com/engineering/operations/", "https://github.com/Netflix/metaflow-service/blob/master/README.md"],
-        probes: &[Probe { path: "/api/flows?_limit=1", host: None }, Probe { path: "/ping", host: None }, Probe { path: "/flows", host: None }, ],
+        probes: &[Probe { path: "/ping", host: None }, Probe { path: "/flows", host: None }, Probe { path: "/api/flows?_limit=1", host: None }, ],
         never: &[],
         version: &[VersionSource { path: "/ping", place: VersionPlace::Header("metadata_service_version", "") }, ],
         version_caution: "",
@@ -1349,6 +1357,7 @@ pub static PRODUCTS: &[Product] = &[
         start: Start { special: Special::No, programs: &[], servers: &[], needs: &[], bind_flags: &[], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], bind_file: &[], env: &[], args_env: &[], image_commands: &[], on_file: &[], off_file: &[], listens: false, asks: false, image: false, marks_off: false, image_tag: "", commands: &[], ports: &[], label: "" },
         weak: &[],
         answers: &[
+            Answer { path: "/", status: &[404], json: &[], text: &["404:NotFound"], without: &["<"], header: &[], means: &[Meaning::Hint], surface: "interface" },
             Answer { path: "/api/flows", status: &[200], json: &[Need { at: &["data"], is: Is::Array }, Need { at: &["status"], is: Is::Number }, Need { at: &["links", "self"], is: Is::Text }, Need { at: &["pages"], is: Is::Any }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "interface" },
             Answer { path: "/ping", status: &[200], json: &[], text: &["pong"], without: &[], header: &[("metadata_service_version", ".")], means: &[Meaning::Product], surface: "interface" },
             Answer { path: "/flows", status: &[200], json: &[Need { at: &[], is: Is::Array }, Need { at: &["0", "flow_id"], is: Is::Text }, Need { at: &["0", "ts_epoch"], is: Is::Number }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "interface" },
@@ -1376,6 +1385,7 @@ pub static PRODUCTS: &[Product] = &[
         start: Start { special: Special::No, programs: &["milvus"], servers: &[], needs: &[], bind_flags: &[], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &["COMMON_SECURITY_AUTHORIZATIONENABLED=true"], off_flags: &[], off_env: &[], bind_file: &[], env: &[], args_env: &[], image_commands: &[], on_file: &["security.authorizationEnabled=true"], off_file: &["security.authorizationEnabled=false"], listens: true, asks: false, image: true, marks_off: false, image_tag: "", commands: &[&["run"]], ports: &[(&[], 19530), (&[], 9091)], label: "asks nobody unless `authorizationEnabled` is set" },
         weak: &[Weak { check: "DAT-07", is: Weakness::Credentials, when: &["MINIO_SECRET_ACCESS_KEY=%placeholder", "minio.secretAccessKey=%placeholder", "common.security.defaultRootPassword=Milvus"], unless: &[], anyway: false, says: "anyone reads and replaces the vectors of Milvus with a password that everybody knows", fix: "set passwords of your own" }, ],
         answers: &[
+            Answer { path: "/", status: &[404], json: &[], text: &["404pagenotfound"], without: &["<"], header: &[], means: &[Meaning::Hint], surface: "interface" },
             Answer { path: "/webui", status: &[200], json: &[], text: &["<title>MilvusWebUI"], without: &[], header: &[], means: &[Meaning::Product, Meaning::Read], surface: "management" },
             Answer { path: "/webui", status: &[200], json: &[], text: &["MilvusWebUI"], without: &[], header: &[], means: &[Meaning::Product, Meaning::Read], surface: "management" },
             Answer { path: "/api/v1/_cluster/info", status: &[200], json: &[Need { at: &["nodes_info"], is: Is::Array }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Read], surface: "management" },
@@ -1464,6 +1474,7 @@ pub static PRODUCTS: &[Product] = &[
         start: Start { special: Special::No, programs: &["mlrun"], servers: &[], needs: &[], bind_flags: &[], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &["MLRUN_HTTPDB__AUTHENTICATION__MODE"], off_flags: &[], off_env: &[], bind_file: &[], env: &[], args_env: &[], image_commands: &[], on_file: &[], off_file: &[], listens: false, asks: false, image: false, marks_off: false, image_tag: "", commands: &[&["db"]], ports: &[(&["--port", "-p"], 8080)], label: "takes functions from anyone" },
         weak: &[],
         answers: &[
+            Answer { path: "/", status: &[404], json: &[Need { at: &["detail"], is: Is::Equals("Not Found") }, Need { at: &[], is: Is::Size(1) }], text: &[], without: &[], header: &[], means: &[Meaning::Hint], surface: "interface" },
             Answer { path: "/api/v1/client-spec", status: &[200], json: &[Need { at: &["version"], is: Is::Text }, Need { at: &["mpijob_crd_version"], is: Is::Any }], text: &[], without: &[], header: &[], means: &[Meaning::Product], surface: "interface" },
             Answer { path: "/api/client-spec", status: &[200], json: &[Need { at: &["version"], is: Is::Text }, Need { at: &["mpijob_crd_version"], is: Is::Any }], text: &[], without: &[], header: &[], means: &[Meaning::Product], surface: "interface" },
             Answer { path: "/api/v1/projects", status: &[200], json: &[Need { at: &["projects"], is: Is::Array }, Need { at: &[], is: Is::Size(1) }], text: &[], without: &[], header: &[], means: &[Meaning::Open], surface: "interface" },
@@ -1492,7 +1503,7 @@ pub static PRODUCTS: &[Product] = &[
         start: Start { special: Special::No, programs: &["mlserver"], servers: &[], needs: &[], bind_flags: &[], bind_env: &["MLSERVER_HOST"], all_flags: &[], port_env: &["MLSERVER_HTTP_PORT"], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], bind_file: &[], env: &[], args_env: &[], image_commands: &[], on_file: &[], off_file: &[], listens: true, asks: false, image: true, marks_off: false, image_tag: "", commands: &[&["start"]], ports: &[(&[], 8080), (&[], 8081)], label: "listens on every address, and has no authentication" },
         weak: &[],
         answers: &[
-            Answer { path: "/", status: &[404], json: &[Need { at: &["detail"], is: Is::Equals("Not Found") }, Need { at: &[], is: Is::Size(1) }], text: &[], without: &[], header: &[("server", "uvicorn")], means: &[Meaning::Hint], surface: "interface" },
+            Answer { path: "/", status: &[404], json: &[Need { at: &["detail"], is: Is::Equals("Not Found") }, Need { at: &[], is: Is::Size(1) }], text: &[], without: &[], header: &[], means: &[Meaning::Hint], surface: "interface" },
             Answer { path: "/v2", status: &[200], json: &[Need { at: &["name"], is: Is::Equals("mlserver") }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "interface" },
         ],
     },
@@ -1544,6 +1555,7 @@ pub static PRODUCTS: &[Product] = &[
         start: Start { special: Special::No, programs: &[], servers: &[], needs: &[], bind_flags: &[], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], bind_file: &[], env: &[], args_env: &[], image_commands: &[], on_file: &[], off_file: &[], listens: false, asks: false, image: false, marks_off: false, image_tag: "", commands: &[], ports: &[], label: "" },
         weak: &[],
         answers: &[
+            Answer { path: "/", status: &[404], json: &[Need { at: &["detail"], is: Is::Equals("Not Found") }, Need { at: &[], is: Is::Size(1) }], text: &[], without: &[], header: &[], means: &[Meaning::Hint], surface: "interface" },
             Answer { path: "/v1/metadata", status: &[200], json: &[Need { at: &["modelInfo"], is: Is::Array }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "interface" },
             Answer { path: "/v1/version", status: &[200], json: &[Need { at: &["release"], is: Is::Text }, Need { at: &["api"], is: Is::Text }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "interface" },
         ],
@@ -1739,6 +1751,8 @@ pub static PRODUCTS: &[Product] = &[
         start: Start { special: Special::No, programs: &[], servers: &["prometheus"], needs: &[], bind_flags: &["--web.listen-address"], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &["--web.config.file"], on_env: &[], off_flags: &[], off_env: &[], bind_file: &[], env: &[], args_env: &[], image_commands: &[], on_file: &[], off_file: &[], listens: true, asks: false, image: true, marks_off: false, image_tag: "", commands: &[], ports: &[(&[], 9090)], label: "listens on every address, without `--web.config.file`" },
         weak: &[],
         answers: &[
+            Answer { path: "/", status: &[302], json: &[], text: &[], without: &[], header: &[("location", "/query")], means: &[Meaning::Hint], surface: "interface" },
+            Answer { path: "/", status: &[302], json: &[], text: &[], without: &[], header: &[("location", "/graph")], means: &[Meaning::Hint], surface: "interface" },
             Answer { path: "/api/v1/status/buildinfo", status: &[200], json: &[Need { at: &["status"], is: Is::Equals("success") }, Need { at: &["data", "goVersion"], is: Is::Any }, Need { at: &["data", "version"], is: Is::Any }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "interface" },
             Answer { path: "/", status: &[200], json: &[], text: &["<title>PrometheusTimeSeries"], without: &[], header: &[], means: &[Meaning::Hint], surface: "interface" },
         ],
@@ -1817,11 +1831,11 @@ pub static PRODUCTS: &[Product] = &[
         start: Start { special: Special::Ray, programs: &["ray"], servers: &[], needs: &[], bind_flags: &[], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], bind_file: &[], env: &[], args_env: &[], image_commands: &[], on_file: &[], off_file: &[], listens: false, asks: false, image: false, marks_off: false, image_tag: "", commands: &[&["start"]], ports: &[], label: "" },
         weak: &[],
         answers: &[
+            Answer { path: "/", status: &[404], json: &[], text: &["404:NotFound"], without: &["<"], header: &[], means: &[Meaning::Hint], surface: "interface" },
             Answer { path: "/api/authentication_mode", status: &[200], json: &[Need { at: &["authentication_mode"], is: Is::Equals("disabled") }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "interface" },
             Answer { path: "/api/authentication_mode", status: &[200], json: &[Need { at: &["authentication_mode"], is: Is::Equals("token") }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Protected], surface: "interface" },
             Answer { path: "/api/version", status: &[200], json: &[Need { at: &["ray_version"], is: Is::Text }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "interface" },
             Answer { path: "/", status: &[200], json: &[], text: &["<title>RayDashboard</title>"], without: &[], header: &[], means: &[Meaning::Hint], surface: "interface" },
-            Answer { path: "/", status: &[404], json: &[], text: &["404:NotFound"], without: &["<"], header: &[("server", "aiohttp")], means: &[Meaning::Hint], surface: "interface" },
             Answer { path: "/nodes", status: &[200], json: &[Need { at: &["result"], is: Is::True }, Need { at: &["data", "summary"], is: Is::Any }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "interface" },
             Answer { path: "/api/job_agent/jobs/", status: &[405], json: &[], text: &["405:MethodNotAllowed"], without: &["{", "<"], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "interface" },
             Answer { path: "/api/version", status: &[401], json: &[], text: &["Unauthorized:Missingauthenticationtoken"], without: &[], header: &[], means: &[Meaning::Product, Meaning::Protected], surface: "interface" },
@@ -1897,7 +1911,7 @@ pub static PRODUCTS: &[Product] = &[
         defaults: &[DefaultAccess { since: "", asks: false, says: "asks nobody" }, ],
         captured: None,
         sources: &["https://docs.sglang.ai/advanced_features/server_arguments.html", "https://github.com/sgl-project/sglang/blob/main/python/sglang/srt/entrypoints/http_server.py"],
-        probes: &[Probe { path: "/model_info", host: None }, Probe { path: "/get_model_info", host: None }, Probe { path: "/v1/models", host: None }, ],
+        probes: &[Probe { path: "/v1/models", host: None }, Probe { path: "/model_info", host: None }, Probe { path: "/get_model_info", host: None }, ],
         never: &[Never { path: "/health_generate", why: "makes the model generate" }, ],
         version: &[VersionSource { path: "/server_info", place: VersionPlace::Json(&["version"]) }, VersionSource { path: "/get_server_info", place: VersionPlace::Json(&["version"]) }, ],
         version_caution: "",
@@ -1905,6 +1919,7 @@ pub static PRODUCTS: &[Product] = &[
         start: Start { special: Special::No, programs: &["sglang"], servers: &["sglang.launch_server"], needs: &[], bind_flags: &["--host"], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &["--api-key"], on_env: &[], off_flags: &[], off_env: &[], bind_file: &[], env: &[], args_env: &[], image_commands: &[], on_file: &[], off_file: &[], listens: false, asks: false, image: false, marks_off: false, image_tag: "", commands: &[&["serve"]], ports: &[(&["--port"], 30000)], label: "listens on every address, without `--api-key`" },
         weak: &[Weak { check: "SRV-02", is: Weakness::Dangerous, when: &["--trust-remote-code", "TRUST_REMOTE_CODE=true"], unless: &[], anyway: true, says: "loading the model runs the code that lies beside it, whoever changes it there", fix: "drop `--trust-remote-code`, or pin the model to a commit whose code you have read" }, ],
         answers: &[
+            Answer { path: "/", status: &[404], json: &[Need { at: &["detail"], is: Is::Equals("Not Found") }, Need { at: &[], is: Is::Size(1) }], text: &[], without: &[], header: &[], means: &[Meaning::Hint], surface: "interface" },
             Answer { path: "/model_info", status: &[200], json: &[Need { at: &["model_path"], is: Is::Text }, Need { at: &["is_generation"], is: Is::Any }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "interface" },
             Answer { path: "/get_model_info", status: &[200], json: &[Need { at: &["model_path"], is: Is::Text }, Need { at: &["is_generation"], is: Is::Any }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "interface" },
             Answer { path: "/server_info", status: &[200], json: &[Need { at: &["model_path"], is: Is::Text }, Need { at: &["tokenizer_path"], is: Is::Any }, Need { at: &["mem_fraction_static"], is: Is::Any }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "interface" },
@@ -2017,6 +2032,7 @@ pub static PRODUCTS: &[Product] = &[
         start: Start { special: Special::No, programs: &[], servers: &[], needs: &[], bind_flags: &[], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], bind_file: &[], env: &[], args_env: &[], image_commands: &[], on_file: &[], off_file: &[], listens: false, asks: false, image: false, marks_off: false, image_tag: "", commands: &[], ports: &[], label: "" },
         weak: &[],
         answers: &[
+            Answer { path: "/", status: &[404], json: &[Need { at: &["detail"], is: Is::Equals("Not Found") }, Need { at: &[], is: Is::Size(1) }], text: &[], without: &[], header: &[], means: &[Meaning::Hint], surface: "interface" },
             Answer { path: "/.well-known/serviceinfo", status: &[200], json: &[Need { at: &["software", "name"], is: Is::Equals("TabbyAPI") }], text: &[], without: &[], header: &[], means: &[Meaning::Product], surface: "interface" },
             Answer { path: "/v1/models", status: &[200], json: &[Need { at: &["data"], is: Is::Array }], text: &[], without: &[], header: &[], means: &[Meaning::Open], surface: "interface" },
             Answer { path: "/v1/models", status: &[401, 403], json: &[], text: &[], without: &[], header: &[], means: &[Meaning::Protected], surface: "interface" },
@@ -2043,6 +2059,7 @@ pub static PRODUCTS: &[Product] = &[
         start: Start { special: Special::No, programs: &[], servers: &["text-embeddings-router"], needs: &[], bind_flags: &["--hostname"], bind_env: &[], all_flags: &[], port_env: &["PORT"], on_flags: &["--api-key"], on_env: &["API_KEY"], off_flags: &[], off_env: &[], bind_file: &[], env: &[], args_env: &[], image_commands: &[], on_file: &[], off_file: &[], listens: true, asks: false, image: true, marks_off: false, image_tag: "", commands: &[], ports: &[(&["--port", "-p"], 80)], label: "listens on every address, without `--api-key`" },
         weak: &[Weak { check: "SRV-02", is: Weakness::Dangerous, when: &["--trust-remote-code", "TRUST_REMOTE_CODE=true"], unless: &[], anyway: true, says: "loading the model runs the code that lies beside it, whoever changes it there", fix: "drop `--trust-remote-code`, or pin the model to a commit whose code you have read" }, ],
         answers: &[
+            Answer { path: "/", status: &[404], json: &[], text: &[], without: &["<", "{", "o"], header: &[], means: &[Meaning::Hint], surface: "interface" },
             Answer { path: "/info", status: &[200], json: &[Need { at: &["model_id"], is: Is::Text }, Need { at: &["model_type"], is: Is::Object }, Need { at: &["max_client_batch_size"], is: Is::Any }], text: &[], without: &["max_total_tokens"], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "interface" },
             Answer { path: "/metrics", status: &[200], json: &[], text: &["te_request"], without: &["<html"], header: &[], means: &[Meaning::Product], surface: "interface" },
         ],
@@ -2120,6 +2137,7 @@ pub static PRODUCTS: &[Product] = &[
         start: Start { special: Special::No, programs: &[], servers: &["tensorflow_model_server"], needs: &[], bind_flags: &[], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], bind_file: &[], env: &[], args_env: &[], image_commands: &[], on_file: &[], off_file: &[], listens: true, asks: false, image: true, marks_off: false, image_tag: "", commands: &[], ports: &[(&["--rest_api_port"], 8501), (&["--port"], 8500)], label: "listens on every address, and has no authentication" },
         weak: &[],
         answers: &[
+            Answer { path: "/", status: &[404], json: &[Need { at: &["error"], is: Is::Holds("Malformed request: GET") }], text: &[], without: &[], header: &[], means: &[Meaning::Hint], surface: "interface" },
             Answer { path: "/v1/models/wellhead", status: &[404], json: &[Need { at: &["error"], is: Is::Holds("Could not find any versions of model") }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "interface" },
             Answer { path: "/v1/models/wellhead", status: &[404], json: &[Need { at: &["error"], is: Is::Holds("Servable not found for request") }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "interface" },
         ],
@@ -2145,6 +2163,7 @@ pub static PRODUCTS: &[Product] = &[
         start: Start { special: Special::No, programs: &[], servers: &["text-generation-launcher"], needs: &[], bind_flags: &["--hostname"], bind_env: &[], all_flags: &[], port_env: &["PORT"], on_flags: &["--api-key"], on_env: &["API_KEY"], off_flags: &[], off_env: &[], bind_file: &[], env: &[], args_env: &[], image_commands: &[], on_file: &[], off_file: &[], listens: true, asks: false, image: true, marks_off: false, image_tag: "", commands: &[], ports: &[(&["--port", "-p"], 80)], label: "listens on every address, without `--api-key`" },
         weak: &[Weak { check: "SRV-02", is: Weakness::Dangerous, when: &["--trust-remote-code", "TRUST_REMOTE_CODE=true"], unless: &[], anyway: true, says: "loading the model runs the code that lies beside it, whoever changes it there", fix: "drop `--trust-remote-code`, or pin the model to a commit whose code you have read" }, ],
         answers: &[
+            Answer { path: "/", status: &[404], json: &[], text: &[], without: &["<", "{", "o"], header: &[], means: &[Meaning::Hint], surface: "interface" },
             Answer { path: "/info", status: &[200], json: &[Need { at: &["model_id"], is: Is::Text }, Need { at: &["max_total_tokens"], is: Is::Any }, Need { at: &["max_concurrent_requests"], is: Is::Any }], text: &[], without: &[], header: &[], means: &[Meaning::Product], surface: "interface" },
             Answer { path: "/info", status: &[200], json: &[Need { at: &["router"], is: Is::Equals("text-generation-router") }], text: &[], without: &[], header: &[], means: &[Meaning::Product], surface: "interface" },
             Answer { path: "/generate", status: &[405], json: &[], text: &[], without: &[], header: &[("allow", "POST")], means: &[Meaning::Open], surface: "interface" },
@@ -2227,6 +2246,7 @@ pub static PRODUCTS: &[Product] = &[
         start: Start { special: Special::No, programs: &["vllm"], servers: &["vllm.entrypoints.openai.api_server", "vllm.entrypoints.api_server"], needs: &[], bind_flags: &["--host"], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &["--api-key"], on_env: &["VLLM_API_KEY"], off_flags: &[], off_env: &[], bind_file: &[], env: &[], args_env: &[], image_commands: &[], on_file: &[], off_file: &[], listens: true, asks: false, image: true, marks_off: false, image_tag: "", commands: &[&["serve"]], ports: &[(&["--port"], 8000)], label: "listens on every address unless told otherwise, without `--api-key`" },
         weak: &[Weak { check: "SRV-02", is: Weakness::Dangerous, when: &["--trust-remote-code"], unless: &["--code-revision"], anyway: true, says: "loading the model runs the code that lies beside it, whoever changes it there", fix: "drop `--trust-remote-code`, or pin model and code to a commit you have read: `--revision` and `--code-revision`" }, Weak { check: "SRV-04", is: Weakness::Dangerous, when: &["VLLM_ALLOW_RUNTIME_LORA_UPDATING=true"], unless: &[], anyway: false, says: "whoever may call vLLM makes it load adapters from wherever he says", fix: "leave `VLLM_ALLOW_RUNTIME_LORA_UPDATING` off and name adapters at the start" }, Weak { check: "SRV-05", is: Weakness::Dangerous, when: &["VLLM_SERVER_DEV_MODE=true"], unless: &[], anyway: false, says: "whoever may call vLLM reaches the paths of its developers, which reset, sleep and call into workers", fix: "leave `VLLM_SERVER_DEV_MODE` off" }, Weak { check: "", is: Weakness::Browser, when: &["--allowed-origins=[\"*\"]"], unless: &[], anyway: false, says: "any web page may send requests to vLLM from the browser of whoever opens it", fix: "name the origins that need it" }, ],
         answers: &[
+            Answer { path: "/", status: &[404], json: &[Need { at: &["detail"], is: Is::Equals("Not Found") }, Need { at: &[], is: Is::Size(1) }], text: &[], without: &[], header: &[], means: &[Meaning::Hint], surface: "interface" },
             Answer { path: "/v1/models", status: &[200], json: &[Need { at: &["data", "0", "owned_by"], is: Is::Equals("vllm") }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "interface" },
             Answer { path: "/version", status: &[200], json: &[Need { at: &["version"], is: Is::Text }, Need { at: &[], is: Is::Size(1) }], text: &[], without: &[], header: &[], means: &[Meaning::Part], surface: "interface" },
             Answer { path: "/v1/models", status: &[401], json: &[Need { at: &["error"], is: Is::Equals("Unauthorized") }], text: &[], without: &[], header: &[], means: &[Meaning::Hint, Meaning::Protected], surface: "interface" },
@@ -2338,6 +2358,7 @@ pub static PRODUCTS: &[Product] = &[
         start: Start { special: Special::No, programs: &[], servers: &["xinference-local", "xinference-supervisor"], needs: &[], bind_flags: &["--host", "-H"], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &["--auth-config"], on_env: &[], off_flags: &[], off_env: &[], bind_file: &[], env: &[], args_env: &[], image_commands: &[], on_file: &[], off_file: &[], listens: false, asks: false, image: false, marks_off: false, image_tag: "", commands: &[], ports: &[(&["--port", "-p"], 9997)], label: "listens on every address, without `--auth-config`" },
         weak: &[],
         answers: &[
+            Answer { path: "/", status: &[404], json: &[Need { at: &["detail"], is: Is::Equals("Not Found") }, Need { at: &[], is: Is::Size(1) }], text: &[], without: &[], header: &[], means: &[Meaning::Hint], surface: "interface" },
             Answer { path: "/v1/cluster/auth", status: &[200], json: &[Need { at: &["auth"], is: Is::False }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "interface" },
             Answer { path: "/v1/cluster/auth", status: &[200], json: &[Need { at: &["auth"], is: Is::True }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Protected], surface: "interface" },
             Answer { path: "/v1/cluster/version", status: &[200], json: &[Need { at: &["version"], is: Is::Text }, Need { at: &["full-revisionid"], is: Is::Any }], text: &[], without: &[], header: &[], means: &[Meaning::Product], surface: "interface" },

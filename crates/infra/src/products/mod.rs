@@ -15,6 +15,7 @@ mod weak;
 
 pub use generated::PRODUCTS;
 pub use oracle::{Conversation, Judgement, Match, State, Surface, judge};
+use oracle::{Hinted, Sort};
 pub use planner::{CANARY, Plan, Request};
 pub use start::{Access, Bind, Launch, launches};
 pub(crate) use weak::Told;
@@ -72,6 +73,15 @@ impl Product {
     /// Whether it is known how it is started.
     pub(crate) fn has_starts(&self) -> bool {
         !self.start.programs.is_empty() || !self.start.servers.is_empty()
+    }
+
+    /// Whether `/` does not show that it is this product: it has no page for people.
+    pub(crate) fn is_headless(&self) -> bool {
+        let shows = |a: &Answer| {
+            let is_front = a.path == "/" || a.path == LANDING;
+            is_front && a.status.iter().any(|s| *s < 400)
+        };
+        !self.answers.iter().any(shows)
     }
 
     /// Settings of its configuration files that make it ask for a password.

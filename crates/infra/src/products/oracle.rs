@@ -46,6 +46,28 @@ impl State {
     }
 }
 
+/// Whether it is worth asking for a product that is not known to be there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Hinted {
+    /// Nothing speaks for it.
+    No,
+    /// Only how "not found" is said, which many have in common.
+    Weakly,
+    /// Something of its own.
+    Strongly,
+}
+
+/// What a server is like of which no product is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sort {
+    /// It has pages for people, greets, refuses or sends on: those of the catalogue that do so say who they are.
+    Plain,
+    /// It has nothing at `/`, and says so in JSON.
+    Api,
+    /// It has nothing at `/`, and says so in a way that tells nothing.
+    Mute,
+}
+
 /// A product that speaks in a conversation, and the exchange that shows it.
 #[derive(Clone, Copy, Debug)]
 pub struct Match {
@@ -156,22 +178,25 @@ impl<'a> Conversation<'a> {
         self.landing.as_deref()
     }
 
-    /// Whether asking on promises little: the service begins with a page for people, and those of the catalogue say by
-    /// their own who they are; or it answers `/` as a path that nobody has, with a refusal or an error.
-    pub(super) fn is_spent(&self) -> bool {
-        let fronts = self.by_path.get(bare("/")).into_iter().flatten();
-        let mut fronts = fronts.filter_map(|at| self.seen.get(*at));
-        let canary = self.canaries.first().map(|c| c.exchange.status);
-        fronts.any(|seen| {
-            let html = seen
-                .header_value("content-type")
-                .is_some_and(|t| t.contains("text/html"));
-            match seen.exchange.status {
-                200 => html,
-                404 => false,
-                status => status >= 400 && canary == Some(status),
+    /// What sort of server this is, by `/` and a path that nobody has.
+    pub(super) fn sort(&self) -> Sort {
+        let front = self.by_path.get(bare("/")).into_iter().flatten();
+        let front = front.filter_map(|at| self.seen.get(*at)).next();
+        let says = |part: &str, seen: &Seen<'_>| {
+            let kind = seen.header_value("content-type");
+            kind.is_some_and(|t| t.contains(part))
+        };
+        let silent = |seen: &Seen<'_>| seen.exchange.status == 404 && !says("text/html", seen);
+        match (front, self.canaries.first()) {
+            (Some(front), Some(canary)) if silent(front) && silent(canary) => {
+                if says("json", front) || front.json().is_some() {
+                    Sort::Api
+                } else {
+                    Sort::Mute
+                }
             }
-        })
+            _ => Sort::Plain,
+        }
     }
 
     /// The products that speak here, in the order of the catalogue.
@@ -189,9 +214,20 @@ impl<'a> Conversation<'a> {
     }
 
     /// Whether anything here makes a product worth asking.
-    pub(super) fn hints_at(&self, product: &Product) -> bool {
-        let hint = |m| self.find(product, m).is_some();
-        hint(Meaning::Hint) || hint(Meaning::Part)
+    pub(super) fn hints_at(&self, product: &Product) -> Hinted {
+        let weak = |seen: &Seen<'_>| seen.exchange.status == 404 && seen.exchange.plain_path() == "/";
+        let mut hints = [Meaning::Hint, Meaning::Part]
+            .into_iter()
+            .flat_map(|meaning| self.all(product.answers, meaning))
+            .map(|(seen, _)| {
+                if weak(seen) {
+                    Hinted::Weakly
+                } else {
+                    Hinted::Strongly
+                }
+            });
+        let first = hints.next().unwrap_or(Hinted::No);
+        hints.fold(first, Ord::max)
     }
 
     /// What is proved about a product that `identity` shows to be here.

@@ -1,18 +1,23 @@
 //! Which request comes next.
 //!
 //! Few and harmless: a path that nobody has, `/`, then what the port and those two answers make likely, and only when
-//! none of that is anything the paths that most products share. It plans; whoever sends decides whether to. Nothing on
-//! the deny-list of *any* product is ever planned, since it is not known yet what answers.
+//! none of that is anything the paths that most products share, first those of products that have no front page to be
+//! known by. It plans; whoever sends decides whether to. Nothing on the deny-list of *any* product is ever planned, since
+//! it is not known yet what answers.
 
-use super::{Conversation, PRODUCTS, Probe, Product};
+use super::{Conversation, Hinted, PRODUCTS, Probe, Product, Sort};
 
 /// The start of a path that no service has.
 pub const CANARY: &str = "/wellhead-canary-";
 
 /// At most so many requests to one port.
 const CAP: usize = 48;
-/// At most so many to one whose first answers promise little.
-const CAP_OF_SPENT: usize = 12;
+/// After so many requests no more paths are tried that neither the port nor an answer speaks for.
+const ENOUGH: usize = 12;
+/// The same where it says "not found" in JSON and in its own words: as many as the products without a front page need.
+const ENOUGH_OF_API: usize = 16;
+/// What one product without a front page counts for, among those that a path tells of.
+const HEADLESS: usize = 4;
 /// At most so many for one product.
 const PER_PRODUCT: usize = 3;
 
@@ -94,41 +99,73 @@ impl Plan {
             // One port is one product: what is known to be here is asked to the end, nothing else is.
             return identified.iter().flat_map(|m| self.left(m.product)).next();
         }
-        let enough = self.asked.len() >= CAP_OF_SPENT && conversation.is_spent();
-        let shared = || (!enough).then(|| self.shared()).flatten();
-        self.likely(conversation).or_else(shared)
+        let hinted = |strength| {
+            let all = PRODUCTS.iter();
+            all.filter(move |p| conversation.hints_at(p) == strength)
+        };
+        let strong = hinted(Hinted::Strongly).flat_map(|p| self.left(p)).next();
+        let weak: Vec<&Product> = hinted(Hinted::Weakly).collect();
+        strong.or_else(|| self.first_questions(&weak)).or_else(|| {
+            let enough = match conversation.sort() {
+                Sort::Api if weak.is_empty() => ENOUGH_OF_API,
+                Sort::Mute if weak.is_empty() => CAP,
+                _ => ENOUGH,
+            };
+            let of_port = PRODUCTS.iter().filter(|p| self.is_of_port(p)).collect();
+            let further = [weak, of_port];
+            let further = || further.iter().find_map(|all| self.further_questions(all));
+            let more = self.asked.len() < enough;
+            more.then(|| further().or_else(|| self.shared())).flatten()
+        })
     }
 
-    /// What the port and the first answers make likely. A port says little, so each product of it is asked its most telling
-    /// question before any is asked its second.
-    fn likely(&self, conversation: &Conversation<'_>) -> Option<Request> {
-        let by_answer = PRODUCTS.iter().filter(|p| conversation.hints_at(p));
-        if let Some(request) = by_answer.flat_map(|p| self.left(p)).next() {
-            return Some(request);
-        }
-        let is_of_port = |p: &&Product| {
-            p.ports
-                .iter()
-                .any(|q| q.port == self.port && q.protocol == "http")
-        };
-        let by_port = || PRODUCTS.iter().filter(is_of_port);
-        let questions = (0..PER_PRODUCT).flat_map(|i| by_port().filter_map(move |p| p.probes.get(i)));
+    fn is_of_port(&self, product: &Product) -> bool {
+        let mut ports = product.ports.iter();
+        ports.any(|q| q.port == self.port && q.protocol == "http")
+    }
+
+    /// The most telling question of each product that the port or a "not found" makes likely: first of those that both do,
+    /// then by how many share it.
+    fn first_questions(&self, weak: &[&'static Product]) -> Option<Request> {
+        let is_weak = |p: &Product| weak.iter().any(|w| std::ptr::eq(*w, p));
+        self.most_telling(|p| match (self.is_of_port(p), is_weak(p)) {
+            (true, true) => PRODUCTS.len(),
+            (true, false) | (false, true) => 1,
+            (false, false) => 0,
+        })
+    }
+
+    /// What else these products are asked, each its second question before any its third.
+    fn further_questions(&self, products: &[&'static Product]) -> Option<Request> {
+        let questions = (1..PER_PRODUCT).flat_map(|i| products.iter().filter_map(move |p| p.probes.get(i)));
         questions.filter_map(|probe| self.request(probe)).next()
     }
 
-    /// The path that tells most of the products that nothing was asked of yet; the order of the catalogue decides between
-    /// equals.
+    /// The question that tells most of the products that nothing was asked of yet.
     fn shared(&self) -> Option<Request> {
-        let unasked = |p: &&Product| !p.probes.iter().any(|q| self.was_asked(q.path, None));
-        let open: Vec<&'static Probe> = PRODUCTS
+        let unasked = |p: &Product| !p.probes.iter().any(|q| self.was_asked(q.path, None));
+        self.most_telling(|p| match (unasked(p), p.is_headless()) {
+            (true, true) => HEADLESS,
+            (true, false) => 1,
+            (false, _) => 0,
+        })
+    }
+
+    /// The first question that weighs most with all products whose first question it is, where it was not asked; the order
+    /// of the catalogue decides between equals.
+    fn most_telling(&self, weight: impl Fn(&Product) -> usize) -> Option<Request> {
+        let weighed: Vec<(&Probe, usize)> = PRODUCTS
             .iter()
-            .filter(unasked)
-            .filter_map(|p| p.probes.first())
+            .filter_map(|p| Some((p.probes.first()?, weight(p))))
+            .filter(|(probe, weight)| *weight > 0 && !self.was_asked(probe.path, None))
             .collect();
-        let weight = |probe: &Probe| open.iter().filter(|o| o.path == probe.path).count();
-        let heaviest = open.iter().map(|p| weight(p)).max()?;
-        let first = open.iter().find(|p| weight(p) == heaviest)?;
-        self.request(first)
+        let total = |path: &str| -> usize {
+            let of_path = weighed.iter().filter(|(probe, _)| probe.path == path);
+            of_path.fold(0, |sum, (_, w)| sum.saturating_add(*w))
+        };
+        let heaviest = weighed.iter().map(|(probe, _)| total(probe.path)).max()?;
+        let (probe, _) = weighed.iter().find(|(probe, _)| total(probe.path) == heaviest)?;
+        self.request(probe)
     }
 
     /// The probes of a product that were not sent yet.

@@ -271,7 +271,7 @@ fn few_requests_find_out_what_it_is_and_how_it_stands() {
     insta::assert_snapshot!(lines.join("\n"), @r#"
     bentoml/open: bentoml OPEN in 4; bentoml OPEN in 4
     bokeh/open: bokeh OPEN in 3; bokeh OPEN in 3
-    chroma/open: chroma OPEN in 4; chroma OPEN in 15
+    chroma/open: chroma OPEN in 5; chroma OPEN in 6
     dask-scheduler/open: dask OPEN in 4; dask OPEN in 4
     gradio/auth: gradio PROTECTED in 3; gradio PROTECTED in 3
     gradio/open: gradio OPEN in 3; gradio OPEN in 3
@@ -280,7 +280,7 @@ fn few_requests_find_out_what_it_is_and_how_it_stands() {
     jupyterhub/auth: jupyterhub PROTECTED in 6; jupyterhub PROTECTED in 6
     jupyterlab/auth: jupyter PROTECTED in 5; jupyter PROTECTED in 5
     jupyterlab/open: jupyter OPEN in 5; jupyter OPEN in 5
-    jupyterlab/open-legacy-flag: jupyter OPEN in 5; jupyter OPEN in 29
+    jupyterlab/open-legacy-flag: jupyter OPEN in 5; jupyter OPEN in 35
     mlflow/auth: mlflow PROTECTED in 5; mlflow PROTECTED in 5
     mlflow/open: mlflow OPEN in 5; mlflow OPEN in 5
     nbclassic/auth: jupyter PROTECTED in 5; jupyter PROTECTED in 5
@@ -292,7 +292,7 @@ fn few_requests_find_out_what_it_is_and_how_it_stands() {
     prefect/auth: prefect PROTECTED in 4; prefect PROTECTED in 4
     prefect/open: prefect OPEN in 4; prefect OPEN in 4
     ray-dashboard-agent/auth: ray PROTECTED in 5; ray PROTECTED in 5
-    ray-dashboard-agent/open: ray OPEN in 5; ray OPEN in 5
+    ray-dashboard-agent/open: ray OPEN in 8; ray OPEN in 8
     ray/auth: ray PROTECTED in 5; ray PROTECTED in 5
     ray/open: ray OPEN in 5; ray OPEN in 5
     streamlit/open: streamlit OPEN in 3; streamlit OPEN in 3
