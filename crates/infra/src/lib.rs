@@ -61,7 +61,7 @@ pub use lockdown::{
 pub use products::{
     Access, Bind, CANARY, Conversation, DefaultAccess, Gain, Judgement, Launch, Match, Never, PRODUCTS, Plan,
     Probe, Product, ProductPort, Proxy, Request, State, Surface, VersionPlace, VersionSource, Weak, Weakness,
-    judge, launches,
+    is_placeholder, judge, launches,
 };
 pub use resource::{Command, Configuration, ConfigurationKind, Mount, Port, Resource, Variable, Word};
 pub use service::{Exchange, Received, ServiceDocument, ServiceError, service_document};

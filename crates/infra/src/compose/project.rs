@@ -159,6 +159,28 @@ fn paths_of_include(document: &Document) -> Vec<String> {
     out
 }
 
+/// The files of variables that a file gives to those that it includes: named ones, else what lies beside them.
+fn given_to_included(document: &Document) -> Vec<String> {
+    let place = folder(&document.path);
+    let list = document.root.as_ref().and_then(|r| r.get("include"));
+    let mut out = Vec::new();
+    for item in list.map_or(&[][..], Node::items) {
+        let texts = |node: &Node| -> Vec<String> {
+            let each = std::iter::once(node).chain(node.items());
+            each.filter_map(Node::as_str).map(str::to_owned).collect()
+        };
+        match item.get("env_file") {
+            Some(files) => out.extend(texts(files).iter().filter_map(|f| resolve(place, f))),
+            None => {
+                let paths = texts(item.get("path").unwrap_or(item));
+                let first = paths.first().and_then(|p| resolve(place, p));
+                out.extend(first.and_then(|p| resolve(folder(&p), ".env")));
+            }
+        }
+    }
+    out
+}
+
 /// A service before its openings are joined.
 struct Read {
     workload: Workload,
@@ -216,16 +238,24 @@ impl Project<'_> {
         })
     }
 
-    /// What `.env` beside the files says.
+    /// What `.env` beside the files says, and what is given to files that are included.
     fn variables(&self, reading: &Reading<'_>) -> BTreeMap<String, String> {
-        let path = resolve(self.folder, ".env").unwrap_or_default();
-        let Some(file) = reading.files.find(&path) else {
-            return BTreeMap::new();
-        };
-        env_file::variables(reading.files.text(), &file.span)
-            .into_iter()
-            .filter_map(|v| Some((v.name, v.value.filter(|w| !w.open)?.text)))
-            .collect()
+        let own = resolve(self.folder, ".env");
+        // The project's own value comes before that of what it includes.
+        let given = self.files.iter().rev().flat_map(|d| given_to_included(d));
+        let mut out = BTreeMap::new();
+        for path in own.into_iter().chain(given).take(MOST_INCLUDED) {
+            let Some(file) = reading.files.find(&path) else {
+                continue;
+            };
+            let found = env_file::variables(reading.files.text(), &file.span).into_iter();
+            let mut found: BTreeMap<String, String> = found
+                .filter_map(|v| Some((v.name, v.value.filter(|w| !w.open)?.text)))
+                .collect();
+            found.append(&mut out);
+            out = found;
+        }
+        out
     }
 
     /// All tables that say something of a service, the strongest first.

@@ -19,7 +19,7 @@ use oracle::{Hinted, Sort};
 pub use planner::{CANARY, Plan, Request};
 pub use start::{Access, Bind, Launch, launches};
 pub(crate) use weak::Told;
-pub use weak::{Weak, Weakness};
+pub use weak::{Weak, Weakness, is_placeholder};
 
 use start::Start;
 

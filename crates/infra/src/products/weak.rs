@@ -165,7 +165,7 @@ fn holds(text: &str, part: &str) -> bool {
 
 /// Whether a value stands where a secret should and is none: it is in documentation, in a vendor's own files, or in
 /// everybody's first guess.
-pub(crate) fn is_placeholder(value: &str) -> bool {
+pub fn is_placeholder(value: &str) -> bool {
     let value = value.trim().trim_matches(['"', '\'']);
     // What a variable hides is not known.
     if value.contains(['$', '{']) {

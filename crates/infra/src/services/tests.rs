@@ -406,6 +406,15 @@ fn what_only_a_variable_an_image_or_a_name_tells() {
             "=== Dockerfile\nFROM vllm/vllm-openai:v0.6.3 AS base\nFROM base AS prod\nCMD [\"--model\", \"m\"]\n",
             "vllm NoneByDefault Image vllm/vllm-openai:v0.6.3",
         ),
+        // What is given to a file that is included; the project's own value comes first.
+        (
+            "=== compose.yaml\ninclude: [{path: infra/q.yaml, env_file: infra/q.env}]\nservices: {a: {image: a}}\n=== infra/q.env\nHOST=0.0.0.0\n=== infra/q.yaml\nservices:\n  q: {image: qdrant/qdrant, ports: ['${HOST:-127.0.0.1}:6333:6333']}\n",
+            "qdrant NoneByDefault Everyone qdrant/qdrant",
+        ),
+        (
+            "=== compose.yaml\ninclude: [{path: infra/q.yaml, env_file: infra/q.env}]\nservices: {a: {image: a}}\n=== .env\nHOST=127.0.0.1\n=== infra/q.env\nHOST=0.0.0.0\n=== infra/q.yaml\nservices:\n  q: {image: qdrant/qdrant, ports: ['${HOST}:6333:6333']}\n",
+            "",
+        ),
         // Options that stand in a variable.
         (
             "=== compose.yaml\nservices:\n  s: {image: i, command: python launch.py, environment: {COMMANDLINE_ARGS: --listen --api}, ports: ['7860:7860']}\n",

@@ -201,6 +201,9 @@ pub(super) fn is_aside(path: &str) -> bool {
         "dist-packages",
         "node_modules",
     ];
-    let folders = path.rsplit_once('/').map_or("", |(folders, _)| folders);
+    let (folders, name) = path.rsplit_once('/').unwrap_or(("", path));
+    // `docker-compose.test.yml`
+    let mut parts = name.split(['.', '-', '_']);
     folders.split('/').any(|f| ASIDE.contains(&f))
+        || parts.any(|p| ["test", "tests", "e2e", "ci"].contains(&p))
 }
