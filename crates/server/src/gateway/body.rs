@@ -1,6 +1,9 @@
 //! Bodies on their way through: counted, timed, and never held.
 
-use super::log::{Log, Record};
+use super::{
+    inside::Watched,
+    log::{Log, Record},
+};
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use std::{
     error::Error,
@@ -54,13 +57,20 @@ pub(crate) struct Upload {
     inner: Option<Incoming>,
     count: Arc<AtomicU64>,
     patience: Patience,
+    watched: Option<Watched>,
 }
 
 impl Upload {
-    pub(crate) fn new(inner: Option<Incoming>, count: Arc<AtomicU64>, most: Option<Duration>) -> Self {
+    pub(crate) fn new(
+        inner: Option<Incoming>,
+        count: Arc<AtomicU64>,
+        most: Option<Duration>,
+        watched: Option<Watched>,
+    ) -> Self {
         Self {
             inner,
             count,
+            watched,
             patience: Patience::new(most),
         }
     }
@@ -86,6 +96,9 @@ impl Body for Upload {
             && let Some(data) = frame.data_ref()
         {
             this.count.fetch_add(data.len() as u64, Ordering::Relaxed);
+            if let Some(watched) = &this.watched {
+                watched.saw(data);
+            }
         }
         polled.map_err(Into::into)
     }
@@ -145,6 +158,8 @@ pub(crate) struct Ending {
     pub(crate) received: Arc<AtomicU64>,
     pub(crate) sent: Arc<AtomicU64>,
     pub(crate) whole: bool,
+    /// The models that the body of the request named.
+    pub(crate) watched: Option<Watched>,
 }
 
 impl Drop for Ending {
@@ -153,6 +168,11 @@ impl Drop for Ending {
         record.received = Some(self.received.load(Ordering::Relaxed));
         record.sent = Some(self.sent.load(Ordering::Relaxed));
         record.whole = Some(self.whole);
+        for name in self.watched.iter().flat_map(Watched::names) {
+            if !record.names.contains(&name) {
+                record.names.push(name);
+            }
+        }
         self.log.later(record);
     }
 }

@@ -8,6 +8,7 @@ use super::{
     body::{Ending, Passed, Reply, Upload},
     headers::{self, Onward},
     heads::Heads,
+    inside::Inside,
     limits::Limiter,
     log::{Log, Record, masked},
     oidc::Oidc,
@@ -47,6 +48,7 @@ pub(crate) struct Gate {
     /// With whom people sign in who have no password here.
     pub(crate) oidc: Option<Oidc>,
     pub(crate) policy: Policy,
+    pub(crate) inside: Inside,
     pub(crate) log: Arc<Log>,
     pub(crate) product: &'static str,
     pub(crate) product_id: &'static str,
@@ -463,6 +465,7 @@ async fn send_on(
         received: Arc::clone(&received),
         sent: Arc::clone(&sent),
         whole: false,
+        watched: gate.inside.watch(&asked.target.path, request.headers(), grpc),
     };
     let onward = Onward {
         host: &asked.host,
@@ -486,7 +489,12 @@ async fn send_on(
         ));
     };
     let patience = (!grpc).then_some(UPLOAD);
-    let body = Upload::new((!websocket).then_some(body), Arc::clone(&received), patience);
+    let body = Upload::new(
+        (!websocket).then_some(body),
+        Arc::clone(&received),
+        patience,
+        ending.watched.clone(),
+    );
     let mut sending = Request::new(body);
     *sending.method_mut() = head.method;
     *sending.uri_mut() = uri;

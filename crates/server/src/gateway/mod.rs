@@ -11,6 +11,7 @@ mod files;
 mod forward;
 mod headers;
 mod heads;
+mod inside;
 mod limits;
 mod log;
 mod oidc;
@@ -239,6 +240,7 @@ impl Gateway {
             access,
             oidc,
             policy,
+            inside: inside::Inside::of(product.id),
             log,
             product: product.name,
             product_id: product.id,

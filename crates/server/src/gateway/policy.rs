@@ -134,7 +134,7 @@ fn trimmed(path: &str) -> &str {
 
 /// A pattern: `*` is anything in one segment, `**` anything at all; `/a/**` is also `/a`.
 #[derive(Debug)]
-struct Pattern {
+pub(crate) struct Pattern {
     tokens: Vec<Token>,
 }
 
@@ -149,7 +149,7 @@ enum Token {
 
 impl Pattern {
     /// Nothing where it is longer than what one machine word can follow, or does not start with a slash.
-    fn new(text: &str) -> Option<Self> {
+    pub(crate) fn new(text: &str) -> Option<Self> {
         let (start, below) = match text.strip_suffix("/**") {
             Some(start) => (start, true),
             None => (text, false),
@@ -179,7 +179,7 @@ impl Pattern {
     }
 
     /// Follows all ways through the pattern at once, so that no path makes it slow.
-    fn matches(&self, path: &str) -> bool {
+    pub(crate) fn matches(&self, path: &str) -> bool {
         let mut now = self.closed(1);
         for c in path.chars() {
             let mut next = 0_u128;

@@ -166,6 +166,44 @@ fn a_token_opens_what_the_profile_names_and_the_log_says_who_got_which_model() {
 }
 
 #[test]
+fn models_that_stand_in_bodies_are_in_the_log() {
+    let running = Running::start("ollama", |_| {});
+    let post = |target: &str, more: &str, body: &str| {
+        let headers = format!("{more}Content-Length: {}\r\n", body.len());
+        let bearer = running.bearer();
+        let answer = running.raw(&format!(
+            "POST {target} HTTP/1.1\r\nHost: localhost\r\n{bearer}{headers}Connection: close\r\n\r\n{body}"
+        ));
+        assert_eq!(status(&answer), 200, "{answer}");
+        assert!(
+            answer.ends_with(&format!("POST {target} {}", body.len())),
+            "{answer}"
+        );
+    };
+    // As curl sends it, and Ollama does not mind.
+    let odd = "Content-Type: application/x-www-form-urlencoded\r\n";
+    post("/api/generate", odd, r#"{"model":"llama3","prompt":"a"}"#);
+    let large = format!(
+        r#"{{"messages":[{{"content":"{}"}}],"model":"last"}}"#,
+        "x".repeat(3 << 20)
+    );
+    post(
+        "/v1/chat/completions",
+        "Content-Type: application/json\r\n",
+        &large,
+    );
+    let lines = running.ended();
+    let names = |event: &str| -> Vec<serde_json::Value> {
+        let of = lines.iter().filter(|l| l["event"] == event);
+        of.map(|l| l["names"].clone()).collect()
+    };
+    assert_eq!(
+        names("answer"),
+        [serde_json::json!(["llama3"]), serde_json::json!(["last"])]
+    );
+}
+
+#[test]
 fn what_would_be_open_by_mistake_does_not_start() {
     let folder = tempfile::tempdir().unwrap();
     let fails = |change: &dyn Fn(&mut Settings)| {

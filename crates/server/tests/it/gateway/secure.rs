@@ -223,7 +223,7 @@ fn call(address: SocketAddr, path: &str, authorization: &str) -> (StatusCode, By
             .header("content-type", "application/grpc")
             .header("te", "trailers")
             .header("authorization", authorization)
-            .body(Full::new(Bytes::from_static(b"\0\0\0\0\x05model")))
+            .body(Full::new(Bytes::from_static(b"\0\0\0\0\x07\x0a\x05model")))
             .unwrap();
         let response = sender.send_request(request).await.unwrap();
         let status = response.status();
@@ -245,7 +245,7 @@ fn grpc_passes_with_its_trailers_and_loads_no_models() {
     let (status, body, ended) = call(running.address, &format!("{service}/ModelInfer"), &bearer);
     assert_eq!(
         (status, &body[..], ended.as_deref()),
-        (StatusCode::OK, &b"\0\0\0\0\x05model"[..], Some("0"))
+        (StatusCode::OK, &b"\0\0\0\0\x07\x0a\x05model"[..], Some("0"))
     );
     assert_eq!(
         call(running.address, &format!("{service}/ModelInfer"), "Bearer x").0,
@@ -272,6 +272,12 @@ fn grpc_passes_with_its_trailers_and_loads_no_models() {
     // HTTP/1.1 on the same port still reaches the other address.
     assert_eq!(super::status(&running.ask("GET", "/v2/health/ready", "")), 200);
     assert_eq!(running.upstream.heads().len(), 1);
+    let lines = running.ended();
+    let answer = lines.iter().find(|l| l["event"] == "answer").unwrap();
+    assert_eq!(
+        (&answer["path"], &answer["names"][0]),
+        (&format!("{service}/ModelInfer").into(), &"model".into())
+    );
 }
 
 /// A server over TLS that keeps what it is asked, and says where it was asked.
