@@ -1,39 +1,22 @@
 //! Who asks: passwords, tokens, sessions.
 //!
-//! Whatever cannot be decided is "no". An unknown user costs the same Argon2 as a known one and gets the same answer. The
-//! function is dear, so that it runs for few at a time, is remembered for a short while under a key that only this process
-//! knows, and is refused to whoever fails too often.
+//! Whatever cannot be decided is "no". An unknown user costs the same Argon2 as a known one and gets the same answer.
 
 use super::{
     files::Stamp,
-    limits::{Limiter, subscriber},
+    guesses::Guesses,
     password::{self, Hashed, TOKEN_PREFIX},
     sessions::{Bond, Sessions},
     store::{People, Store, StoreError},
     time,
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use hmac::{Hmac, KeyInit as _, Mac as _};
 use hyper::{HeaderMap, header};
-use sha2::Sha256;
 use std::{
-    collections::HashMap,
     net::IpAddr,
-    sync::{
-        Arc, Mutex, PoisonError, RwLock,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::{Duration, Instant},
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
 };
-use tokio::sync::Semaphore;
-
-/// How long a password that was right is not computed again.
-const REMEMBERED: Duration = Duration::from_secs(300);
-/// Remembered passwords that are kept.
-const MAX_REMEMBERED: usize = 10_000;
-/// Passwords that are computed at a time, each with 19 MB, and that may wait for it.
-const WORKERS: usize = 2;
-const MAX_WAITING: usize = 64;
 
 /// Somebody who was let in.
 #[derive(Clone, Debug)]
@@ -85,42 +68,23 @@ pub(crate) enum Denied {
     Closed,
 }
 
-/// Passwords that were right, under digests that mean nothing elsewhere, and when.
-type Remembered = HashMap<[u8; 32], (Arc<Hashed>, Instant)>;
-
 /// The door.
 pub(crate) struct Access {
     store: Store,
     people: RwLock<(Option<Stamp>, Option<Arc<People>>)>,
     sessions: Sessions,
-    remembered: Mutex<Remembered>,
-    key: [u8; 32],
-    workers: Arc<Semaphore>,
-    waiting: AtomicUsize,
-    addresses: Limiter<IpAddr>,
-    names: Limiter<String>,
-    /// What the password of an unknown user is compared with.
-    nobody: Arc<Hashed>,
+    guesses: Guesses,
     /// The name of the cookie.
     pub(crate) cookie: &'static str,
 }
 
 impl Access {
     pub(crate) fn new(store: Store, secure: bool) -> Result<Self, StoreError> {
-        let mut key = [0_u8; 32];
-        getrandom::fill(&mut key).map_err(|_| StoreError::NoRandomness)?;
-        let nobody = password::random().and_then(|p| Hashed::new(&p));
         let access = Self {
             people: RwLock::new((Some(store.stamp()?), Some(Arc::new(store.load()?)))),
             store,
             sessions: Sessions::default(),
-            remembered: Mutex::default(),
-            key,
-            workers: Arc::new(Semaphore::new(WORKERS)),
-            waiting: AtomicUsize::new(0),
-            addresses: Limiter::new(10, Duration::from_secs(6)),
-            names: Limiter::new(30, Duration::from_secs(2)),
-            nobody: Arc::new(nobody.ok_or(StoreError::NoRandomness)?),
+            guesses: Guesses::new().ok_or(StoreError::NoRandomness)?,
             // Browsers take a cookie of the first name only over TLS and for exactly this host.
             cookie: if secure {
                 "__Host-wellhead"
@@ -253,94 +217,15 @@ impl Access {
         peer: IpAddr,
     ) -> Result<Principal, Denied> {
         let known = people.users.get_key_value(name);
-        let hashed = known.map_or_else(|| Arc::clone(&self.nobody), |(_, k)| Arc::clone(&k.password));
-        let seal = self.seal(name, &secret);
-        if !self.remembers(&seal, &hashed) {
-            self.computed(name, secret, peer, &seal, &hashed).await?;
-        }
+        let kept = known.map(|(_, k)| &k.password);
+        self.guesses.judge(name, secret, peer, kept).await?;
         let (user, known) = known.ok_or(Denied::Wrong)?;
         Ok(Principal {
             user: Arc::clone(user),
             read_only: known.read_only,
             ambient: true,
-            proof: Proof::Password(hashed),
+            proof: Proof::Password(Arc::clone(&known.password)),
         })
-    }
-
-    async fn computed(
-        &self,
-        name: &str,
-        secret: String,
-        peer: IpAddr,
-        seal: &[u8; 32],
-        hashed: &Arc<Hashed>,
-    ) -> Result<(), Denied> {
-        if secret.len() > password::MAX_PASSWORD {
-            return Err(Denied::Wrong);
-        }
-        let (address, who, now) = (subscriber(peer), name.to_owned(), Instant::now());
-        self.addresses.take(&address, now).map_err(Denied::TooMany)?;
-        if let Err(wait) = self.names.take(&who, now) {
-            self.addresses.give_back(&address);
-            return Err(Denied::TooMany(wait));
-        }
-        let right = self.worked(secret, seal, hashed).await;
-        if right != Ok(false) {
-            self.addresses.give_back(&address);
-            self.names.give_back(&who);
-        }
-        if right? { Ok(()) } else { Err(Denied::Wrong) }
-    }
-
-    async fn worked(&self, secret: String, seal: &[u8; 32], hashed: &Arc<Hashed>) -> Result<bool, Denied> {
-        let _waits = Waits::new(&self.waiting).ok_or(Denied::Busy)?;
-        let place = Arc::clone(&self.workers)
-            .acquire_owned()
-            .await
-            .map_err(|_| Denied::Busy)?;
-        // Many requests of one page come at once; the first has answered for all of them.
-        if self.remembers(seal, hashed) {
-            return Ok(true);
-        }
-        let kept = Arc::clone(hashed);
-        let work = tokio::task::spawn_blocking(move || {
-            let right = kept.is(&secret);
-            drop(place);
-            right
-        });
-        let right = work.await.map_err(|_| Denied::Busy)?;
-        if right && !Arc::ptr_eq(hashed, &self.nobody) {
-            let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
-            if remembered.len() >= MAX_REMEMBERED {
-                remembered.clear();
-            }
-            remembered.insert(*seal, (Arc::clone(hashed), Instant::now()));
-        }
-        Ok(right)
-    }
-
-    fn remembers(&self, seal: &[u8; 32], hashed: &Arc<Hashed>) -> bool {
-        let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
-        match remembered.get(seal) {
-            // A password that was changed since is another one.
-            Some((kept, at)) if at.elapsed() < REMEMBERED && kept == hashed => true,
-            Some(_) => {
-                remembered.remove(seal);
-                false
-            }
-            None => false,
-        }
-    }
-
-    /// A digest that means nothing outside this process. The name has no zero byte.
-    fn seal(&self, name: &str, secret: &str) -> [u8; 32] {
-        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.key) else {
-            return [0; 32];
-        };
-        mac.update(&(name.len() as u64).to_be_bytes());
-        mac.update(name.as_bytes());
-        mac.update(secret.as_bytes());
-        mac.finalize().into_bytes().into()
     }
 
     /// Starts a session for whoever knows the password (or a token) of a user. Returns the value of the cookie.
@@ -407,22 +292,6 @@ pub(crate) fn cookie(headers: &HeaderMap, wanted: &str) -> Result<Option<String>
         }
     }
     Ok(found)
-}
-
-/// One of those that wait.
-struct Waits<'a>(&'a AtomicUsize);
-
-impl<'a> Waits<'a> {
-    fn new(count: &'a AtomicUsize) -> Option<Self> {
-        let waits = Self(count);
-        (count.fetch_add(1, Ordering::SeqCst) < MAX_WAITING).then_some(waits)
-    }
-}
-
-impl Drop for Waits<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
-    }
 }
 
 fn basic(text: &str) -> Option<(String, String)> {

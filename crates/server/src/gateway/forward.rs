@@ -1,12 +1,11 @@
-//! One request, from its head to the line that says how it ended.
+//! One request, from its head to the decision what becomes of it.
 //!
 //! The order is the policy: what has two readings is refused before anything is believed of it, a name that is not ours
 //! before anybody is asked, who it is before what they want, and nothing is sent on that is not in the log.
 
 use super::{
-    access::{Access, Denied, Principal},
-    body::{Ending, Passed, Reply, Upload},
-    headers::{self, Onward},
+    access::{Access, Principal},
+    body::{Reply, Upload},
     heads::Heads,
     inside::Inside,
     limits::Limiter,
@@ -15,10 +14,11 @@ use super::{
     origin::{self, Names},
     page,
     policy::{Decision, Policy},
+    refusal::{Refusal, own, unknown},
+    send::send_on,
     serve::Place,
     sign_in,
     target::{self, Target},
-    tunnel,
     upstream::Upstream,
 };
 use hyper::{
@@ -29,18 +29,10 @@ use hyper::{
 use std::{
     convert::Infallible,
     net::SocketAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, atomic::AtomicU64},
     time::{Duration, Instant},
 };
-use tokio::{sync::watch, time::sleep};
-
-/// How long a client may send nothing of its body.
-const UPLOAD: Duration = Duration::from_secs(60);
-/// How long an answer may pause that is no stream.
-const PAUSE: Duration = Duration::from_secs(300);
+use tokio::sync::watch;
 
 /// All that judging and sending on needs.
 pub(crate) struct Gate {
@@ -74,23 +66,6 @@ pub(crate) struct Caller {
     pub(crate) heads: Option<Heads>,
     /// Kept for as long as anything of the connection lives.
     pub(crate) _place: Arc<Place>,
-}
-
-/// Why a request is not sent on.
-pub(crate) struct Refusal {
-    pub(crate) status: StatusCode,
-    pub(crate) why: &'static str,
-    pub(crate) wait: Option<Duration>,
-}
-
-impl Refusal {
-    pub(crate) fn new(status: StatusCode, why: &'static str) -> Self {
-        Self {
-            status,
-            why,
-            wait: None,
-        }
-    }
 }
 
 /// A request that has one reading and calls us by our name.
@@ -333,242 +308,4 @@ fn asks_for_websocket(method: &Method, headers: &HeaderMap) -> bool {
         .get(header::SEC_WEBSOCKET_VERSION)
         .is_some_and(|v| v == "13");
     *method == Method::GET && websocket && upgrades.next().is_none() && connection && key && version
-}
-
-impl Denied {
-    pub(crate) fn status(&self) -> StatusCode {
-        match self {
-            Self::Stranger | Self::Wrong => StatusCode::UNAUTHORIZED,
-            Self::Malformed => StatusCode::BAD_REQUEST,
-            Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
-            Self::Busy | Self::Closed => StatusCode::SERVICE_UNAVAILABLE,
-        }
-    }
-
-    pub(crate) fn why(&self) -> &'static str {
-        match self {
-            Self::Stranger => "nobody says who they are",
-            Self::Wrong => "the credentials are wrong",
-            Self::Malformed => "the credentials have two readings",
-            Self::TooMany(_) => "too many wrong passwords",
-            Self::Busy => "too many sign in at once",
-            Self::Closed => "nobody is let in: the store of users cannot be read",
-        }
-    }
-}
-
-/// Asks who it is.
-fn unknown(gate: &Gate, request: &Request<Incoming>, asked: &Asked<'_>, denied: &Denied) -> Response<Reply> {
-    let wait = match denied {
-        Denied::TooMany(wait) => Some(*wait),
-        Denied::Busy => Some(Duration::from_secs(1)),
-        Denied::Stranger | Denied::Wrong | Denied::Malformed | Denied::Closed => None,
-    };
-    let refusal = Refusal {
-        wait,
-        ..Refusal::new(denied.status(), denied.why())
-    };
-    if refusal.status != StatusCode::UNAUTHORIZED {
-        return own(&refusal);
-    }
-    let headers = request.headers();
-    let accepts = headers.get(header::ACCEPT).and_then(|v| v.to_str().ok());
-    let reads = matches!(*request.method(), Method::GET | Method::HEAD) && !asked.upgrade;
-    if reads && accepts.is_some_and(|a| a.contains("text/html")) {
-        return html(StatusCode::UNAUTHORIZED, sign_in::page(gate, asked.raw, None));
-    }
-    let mut response = own(&refusal);
-    // A browser would put up a window of its own whenever a script's request is refused.
-    if !headers.contains_key("sec-fetch-mode") {
-        let basic = HeaderValue::from_static("Basic realm=\"wellhead\", charset=\"UTF-8\"");
-        response.headers_mut().append(header::WWW_AUTHENTICATE, basic);
-    }
-    let bearer = HeaderValue::from_static("Bearer realm=\"wellhead\"");
-    response.headers_mut().append(header::WWW_AUTHENTICATE, bearer);
-    response
-}
-
-/// A refusal in our own words.
-pub(crate) fn own(refusal: &Refusal) -> Response<Reply> {
-    let mut response = Response::new(Reply::text(format!("{}\n", refusal.why)));
-    *response.status_mut() = refusal.status;
-    let headers = response.headers_mut();
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("text/plain; charset=utf-8"),
-    );
-    guarded(headers);
-    if let Some(wait) = refusal.wait {
-        headers.insert(
-            header::RETRY_AFTER,
-            HeaderValue::from(wait.as_secs().saturating_add(1)),
-        );
-    }
-    response
-}
-
-/// A page of our own.
-pub(crate) fn html(status: StatusCode, text: String) -> Response<Reply> {
-    let mut response = Response::new(Reply::text(text));
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("text/html; charset=utf-8"),
-    );
-    headers.insert(header::CONTENT_SECURITY_POLICY, page::policy());
-    headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
-    guarded(headers);
-    response
-}
-
-fn guarded(headers: &mut HeaderMap) {
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(
-        header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    );
-}
-
-async fn send_on(
-    gate: &Arc<Gate>,
-    caller: &Caller,
-    mut request: Request<Incoming>,
-    asked: &Asked<'_>,
-    principal: Principal,
-    decision: Decision,
-) -> Response<Reply> {
-    let mut record = gate.record("request", caller, request.method(), asked.raw);
-    record.id = Some(gate.next.fetch_add(1, Ordering::Relaxed));
-    record.principal = Some(principal.user.to_string());
-    record.credential = Some(principal.credential());
-    record.names = gate.policy.names(&asked.target);
-    if !gate.log.written(record.clone()).await {
-        return own(&Refusal::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "the log cannot be written, so nothing is sent on",
-        ));
-    }
-    record.event = "answer";
-    let websocket = decision == Decision::Upgrade;
-    let content = request.headers().get(header::CONTENT_TYPE);
-    let is_grpc = request.version() == Version::HTTP_2
-        && content.is_some_and(|c| c.as_bytes().starts_with(b"application/grpc"));
-    let (upstream, grpc) = match &gate.grpc {
-        Some(upstream) if is_grpc => (upstream, true),
-        _ => (&gate.upstream, false),
-    };
-    let (received, sent) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
-    let mut ending = Ending {
-        log: Arc::clone(&gate.log),
-        record,
-        received: Arc::clone(&received),
-        sent: Arc::clone(&sent),
-        whole: false,
-        watched: gate.inside.watch(&asked.target.path, request.headers(), grpc),
-    };
-    let onward = Onward {
-        host: &asked.host,
-        upstream_host: &upstream.host,
-        upstream_origin: &upstream.origin,
-        origin: &asked.origin,
-        secure: gate.secure,
-        peer: caller.peer.ip(),
-        cookie: gate.access.cookie,
-        take_authorization: !principal.by_cookie(),
-        authorization: gate.authorization.as_ref(),
-        websocket,
-        grpc,
-    };
-    let client = websocket.then(|| hyper::upgrade::on(&mut request));
-    let (head, body) = request.into_parts();
-    let Some(uri) = upstream.uri(asked.raw) else {
-        return own(&Refusal::new(
-            StatusCode::BAD_REQUEST,
-            "the target has two readings",
-        ));
-    };
-    let patience = (!grpc).then_some(UPLOAD);
-    let body = Upload::new(
-        (!websocket).then_some(body),
-        Arc::clone(&received),
-        patience,
-        ending.watched.clone(),
-    );
-    let mut sending = Request::new(body);
-    *sending.method_mut() = head.method;
-    *sending.uri_mut() = uri;
-    *sending.version_mut() = if grpc { Version::HTTP_2 } else { Version::HTTP_11 };
-    *sending.headers_mut() = headers::to_upstream(&head.headers, &onward);
-    let mut response = match thought(upstream, sending, &received, gate.thinking).await {
-        Ok(response) => response,
-        Err(refusal) => {
-            ending.record.status = Some(refusal.status.as_u16());
-            ending.record.why = Some(refusal.why.to_owned());
-            return own(&refusal);
-        }
-    };
-    ending.record.status = Some(response.status().as_u16());
-    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-        let upgraded = response.headers().get(header::UPGRADE);
-        let fine = upgraded.is_some_and(|u| u.as_bytes().eq_ignore_ascii_case(b"websocket"));
-        let Some(client) = client.filter(|_| fine) else {
-            return own(&Refusal::new(
-                StatusCode::BAD_GATEWAY,
-                "the upstream wants another protocol",
-            ));
-        };
-        let mut answer = Response::new(Reply::Own(None));
-        *answer.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-        *answer.headers_mut() = headers::to_client(response.headers(), &onward);
-        let upstream = hyper::upgrade::on(&mut response);
-        tunnel::start(
-            Arc::clone(gate),
-            caller.clone(),
-            principal,
-            client,
-            upstream,
-            ending,
-        );
-        return answer;
-    }
-    let events = response.headers().get(header::CONTENT_TYPE);
-    let streams = grpc
-        || decision == Decision::Stream
-        || events.is_some_and(|t| t.as_bytes().starts_with(b"text/event-stream"));
-    let plain = Onward {
-        websocket: false,
-        ..onward
-    };
-    let (head, body) = response.into_parts();
-    let passed = Passed::new(body, (!streams).then_some(PAUSE), ending);
-    let mut answer = Response::new(Reply::Passed(Box::new(passed)));
-    *answer.status_mut() = head.status;
-    *answer.headers_mut() = headers::to_client(&head.headers, &plain);
-    answer
-}
-
-/// Waits for the head of an answer. As long as the client sends, nobody is late.
-async fn thought(
-    upstream: &Upstream<Upload>,
-    request: Request<Upload>,
-    received: &AtomicU64,
-    most: Duration,
-) -> Result<Response<Incoming>, Refusal> {
-    let mut sending = std::pin::pin!(upstream.send(request));
-    let mut before = 0;
-    loop {
-        tokio::select! {
-            sent = sending.as_mut() => {
-                return sent.map_err(|_| Refusal::new(StatusCode::BAD_GATEWAY, "the upstream does not answer"));
-            }
-            () = sleep(most) => {
-                let now = received.load(Ordering::Relaxed);
-                if now == before {
-                    return Err(Refusal::new(StatusCode::GATEWAY_TIMEOUT, "the upstream takes too long"));
-                }
-                before = now;
-            }
-        }
-    }
 }

@@ -9,6 +9,7 @@ mod body;
 mod chain;
 mod files;
 mod forward;
+mod guesses;
 mod headers;
 mod heads;
 mod inside;
@@ -21,6 +22,8 @@ mod password;
 mod policy;
 #[cfg(test)]
 mod profiles;
+mod refusal;
+mod send;
 mod serve;
 mod sessions;
 mod sign_in;

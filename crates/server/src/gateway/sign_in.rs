@@ -3,8 +3,9 @@
 use super::{
     access::Denied,
     body::Reply,
-    forward::{Asked, Caller, Gate, Refusal, html, own},
+    forward::{Asked, Caller, Gate},
     oidc, origin, page,
+    refusal::{Refusal, html, own},
     target::pairs,
 };
 use http_body_util::{BodyExt as _, Limited};

@@ -6,8 +6,9 @@ use super::{
     super::{
         access::cookie,
         body::Reply,
-        forward::{Asked, Caller, Gate, Refusal, html, own},
+        forward::{Asked, Caller, Gate},
         page,
+        refusal::{Refusal, html, own},
         sign_in::{self, went},
         target::{self, pairs},
     },
