@@ -21,7 +21,7 @@ use std::{
 use wellhead_core::{Report, code};
 use wellhead_engine::{Listing, Live, LiveError};
 use wellhead_sources::{
-    Target,
+    Content, Entry, Target,
     probe::{Cidr, MOST_ADDRESSES, Prober, ProberOptions, RequestLog, Scope, SignedScope},
 };
 use wellhead_trust::{SshKey, verify_ssh_signature};
@@ -136,6 +136,9 @@ impl<'a> Asker<'a> {
         if !matches!(target, Target::Service(_) | Target::Net(_)) {
             return Ok(None);
         }
+        if self.interrupted.get() {
+            return Ok(Some(not_asked(text)));
+        }
         let rate = self.args.live.rate.unwrap_or(RATE);
         let live = Live {
             scope: &self.scope,
@@ -229,6 +232,20 @@ impl<'a> Asker<'a> {
     }
 }
 
+/// A target whose turn never came.
+fn not_asked(text: &str) -> Listing {
+    Listing {
+        target: text.to_owned(),
+        prefix: None,
+        entries: vec![Entry {
+            path: text.to_owned(),
+            content: Content::Unreadable {
+                why: "interrupted before it was asked".to_owned(),
+            },
+        }],
+    }
+}
+
 fn log_path(args: &Audit, environment: &Environment) -> Result<PathBuf, Failure> {
     let usual = || environment.data.as_ref().map(|folder| folder.join(LOG));
     args.live.log.clone().or_else(usual).ok_or_else(|| {
@@ -314,7 +331,7 @@ pub(crate) fn dry_run(args: &Audit, environment: &Environment) -> Result<Exit, F
                 match host.parse() {
                     Ok(address) => out.push_str(&wellhead_engine::would_scan(&[Cidr::one(address)], ports)),
                     Err(_) => {
-                        out.push_str(&format!("find the address of {host}\n"));
+                        out.push_str(&format!("find the addresses of {host}, and ask each\n"));
                         out.push_str(&wellhead_engine::would_scan(&[], ports));
                     }
                 }

@@ -119,6 +119,8 @@ pub struct Service {
     pub open: Vec<String>,
     /// The parts of it that ask who is there.
     pub guarded: Vec<String>,
+    /// What its recorder says of all of it: that its certificate was not verified; escaped.
+    pub notes: Vec<String>,
 }
 
 impl Report {

@@ -26,6 +26,8 @@ use wellhead_sources::{
 
 /// So many hosts are asked at the same time.
 const HOSTS: usize = 8;
+/// So many addresses of one name are asked.
+const ADDRESSES: usize = 16;
 
 /// Somebody who wants to know how far the asking is.
 pub trait LiveWatcher: Sync {
@@ -115,6 +117,8 @@ struct Port {
     address: Admitted,
     host: String,
     scheme: Option<Scheme>,
+    /// Whether the name has other addresses too, so that it does not say which one is meant.
+    is_one_of_many: bool,
 }
 
 impl Live<'_> {
@@ -124,16 +128,34 @@ impl Live<'_> {
     /// Where it may not be asked, or cannot be found.
     pub fn service(&self, place: &ServicePlace) -> Result<Heard, LiveError> {
         let mut heard = Heard::default();
-        let address = self.address_of(place, &mut heard.notes)?;
+        let all = self.addresses_of(place, &mut heard.notes)?;
         let Some(port) = place.port else {
-            return self.scan(&[Cidr::one(address)], &place.host, Some(&place.host), heard);
+            let all: Vec<Cidr> = all.into_iter().map(Cidr::one).collect();
+            return self.scan(&all, &place.host, Some(&place.host), heard);
         };
-        let port = Port {
-            address: self.admit(SocketAddr::new(address, port))?,
-            host: place.host.clone(),
-            scheme: place.scheme,
-        };
-        (heard.entries, heard.answered) = self.ask(vec![port])?;
+        let ports = all.iter().map(|address| {
+            Ok(Port {
+                address: self.admit(SocketAddr::new(*address, port))?,
+                host: place.host.clone(),
+                scheme: place.scheme,
+                is_one_of_many: all.len() > 1,
+            })
+        });
+        let mut talks = self.ask(ports.collect::<Result<_, LiveError>>()?)?;
+        heard.answered = talks.iter().any(|talk| talk.is_there);
+        if heard.answered {
+            // A name of which one address is dead is served by the others.
+            for dead in talks.iter().filter(|talk| talk.is_nobody()) {
+                let address = dead.site.address.address().ip();
+                let why = silence(dead, port);
+                heard.notes.push(format!(
+                    "{} is also {address}, where nobody answers: {why}",
+                    code(&place.host)
+                ));
+            }
+            talks.retain(|talk| !talk.is_nobody());
+        }
+        heard.entries = talks.iter().map(entry).collect();
         Ok(heard)
     }
 
@@ -181,8 +203,10 @@ impl Live<'_> {
             address: *address,
             host: host.map_or_else(|| address.address().ip().to_string(), str::to_owned),
             scheme: None,
+            is_one_of_many: host.is_some() && networks.len() > 1,
         });
-        heard.entries = self.ask(ports.collect())?.0;
+        let talks = self.ask(ports.collect())?;
+        heard.entries = talks.iter().map(entry).collect();
         if scanned.untried > 0 {
             let why = scanned
                 .trouble
@@ -201,29 +225,32 @@ impl Live<'_> {
         Ok(heard)
     }
 
-    /// The address that a name stands for, all of which have to be in scope.
-    fn address_of(&self, place: &ServicePlace, notes: &mut Vec<String>) -> Result<IpAddr, LiveError> {
+    /// The addresses that a name stands for, all of which have to be in scope. Each is asked: whoever finds the one that was
+    /// left open is in.
+    fn addresses_of(&self, place: &ServicePlace, notes: &mut Vec<String>) -> Result<Vec<IpAddr>, LiveError> {
         if place.has_path {
             notes.push(
                 "the path that was typed is left out: only paths of the catalogue are asked".to_owned(),
             );
         }
-        let all = place
+        let mut all = place
             .resolve()
             .map_err(|why| LiveError::new(why, "check the name, or type the address"))?;
         for address in &all {
             self.admit(SocketAddr::new(*address, place.port.unwrap_or(0)))?;
         }
-        if let [first, _, ..] = all.as_slice() {
+        if all.is_empty() {
+            return Err(LiveError::new("the name has no address", "type the address"));
+        }
+        if all.len() > ADDRESSES {
             notes.push(format!(
-                "{} has {} addresses, of which only {first} is asked",
+                "{} has {} addresses, of which the first {ADDRESSES} are asked",
                 code(&place.host),
                 all.len()
             ));
+            all.truncate(ADDRESSES);
         }
-        all.first()
-            .copied()
-            .ok_or_else(|| LiveError::new("the name has no address", "type the address"))
+        Ok(all)
     }
 
     fn admit(&self, address: SocketAddr) -> Result<Admitted, LiveError> {
@@ -231,7 +258,7 @@ impl Live<'_> {
     }
 
     /// Talks to every port; ports of one host one after the other, several hosts at the same time.
-    fn ask(&self, ports: Vec<Port>) -> Result<(Vec<Entry>, bool), LiveError> {
+    fn ask(&self, ports: Vec<Port>) -> Result<Vec<Talk>, LiveError> {
         let mut hosts: BTreeMap<IpAddr, Vec<Port>> = BTreeMap::new();
         for port in ports {
             hosts.entry(port.address.address().ip()).or_default().push(port);
@@ -266,8 +293,7 @@ impl Live<'_> {
         }
         let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
         done.sort_by_key(|talk| talk.site.address);
-        let answered = done.iter().any(|talk| talk.is_there);
-        Ok((done.iter().map(entry).collect(), answered))
+        Ok(done)
     }
 
     /// Talks to the ports of one host. Each gets its share of what a host may be sent before any gets more.
@@ -283,7 +309,7 @@ impl Live<'_> {
         let mut talks: Vec<Talk> = ports.into_iter().map(Talk::new).collect();
         for most in [share, usize::MAX] {
             for talk in &mut talks {
-                self.watcher.asking(&talk.site.url());
+                self.watcher.asking(&talk.url());
                 talk.go_on(self.prober, most)
                     .map_err(|e| LiveError::new(e.to_string(), "`--log FILE` names another place for it"))?;
             }
@@ -294,7 +320,7 @@ impl Live<'_> {
 
 /// What a conversation came to, as something to audit.
 fn entry(talk: &Talk) -> Entry {
-    let url = talk.site.url();
+    let url = talk.url();
     // What was not understood in either way of speaking has neither.
     let is_mute = talk.is_guessed && talk.exchanges.is_empty();
     let bare = url

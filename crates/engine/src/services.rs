@@ -6,6 +6,9 @@ use wellhead_core::{Location, Need, Outcome, Service, code, escape};
 use wellhead_infra::{Judgement, ServiceDocument, State, judge};
 use wellhead_packages::{Manifest, ManifestKind, metadata::distribution};
 
+/// So many remarks of a recorder are kept, and so many characters of each.
+const NOTES: usize = 8;
+const NOTE: usize = 200;
 /// How many services without a version are told one by one.
 const SHOWN: usize = 10;
 
@@ -45,7 +48,14 @@ fn service(document: &ServiceDocument, judgement: &Judgement) -> Service {
         body_sha256: received.and_then(|r| r.sha256.clone()),
         open: surfaces(true),
         guarded: surfaces(false),
+        notes: notes(document),
     }
+}
+
+/// What its recorder says, bounded: anybody may have recorded it.
+fn notes(document: &ServiceDocument) -> Vec<String> {
+    let short = |note: &String| escape(&note.chars().take(NOTE).collect::<String>());
+    document.notes.iter().take(NOTES).map(short).collect()
 }
 
 /// Hands the version that a service says it has to the advisories, as that of a package; else says why not.

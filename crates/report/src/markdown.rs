@@ -57,12 +57,15 @@ fn services(report: &Report) -> String {
     let mut out =
         "\n### Services\n\n| state | service | version | at | proof |\n|---|---|---|---|---|\n".to_owned();
     for service in report.services.iter().take(MAX) {
+        let mut proof = vec![format!("{}: {}", service.request, service.status)];
+        proof.extend_from_slice(&service.notes);
+        let proof = proof.join("; ");
         let cells = [
             service.state.as_str(),
             service.name.as_str(),
             service.version.as_deref().unwrap_or("–"),
             service.address.as_str(),
-            &format!("{}: {}", service.request, service.status),
+            proof.as_str(),
         ];
         let cells: Vec<String> = cells.iter().map(|c| inline(&clean(c))).collect();
         out.push_str(&format!("| {} |\n", cells.join(" | ")));

@@ -327,7 +327,7 @@ pub(crate) fn report(findings: Vec<Finding>) -> Report {
 pub(crate) fn running() -> Report {
     let mut out = report(Vec::new());
     out.services = vec![Service {
-        address: "http://203.0.113.7:5000".into(),
+        address: "https://203.0.113.7:5000".into(),
         product: "mlflow".into(),
         name: "MLflow".into(),
         state: "PROTECTED".into(),
@@ -337,6 +337,7 @@ pub(crate) fn running() -> Report {
         body_sha256: Some("00".repeat(32)),
         open: Vec::new(),
         guarded: vec!["interface".into()],
+        notes: vec!["the certificate was not verified".into()],
     }];
     out
 }

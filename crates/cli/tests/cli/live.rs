@@ -1,5 +1,7 @@
 //! Running services, over real sockets: what is asked, what is never asked, and what is said of the answers.
 
+mod hostile;
+
 use crate::{Project, unseen};
 use std::{
     collections::BTreeMap,

@@ -44,7 +44,7 @@ pub(super) fn write(talk: &Talk) -> String {
     format!(
         "{{\"schema\":{{\"name\":\"wellhead-service\",\"version\":\"1.0-draft\"}},\n\"service\":{},\n\"notes\":{},\n\
          \"unanswered\":{},\n\"exchanges\":[\n{}\n]}}\n",
-        Value::from(talk.site.url()),
+        Value::from(talk.url()),
         json!(notes),
         Value::from(trouble),
         lines.join(",\n"),

@@ -29,6 +29,7 @@ pub(super) struct Talk {
     /// Whether nobody said how to speak to it.
     pub(super) is_guessed: bool,
     may_switch: bool,
+    is_one_of_many: bool,
     plan: Plan,
     pub(super) exchanges: Vec<Exchange>,
     /// For each exchange.
@@ -41,6 +42,8 @@ pub(super) struct Talk {
     before_tls: Option<(String, String)>,
     /// Whether a connection came about.
     pub(super) is_there: bool,
+    /// Whether the host said that nobody listens at the port.
+    is_refused: bool,
     begun: Option<Instant>,
     is_over: bool,
 }
@@ -51,6 +54,7 @@ impl Talk {
         Self {
             is_guessed: port.scheme.is_none(),
             may_switch: port.scheme.is_none(),
+            is_one_of_many: port.is_one_of_many,
             site: site(port),
             plan: plan(number),
             exchanges: Vec::new(),
@@ -59,9 +63,25 @@ impl Talk {
             is_other_protocol: false,
             before_tls: None,
             is_there: false,
+            is_refused: false,
             begun: None,
             is_over: false,
         }
+    }
+
+    /// Whether it is sure that nobody could ask anything here.
+    pub(super) fn is_nobody(&self) -> bool {
+        let is_own = self.site.address.address().ip().is_loopback();
+        !self.is_there && (self.is_refused || is_own)
+    }
+
+    /// What it is called in a report: its address behind its name, where others have the same name.
+    pub(super) fn url(&self) -> String {
+        let url = self.site.url();
+        if self.is_one_of_many {
+            return format!("{url}#{}", self.site.address.address().ip());
+        }
+        url
     }
 
     /// Asks until enough is known, nothing is left, or so much was asked in all.
@@ -72,7 +92,7 @@ impl Talk {
                 self.give_up("/", "it takes more time than one service may");
                 break;
             }
-            let conversation = Conversation::new(&self.site.url(), &self.exchanges);
+            let conversation = Conversation::new(&self.url(), &self.exchanges);
             let Some(request) = self.plan.next(&conversation) else {
                 self.is_over = true;
                 break;
@@ -116,6 +136,7 @@ impl Talk {
 
     fn failed(&mut self, path: &str, why: &ProbeError) {
         let first = self.exchanges.is_empty();
+        self.is_refused |= first && why.is_refusal();
         self.is_there |= !matches!(
             why,
             ProbeError::Connect(_) | ProbeError::Stopped | ProbeError::HostSpent(_) | ProbeError::Request

@@ -139,6 +139,7 @@ fn service(service: &core::Service) -> v1::Service {
         body_sha256: service.body_sha256.clone(),
         open: service.open.clone(),
         guarded: service.guarded.clone(),
+        notes: service.notes.clone(),
         status: service.status,
     }
 }

@@ -250,6 +250,7 @@ fn service(service: v1::Service) -> core::Service {
         body_sha256: service.body_sha256,
         open: service.open,
         guarded: service.guarded,
+        notes: service.notes,
         status: service.status,
     }
 }

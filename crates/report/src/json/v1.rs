@@ -78,6 +78,9 @@ pub(super) struct Service {
     /// The parts of it that ask who is there.
     #[serde(default)]
     pub(super) guarded: Vec<String>,
+    /// What its recorder says of all of it, such as that its certificate was not verified.
+    #[serde(default)]
+    pub(super) notes: Vec<String>,
 }
 
 /// Name and version of the layout.

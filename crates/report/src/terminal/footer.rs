@@ -38,12 +38,13 @@ fn services(context: &Context<'_>) -> String {
     for service in &context.report.services {
         let version = service.version.as_deref().unwrap_or("of unknown version");
         let says = format!(
-            "{} {} at {} ({}: {})",
+            "{} {} at {} ({}: {}){}",
             clean(&service.name),
             clean(version),
             clean(&service.address),
             clean(&service.request),
             service.status,
+            notes(&service.notes),
         );
         let room = context.width.saturating_sub(STATE).saturating_sub(3);
         let lines = wrap(&context.ascii(&says), room);
@@ -52,6 +53,11 @@ fn services(context: &Context<'_>) -> String {
     }
     out.push('\n');
     out
+}
+
+/// What its recorder says of a service, behind what it is.
+fn notes(notes: &[String]) -> String {
+    notes.iter().map(|n| format!("; {}", clean(n))).collect()
 }
 
 /// The counts, and what was not analysed.

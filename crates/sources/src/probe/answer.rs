@@ -99,6 +99,16 @@ impl fmt::Display for ProbeError {
     }
 }
 
+/// Why no connection comes about where nobody is: the host itself says so.
+pub(super) const NOBODY: &str = "nothing listens there";
+
+impl ProbeError {
+    /// Whether the host said that nobody listens at the port.
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, Self::Connect(why) if why == NOBODY)
+    }
+}
+
 impl std::error::Error for ProbeError {}
 
 impl Reply {
@@ -117,6 +127,7 @@ pub(super) fn read(from: &mut dyn Read, has_body: bool) -> Result<Reply, ProbeEr
         from,
         bytes: Vec::new(),
         at: 0,
+        begun: false,
         ended: false,
     };
     let mut spent = 0_usize;
@@ -147,6 +158,8 @@ struct Input<'a> {
     bytes: Vec<u8>,
     /// So much of the bytes is used up.
     at: usize,
+    /// Whether anything came at all.
+    begun: bool,
     ended: bool,
 }
 
@@ -163,7 +176,6 @@ impl Input<'_> {
         // What was used up is not kept, so that memory stays at what is waited for.
         self.bytes.drain(..self.at.min(self.bytes.len()));
         self.at = 0;
-        let begun = !self.bytes.is_empty();
         let mut chunk = [0_u8; 8 << 10];
         loop {
             match self.from.read(&mut chunk) {
@@ -172,13 +184,14 @@ impl Input<'_> {
                     return Ok(false);
                 }
                 Ok(n) => {
+                    self.begun = true;
                     self.bytes.extend_from_slice(chunk.get(..n).unwrap_or_default());
                     return Ok(true);
                 }
                 Err(e) => match e.kind() {
                     io::ErrorKind::Interrupted => {}
                     io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
-                        return Err(ProbeError::Slow { begun });
+                        return Err(ProbeError::Slow { begun: self.begun });
                     }
                     // Many close TLS without saying goodbye, and many a server resets when it is done.
                     io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset => {

@@ -23,6 +23,8 @@ use std::{
 const CONNECT: Duration = Duration::from_secs(3);
 /// How long a request with its answer may take, connection included.
 const REQUEST: Duration = Duration::from_secs(10);
+/// How long nobody looks whether to go on.
+const NAP: Duration = Duration::from_millis(100);
 /// So many requests are sent to one host in one run.
 const PER_HOST: u32 = 64;
 /// So long may a path be.
@@ -212,6 +214,7 @@ impl Prober {
             .map_err(|e| ProbeError::Log(crate::file::words(&e)))?;
         self.sent.fetch_add(1, Ordering::Relaxed);
         self.exchange(site, &text, question.method == Method::Get)
+            .map_err(|e| if self.is_stopped() { ProbeError::Stopped } else { e })
     }
 
     /// Counts a request to a host, where it may still be sent.
@@ -231,7 +234,11 @@ impl Prober {
         let patience = CONNECT.min(self.options.timeout);
         let stream = TcpStream::connect_timeout(&address, patience).map_err(|e| refused(&e))?;
         let _ = stream.set_nodelay(true);
-        let mut timed = Timed { stream, deadline };
+        let mut timed = Timed {
+            stream,
+            deadline,
+            cancelled: &self.options.cancelled,
+        };
         match site.scheme {
             Scheme::Http => {
                 send(&mut timed, text)?;
@@ -297,7 +304,7 @@ fn is_late(e: &io::Error) -> bool {
 
 fn refused(e: &io::Error) -> ProbeError {
     ProbeError::Connect(match e.kind() {
-        io::ErrorKind::ConnectionRefused => "nothing listens there".to_owned(),
+        io::ErrorKind::ConnectionRefused => answer::NOBODY.to_owned(),
         io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => "no answer in time".to_owned(),
         _ => crate::file::words(e),
     })
@@ -313,29 +320,35 @@ fn handshake(e: &io::Error) -> ProbeError {
     }
 }
 
-/// A connection that ends at its deadline, however slowly bytes drip.
-struct Timed {
+/// A connection that ends at its deadline or at Ctrl-C, however slowly bytes drip.
+struct Timed<'a> {
     stream: TcpStream,
     deadline: Option<Instant>,
+    cancelled: &'a AtomicBool,
 }
 
-impl Timed {
+impl Timed<'_> {
     fn left(&self) -> io::Result<Duration> {
         let left = self.deadline.map(|d| d.saturating_duration_since(Instant::now()));
-        left.filter(|l| !l.is_zero())
+        left.filter(|l| !l.is_zero() && !self.cancelled.load(Ordering::Relaxed))
             .ok_or_else(|| io::ErrorKind::TimedOut.into())
     }
 }
 
-impl Read for Timed {
+impl Read for Timed<'_> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let left = self.left()?;
-        self.stream.set_read_timeout(Some(left))?;
-        self.stream.read(into)
+        loop {
+            let left = self.left()?;
+            self.stream.set_read_timeout(Some(left.min(NAP)))?;
+            match self.stream.read(into) {
+                Err(e) if is_late(&e) => {}
+                done => return done,
+            }
+        }
     }
 }
 
-impl Write for Timed {
+impl Write for Timed<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let left = self.left()?;
         self.stream.set_write_timeout(Some(left))?;

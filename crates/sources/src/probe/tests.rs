@@ -147,7 +147,7 @@ fn who_means_harm_is_bounded_and_no_answer() {
         (slow(b"HTTP/1.1 200 OK\r\nX: "), ProbeError::Slow { begun: true }),
         (
             slow(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"),
-            ProbeError::Slow { begun: false },
+            ProbeError::Slow { begun: true },
         ),
         (silent, ProbeError::Slow { begun: false }),
         (Box::new(|_| {}), ProbeError::Closed { begun: false }),
@@ -269,6 +269,29 @@ fn a_request_carries_nothing_and_is_written_down_before() {
         assert_eq!(prober.ask(&site, get(path)), Err(ProbeError::Request), "{path:?}");
     }
     assert_eq!(server.heard.lock().unwrap().len(), 2);
+}
+
+/// Nobody waits for a silent server once they want to stop.
+#[test]
+fn who_is_waited_for_when_it_ends_is_left() {
+    let folder = tempfile::tempdir().unwrap();
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&stop);
+    let server = Server::new(move |s| {
+        flag.store(true, Ordering::Relaxed);
+        let mut rest = Vec::new();
+        let _ = s.read_to_end(&mut rest);
+    });
+    let log = RequestLog::open(&folder.path().join("log.jsonl")).unwrap();
+    let mut options = ProberOptions::new(log, stop);
+    options.timeout = Duration::from_secs(3600);
+    let prober = Prober::new(options).unwrap();
+    for scheme in [Scheme::Http, Scheme::Https] {
+        assert_eq!(
+            prober.ask(&server.site(scheme), get("/")),
+            Err(ProbeError::Stopped)
+        );
+    }
 }
 
 #[test]
