@@ -1,7 +1,7 @@
 //! Amazon: security groups in both styles, buckets, policies, SageMaker, and what runs on machines and in tasks.
 
 use super::term::Term;
-use super::{Plan, Resource, document, ports, refers, script, variables, words};
+use super::{Plan, Resource, document, modules, ports, refers, script, variables, words};
 use crate::{
     cloud::{Bucket, FirewallRule, Grant, PublicAccess},
     kubernetes::audience_of_block,
@@ -35,16 +35,31 @@ pub(super) fn audience(blocks: &[&Term]) -> Option<(Audience, Range<usize>)> {
         .max_by_key(|(audience, _)| *audience)
 }
 
-fn rule(
+/// The same where several may stand in one text, and where lists of them are managed.
+pub(super) fn audience_of(plan: &Plan<'_>, blocks: &[&Term]) -> Option<(Audience, Range<usize>)> {
+    let each = blocks.iter().flat_map(|t| t.each()).map(|term| {
+        let managed = modules::prefixes(plan, term);
+        let widest = match term.as_str() {
+            _ if !managed.is_empty() => audience(&managed).map(|(audience, _)| audience),
+            Some(text) => text.split(',').map(|cidr| audience_of_block(cidr.trim())).max(),
+            None => None,
+        };
+        (widest.unwrap_or(Audience::Unknown), term.span.clone())
+    });
+    each.max_by_key(|(audience, _)| *audience)
+}
+
+/// A rule that lets those addresses in.
+pub(super) fn rule(
+    plan: &Plan<'_>,
     term: &Term,
     group: &str,
-    sources: &[&str],
+    sources: &[&Term],
     protocol: &str,
     place: &Range<usize>,
 ) -> Option<FirewallRule> {
-    let blocks: Vec<&Term> = sources.iter().filter_map(|s| term.get(s)).collect();
     // From other groups comes what is inside.
-    let (audience, span) = audience(&blocks).unwrap_or((Audience::Network, place.clone()));
+    let (audience, span) = audience_of(plan, sources).unwrap_or((Audience::Network, place.clone()));
     let all = term
         .get(protocol)
         .is_some_and(|t| matches!(t.as_str(), Some("-1" | "all")) || t.as_number() == Some(-1));
@@ -78,32 +93,45 @@ fn rule(
 
 fn security_groups(plan: &mut Plan<'_>) {
     let mut found = Vec::new();
-    let groups = plan.of(&["aws_security_group", "aws_default_security_group"]);
+    let mut groups = plan.of(&["aws_security_group", "aws_default_security_group"]);
     for group in &groups {
         for block in group.term.blocks("ingress") {
-            let sources = ["cidr_blocks", "ipv6_cidr_blocks", "prefix_list_ids"];
-            found.extend(rule(block, &group.address, &sources, "protocol", &block.span));
+            let keys = ["cidr_blocks", "ipv6_cidr_blocks", "prefix_list_ids"];
+            let sources: Vec<&Term> = keys.iter().filter_map(|k| block.get(k)).collect();
+            found.extend(rule(
+                plan,
+                block,
+                &group.address,
+                &sources,
+                "protocol",
+                &block.span,
+            ));
         }
     }
-    for resource in plan.of(&["aws_security_group_rule"]) {
-        if resource.term.get("type").and_then(Term::as_str) == Some("egress") {
-            continue;
-        }
-        let group = group_of(resource, &groups);
-        let sources = ["cidr_blocks", "ipv6_cidr_blocks"];
-        found.extend(rule(&resource.term, &group, &sources, "protocol", &resource.span));
-    }
-    for resource in plan.of(&["aws_vpc_security_group_ingress_rule"]) {
-        let group = group_of(resource, &groups);
-        let sources = ["cidr_ipv4", "cidr_ipv6"];
-        found.extend(rule(
-            &resource.term,
-            &group,
-            &sources,
+    groups.extend(modules::groups(plan));
+    for (kind, protocol, keys) in [
+        (
+            "aws_security_group_rule",
+            "protocol",
+            ["cidr_blocks", "ipv6_cidr_blocks", "prefix_list_ids"],
+        ),
+        (
+            "aws_vpc_security_group_ingress_rule",
             "ip_protocol",
-            &resource.span,
-        ));
+            ["cidr_ipv4", "cidr_ipv6", "prefix_list_id"],
+        ),
+    ] {
+        for resource in plan.of(&[kind]) {
+            let term = &resource.term;
+            if term.get("type").and_then(Term::as_str) == Some("egress") {
+                continue;
+            }
+            let group = group_of(resource, &groups);
+            let sources: Vec<&Term> = keys.iter().filter_map(|k| term.get(k)).collect();
+            found.extend(rule(plan, term, &group, &sources, protocol, &resource.span));
+        }
     }
+    found.extend(modules::amazon(plan));
     plan.cloud.firewalls.extend(found);
 }
 
@@ -136,6 +164,34 @@ fn openings(groups: &[Option<&Term>], public: Option<bool>, rules: &[FirewallRul
     out
 }
 
+/// The groups of the network cards of a machine, and those that are attached to it.
+fn attached<'a>(plan: &Plan<'a>, machine: &Resource) -> Vec<&'a Term> {
+    let used = [
+        "network_interface",
+        "primary_network_interface",
+        "network_interfaces",
+    ]
+    .iter()
+    .flat_map(|k| machine.term.blocks(k))
+    .filter_map(|b| b.get("network_interface_id"));
+    let used: Vec<&Term> = used.collect();
+    let cards = plan.of(&["aws_network_interface"]).into_iter();
+    let cards: Vec<&Resource> = cards
+        .filter(|card| used.iter().any(|t| refers(Some(t), &card.address)))
+        .collect();
+    let mut out: Vec<&Term> = cards
+        .iter()
+        .filter_map(|c| c.term.get("security_groups"))
+        .collect();
+    for attachment in plan.of(&["aws_network_interface_sg_attachment"]) {
+        let to = attachment.term.get("network_interface_id");
+        if refers(to, &machine.address) || cards.iter().any(|c| refers(to, &c.address)) {
+            out.extend(attachment.term.get("security_group_id"));
+        }
+    }
+    out
+}
+
 fn instances(plan: &mut Plan<'_>, rules: &[FirewallRule]) {
     let mut found = Vec::new();
     let kinds = [
@@ -144,19 +200,27 @@ fn instances(plan: &mut Plan<'_>, rules: &[FirewallRule]) {
         "aws_launch_configuration",
         "aws_spot_instance_request",
     ];
-    for resource in plan.of(&kinds) {
+    let machines = plan.of(&kinds).into_iter();
+    for resource in machines.chain(modules::of(plan, modules::MACHINE)) {
         let term = &resource.term;
         let network = term.path(&["network_interfaces"]);
-        let groups = [
+        let mut groups = vec![
             term.get("vpc_security_group_ids"),
             term.get("security_groups"),
             network.and_then(|n| n.path(&["security_groups"])),
         ];
+        groups.extend(attached(plan, resource).into_iter().map(Some));
         let public = term
             .get("associate_public_ip_address")
             .or_else(|| network.and_then(|n| n.path(&["associate_public_ip_address"])))
             .and_then(Term::as_bool);
         let mut ways = openings(&groups, public, rules);
+        // A module may make a group of its own.
+        let itself = Term {
+            refs: [resource.address.clone()].into(),
+            ..Term::default()
+        };
+        ways.extend(openings(&[Some(&itself)], public, rules));
         let attachments = plan.of(&[
             "aws_lb_target_group_attachment",
             "aws_alb_target_group_attachment",

@@ -1,6 +1,6 @@
 //! Azure: security rules, storage, containers, machine learning workspaces.
 
-use super::{Plan, ports, refers, script, term::Term, words};
+use super::{Plan, modules, ports, refers, script, term::Term, words};
 use crate::{
     cloud::{Bucket, FirewallRule, PublicAccess},
     kubernetes::audience_of_block,
@@ -34,19 +34,38 @@ fn security_rules(plan: &mut Plan<'_>) {
     let mut found = Vec::new();
     for group in &groups {
         for rule in group.term.blocks("security_rule") {
-            add(rule, &group.address, &mut found);
+            add(rule, &group.address, Audience::Network, &mut found);
         }
     }
     for rule in plan.of(&["azurerm_network_security_rule"]) {
         let named = rule.term.get("network_security_group_name");
         let group = groups.iter().find(|g| refers(named, &g.address));
         let group = group.map_or(&rule.address, |g| &g.address);
-        add(&rule.term, group, &mut found);
+        add(&rule.term, group, Audience::Network, &mut found);
+    }
+    for (rule, module) in modules::azure(plan) {
+        let shared = modules::everywhere(module);
+        let shared = shared.iter().map(|text| audience_of(text)).max();
+        add(
+            rule,
+            &module.address,
+            shared.unwrap_or(Audience::Internet),
+            &mut found,
+        );
     }
     plan.cloud.firewalls.extend(found);
 }
 
-fn add(rule: &Term, group: &str, out: &mut Vec<FirewallRule>) {
+fn audience_of(prefix: &str) -> Audience {
+    match prefix {
+        "*" | "Internet" | "Any" => Audience::Internet,
+        "VirtualNetwork" | "AzureLoadBalancer" => Audience::Network,
+        cidr => audience_of_block(cidr),
+    }
+}
+
+/// A rule; `nowhere` is who comes where it does not say so.
+fn add(rule: &Term, group: &str, nowhere: Audience, out: &mut Vec<FirewallRule>) {
     let is = |key: &str, value: &str| {
         rule.get(key)
             .and_then(Term::as_str)
@@ -59,17 +78,9 @@ fn add(rule: &Term, group: &str, out: &mut Vec<FirewallRule>) {
     let sources = ["source_address_prefix", "source_address_prefixes"];
     let all = sources.iter().filter_map(|k| rule.get(k)).flat_map(Term::each);
     let widest = all
-        .map(|t| {
-            let audience = match t.as_str() {
-                Some("*" | "Internet" | "Any") => Audience::Internet,
-                Some("VirtualNetwork" | "AzureLoadBalancer") => Audience::Network,
-                Some(cidr) => audience_of_block(cidr),
-                None => Audience::Unknown,
-            };
-            (audience, t.span.clone())
-        })
+        .map(|t| (t.as_str().map_or(Audience::Unknown, audience_of), t.span.clone()))
         .max_by_key(|(audience, _)| *audience);
-    let (audience, span) = widest.unwrap_or((Audience::Network, rule.span.clone()));
+    let (audience, span) = widest.unwrap_or((nowhere, rule.span.clone()));
     let ranges = ["destination_port_range", "destination_port_ranges"];
     for term in ranges.iter().filter_map(|k| rule.get(k)).flat_map(Term::each) {
         let chain: Vec<Mark> = vec![

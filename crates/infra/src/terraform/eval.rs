@@ -4,7 +4,7 @@
 //! for another is bounded, and so is what evaluating costs, so that circles and bombs end.
 
 use super::{
-    functions,
+    functions, modules,
     syntax::{Attribute, Block, Body, Expr, For, Kind, Operator, Part, Step},
     term::{Known, Term},
 };
@@ -69,6 +69,17 @@ fn address(block: &Block) -> String {
         "resource" => labels,
         "variable" => format!("var.{labels}"),
         kind => format!("{kind}.{labels}"),
+    }
+}
+
+/// Where a module lies.
+fn source(block: &Block) -> Option<&str> {
+    match &block.body.attribute("source")?.value.kind {
+        Kind::Text(parts) => match parts.as_slice() {
+            [Part::Literal(text)] => Some(text),
+            _ => None,
+        },
+        _ => None,
     }
 }
 
@@ -163,7 +174,10 @@ impl<'a> World<'a> {
             for block in &found.body.blocks {
                 match block.kind.as_str() {
                     "resource" | "data" => self.resource(at, &prefix, block, &mut out),
-                    "module" if depth < DEEPEST_MODULE => queue.extend(self.child(at, &address(block))),
+                    "module" if depth < DEEPEST_MODULE => match self.child(at, &address(block)) {
+                        Some(child) => queue.push(child),
+                        None => self.resource(at, &prefix, block, &mut out),
+                    },
                     _ => {}
                 }
             }
@@ -216,15 +230,9 @@ impl<'a> World<'a> {
             return None;
         }
         let block = self.folders.get(&folder)?.block(module)?;
-        let source = match &block.body.attribute("source")?.value.kind {
-            Kind::Text(parts) => match parts.as_slice() {
-                [Part::Literal(text)] => text.clone(),
-                _ => return None,
-            },
-            _ => return None,
-        };
+        let source = source(block)?;
         // Modules of a registry are no part of the tree.
-        let path = resolve(&folder, &source).filter(|_| source.starts_with('.'))?;
+        let path = resolve(&folder, source).filter(|_| source.starts_with('.'))?;
         // A module that lies in its own callers would never end.
         let mut above = Some(at);
         for _ in 0..=DEEPEST_MODULE {
@@ -247,6 +255,25 @@ impl<'a> World<'a> {
     }
 
     fn resource(&self, at: usize, prefix: &str, block: &Block, out: &mut Vec<Resource>) {
+        let labels = block.labels.join(".");
+        let first = block.labels.first().cloned().unwrap_or_default();
+        // A module that is no part of the tree is what its registry knows it as.
+        let (kind, name, address) = match block.kind.as_str() {
+            "module" => match source(block).and_then(modules::kind) {
+                Some(kind) => (kind, first, format!("{prefix}module.{labels}")),
+                None => return,
+            },
+            "data" => (
+                format!("data.{first}"),
+                block.labels.get(1).cloned().unwrap_or_default(),
+                format!("{prefix}data.{labels}"),
+            ),
+            _ => (
+                first,
+                block.labels.get(1).cloned().unwrap_or_default(),
+                format!("{prefix}{labels}"),
+            ),
+        };
         let count = block
             .body
             .attribute("count")
@@ -267,26 +294,20 @@ impl<'a> World<'a> {
             (None, Some(each)) => bindings.extend(pairs(each).into_iter().map(|b| ("each", b))),
             (None, None) => bindings.push(("", Term::default())),
         }
-        for (name, value) in bindings.into_iter().take(MOST_INSTANCES) {
+        for (binding, value) in bindings.into_iter().take(MOST_INSTANCES) {
             if !self.pay(1) {
                 return;
             }
             let env = Env {
-                name,
+                name: binding,
                 value: &value,
                 outer: None,
             };
             let term = self.body(at, &block.body, Some(&env), 0, &block.span);
-            let is_data = block.kind == "data";
-            let labels = block.labels.join(".");
             out.push(Resource {
-                kind: format!(
-                    "{}{}",
-                    if is_data { "data." } else { "" },
-                    block.labels.first().cloned().unwrap_or_default()
-                ),
-                name: block.labels.get(1).cloned().unwrap_or_default(),
-                address: format!("{prefix}{}{labels}", if is_data { "data." } else { "" }),
+                kind: kind.clone(),
+                name: name.clone(),
+                address: address.clone(),
                 span: block.span.clone(),
                 term,
             });
@@ -558,6 +579,13 @@ impl<'a> World<'a> {
                     (Some(child), Some(output)) => {
                         let term = self.output(child, output, span, depth);
                         self.follow(at, term, rest(out.saturating_add(1)), env, depth)
+                    }
+                    // What a module of a registry gives is not known, but comes from it.
+                    (None, _) => {
+                        let prefix = self.instance(at).map(|(_, prefix, _)| prefix).unwrap_or_default();
+                        let mut term = Term::unknown(span);
+                        term.refs.insert(format!("{prefix}module.{module}"));
+                        term
                     }
                     _ => Term::unknown(span),
                 }

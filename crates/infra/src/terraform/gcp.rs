@@ -1,6 +1,6 @@
 //! Google: firewalls, buckets and who may use them, Cloud Run, Vertex AI, and what machines start.
 
-use super::{Plan, ports, refers, script, term::Term, variables, words};
+use super::{Plan, modules, ports, refers, script, term::Term, variables, words};
 use crate::{
     cloud::{Bucket, FirewallRule, Grant, PublicAccess},
     resource::{Port, Resource as Container, Word},
@@ -37,24 +37,30 @@ struct Firewall {
 
 fn firewalls(plan: &Plan<'_>) -> Vec<Firewall> {
     let mut out = Vec::new();
-    for resource in plan.of(&["google_compute_firewall"]) {
-        let term = &resource.term;
+    let own = plan.of(&["google_compute_firewall"]).into_iter();
+    let own = own.map(|r| (&r.term, r, &r.span));
+    let of_modules = modules::google(plan).into_iter();
+    for (term, resource, declared) in own.chain(of_modules.map(|(t, r)| (t, r, &t.span))) {
         let text = |key: &str| term.get(key).and_then(Term::as_str);
         if text("direction").is_some_and(|d| d.eq_ignore_ascii_case("EGRESS"))
             || term.get("disabled").and_then(Term::as_bool) == Some(true)
         {
             continue;
         }
-        let ranges: Vec<&Term> = term.get("source_ranges").into_iter().collect();
+        let ranges = ["source_ranges", "ranges"];
+        let ranges: Vec<&Term> = ranges.iter().filter_map(|k| term.get(k)).collect();
         // Without any source it is everyone.
-        let limited = term.get("source_tags").is_some() || term.get("source_service_accounts").is_some();
+        let limited = ["source_tags", "source_service_accounts"]
+            .iter()
+            .filter_map(|k| term.get(k))
+            .any(|t| !t.each().is_empty());
         let (audience, span) = super::aws::audience(&ranges).unwrap_or((
             if limited {
                 Audience::Network
             } else {
                 Audience::Internet
             },
-            resource.span.clone(),
+            declared.clone(),
         ));
         let tags: Vec<String> = words(term.get("target_tags"))
             .into_iter()
@@ -92,7 +98,7 @@ fn firewalls(plan: &Plan<'_>) -> Vec<Firewall> {
                         group: resource.address.clone(),
                         ports,
                         audience,
-                        declared: resource.span.clone(),
+                        declared: declared.clone(),
                         span: span.clone(),
                         chain,
                     },

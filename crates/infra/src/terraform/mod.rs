@@ -8,6 +8,7 @@ mod azure;
 mod eval;
 mod functions;
 mod gcp;
+mod modules;
 mod syntax;
 mod term;
 

@@ -350,6 +350,149 @@ output "group" { value = aws_security_group.g["a"].id }
 }
 
 #[test]
+fn modules_of_registries_make_the_rules_that_their_inputs_say() {
+    let text = r#"
+=== aws.tf
+module "sg" {
+  source  = "terraform-aws-modules/security-group/aws"
+  version = "5.1.0"
+  ingress_with_cidr_blocks = [
+    { from_port = 5000, to_port = 5000, protocol = "tcp", cidr_blocks = "10.0.0.0/8,0.0.0.0/0" },
+    { rule = "elasticsearch-rest-tcp" },
+    { from_port = 53, to_port = 53, protocol = "udp", cidr_blocks = "0.0.0.0/0" },
+  ]
+  ingress_cidr_blocks = [var.office]
+  ingress_rules       = ["http-8080-tcp", "mlflow", "ssh-tcp"]
+  rules               = { mlflow = [5001, 5001, "tcp", "own"] }
+  computed_ingress_with_cidr_blocks           = [{ from_port = 1, to_port = 2, cidr_blocks = "0.0.0.0/0" }, { from_port = 3, to_port = 4 }]
+  number_of_computed_ingress_with_cidr_blocks = 1
+  ingress_with_source_security_group_id = [{ rule = "redis-tcp", source_security_group_id = "sg-1" }]
+}
+module "grafana" {
+  source              = "git::https://git.example/terraform-aws-modules/terraform-aws-security-group.git//modules/grafana?ref=v5"
+  ingress_cidr_blocks = ["0.0.0.0/0"]
+}
+module "off" {
+  source = "terraform-aws-modules/security-group/aws"
+  create = false
+  ingress_cidr_blocks = ["0.0.0.0/0"]
+  ingress_rules       = ["all-all"]
+}
+module "quiet" {
+  source        = "terraform-aws-modules/security-group/aws"
+  ingress_rules = ["all-all"]
+}
+module "alike" {
+  source = "./terraform-aws-modules/security-group/aws"
+  ingress_cidr_blocks = ["0.0.0.0/0"]
+  ingress_rules       = ["all-all"]
+}
+module "posse" {
+  source = "cloudposse/security-group/aws"
+  rules  = [{ type = "ingress", from_port = 8888, to_port = 8888, protocol = "tcp", cidr_blocks = ["0.0.0.0/0"] },
+            { type = "egress", from_port = 0, to_port = 0, protocol = "-1", cidr_blocks = ["0.0.0.0/0"] }]
+  rule_matrix = [{ cidr_blocks = ["::/0"], rules = [{ type = "ingress", from_port = 6006, to_port = 6006, protocol = "tcp" }] }]
+}
+variable "office" { default = "203.0.113.7/32" }
+resource "aws_security_group_rule" "more" {
+  type              = "ingress"
+  from_port         = 8265
+  to_port           = 8265
+  protocol          = "tcp"
+  cidr_blocks       = ["0.0.0.0/0"]
+  security_group_id = module.sg.security_group_id
+}
+module "vm" {
+  source                 = "terraform-aws-modules/ec2-instance/aws"
+  vpc_security_group_ids = [module.grafana.security_group_id]
+  security_group_ingress_rules = { ui = { from_port = 7860, ip_protocol = "tcp", cidr_ipv4 = "0.0.0.0/0" } }
+  user_data = "mlflow server --host 0.0.0.0 --port 7860"
+}
+resource "aws_ec2_managed_prefix_list" "any" {
+  entry { cidr = "0.0.0.0/0" }
+}
+resource "aws_ec2_managed_prefix_list" "office" {
+  entry { cidr = "203.0.113.0/24" }
+}
+resource "aws_ec2_managed_prefix_list_entry" "more" {
+  cidr           = "10.0.0.0/8"
+  prefix_list_id = aws_ec2_managed_prefix_list.office.id
+}
+resource "aws_security_group" "lists" {
+  ingress {
+    from_port = 8265
+    to_port   = 8265
+    protocol  = "tcp"
+    prefix_list_ids = [aws_ec2_managed_prefix_list.any.id]
+  }
+  ingress {
+    from_port = 8266
+    to_port   = 8266
+    protocol  = "tcp"
+    prefix_list_ids = [aws_ec2_managed_prefix_list.office.id, data.aws_ec2_managed_prefix_list.cdn.id]
+  }
+}
+resource "aws_network_interface" "eni" { security_groups = [module.posse.id] }
+resource "aws_instance" "carded" {
+  network_interface { network_interface_id = aws_network_interface.eni.id }
+}
+=== g/net.tf
+module "fw" {
+  source = "terraform-google-modules/network/google//modules/firewall-rules"
+  rules = [{
+    name = "lab", direction = "INGRESS", ranges = ["0.0.0.0/0"], target_tags = ["lab"]
+    allow = [{ protocol = "tcp", ports = ["8888"] }]
+  }, {
+    name = "own", source_tags = ["x"], allow = [{ protocol = "tcp", ports = ["9999"] }]
+  }]
+}
+resource "google_compute_instance" "lab" {
+  tags = ["lab"]
+  network_interface {
+    access_config {}
+  }
+}
+=== z/nsg.tf
+module "nsg" {
+  source       = "Azure/network-security-group/azurerm"
+  custom_rules = [{ name = "ray", direction = "Inbound", access = "Allow", protocol = "Tcp", destination_port_range = "8265" },
+                  { name = "in", direction = "Inbound", access = "Allow", protocol = "Tcp", destination_port_range = "8000", source_address_prefix = "10.0.0.0/8" }]
+}
+"#;
+    assert_snapshot!(shown(text), @r"
+    Machine carded @aws.tf:81
+      [-] hostnet
+      Firewall Internet 8888->8888 via aws.tf:37 aws.tf:37
+      Firewall Internet 6006->6006 via aws.tf:39 aws.tf:39
+    Machine vm @aws.tf:50
+      [-] hostnet
+        $ mlflow server --host 0.0.0.0 --port 7860 @aws.tf:54
+      Firewall Internet 3000->3000 via aws.tf:18 aws.tf:18
+      Firewall Internet 7860->7860 via aws.tf:53 aws.tf:53
+    Machine lab @g/net.tf:10
+      [-] hostnet
+      Firewall Internet 8888->8888 via g/net.tf:4 g/net.tf:5
+      Firewall Network 9999->9999 via g/net.tf:6 g/net.tf:7
+    firewall aws_security_group.lists Internet 8265-8265 @aws.tf:71
+    firewall aws_security_group.lists Unknown 8266-8266 @aws.tf:77
+    firewall module.sg Internet 8265-8265 @aws.tf:47
+    firewall module.sg Internet 5000-5000 @aws.tf:5
+    firewall module.sg Network 9200-9200 @aws.tf:41
+    firewall module.sg Network 8080-8080 @aws.tf:41
+    firewall module.sg Network 5001-5001 @aws.tf:41
+    firewall module.sg Internet 1-2 @aws.tf:12
+    firewall module.grafana Internet 3000-3000 @aws.tf:18
+    firewall module.posse Internet 8888-8888 @aws.tf:37
+    firewall module.posse Internet 6006-6006 @aws.tf:39
+    firewall module.vm Internet 7860-7860 @aws.tf:53
+    firewall module.fw Internet 8888-8888 @g/net.tf:4
+    firewall module.fw Network 9999-9999 @g/net.tf:6
+    firewall module.nsg Internet 8265-8265 @z/nsg.tf:3
+    firewall module.nsg Network 8000-8000 @z/nsg.tf:4
+    ");
+}
+
+#[test]
 fn circles_bombs_and_broken_files_end() {
     let mut bomb =
         "locals {\n a0 = \"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\"\n b0 = [1,1,1,1,1,1,1,1]\n".to_owned();

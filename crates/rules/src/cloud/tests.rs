@@ -113,6 +113,45 @@ resource "azurerm_network_security_rule" "a" {
 }
 
 #[test]
+fn a_module_of_a_registry_counts_as_the_rules_that_it_makes() {
+    let module =
+        |source: &str, inputs: &str| format!("module \"sg\" {{\n  source = \"{source}\"\n  {inputs}\n}}\n");
+    let aws = "terraform-aws-modules/security-group/aws";
+    let rule = |port: u32, cidr: &str| {
+        format!(
+            "ingress_with_cidr_blocks = [{{ from_port = {port}, to_port = {port}, protocol = \"tcp\", cidr_blocks = \"{cidr}\" }}]"
+        )
+    };
+    for (source, inputs, expected) in [
+        (aws, rule(5000, "0.0.0.0/0"), "world-open-port medium"),
+        (aws, rule(5000, "10.0.0.0/8"), ""),
+        (aws, rule(443, "0.0.0.0/0"), ""),
+        (aws, format!("create = false\n  {}", rule(5000, "0.0.0.0/0")), ""),
+        ("example/security-group/aws", rule(5000, "0.0.0.0/0"), ""),
+    ] {
+        assert_eq!(
+            told(&in_terraform(&module(source, &inputs))),
+            expected,
+            "{source} {inputs}"
+        );
+    }
+}
+
+#[test]
+fn a_managed_list_of_addresses_counts_by_what_it_holds() {
+    for (cidr, expected) in [("0.0.0.0/0", "world-open-port medium"), ("10.0.0.0/8", "")] {
+        let list = format!(
+            "resource \"aws_ec2_managed_prefix_list\" \"l\" {{\n  entry {{\n    cidr = \"{cidr}\"\n  }}\n}}\n"
+        );
+        let group = group(8265, 8265, "").replace(
+            "cidr_blocks = [\"\"]",
+            "prefix_list_ids = [aws_ec2_managed_prefix_list.l.id]",
+        );
+        assert_eq!(told(&in_terraform(&format!("{list}{group}"))), expected, "{cidr}");
+    }
+}
+
+#[test]
 fn a_firewall_that_lets_no_tcp_in_lets_nobody_to_a_platform() {
     for protocol in ["udp", "icmp"] {
         let text = group(8888, 8888, "0.0.0.0/0").replace("tcp", protocol);
