@@ -112,8 +112,13 @@ impl Found {
 }
 
 /// The commands of a recipe, a compose file or a workflow.
-pub(crate) fn of_configuration(input: &Input<'_>, configuration: &Configuration, judge: &mut Judge<'_, '_>) {
+pub(crate) fn of_configuration(
+    input: &Input<'_>,
+    configuration: &Configuration,
+    judge: &mut Judge<'_, '_>,
+) -> Outcome {
     let mut count = 0;
+    let mut looked = 0_usize;
     // What a workflow sets for all its jobs stands first and by itself.
     let shared = configuration.resources.first().filter(|first| {
         configuration.kind == ConfigurationKind::Workflow && first.name.is_empty() && first.build.is_empty()
@@ -127,9 +132,25 @@ pub(crate) fn of_configuration(input: &Input<'_>, configuration: &Configuration,
         found
             .commands
             .extend(resource.build.iter().chain(&resource.start).cloned());
+        let is_recipe = configuration.kind == ConfigurationKind::Dockerfile;
+        let speaks = found.variables.iter().any(|(name, _)| is_index_variable(name));
+        if found.commands.is_empty() && !speaks && !is_recipe {
+            continue;
+        }
+        // Each is looked up in the whole text.
+        looked = looked.saturating_add(configuration.text.len());
+        if looked > MOST_LOOKED {
+            return Outcome::Partly {
+                why: "it starts too many programs to look through all for what they install".to_owned(),
+            };
+        }
         found.hand_over(input, &configuration.text, judge, &mut count);
     }
+    Outcome::Analysed
 }
+
+/// How many bytes are gone through for the commands of one file.
+const MOST_LOOKED: usize = 512 << 20;
 
 /// The commands of scripts, of make's recipes and of other hosts' workflows.
 pub(crate) fn of_text(input: &Input<'_>, judge: &mut Judge<'_, '_>, budget: &mut Budget) -> Outcome {

@@ -92,7 +92,7 @@ pub(crate) fn judge(input: &Input<'_>, judge: &mut Judge<'_, '_>, budget: &mut B
         outcome = outcome.and(configuration.outcome.clone());
         judge.subject(Subject::Configuration(configuration), true);
         judge.take(|| wellhead_rules::taken_by_configuration(input.path, configuration));
-        crate::commands::of_configuration(input, configuration, judge);
+        outcome = outcome.and(crate::commands::of_configuration(input, configuration, judge));
     }
     judge.result.facts.extend(crate::lock::facts_of_text(
         input,

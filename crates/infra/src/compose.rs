@@ -145,11 +145,13 @@ impl Reader<'_> {
         let mut out = Vec::new();
         for node in layers.iter().filter_map(|layer| layer.get(key)) {
             let before = self.text.get(..node.span.start).unwrap_or_default().trim_end();
-            if before.ends_with("!reset") {
+            let own = self.text.get(node.span.clone()).unwrap_or_default();
+            let is = |tag: &str| before.ends_with(tag) || own.starts_with(tag);
+            if is("!reset") {
                 break;
             }
             out.push(node);
-            if before.ends_with("!override") {
+            if is("!override") {
                 break;
             }
         }
@@ -172,9 +174,13 @@ impl Reader<'_> {
 
     fn environment(&self, list: &Node, out: &mut Vec<Variable>) {
         for entry in list.entries() {
+            let value = match entry.node.value {
+                Value::Null => self.handed_on(&entry.key, &entry.key_span),
+                _ => self.word(&entry.node),
+            };
             out.push(Variable {
                 name: entry.key.clone(),
-                value: self.word(&entry.node),
+                value,
                 span: entry.key_span.start..entry.node.span.end.max(entry.key_span.end),
             });
         }
@@ -188,7 +194,7 @@ impl Reader<'_> {
                     };
                     (name.to_owned(), Some(value))
                 }
-                None => (word.text.clone(), None),
+                None => (word.text.clone(), self.handed_on(&word.text, &item.span)),
             };
             out.push(Variable {
                 name,
@@ -196,6 +202,16 @@ impl Reader<'_> {
                 span: item.span.clone(),
             });
         }
+    }
+
+    /// A variable without a value has the one of whoever starts it, or of `.env`.
+    fn handed_on(&self, name: &str, span: &Range<usize>) -> Option<Word> {
+        let text = (self.lookup)(name)?;
+        Some(Word {
+            text,
+            span: span.clone(),
+            open: false,
+        })
     }
 
     /// `source:target:mode`, or the long form.

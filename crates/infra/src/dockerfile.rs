@@ -5,7 +5,7 @@
 
 use crate::{
     mapped::Mapped,
-    resource::{Command, Configuration, ConfigurationKind, Port, Resource, Variable, Word},
+    resource::{Command, Configuration, ConfigurationKind, Mount, Port, Resource, Variable, Word, file_name},
     shell,
 };
 use std::{collections::BTreeMap, ops::Range, sync::Arc};
@@ -13,6 +13,9 @@ use wellhead_core::{Budget, Exhausted, Outcome};
 
 /// How many stages a stage may build on in a row, and how many instructions are kept.
 const MOST_STAGES: usize = 500;
+
+/// How many files one instruction copies.
+const MOST_COPIED: usize = 64;
 
 /// Understands a Dockerfile. It never fails: what is not understood is skipped, and the outcome says when the budget
 /// ran out.
@@ -117,6 +120,7 @@ impl<'a> Reader<'a> {
                 }
             }
             "EXPOSE" => self.expose(rest),
+            "COPY" | "ADD" => self.copied(instruction),
             // It runs in what is built on this, and is written here.
             "ONBUILD" => {
                 let rest = rest.trimmed();
@@ -196,6 +200,7 @@ impl<'a> Reader<'a> {
         {
             resource.environment.clone_from(&old.environment);
             resource.ports.clone_from(&old.ports);
+            resource.mounts.clone_from(&old.mounts);
             resource.origin = old.base().cloned();
             state = before.clone();
             state.own_start = false;
@@ -232,6 +237,54 @@ impl<'a> Reader<'a> {
             out.push((name.to_owned(), Some(value), word.whole()));
         }
         out
+    }
+
+    /// Files that `COPY` puts into the image: of the context, or written beside it.
+    fn copied(&mut self, instruction: &Instruction) {
+        let mut words = plain_words(&instruction.rest);
+        let flags = words.iter().map(Mapped::text).take_while(|w| w.starts_with("--"));
+        let (mut skip, mut elsewhere) = (0_usize, false);
+        for flag in flags {
+            skip = skip.saturating_add(1);
+            elsewhere |= flag.starts_with("--from");
+        }
+        words.drain(..skip.min(words.len()));
+        let listed = exec_form(&instruction.rest.trimmed()).unwrap_or_default();
+        let mut paths: Vec<Word> = if listed.is_empty() {
+            let lookup = |name: &str| self.value(name);
+            words
+                .iter()
+                .map(|w| shell::substitute(w, &lookup, false))
+                .collect()
+        } else {
+            listed
+        };
+        let Some(target) = paths.pop().filter(|_| !elsewhere) else {
+            return;
+        };
+        let several = paths.len() > 1 || target.text.ends_with('/');
+        let mut bodies = instruction.heredocs.iter();
+        for source in paths.into_iter().take(MOST_COPIED) {
+            let written = source.text.strip_prefix("<<");
+            let content = written.and_then(|_| bodies.next()).map(|body| Word {
+                text: self.text.get(body.clone()).unwrap_or_default().to_owned(),
+                span: body.clone(),
+                open: false,
+            });
+            let name = file_name(written.unwrap_or(&source.text)).trim_matches(['"', '\'', '-']);
+            let target = match several {
+                true => format!("{}/{name}", target.text.trim_end_matches('/')),
+                false => target.text.clone(),
+            };
+            if let Some(resource) = self.resources.last_mut() {
+                resource.mounts.push(Mount {
+                    target,
+                    source: source.text,
+                    content,
+                    span: source.span,
+                });
+            }
+        }
     }
 
     fn expose(&mut self, rest: &Mapped) {

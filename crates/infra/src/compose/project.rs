@@ -14,6 +14,9 @@ use std::{
 };
 use wellhead_formats::text::{Entry, Node};
 
+/// How many files one line of a recipe puts into an image that are looked at.
+const MOST_COPIED: usize = 32;
+
 /// How many files one project includes.
 const MOST_INCLUDED: usize = 64;
 
@@ -391,7 +394,13 @@ impl Project<'_> {
     }
 
     /// Gives a service what the recipe of its image says.
-    fn built(&self, reader: &Reader<'_>, layers: &[&Node], resource: &mut Resource, reading: &Reading<'_>) {
+    fn built(
+        &self,
+        reader: &Reader<'_>,
+        layers: &[&Node],
+        resource: &mut Resource,
+        reading: &mut Reading<'_>,
+    ) {
         let Some(build) = find(layers, "build") else {
             return;
         };
@@ -406,6 +415,19 @@ impl Project<'_> {
         if let Some(stages) = reading.recipes.get(&path) {
             let target = text("target");
             crate::estate::built_from(resource, stages, target.as_deref(), reader.text);
+            // What the recipe copies lies in the context.
+            let context = resolve(self.folder, context.as_deref().unwrap_or("."));
+            let copied = crate::estate::stage_of(stages, target.as_deref());
+            for mount in copied.map_or(&[][..], |s| &s.mounts) {
+                let found = filled(context.as_deref().unwrap_or_default(), mount.clone(), reading);
+                // A folder that is copied whole is the application.
+                resource.mounts.extend(
+                    found
+                        .into_iter()
+                        .filter(|m| m.content.is_some())
+                        .take(MOST_COPIED),
+                );
+            }
         }
     }
 

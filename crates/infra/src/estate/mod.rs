@@ -248,11 +248,7 @@ fn recipes(out: &mut Estate, documents: &[Document], budget: &mut Budget) -> Rec
 /// where there is none.
 pub(crate) fn built_from(resource: &mut Resource, stages: &[Resource], target: Option<&str>, text: &str) {
     let by_name = |name: &str| stages.iter().rposition(|s| s.name.eq_ignore_ascii_case(name));
-    let at = match target {
-        Some(name) => by_name(name),
-        None => stages.len().checked_sub(1),
-    };
-    let Some(stage) = at.and_then(|i| stages.get(i)) else {
+    let Some(stage) = stage_of(stages, target) else {
         return;
     };
     let mut base = stage;
@@ -292,6 +288,14 @@ pub(crate) fn built_from(resource: &mut Resource, stages: &[Resource], target: O
         resource.start = before.to_vec();
         resource.start.extend(shell::from_words(last.words, text));
         resource.arguments_only = false;
+    }
+}
+
+/// The stage that is built: the one named, else the last.
+pub(crate) fn stage_of<'s>(stages: &'s [Resource], target: Option<&str>) -> Option<&'s Resource> {
+    match target {
+        Some(name) => stages.iter().rev().find(|s| s.name.eq_ignore_ascii_case(name)),
+        None => stages.last(),
     }
 }
 

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::resource::{Command, Resource, Variable, Word, file_name, is_loopback};
 use special::{comfyui, jupyter, notebook_start, ray};
-use std::{borrow::Cow, ops::Range};
+use std::{borrow::Cow, collections::BTreeSet, ops::Range};
 
 /// Whether a start asks for a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -169,7 +169,17 @@ pub fn launches(resource: &Resource, is_run: bool) -> Vec<Launch> {
         // `NAME=value program` sets a variable for this program alone.
         let own = (!command.variables.is_empty()).then(|| with_variables(resource, command));
         let resource = own.as_ref().unwrap_or(resource);
-        out.extend(PRODUCTS.iter().filter_map(|p| p.launch(resource, command)));
+        let words: BTreeSet<&str> = command.words.iter().map(|w| file_name(&w.text)).collect();
+        let may = |p: &&Product| {
+            let mut names = p.start.programs.iter().chain(p.start.servers);
+            names.any(|n| words.contains(n))
+        };
+        out.extend(
+            PRODUCTS
+                .iter()
+                .filter(may)
+                .filter_map(|p| p.launch(resource, command)),
+        );
     }
     if out.is_empty() {
         let says_so = is_run || !resource.start.is_empty();
@@ -386,7 +396,7 @@ impl<'a> Flags<'a> {
 
     fn port(&self, names: &[&str], default: u32) -> u32 {
         self.value(names)
-            .and_then(|(v, ..)| v.parse().ok())
+            .and_then(|(v, ..)| v.parse().ok().or_else(|| port_part(&v)))
             .unwrap_or(default)
     }
 }
@@ -481,6 +491,12 @@ fn by_entry(
         .port_env
         .iter()
         .find_map(|name| env(resource, name)?.0.parse().ok());
+    // `OLLAMA_HOST=0.0.0.0:8080`, `--bind-addr 0.0.0.0:8080`
+    let by_env = by_env.or_else(|| {
+        let given = flags.value(start.bind_flags).map(|(v, ..)| v);
+        let said = || start.bind_env.iter().find_map(|name| env(resource, name));
+        port_part(&given.or_else(|| said().map(|(v, _)| v.to_owned()))?)
+    });
     let mut ports: Vec<u32> = Vec::new();
     for (at, (names, default)) in start.ports.iter().enumerate() {
         let default = by_env.filter(|_| at == 0).unwrap_or(u32::from(*default));
@@ -547,6 +563,13 @@ pub(crate) fn is_value(given: &str, wanted: &str) -> bool {
         "%address-password" => has_password(given),
         _ => given.eq_ignore_ascii_case(wanted),
     }
+}
+
+/// The port of `host:port`.
+fn port_part(value: &str) -> Option<u32> {
+    let (host, port) = value.rsplit_once(':')?;
+    let single = !host.contains(':') || host.ends_with(']') || host.contains("://");
+    port.parse().ok().filter(|p| single && (1..=65_535).contains(p))
 }
 
 /// The host of `host:port`, as some variables have it.

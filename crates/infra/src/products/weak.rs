@@ -206,26 +206,30 @@ pub(crate) fn has_password(address: &str) -> bool {
     password.is_some_and(|p| !p.is_empty() && !p.contains(['$', '{', '<', '*']))
 }
 
-const KNOWN: [&str; 40] = [
+const KNOWN: [&str; 46] = [
     "123456",
     "12345678",
     "admin",
     "admin123",
     "adminpassword",
     "airflow",
+    "airflowjwtsecret",
+    "argilla",
+    "argillaapikey",
     "changeit",
     "default",
     "dummy",
     "example",
     "flowise",
+    "infiniragflow",
     "insecure",
     "langflow",
     "letmein",
-    "miniosecret",
     "minio",
     "minio123",
-    "myredissecret",
     "minioadmin",
+    "miniosecret",
+    "myredissecret",
     "mysalt",
     "mysecret",
     "mysecretkey",
@@ -246,7 +250,9 @@ const KNOWN: [&str; 40] = [
     "sk1234",
     "supersecret",
     "test",
+    "testnondevsecret",
     "todo",
+    "wvf5ythahlkywhgusmcrgsx3td5ngdn8pkih",
 ];
 
 #[cfg(test)]

@@ -415,6 +415,37 @@ fn what_only_a_variable_an_image_or_a_name_tells() {
             "=== compose.yaml\ninclude: [{path: infra/q.yaml, env_file: infra/q.env}]\nservices: {a: {image: a}}\n=== .env\nHOST=127.0.0.1\n=== infra/q.env\nHOST=0.0.0.0\n=== infra/q.yaml\nservices:\n  q: {image: qdrant/qdrant, ports: ['${HOST}:6333:6333']}\n",
             "",
         ),
+        // Ports and addresses that stand elsewhere.
+        (
+            "=== compose.yaml\nservices:\n  s: {image: ollama/ollama, environment: [OLLAMA_HOST=0.0.0.0:8080], ports: ['8080:8080']}\n",
+            "ollama NoneByDefault Everyone OLLAMA_HOST=0.0.0.0:8080",
+        ),
+        (
+            "=== compose.yaml\nservices:\n  s: {image: ollama/ollama, environment: [OLLAMA_HOST=127.0.0.1:8080], ports: ['8080:8080']}\n",
+            "",
+        ),
+        (
+            "=== compose.yaml\nservices:\n  s: {image: zenmldocker/zenml-server, environment: [ZENML_SERVER_AUTH_SCHEME=NO_AUTH], ports: ['80:8080']}\n",
+            "zenml SwitchedOff Everyone ZENML_SERVER_AUTH_SCHEME=NO_AUTH",
+        ),
+        (
+            "=== compose.yaml\nservices:\n  s: {image: quay.io/jupyter/base-notebook, command: \"jupyter lab --LabApp.token=''\", ports: ['8888:8888']}\n",
+            "jupyter SwitchedOff Everyone --LabApp.token=''",
+        ),
+        (
+            "=== compose.yaml\nservices:\n  s: {image: ghcr.io/open-webui/open-webui, environment: [WEBUI_AUTH], ports: ['80:8080']}\n=== .env\nWEBUI_AUTH=False\n",
+            "open-webui SwitchedOff Everyone WEBUI_AUTH",
+        ),
+        // What a tag replaces.
+        (
+            "=== compose.yaml\nservices:\n  s: {image: qdrant/qdrant, ports: ['6333:6333']}\n=== compose.override.yaml\nservices:\n  s:\n    ports: !override ['127.0.0.1:6333:6333']\n",
+            "",
+        ),
+        // What a recipe copies into an image.
+        (
+            "=== compose.yaml\nservices:\n  web: {image: x, command: mlflow server --host 0.0.0.0, expose: ['5000']}\n  front: {build: ./front, ports: ['80:80']}\n=== front/Dockerfile\nFROM nginx\nCOPY nginx.conf /etc/nginx/nginx.conf\n=== front/nginx.conf\nserver { listen 80; location / { proxy_pass http://web:5000; } }\n",
+            "mlflow NoneByDefault Everyone --host 0.0.0.0",
+        ),
         // Options that stand in a variable.
         (
             "=== compose.yaml\nservices:\n  s: {image: i, command: python launch.py, environment: {COMMANDLINE_ARGS: --listen --api}, ports: ['7860:7860']}\n",

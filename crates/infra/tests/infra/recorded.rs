@@ -315,7 +315,7 @@ fn what_nobody_knows_is_asked_little() {
     insta::assert_snapshot!(table, @"
     80: 12, at most 16
     443: 12, at most 16
-    3000: 12, at most 19
+    3000: 12, at most 20
     5000: 12, at most 16
     8000: 12, at most 16
     8080: 22, at most 27

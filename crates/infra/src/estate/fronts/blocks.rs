@@ -161,6 +161,9 @@ pub(super) fn passes(text: &str, at: usize, style: Style) -> Vec<Pass> {
             scopes.entry(Some(i)).or_default().listens.extend(ports);
         }
     }
+    if style == Style::Caddy {
+        imported(&all, &mut scopes);
+    }
     let mut out = Vec::new();
     for d in &all {
         for upstream in upstreams_of(d, &all, style) {
@@ -181,6 +184,45 @@ pub(super) fn passes(text: &str, at: usize, style: Style) -> Vec<Pass> {
     }
     out
 }
+
+/// What a snippet of Caddy asks is asked where it is imported: `(name) { … }` and `import name`. Another file may ask too.
+fn imported(all: &[Directive], scopes: &mut BTreeMap<Option<usize>, Scope>) {
+    let snippets: BTreeMap<&str, usize> = all
+        .iter()
+        .enumerate()
+        .filter(|(_, d)| d.parent.is_none())
+        .filter_map(|(i, d)| Some((d.name().strip_prefix('(')?.strip_suffix(')')?, i)))
+        .collect();
+    let imports: Vec<&Directive> = all.iter().filter(|d| d.name() == "import").collect();
+    // A snippet may import another.
+    for _ in 0..MOST_SNIPPETS {
+        let mut changed = false;
+        for d in &imports {
+            let guards = match snippets.get(d.word(1)) {
+                Some(snippet) => scopes.get(&Some(*snippet)).and_then(|s| s.guards.clone()),
+                None => Some(vec![Guard {
+                    kind: GuardKind::Forward,
+                    certain: false,
+                    span: d.span(),
+                }]),
+            };
+            let own = scopes.entry(d.parent).or_default();
+            for guard in guards.into_iter().flatten() {
+                let all = own.guards.get_or_insert_default();
+                if !all.contains(&guard) {
+                    all.push(guard);
+                    changed = true;
+                }
+            }
+        }
+        if !changed {
+            break;
+        }
+    }
+}
+
+/// How deep snippets of Caddy import each other.
+const MOST_SNIPPETS: usize = 4;
 
 fn upstreams_of<'a>(d: &'a Directive, all: &'a [Directive], style: Style) -> Vec<&'a str> {
     match (style, d.name()) {
@@ -306,6 +348,16 @@ mod tests {
         insta::assert_snapshot!(shown(text, Style::Caddy), @r"
         [443, 8080] -> mlflow:5000 Basic <reverse_proxy mlflow:5000>
         [80] -> ray:8265 Basic? <reverse_proxy /x ray:8265>
+        ");
+    }
+
+    #[test]
+    fn what_a_snippet_asks_is_asked_where_it_is_imported() {
+        let text = "(login) {\n  forward_auth a:1\n}\n(all) {\n  import login\n}\na.example {\n  import all\n  handle /x/* {\n    reverse_proxy mlflow:5000\n  }\n}\nb.example {\n  import other/*.conf\n  reverse_proxy ray:8265\n}\nc.example {\n  reverse_proxy dask:8787\n}\n";
+        insta::assert_snapshot!(shown(text, Style::Caddy), @r"
+        [443] -> mlflow:5000 Forward <reverse_proxy mlflow:5000>
+        [443] -> ray:8265 Forward? <reverse_proxy ray:8265>
+        [443] -> dask:8787  <reverse_proxy dask:8787>
         ");
     }
 

@@ -84,15 +84,21 @@ pub(super) fn jupyter(product: &'static Product, resource: &Resource, command: &
     };
     let off = off.filter(|_| !has_password);
     let ip = value(&names(&["ip"], &["--ip"]));
+    // Their images bring a configuration that listens everywhere.
+    let is_stack = resource.base().is_some_and(|i| product.is_image(&i.text));
     // The images' own start scripts listen everywhere unless told otherwise.
     let (bind, ip_span) = match ip {
         Some((value, word, span)) if value.is_empty() && !word.open => (Bind::All, Some(span)),
         Some((value, word, span)) => (bind_of(&value, word.open), Some(span)),
-        None if program.starts_with("start-notebook") => (Bind::All, None),
+        None if program.starts_with("start-notebook") || is_stack => (Bind::All, None),
         None => (Bind::Loopback, None),
     };
     let ports: Vec<String> = names(&["port"], &["--port", "-p"]);
-    let port = flags.port(&ports.iter().map(String::as_str).collect::<Vec<_>>(), 8888);
+    let by_env = env(resource, "JUPYTER_PORT").and_then(|(v, _)| v.parse().ok());
+    let port = flags.port(
+        &ports.iter().map(String::as_str).collect::<Vec<_>>(),
+        by_env.unwrap_or(8888),
+    );
     let (access, certain) = match &off {
         Some((_, certain)) => (Access::SwitchedOff, *certain),
         None => (Access::On, true),
