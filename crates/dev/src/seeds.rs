@@ -41,6 +41,20 @@ const TEXTS: &[(&str, &str)] = &[
 ];
 
 /// Tables about advisories and what running services say, by the target that reads them.
+/// What a gateway reads.
+const GATEWAY: &[&str] = &[
+    "POST /v1/chat/completions?a=b HTTP/1.1\r\nHost: ml.example\r\nContent-Length: 2\r\n\r\n{}",
+    r#"{"iss":"https://id.example","aud":["gateway"],"azp":"gateway","sub":"1","nonce":"n","iat":1800000000,"nbf":1800000000,
+    "exp":1800000300,"email":"ann@ml.example","email_verified":true,"groups":["ml"]}"#,
+    r#"{"issuer":"https://id.example","authorization_endpoint":"https://id.example/a","token_endpoint":"https://id.example/t",
+    "jwks_uri":"https://id.example/k","token_endpoint_auth_methods_supported":["client_secret_post"]}"#,
+    r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"a","use":"sig","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"},
+    {"kty":"RSA","n":"AQAB","e":"AQAB"}]}"#,
+    "eyJhbGciOiJFZERTQSJ9.eyJpc3MiOiJodHRwczovL2lkLmV4YW1wbGUifQ.AAAA",
+    r#"{"messages":[{"content":"a\"b"}],"model":"llama3"}"#,
+];
+
+/// Tables about advisories, by the target that reads them.
 const TABLES: &[(&str, &str)] = &[
     (
         "exploited",
@@ -141,6 +155,12 @@ pub fn write(root: &Path, corpus: &Path) -> Result<usize> {
     seeds.insert("advisory_db/seed".to_owned(), database);
     for (target, text) in TABLES {
         seeds.insert(format!("{target}/seed"), text.as_bytes().to_vec());
+    }
+    for text in GATEWAY {
+        seeds.insert(
+            format!("gateway/{}", name_of(text.as_bytes())),
+            text.as_bytes().to_vec(),
+        );
     }
     let mut add = |path: &str, content: &[u8]| {
         for target in targets_of(path) {

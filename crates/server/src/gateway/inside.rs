@@ -152,6 +152,17 @@ impl Watched {
     }
 }
 
+/// Follows bytes as both kinds of bodies, for fuzzing. Whether it matters how they arrive, which it must not.
+pub(super) fn fuzzed(bytes: &[u8]) -> bool {
+    let followed = |step: usize| {
+        let mut json = Json::new(&["model", "name"]);
+        bytes.chunks(step.max(1)).for_each(|part| json.feed(part));
+        json.names(false)
+    };
+    let _ = (message(bytes, false), message(bytes, true));
+    followed(bytes.len()) != followed(1)
+}
+
 /// Follows JSON without keeping it: the texts of some keys of the outermost object.
 #[derive(Debug)]
 struct Json {

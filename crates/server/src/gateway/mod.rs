@@ -327,10 +327,11 @@ impl Gateway {
 /// The path to which an identity provider sends browsers back; providers want to know the whole address beforehand.
 pub const CALLBACK: &str = oidc::CALLBACK;
 
-/// Whether these bytes, which nobody signed, let somebody in: read as all that comes from an identity provider. For fuzzing.
+/// Whether these bytes, which nobody signed, let somebody in when they are read as what comes from an identity provider; or
+/// whether it matters in which pieces a body comes. For fuzzing.
 #[doc(hidden)]
-pub fn lets_in(bytes: &[u8]) -> bool {
-    oidc::fuzzed(bytes)
+pub fn misled(bytes: &[u8]) -> bool {
+    oidc::fuzzed(bytes) || inside::fuzzed(bytes)
 }
 
 /// What of these bytes, sent over one connection, would be sent on: the targets that have one reading. Also follows them as a

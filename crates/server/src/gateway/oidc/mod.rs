@@ -10,16 +10,17 @@ mod ask;
 mod discovery;
 mod flow;
 mod keys;
+mod settings;
 mod strict;
 mod token;
 
 pub(crate) use answer::{CALLBACK, START, answer, way_back};
+pub use settings::{ClientSecret, Provider, ProviderError};
 
 use super::{
-    files::{self, FileError},
     limits::{Limiter, subscriber},
     time,
-    upstream::{UpstreamError, tls},
+    upstream::tls,
 };
 use admit::{Rule, Rules};
 use ask::Asker;
@@ -28,10 +29,9 @@ use discovery::{Discovered, Endpoint};
 use flow::{Back, Flows};
 use hyper::{StatusCode, header::HeaderValue};
 use keys::Keys;
+use settings::secret;
 use std::{
-    fmt,
     net::IpAddr,
-    path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -46,79 +46,6 @@ const AGAIN: Duration = Duration::from_secs(30);
 const SILENT: Duration = Duration::from_secs(5);
 /// Sign-ins that talk to the provider at a time.
 const TALKS: usize = 16;
-
-/// What is told about a provider.
-#[derive(Clone, Debug)]
-pub struct Provider {
-    /// Its address: `https://id.example/realms/team`.
-    pub issuer: String,
-    /// What the gateway is called there.
-    pub client: String,
-    /// How the gateway proves that it is that client; nothing for a public one.
-    pub secret: Option<ClientSecret>,
-    /// Who may come in.
-    pub allow: Vec<String>,
-    /// Who may come in and only read.
-    pub allow_reading: Vec<String>,
-    /// The claim that holds groups.
-    pub groups: String,
-    /// What is asked for besides `openid` and `email`.
-    pub scopes: Vec<String>,
-    /// The roots of its certificate, instead of those of browsers.
-    pub roots: Option<PathBuf>,
-    /// What people call it.
-    pub name: Option<String>,
-}
-
-/// A secret, or the file that holds it.
-#[derive(Clone)]
-pub enum ClientSecret {
-    /// Itself.
-    Is(String),
-    /// In a file that not everybody may read.
-    In(PathBuf),
-}
-
-impl fmt::Debug for ClientSecret {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Is(_) => out.write_str("Is(***)"),
-            Self::In(path) => out.debug_tuple("In").field(path).finish(),
-        }
-    }
-}
-
-/// Why nobody can sign in with a provider.
-#[derive(Debug, thiserror::Error)]
-pub enum ProviderError {
-    /// Its address.
-    #[error("an issuer is `https://HOST` with no more than a path (`http` only on this machine): {0}")]
-    Issuer(String),
-    /// What we are called there.
-    #[error("the name of the client is empty, or holds what is no visible character")]
-    Client,
-    /// Nobody would come in.
-    #[error("nobody is allowed to come in with the provider")]
-    Nobody,
-    /// A rule that is none.
-    #[error("this names nobody: {0}")]
-    Rule(String),
-    /// A scope that is none.
-    #[error("this is no scope: {0}")]
-    Scope(String),
-    /// A secret that is none.
-    #[error("the secret of the client is empty, or has more than one line")]
-    Secret,
-    /// Its file.
-    #[error("{0}")]
-    File(#[from] FileError),
-    /// Its certificates.
-    #[error("the provider: {0}")]
-    Tls(#[from] UpstreamError),
-    /// The system.
-    #[error("the system gives no random numbers")]
-    NoRandomness,
-}
 
 /// A provider that people sign in with.
 pub(crate) struct Oidc {
@@ -460,20 +387,6 @@ pub(crate) fn callback(origin: &str) -> String {
     format!("{origin}{CALLBACK}")
 }
 
-fn secret(told: &ClientSecret) -> Result<String, ProviderError> {
-    let text = match told {
-        ClientSecret::Is(text) => text.clone(),
-        ClientSecret::In(path) => {
-            String::from_utf8(files::read_key(path)?).map_err(|_| ProviderError::Secret)?
-        }
-    };
-    let text = text.trim_matches(['\r', '\n']);
-    if text.is_empty() || text.contains(char::is_control) {
-        return Err(ProviderError::Secret);
-    }
-    Ok(text.to_owned())
-}
-
 /// Fields as a form or query has them.
 fn form(fields: &[(&str, &str)]) -> String {
     let fields = fields
@@ -484,7 +397,7 @@ fn form(fields: &[(&str, &str)]) -> String {
 
 /// Percent-encoded, so that it means nothing in a form, query or header.
 pub(crate) fn encoded(text: &str) -> String {
-    use fmt::Write as _;
+    use std::fmt::Write as _;
     text.bytes().fold(String::new(), |mut out, b| {
         if b.is_ascii_alphanumeric() || b"-._~".contains(&b) {
             out.push(char::from(b));
@@ -495,14 +408,13 @@ pub(crate) fn encoded(text: &str) -> String {
     })
 }
 
-/// Reads bytes as everything that comes from a provider, for fuzzing: whether somebody would be let in by a token whose
-/// keys nobody has.
+/// Reads bytes as everything that comes from a provider or a browser, for fuzzing. Whether somebody would be let in by what
+/// nobody signed, or by what was not begun here.
 pub(super) fn fuzzed(bytes: &[u8]) -> bool {
+    // A key of RFC 8032's examples.
+    const KEYS: &[u8] =
+        br#"{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
     let text = String::from_utf8_lossy(bytes);
-    let _ = Discovered::read(bytes, "https://id.example", false);
-    let _ = Returned::read(&text);
-    let _ = Endpoint::new(&text, true);
-    let _ = Rule::read(&text);
     let expected = Expected {
         issuer: "https://id.example",
         client: "gateway",
@@ -510,9 +422,72 @@ pub(super) fn fuzzed(bytes: &[u8]) -> bool {
         groups: "groups",
         now: 1_800_000_000,
     };
-    let keys = Keys::read(bytes).or_else(|_| Keys::read(b"{\"keys\":[]}"));
-    match (Token::read(&text), keys) {
+    let _ = Discovered::read(bytes, expected.issuer, false);
+    let _ = Keys::read(bytes);
+    let _ = Returned::read(&text);
+    let _ = Endpoint::new(&text, true);
+    let _ = Rule::read(&text);
+    if let Some(claims) = Object::read(bytes) {
+        let _ = token::judged(&claims, &expected);
+    }
+    let (cookie, state) = text.split_once('\n').unwrap_or((&text, ""));
+    let came_back = Flows::new().is_some_and(|f| f.back("https://ml.example", cookie, state, 0).is_ok());
+    let believed = match (Token::read(&text), Keys::read(KEYS)) {
         (Ok(token), Ok(keys)) => token.believed(&keys, &expected).is_ok(),
         _ => false,
+    };
+    came_back || believed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_has_one_reading() {
+        let read = |query: &str| Returned::read(query).map(|r| (r.state, r.code, r.issuer));
+        let some = |text: &str| Some(text.to_owned());
+        for (query, expected) in [
+            (
+                "state=s&code=c%2F1&x=y&x=z",
+                Some(("s".to_owned(), some("c/1"), None)),
+            ),
+            (
+                "code=c&iss=https%3A%2F%2Fid.example&state=s",
+                Some(("s".to_owned(), some("c"), some("https://id.example"))),
+            ),
+            (
+                "state=s&error=access_denied&code=c",
+                Some(("s".to_owned(), None, None)),
+            ),
+            ("state=s&code=", Some(("s".to_owned(), None, None))),
+            ("code=c", None),
+            ("state=s&state=s&code=c", None),
+            ("state=s&code=c&c%6fde=c", None),
+            ("", None),
+        ] {
+            assert_eq!(read(query), expected, "{query}");
+        }
+    }
+
+    #[test]
+    fn what_is_sent_means_nothing_on_the_way() {
+        assert_eq!(
+            form(&[("a", "b c&d=é"), ("e", "~-._/")]),
+            "a=b%20c%26d%3D%C3%A9&e=~-._%2F"
+        );
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn never_panics_and_lets_nobody_in(
+            text in r#"[{}\[\]":,.a-z0-9=&%\n]{0,80}"#,
+            bytes in proptest::collection::vec(0_u8..=255, 0..80),
+        ) {
+            proptest::prop_assert!(!fuzzed(text.as_bytes()) && !fuzzed(&bytes));
+            // A head that names a key which is there, over claims and a signature of anybody.
+            let token = format!("eyJhbGciOiJFZERTQSJ9.{text}.{}", encoded(&text).replace('%', ""));
+            proptest::prop_assert!(!fuzzed(token.as_bytes()));
+        }
     }
 }

@@ -113,7 +113,8 @@ impl<'a> Token<'a> {
     }
 }
 
-fn judged(claims: &Object, expected: &Expected<'_>) -> Result<Identity, &'static str> {
+/// Whether claims that somebody signed are for us, from now, and whose they are.
+pub(super) fn judged(claims: &Object, expected: &Expected<'_>) -> Result<Identity, &'static str> {
     if claims.text("iss") != Some(expected.issuer) {
         return Err("the ID token is from somebody else");
     }
