@@ -1,8 +1,11 @@
 //! Who did what, and above all who got which model: written before it happens, and again when it has ended.
 //!
-//! A request is sent on only once its line is written, so what is not in the log did not happen. One thread writes; what
-//! comes in while it does is written together the next time. What strangers are refused is written up to a number a
-//! minute and only counted beyond that, since they must not be able to fill the disk.
+//! A request is sent on only once its line is written, so what is not in the log did not happen. Whoever has a line that has to
+//! be there writes it at once, with all that waits: handing it to a thread and waiting for the answer costs two turns of
+//! the scheduler, which on a busy machine are most of what a proxy adds. Whoever finds somebody else writing leaves it to
+//! the thread, so that a disk that hangs holds up one worker and not all. What has already happened waits for the next
+//! one who writes, or a moment. What strangers are refused is written up to a number a minute and only counted beyond
+//! that, since they must not be able to fill the disk.
 
 use super::{
     chain::{self, LogError},
@@ -18,9 +21,8 @@ use std::{
     io::{self, BufReader, Write as _},
     path::Path,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError,
         atomic::{AtomicBool, Ordering},
-        mpsc::{self, Receiver, Sender},
     },
     thread::JoinHandle,
     time::{Duration, Instant},
@@ -29,8 +31,8 @@ use tokio::sync::oneshot;
 
 /// Refusals of strangers that are written a minute.
 const REFUSALS: u32 = 300;
-/// Lines that are written together.
-const TOGETHER: usize = 256;
+/// How long what has happened waits for somebody who writes anyway.
+const GATHER: Duration = Duration::from_millis(10);
 /// Ends of requests that wait for a disk that is full.
 const MAX_KEPT: usize = 100_000;
 
@@ -95,12 +97,37 @@ struct Entry {
 }
 
 /// The log of a gateway that runs.
-#[derive(Debug)]
 pub(crate) struct Log {
-    sender: Mutex<Option<Sender<Entry>>>,
+    shared: Arc<Shared>,
     thread: Mutex<Option<JoinHandle<()>>>,
     refusals: Mutex<Tally>,
-    stuck: Arc<AtomicBool>,
+}
+
+struct Shared {
+    waiting: Mutex<Waiting>,
+    some: Condvar,
+    /// Held by whoever writes; what waits is taken only while it is held, so that nothing overtakes.
+    pen: Mutex<Pen>,
+    stuck: AtomicBool,
+}
+
+#[derive(Default)]
+struct Waiting {
+    entries: Vec<Entry>,
+    /// Somebody waits for it.
+    urgent: bool,
+    /// The thread has seen that there is something.
+    seen: bool,
+    closed: bool,
+}
+
+struct Pen {
+    writer: Writer,
+    sink: Box<dyn Sink>,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[derive(Debug)]
@@ -154,7 +181,6 @@ impl Log {
             seq: state.records,
             last: state.last,
             kept: Vec::new(),
-            stuck: Arc::default(),
         };
         if let Some(torn) = state.torn {
             sink.append(b"\n")?;
@@ -167,13 +193,20 @@ impl Log {
         Ok(Self::into_sink(sink, writer))
     }
 
-    fn into_sink(mut sink: impl Sink, mut writer: Writer) -> Self {
-        let (sender, receiver) = mpsc::channel();
-        let stuck = Arc::clone(&writer.stuck);
-        let thread = std::thread::spawn(move || writer.run(&receiver, &mut sink));
+    fn into_sink(sink: impl Sink, writer: Writer) -> Self {
+        let shared = Arc::new(Shared {
+            waiting: Mutex::default(),
+            some: Condvar::new(),
+            pen: Mutex::new(Pen {
+                writer,
+                sink: Box::new(sink),
+            }),
+            stuck: AtomicBool::new(false),
+        });
+        let writes = Arc::clone(&shared);
+        let thread = std::thread::spawn(move || writes.run());
         Self {
-            stuck,
-            sender: Mutex::new(Some(sender)),
+            shared,
             thread: Mutex::new(Some(thread)),
             refusals: Mutex::new(Tally {
                 since: Instant::now(),
@@ -185,21 +218,26 @@ impl Log {
 
     /// Whether the last lines could not be written.
     pub(crate) fn is_stuck(&self) -> bool {
-        self.stuck.load(Ordering::Relaxed)
+        self.shared.stuck.load(Ordering::Relaxed)
     }
 
     /// Writes a line, and says whether it is written.
     pub(crate) async fn written(&self, mut record: Record) -> bool {
+        let text = record.text();
+        let text = match self.shared.write_now(text) {
+            Ok(fine) => return fine,
+            Err(text) => text,
+        };
         let (done, answer) = oneshot::channel();
-        self.send(Entry {
-            text: record.text(),
+        self.shared.leave(Entry {
+            text,
             written: Some(done),
         }) && answer.await.unwrap_or(false)
     }
 
     /// Writes a line of something that has already happened.
     pub(crate) fn later(&self, mut record: Record) {
-        self.send(Entry {
+        self.shared.leave(Entry {
             text: record.text(),
             written: None,
         });
@@ -207,7 +245,7 @@ impl Log {
 
     /// Writes that a stranger was refused, unless there are too many of them.
     pub(crate) fn refused(&self, record: Record) {
-        let mut tally = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut tally = locked(&self.refusals);
         if tally.since.elapsed() >= Duration::from_secs(60) {
             self.settle(&mut tally);
         }
@@ -235,18 +273,96 @@ impl Log {
 
     /// Writes what waits, and waits until it is on disk.
     pub(crate) fn close(&self) {
-        self.settle(&mut self.refusals.lock().unwrap_or_else(PoisonError::into_inner));
+        self.settle(&mut locked(&self.refusals));
         self.later(Record::of("stop"));
-        self.sender.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        locked(&self.shared.waiting).closed = true;
+        self.shared.some.notify_all();
+        let thread = locked(&self.thread).take();
         if let Some(thread) = thread {
             let _ = thread.join();
         }
     }
+}
 
-    fn send(&self, entry: Entry) -> bool {
-        let sender = self.sender.lock().unwrap_or_else(PoisonError::into_inner);
-        sender.as_ref().is_some_and(|s| s.send(entry).is_ok())
+impl Shared {
+    /// Leaves a line to whoever writes next; not after the end.
+    fn leave(&self, entry: Entry) -> bool {
+        let mut waiting = locked(&self.waiting);
+        if waiting.closed {
+            return false;
+        }
+        let wakes = entry.written.is_some() || !waiting.seen;
+        waiting.urgent |= entry.written.is_some();
+        waiting.seen = true;
+        waiting.entries.push(entry);
+        drop(waiting);
+        if wakes {
+            self.some.notify_all();
+        }
+        true
+    }
+
+    /// Writes a line with all that waits, if nobody else writes; otherwise gives it back.
+    fn write_now(&self, text: String) -> Result<bool, String> {
+        let mut pen = match self.pen.try_lock() {
+            Ok(pen) => pen,
+            Err(TryLockError::Poisoned(e)) => e.into_inner(),
+            Err(TryLockError::WouldBlock) => return Err(text),
+        };
+        let mut waiting = locked(&self.waiting);
+        if waiting.closed {
+            return Ok(false);
+        }
+        waiting.urgent = false;
+        let entries = std::mem::take(&mut waiting.entries);
+        drop(waiting);
+        Ok(self.write(&mut pen, entries, Some(text)))
+    }
+
+    /// Writes what nobody else does, until the end.
+    fn run(&self) {
+        loop {
+            let nothing = |w: &mut Waiting| w.entries.is_empty() && !w.closed;
+            let waiting = self.some.wait_while(locked(&self.waiting), nothing);
+            let waiting = waiting.unwrap_or_else(PoisonError::into_inner);
+            let calm = |w: &mut Waiting| !w.urgent && !w.closed;
+            let gathered = self.some.wait_timeout_while(waiting, GATHER, calm);
+            drop(gathered.unwrap_or_else(PoisonError::into_inner));
+            let mut pen = locked(&self.pen);
+            let mut waiting = locked(&self.waiting);
+            (waiting.urgent, waiting.seen) = (false, false);
+            let (entries, closed) = (std::mem::take(&mut waiting.entries), waiting.closed);
+            drop(waiting);
+            self.write(&mut pen, entries, None);
+            if closed {
+                pen.sink.sync();
+                return;
+            }
+        }
+    }
+
+    fn write(&self, pen: &mut Pen, entries: Vec<Entry>, own: Option<String>) -> bool {
+        if entries.is_empty() && own.is_none() {
+            return true;
+        }
+        // What has happened goes first, also what could not be written before.
+        let (asked, past): (Vec<_>, Vec<_>) = entries.into_iter().partition(|e| e.written.is_some());
+        let Pen { writer, sink } = pen;
+        writer.kept.extend(past.into_iter().map(|e| e.text));
+        let kept = std::mem::take(&mut writer.kept);
+        let caught_up = writer.write(sink.as_mut(), &kept);
+        if !caught_up {
+            writer.kept = kept;
+            writer.kept.truncate(MAX_KEPT);
+        }
+        let mut texts: Vec<String> = asked.iter().map(|e| e.text.clone()).collect();
+        texts.extend(own);
+        let fine = caught_up && writer.write(sink.as_mut(), &texts);
+        self.stuck.store(!fine, Ordering::Relaxed);
+        for written in asked.into_iter().filter_map(|e| e.written) {
+            let _ = written.send(fine);
+        }
+        fine
     }
 }
 
@@ -255,37 +371,11 @@ struct Writer {
     last: String,
     /// What has happened and could not be written yet.
     kept: Vec<String>,
-    stuck: Arc<AtomicBool>,
 }
 
 impl Writer {
-    fn run(&mut self, entries: &Receiver<Entry>, sink: &mut impl Sink) {
-        while let Ok(first) = entries.recv() {
-            let mut together = vec![first];
-            together.extend(entries.try_iter().take(TOGETHER));
-            // What has happened goes first, also what could not be written before.
-            let (asked, past): (Vec<_>, Vec<_>) = together.into_iter().partition(|e| e.written.is_some());
-            self.kept.extend(past.into_iter().map(|e| e.text));
-            let kept = std::mem::take(&mut self.kept);
-            let caught_up = self.write(sink, &kept);
-            if !caught_up {
-                self.kept = kept;
-                self.kept.truncate(MAX_KEPT);
-            }
-            let texts: Vec<String> = asked.iter().map(|e| e.text.clone()).collect();
-            let fine = caught_up && self.write(sink, &texts);
-            self.stuck.store(!fine, Ordering::Relaxed);
-            for entry in asked {
-                if let Some(written) = entry.written {
-                    let _ = written.send(fine);
-                }
-            }
-        }
-        sink.sync();
-    }
-
     /// Appends lines, all or none.
-    fn write(&mut self, sink: &mut impl Sink, texts: &[String]) -> bool {
+    fn write(&mut self, sink: &mut dyn Sink, texts: &[String]) -> bool {
         let (mut seq, mut last, mut out) = (self.seq, self.last.clone(), String::new());
         for text in texts {
             seq = seq.saturating_add(1);
@@ -394,7 +484,6 @@ mod tests {
             seq: 0,
             last: hex(&[0; 32]),
             kept: Vec::new(),
-            stuck: Arc::default(),
         };
         let log = Log::into_sink(disk, writer);
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();

@@ -135,7 +135,11 @@ fn trimmed(path: &str) -> &str {
 /// A pattern: `*` is anything in one segment, `**` anything at all; `/a/**` is also `/a`.
 #[derive(Debug)]
 pub(crate) struct Pattern {
+    /// What stands before the first `*`.
+    start: String,
     tokens: Vec<Token>,
+    /// Those of them that can be passed without any character, as bits.
+    passable: u128,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,16 +154,20 @@ enum Token {
 impl Pattern {
     /// Nothing where it is longer than what one machine word can follow, or does not start with a slash.
     pub(crate) fn new(text: &str) -> Option<Self> {
-        let (start, below) = match text.strip_suffix("/**") {
-            Some(start) => (start, true),
+        let (whole, below) = match text.strip_suffix("/**") {
+            Some(whole) => (whole, true),
             None => (text, false),
         };
-        let mut tokens = Vec::new();
-        let mut chars = start.chars().peekable();
+        let (mut start, mut tokens) = (String::new(), Vec::new());
+        let mut chars = whole.chars().peekable();
         while let Some(c) = chars.next() {
             let token = match c {
                 '*' if chars.next_if_eq(&'*').is_some() => Token::Anything,
                 '*' => Token::Segment,
+                c if tokens.is_empty() => {
+                    start.push(c);
+                    continue;
+                }
                 other => Token::Is(other),
             };
             tokens.push(token);
@@ -167,34 +175,48 @@ impl Pattern {
         if below {
             tokens.push(Token::Below);
         }
-        (text.starts_with('/') && tokens.len() < 127).then_some(Self { tokens })
+        if !text.starts_with('/') || start.len().saturating_add(tokens.len()) >= 127 {
+            return None;
+        }
+        let bits = tokens.iter().rev().fold(0_u128, |bits, token| {
+            bits << 1 | u128::from(!matches!(token, Token::Is(_)))
+        });
+        Some(Self {
+            start,
+            tokens,
+            passable: bits,
+        })
     }
 
     fn lower(&mut self) {
+        let lower = |c: char| c.to_lowercase().next().unwrap_or(c);
+        self.start = self.start.chars().map(lower).collect();
         for token in &mut self.tokens {
             if let Token::Is(c) = token {
-                *c = c.to_lowercase().next().unwrap_or(*c);
+                *c = lower(*c);
             }
         }
     }
 
     /// Follows all ways through the pattern at once, so that no path makes it slow.
     pub(crate) fn matches(&self, path: &str) -> bool {
+        let Some(rest) = path.strip_prefix(self.start.as_str()) else {
+            return false;
+        };
         let mut now = self.closed(1);
-        for c in path.chars() {
-            let mut next = 0_u128;
-            for (at, token) in self.tokens.iter().enumerate() {
-                let here = 1_u128 << at;
-                if now & here == 0 {
-                    continue;
-                }
-                match token {
-                    Token::Is(is) if *is == c => next |= here << 1,
-                    Token::Segment if c != '/' => next |= here,
-                    Token::Anything => next |= here,
+        for c in rest.chars() {
+            let (mut left, mut next) = (now, 0_u128);
+            while left != 0 {
+                let at = left.trailing_zeros() as usize;
+                let here = left & left.wrapping_neg();
+                left ^= here;
+                match self.tokens.get(at) {
+                    Some(Token::Is(is)) if *is == c => next |= here << 1,
+                    Some(Token::Segment) if c != '/' => next |= here,
+                    Some(Token::Anything) => next |= here,
                     // It is the last token: whatever comes after the slash belongs to it.
-                    Token::Below if c == '/' => return true,
-                    Token::Is(_) | Token::Segment | Token::Below => {}
+                    Some(Token::Below) if c == '/' => return true,
+                    Some(Token::Is(_) | Token::Segment | Token::Below) | None => {}
                 }
             }
             now = self.closed(next);
@@ -207,13 +229,13 @@ impl Pattern {
 
     /// What can be passed without any character.
     fn closed(&self, mut states: u128) -> u128 {
-        for (at, token) in self.tokens.iter().enumerate() {
-            let here = 1_u128 << at;
-            if states & here != 0 && !matches!(token, Token::Is(_)) {
-                states |= here << 1;
+        loop {
+            let more = states | (states & self.passable) << 1;
+            if more == states {
+                return states;
             }
+            states = more;
         }
-        states
     }
 }
 
