@@ -1,5 +1,6 @@
 //! Running services, over real sockets: what is asked, what is never asked, and what is said of the answers.
 
+mod guide;
 mod hostile;
 
 use crate::{Project, unseen};
