@@ -280,7 +280,7 @@ fn few_requests_find_out_what_it_is_and_how_it_stands() {
     jupyterhub/auth: jupyterhub PROTECTED in 6; jupyterhub PROTECTED in 6
     jupyterlab/auth: jupyter PROTECTED in 5; jupyter PROTECTED in 5
     jupyterlab/open: jupyter OPEN in 5; jupyter OPEN in 5
-    jupyterlab/open-legacy-flag: jupyter OPEN in 5; jupyter OPEN in 35
+    jupyterlab/open-legacy-flag: jupyter OPEN in 5; jupyter OPEN in 36
     mlflow/auth: mlflow PROTECTED in 5; mlflow PROTECTED in 5
     mlflow/open: mlflow OPEN in 5; mlflow OPEN in 5
     nbclassic/auth: jupyter PROTECTED in 5; jupyter PROTECTED in 5

@@ -102,7 +102,7 @@ pub static CHECKS: &[ConfigurationCheck] = &[
     check("DAT-03", "Milvus asks nobody", OPEN, Severity::High),
     check("DAT-04", "Chroma asks nobody", OPEN, Severity::High),
     check("DAT-05", "MinIO's password is its default", KNOWN, Severity::High),
-    check("DAT-06", "Elasticsearch asks nobody and is published", OPEN, Severity::High),
+    check("DAT-06", "Elasticsearch or ClickHouse asks nobody and is published", OPEN, Severity::High),
     check("DAT-07", "a secret is one that everybody knows", KNOWN, Severity::High),
     check("NET-01", "a platform that asks nobody is published on all addresses", OPEN, Severity::Critical),
     check("NET-02", "a load balancer or a port of every node leads to a platform that asks nobody", OPEN, Severity::Critical),
@@ -147,6 +147,7 @@ const PRODUCTS: &[(&str, &str)] = &[
     ("milvus", "DAT-03"),
     ("chroma", "DAT-04"),
     ("elasticsearch", "DAT-06"),
+    ("clickhouse", "DAT-06"),
 ];
 
 /// Servers of models that ask for a key or for nothing.

@@ -420,6 +420,29 @@ fn every_check_has_a_file_that_raises_it_and_a_twin_that_does_not() {
             own("image: elasticsearch:8.17.0 / environment: [xpack.security.enabled=false]"),
         ),
         (
+            "DAT-06",
+            own(
+                "image: clickhouse/clickhouse-server:25.8 / environment: [CLICKHOUSE_SKIP_USER_SETUP=1] / ports: ['8123:8123']",
+            ),
+            own("image: clickhouse/clickhouse-server:25.8 / ports: ['8123:8123']"),
+        ),
+        (
+            "DAT-06",
+            own("image: clickhouse/clickhouse-server:23.8 / ports: ['8123:8123', '9000:9000']"),
+            own(
+                "image: clickhouse/clickhouse-server:23.8 / environment: {CLICKHOUSE_PASSWORD: '${P:?}'} / ports: ['8123:8123', '9000:9000']",
+            ),
+        ),
+        (
+            "DAT-07",
+            own(
+                "image: clickhouse/clickhouse-server / environment: {CLICKHOUSE_PASSWORD: changeme} / ports: ['8123:8123']",
+            ),
+            own(
+                "image: clickhouse/clickhouse-server / environment: {CLICKHOUSE_PASSWORD: '${P:?}'} / ports: ['8123:8123']",
+            ),
+        ),
+        (
             "DAT-07",
             own("image: langfuse/langfuse:3 / environment: {SALT: mysalt} / ports: ['3000:3000']"),
             own("image: langfuse/langfuse:3 / environment: {SALT: '${SALT:?}'} / ports: ['3000:3000']"),
