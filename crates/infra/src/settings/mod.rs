@@ -326,6 +326,16 @@ pub(crate) fn read(
     }))
 }
 
+/// The YAML that a word holds, with the places in `all` from which the word was made.
+pub(crate) fn yaml(content: &Word, all: &str, budget: &mut Budget) -> Result<Node, String> {
+    let size = content.text.len() as u64;
+    budget.steps(size).map_err(|e| e.to_string())?;
+    let mut root = text::yaml(&content.text, budget).map_err(|e| e.to_string())?;
+    let places = Places::new(content, all, budget).map_err(|e| e.to_string())?;
+    root.relocate(&mut |span| places.of(span));
+    Ok(root)
+}
+
 /// Leads from the bytes of a text to the bytes that it was made from.
 struct Places {
     start: usize,

@@ -643,7 +643,7 @@ impl<'a> World<'a> {
                     }
                     match block.body.attribute(name) {
                         Some(a) => self.eval(at, &a.value, None, depth),
-                        None => Term::unknown(span),
+                        None => self.blocks(at, block, name, span, depth),
                     }
                 });
                 self.follow(at, value, steps.get(1..).unwrap_or_default(), env, depth)
@@ -654,6 +654,20 @@ impl<'a> World<'a> {
         term.span = span.clone();
         term.refs.insert(format!("{prefix}{address}"));
         term
+    }
+
+    /// The blocks of one kind of a resource: `metadata[0].name`.
+    fn blocks(&self, at: usize, block: &Block, name: &str, span: &Range<usize>, depth: usize) -> Term {
+        let found = block.body.blocks.iter().filter(|b| b.kind == name);
+        let deeper = depth.saturating_add(1);
+        let items: Vec<Term> = found
+            .map(|b| self.body(at, &b.body, None, deeper, &b.span))
+            .collect();
+        if items.is_empty() {
+            Term::unknown(span)
+        } else {
+            Term::new(span, Known::List(items))
+        }
     }
 
     fn follow(&self, at: usize, term: Term, steps: &[Step], env: Option<&Env<'_>>, depth: usize) -> Term {

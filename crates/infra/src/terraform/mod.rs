@@ -5,6 +5,7 @@
 
 mod aws;
 mod azure;
+mod cluster;
 mod eval;
 mod functions;
 mod gcp;
@@ -16,7 +17,7 @@ use crate::{
     cloud::{Cloud, Setting},
     estate::{Dialect, Document, Reading},
     files::{folder, resolve},
-    host,
+    host, kubernetes,
     resource::{Command, Variable, Word, file_name},
     shell,
     workload::{Workload, WorkloadKind},
@@ -99,6 +100,10 @@ pub(crate) fn plans(reading: &mut Reading<'_>) -> Cloud {
             workloads: &mut workloads,
         };
         plan.read();
+        let objects = cluster::objects(&resources, reading);
+        if !objects.is_empty() {
+            kubernetes::read(&objects, reading);
+        }
     }
     if exhausted {
         let span = documents

@@ -219,12 +219,11 @@ fn expression(e: &Expression, at: usize) -> Expr {
             Kind::Map(object.iter().map(pair).collect())
         }
         Expression::StringTemplate(t) => Kind::Text(t.iter().map(|e| part(e, at)).collect()),
+        // The parser has taken the common indent away already.
         Expression::HeredocTemplate(t) => {
-            let mut own = (**t).clone();
-            own.dedent();
             return Expr {
                 span: moved(t.template.span().or_else(|| e.span()), at),
-                kind: Kind::Text(parts(&own.template, at)),
+                kind: Kind::Text(parts(&t.template, at)),
             };
         }
         Expression::Parenthesis(p) => return inner(p.inner()),

@@ -317,6 +317,26 @@ EOF
 }
 
 #[test]
+fn a_text_behind_a_value_keeps_its_indent() {
+    // Taking the indent away twice cuts into what follows an interpolation.
+    let text = "=== m.tf\nresource \"aws_instance\" \"i\" {\n  user_data = <<-EOT\n    #!/bin/sh\n    echo ${var.a}\n    \
+                if true; then\n      mlflow ui --host 0.0.0.0\n    fi\n  EOT\n}\nresource \"aws_instance\" \"j\" {\n  user_data = <<EOT\n#!/bin/sh\necho ${var.a}\n    mlflow ui\nEOT\n}\n";
+    assert_snapshot!(shown(text), @r"
+    Machine i @m.tf:1
+      [-] hostnet
+        $ echo ${var.a}? @m.tf:4
+        $ true @m.tf:5
+        $  @m.tf:1
+        $ mlflow ui --host 0.0.0.0 @m.tf:6
+        $ fi @m.tf:7
+    Machine j @m.tf:10
+      [-] hostnet
+        $ echo ${var.a}? @m.tf:13
+        $ mlflow ui @m.tf:14
+    ");
+}
+
+#[test]
 fn modules_of_the_tree_take_values_and_give_outputs() {
     let text = r#"
 === main.tf
@@ -489,6 +509,164 @@ module "nsg" {
     firewall module.fw Network 9999-9999 @g/net.tf:6
     firewall module.nsg Internet 8265-8265 @z/nsg.tf:3
     firewall module.nsg Network 8000-8000 @z/nsg.tf:4
+    ");
+}
+
+#[test]
+fn resources_for_kubernetes_are_the_objects_that_they_make() {
+    let text = r#"
+=== k/main.tf
+resource "kubernetes_config_map" "env" {
+  metadata {
+    name = "env"
+  }
+  data = { WEBUI_AUTH = "False" }
+}
+resource "kubernetes_deployment_v1" "ui" {
+  metadata {
+    name      = "ui"
+    namespace = "ml"
+  }
+  spec {
+    selector { match_labels = { app_name = "ui" } }
+    template {
+      metadata { labels = { app_name = "ui" } }
+      spec {
+        host_network = true
+        container {
+          name  = "ui"
+          image = "ghcr.io/open-webui/open-webui:main"
+          args  = ["serve", "--host", "0.0.0.0"]
+          env {
+            name  = "A"
+            value = var.unknown
+          }
+          env_from {
+            config_map_ref { name = kubernetes_config_map.env.metadata[0].name }
+          }
+          port {
+            container_port = 8080
+            host_port      = "8081"
+          }
+        }
+      }
+    }
+  }
+}
+resource "kubernetes_service" "ui" {
+  metadata {
+    name      = "ui"
+    namespace = "ml"
+  }
+  spec {
+    type     = "LoadBalancer"
+    selector = { app_name = kubernetes_deployment_v1.ui.spec.0.template[0].metadata[0].labels.app_name }
+    load_balancer_source_ranges = ["10.0.0.0/8"]
+    port {
+      port        = "80"
+      target_port = 8080
+    }
+  }
+}
+resource "kubernetes_ingress_v1" "ui" {
+  metadata {
+    name      = "ui"
+    namespace = "ml"
+    annotations = { "nginx.ingress.kubernetes.io/auth-url" = "https://auth.example" }
+  }
+  spec {
+    rule {
+      host = "ui.example"
+      http {
+        path {
+          path = "/"
+          backend {
+            service {
+              name = kubernetes_service.ui.metadata.0.name
+              port {
+                number = 80
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+}
+resource "kubernetes_network_policy" "ui" {
+  metadata {
+    name      = "ui"
+    namespace = "ml"
+  }
+  spec {
+    pod_selector { match_labels = { app_name = "ui" } }
+    policy_types = ["Ingress"]
+    ingress {
+      from {
+        ip_block { cidr = "10.0.0.0/8" }
+      }
+      ports {
+        port     = "8080"
+        protocol = "TCP"
+      }
+    }
+  }
+}
+=== m/main.tf
+resource "kubernetes_manifest" "pod" {
+  manifest = {
+    apiVersion = "v1"
+    kind       = "Pod"
+    metadata   = { name = "lab", labels = { my_app = "lab" } }
+    spec       = { containers = [{ name = "lab", image = "quay.io/jupyter/base-notebook", ports = [{ containerPort = 8888, hostPort = 8888 }] }] }
+  }
+}
+resource "kubectl_manifest" "svc" {
+  yaml_body = <<-YAML
+    apiVersion: v1
+    kind: Service
+    metadata:
+      name: lab
+    spec:
+      type: NodePort
+      selector:
+        my_app: lab
+      ports:
+      - port: ${var.port}
+        targetPort: 8888
+        nodePort: 30888
+  YAML
+}
+variable "port" { default = 80 }
+resource "kubernetes_manifest" "twice" {
+  manifest = yamldecode(file("${path.module}/pod.yaml"))
+}
+=== m/pod.yaml
+apiVersion: v1
+kind: Pod
+metadata: {name: once}
+spec: {containers: [{name: once, image: ollama/ollama}]}
+"#;
+    assert_snapshot!(shown(text), @r"
+    Pod once @m/pod.yaml:3
+      [ollama/ollama]
+      no network policy
+    Pod ui @k/main.tf:9
+      [ghcr.io/open-webui/open-webui:main] hostnet args-only
+        $ serve --host 0.0.0.0 @k/main.tf:21
+        A=? @k/main.tf:22
+      HostPort Everyone 8081->8080 via k/main.tf:29
+      HostNetwork Everyone ?->? via k/main.tf:17
+      ClusterService Cluster 80->8080 via k/main.tf:47
+      LoadBalancer Network 80->8080 AddressList @k/main.tf:46 via k/main.tf:47 k/main.tf:44
+      Ingress Everyone ?->8080 Forward @k/main.tf:57 via k/main.tf:65 k/main.tf:47
+      admits Network to 8080-8080 @k/main.tf:86
+    Pod lab @m/main.tf:5
+      [quay.io/jupyter/base-notebook]
+      HostPort Everyone 8888->8888 via m/main.tf:6
+      ClusterService Cluster 80->8888 via m/main.tf:20
+      NodePort Everyone 30888->8888 via m/main.tf:20 m/main.tf:16
+      no network policy
     ");
 }
 
