@@ -110,6 +110,10 @@ const MOST_CONTAINERS: usize = 16;
 
 /// The containers that the script of a machine starts, and the ways that lead through the machine's ports into them.
 pub(crate) fn with_containers(machine: &mut Workload, text: &str) {
+    for container in &mut machine.containers {
+        let set: Vec<Variable> = container.start.iter().flat_map(exported).collect();
+        container.environment.extend(set);
+    }
     let commands: Vec<&Command> = machine.containers.iter().flat_map(|c| &c.start).collect();
     let runs = commands
         .into_iter()

@@ -5,7 +5,7 @@
 
 use super::{
     functions, modules,
-    syntax::{Attribute, Block, Body, Expr, For, Kind, Operator, Part, Step},
+    syntax::{self, Attribute, Block, Body, Expr, For, Kind, Operator, Part, Step},
     term::{Known, Term},
 };
 use crate::files::{FileSet, resolve};
@@ -592,7 +592,7 @@ impl<'a> World<'a> {
             }
             ("path", Some("module" | "root" | "cwd")) => {
                 let folder = self.instance(at).map(|(folder, ..)| folder);
-                Term::text(span, folder.as_deref().unwrap_or_default())
+                Term::text(span, folder.as_deref().filter(|f| !f.is_empty()).unwrap_or("."))
             }
             ("data", Some(kind)) => match name(1) {
                 Some(data) => self.attribute(at, &format!("data.{kind}.{data}"), rest(2), span, env, depth),
@@ -638,6 +638,9 @@ impl<'a> World<'a> {
                 let key = format!("{address}#{name}");
                 let is_document = address.starts_with("data.aws_iam_policy_document.") && name == "json";
                 let value = self.remembered(at, key, span, || {
+                    if name == "rendered" && address.starts_with("data.") {
+                        return self.rendered(at, address, block, span, depth);
+                    }
                     if is_document {
                         return self.body(at, &block.body, None, depth, &block.span);
                     }
@@ -732,7 +735,7 @@ impl<'a> World<'a> {
         }
         let terms: Vec<Term> = arguments.iter().map(|e| self.eval(at, e, env, depth)).collect();
         if matches!(name, "file" | "templatefile" | "filebase64") {
-            return self.file(at, name, &terms, span);
+            return self.file(at, name, &terms, span, depth);
         }
         let size = terms.iter().fold(0_u64, |n, t| n.saturating_add(t.size()));
         if !self.hold(size) {
@@ -742,7 +745,7 @@ impl<'a> World<'a> {
     }
 
     /// The text of a file of the tree. Terraform counts from where it runs, which is the folder itself.
-    fn file(&self, at: usize, name: &str, terms: &[Term], span: &Range<usize>) -> Term {
+    fn file(&self, at: usize, name: &str, terms: &[Term], span: &Range<usize>, depth: usize) -> Term {
         let folder = self.instance(at).map(|(folder, ..)| folder).unwrap_or_default();
         let path = terms.first().and_then(Term::as_str);
         let found = path.and_then(|p| {
@@ -757,8 +760,58 @@ impl<'a> World<'a> {
             return Term::unknown(span);
         }
         let text = self.files.slice(&file.span);
-        let open = name == "templatefile" && text.contains("${");
-        Term::new(&file.span, Known::Text(text.to_owned(), open))
+        let is_template = name == "templatefile" && (text.contains("${") || text.contains("%{"));
+        if is_template {
+            let given = terms.get(1).cloned().unwrap_or_default();
+            return self.filled(at, text, &file.span, &given, depth);
+        }
+        Term::new(&file.span, Known::Text(text.to_owned(), false))
+    }
+
+    /// A template with the values of a table filled in; what is not known stays as it is written.
+    fn filled(&self, at: usize, text: &str, span: &Range<usize>, given: &Term, depth: usize) -> Term {
+        // What its tree costs beside its text.
+        if depth > DEEPEST || !self.hold((text.len() as u64).saturating_mul(24)) {
+            return Term::unknown(span);
+        }
+        match syntax::template(text, span.start) {
+            Some(e) => self.with(at, &e, given.entries(), None, depth.saturating_add(1)),
+            None => Term::new(span, Known::Text(text.to_owned(), true)),
+        }
+    }
+
+    /// An expression in which these names are bound.
+    fn with(
+        &self,
+        at: usize,
+        e: &Expr,
+        names: &[(String, Range<usize>, Term)],
+        outer: Option<&Env<'_>>,
+        depth: usize,
+    ) -> Term {
+        match names.split_first() {
+            Some(((name, _, value), rest)) if depth <= DEEPEST => {
+                let env = Env { name, value, outer };
+                self.with(at, e, rest, Some(&env), depth.saturating_add(1))
+            }
+            // Names that find no room are not known.
+            _ => self.eval(at, e, outer, depth.min(DEEPEST)),
+        }
+    }
+
+    /// What a data source makes of its parts: a template that is filled in, or the scripts of a machine.
+    fn rendered(&self, at: usize, address: &str, block: &Block, span: &Range<usize>, depth: usize) -> Term {
+        let body = self.body(at, &block.body, None, depth, &block.span);
+        if address.starts_with("data.template_file.") {
+            let vars = body.get("vars").cloned().unwrap_or_default();
+            return match body.get("template").map(|t| (&t.kind, &t.span)) {
+                Some((Known::Text(text, _), place)) => self.filled(at, text, place, &vars, depth),
+                _ => Term::unknown(span),
+            };
+        }
+        let parts = body.blocks("part").into_iter();
+        let contents = parts.filter_map(|p| p.get("content")).cloned();
+        Term::new(span, Known::List(contents.collect()))
     }
 
     fn for_each(&self, at: usize, f: &For, span: &Range<usize>, env: Option<&Env<'_>>, depth: usize) -> Term {

@@ -19,7 +19,7 @@ use crate::{
     files::{folder, resolve},
     host, kubernetes,
     resource::{Command, Variable, Word, file_name},
-    shell,
+    settings, shell,
     workload::{Workload, WorkloadKind},
 };
 use eval::{Folder, Resource, World};
@@ -112,6 +112,7 @@ pub(crate) fn plans(reading: &mut Reading<'_>) -> Cloud {
             .map_or(0..0, |d| d.span.clone());
         reading.gap(span, "evaluating Terraform takes more than the budget");
     }
+    absorb(reading, &workloads);
     reading.workloads.extend(workloads);
     cloud
 }
@@ -299,12 +300,87 @@ fn ports(from: Option<i64>, to: Option<i64>) -> Option<Range<u32>> {
     (!all && from <= to).then(|| from..to.saturating_add(1))
 }
 
-/// A script that a machine runs when it starts, as commands.
+/// What a machine runs when it starts, as commands: a script, a document of cloud-init, or several of either.
 fn script(term: &Term, text: &str) -> Vec<Command> {
-    let Known::Text(script, _) = &term.kind else {
-        return Vec::new();
+    match &term.kind {
+        Known::List(parts) => parts
+            .iter()
+            .take(MOST_PARTS)
+            .flat_map(|t| script(t, text))
+            .collect(),
+        Known::Text(script, open) if script.starts_with("#cloud-config") => {
+            let content = Word {
+                text: script.clone(),
+                span: term.span.clone(),
+                open: *open,
+            };
+            let mut budget = wellhead_core::Budget::default();
+            let root = settings::yaml(&content, text, &mut budget).ok();
+            host::with_units(root.map(|r| cloud_init(&r, text)).unwrap_or_default(), text)
+        }
+        Known::Text(script, _) => host::with_units(shell::script_in(script, text, &term.span), text),
+        _ => Vec::new(),
+    }
+}
+
+/// How many parts the data of one machine has.
+const MOST_PARTS: usize = 16;
+
+/// What cloud-init runs, and the files that it writes before.
+fn cloud_init(root: &Node, text: &str) -> Vec<Command> {
+    let word = |node: &Node| {
+        Some(Word {
+            text: node.as_text()?.to_owned(),
+            span: node.span.clone(),
+            open: false,
+        })
     };
-    host::with_units(shell::script_in(script, text, &term.span), text)
+    let mut out = Vec::new();
+    for file in root.get("write_files").map_or(&[][..], Node::items) {
+        out.extend(file.get("content").and_then(word).map(|input| Command {
+            input: Some(input),
+            ..Command::default()
+        }));
+    }
+    for key in ["bootcmd", "runcmd"] {
+        for line in root.get(key).map_or(&[][..], Node::items) {
+            match line.as_str() {
+                Some(script) => out.extend(shell::script_in(script, text, &line.span)),
+                None => out.extend(shell::from_words(
+                    line.items().iter().filter_map(word).collect(),
+                    text,
+                )),
+            }
+        }
+    }
+    out
+}
+
+/// Leaves away what was said of scripts by themselves that a machine runs whose firewall is known.
+fn absorb(reading: &mut Reading<'_>, machines: &[Workload]) {
+    let files = reading.files;
+    let mut run: BTreeSet<usize> = BTreeSet::new();
+    for machine in machines {
+        if machine.kind != WorkloadKind::Machine || machine.openings.is_empty() {
+            continue;
+        }
+        let commands = machine.containers.iter().flat_map(|c| &c.start);
+        let words = commands.filter_map(|c| c.words.first());
+        let own = files.at(machine.span.start).map(|f| f.span.start);
+        run.extend(words.filter_map(|w| files.at(w.span.start)).map(|f| f.span.start));
+        // What stands in the plan itself is no script of its own.
+        if let Some(own) = own {
+            run.remove(&own);
+        }
+    }
+    if run.is_empty() {
+        return;
+    }
+    reading.workloads.retain(|w| {
+        let by_itself = matches!(w.kind, WorkloadKind::Script | WorkloadKind::DockerRun);
+        let file = files.at(w.span.start).map(|f| f.span.start);
+        !(by_itself && file.is_some_and(|f| run.contains(&f)))
+    });
 }
 
 /// A list of texts as words.

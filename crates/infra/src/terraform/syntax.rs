@@ -292,6 +292,15 @@ fn step(operator: &TraversalOperator, at: usize) -> Step {
     }
 }
 
+/// A template that is a file of its own and begins at byte `at`.
+pub(super) fn template(text: &str, at: usize) -> Option<Expr> {
+    let template = Template::from_str(text).ok()?;
+    Some(Expr {
+        span: at..at.saturating_add(text.len()),
+        kind: Kind::Text(parts(&template, at)),
+    })
+}
+
 fn parts(template: &Template, at: usize) -> Vec<Part> {
     template.iter().map(|e| part(e, at)).collect()
 }

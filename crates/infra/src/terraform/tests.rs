@@ -317,6 +317,93 @@ EOF
 }
 
 #[test]
+fn a_script_of_a_file_is_what_its_machine_runs() {
+    let text = r#"
+=== main.tf
+resource "aws_security_group" "g" {
+  ingress {
+    from_port   = 5000
+    to_port     = 5000
+    cidr_blocks = ["0.0.0.0/0"]
+  }
+}
+resource "aws_instance" "filled" {
+  vpc_security_group_ids = [aws_security_group.g.id]
+  user_data = base64encode(templatefile("${path.module}/user_data.sh", { port = 5000, bucket = aws_s3_bucket.b.id }))
+}
+resource "aws_instance" "plain" {
+  vpc_security_group_ids = [aws_security_group.g.id]
+  user_data_base64       = filebase64("scripts/ollama.sh")
+}
+resource "aws_instance" "guarded" { user_data = file("alone.sh") }
+data "template_file" "old" {
+  template = file("${path.module}/old.tpl")
+  vars     = { host = "0.0.0.0" }
+}
+data "cloudinit_config" "c" {
+  part {
+    content_type = "text/x-shellscript"
+    content      = data.template_file.old.rendered
+  }
+  part {
+    content = <<-EOT
+      #cloud-config
+      write_files:
+      - path: /etc/systemd/system/ray.service
+        content: |
+          [Service]
+          ExecStart=/usr/bin/ray start --head --dashboard-host=0.0.0.0 --block
+      runcmd:
+      - systemctl start ray
+      - [jupyter, lab, "--ip=0.0.0.0"]
+    EOT
+  }
+}
+resource "aws_launch_template" "c" { user_data = data.cloudinit_config.c.rendered }
+=== user_data.sh
+#!/bin/bash
+HOME=$${HOME}
+mlflow server --host 0.0.0.0 --port ${port} --default-artifact-root s3://${bucket}/
+=== scripts/ollama.sh
+export OLLAMA_HOST=0.0.0.0
+ollama serve
+=== alone.sh
+tensorboard --host 0.0.0.0
+=== old.tpl
+#!/bin/sh
+streamlit run app.py --server.address ${host}
+"#;
+    assert_snapshot!(shown(text), @r"
+    Script alone.sh @alone.sh:1
+      [-] hostnet
+        $ tensorboard --host 0.0.0.0 @alone.sh:1
+      HostNetwork Everyone ?->? via alone.sh:1
+    Machine filled @main.tf:8
+      [-] hostnet
+        $  @main.tf:1
+        $ mlflow server --host 0.0.0.0 --port 5000 --default-artifact-root s3://${bucket}/? @user_data.sh:3
+        HOME=${HOME}? @user_data.sh:2
+      Firewall Internet 5000->5000 via main.tf:5 main.tf:3
+    Machine plain @main.tf:12
+      [-] hostnet
+        $ export OLLAMA_HOST=0.0.0.0 @scripts/ollama.sh:1
+        $ ollama serve @scripts/ollama.sh:2
+        OLLAMA_HOST=0.0.0.0 @scripts/ollama.sh:1
+      Firewall Internet 5000->5000 via main.tf:5 main.tf:3
+    Machine guarded @main.tf:16
+      [-] hostnet
+        $ tensorboard --host 0.0.0.0 @alone.sh:1
+    Machine c @main.tf:40
+      [-] hostnet
+        $  @main.tf:1
+        $ /usr/bin/ray start --head --dashboard-host=0.0.0.0 --block @main.tf:33
+        $ systemctl start ray @main.tf:35
+        $ jupyter lab --ip=0.0.0.0 @main.tf:36
+    firewall aws_security_group.g Internet 5000-5000 @main.tf:5
+    ");
+}
+
+#[test]
 fn a_text_behind_a_value_keeps_its_indent() {
     // Taking the indent away twice cuts into what follows an interpolation.
     let text = "=== m.tf\nresource \"aws_instance\" \"i\" {\n  user_data = <<-EOT\n    #!/bin/sh\n    echo ${var.a}\n    \

@@ -190,6 +190,72 @@ fn what_listens_behind_a_firewall_is_told_of_once() {
     );
 }
 
+#[test]
+fn a_script_in_a_file_is_told_of_with_the_firewall_of_its_machine() {
+    let machine = |port: u32, cidr: &str| {
+        format!(
+            "=== main.tf\n{}resource \"aws_instance\" \"m\" {{\n  vpc_security_group_ids = [aws_security_group.g.id]\n  \
+             user_data = templatefile(\"${{path.module}}/run.sh\", {{ port = 5000 }})\n}}\n=== run.sh\n#!/bin/sh\n\
+             mlflow server --host 0.0.0.0 --port ${{port}}\n",
+            group(port, port, cidr)
+        )
+    };
+    assert_eq!(
+        told(&in_files(&machine(5000, "0.0.0.0/0"))),
+        "open-dashboard-config high"
+    );
+    assert_eq!(told(&in_files(&machine(22, "0.0.0.0/0"))), "");
+}
+
+#[test]
+fn a_deployment_in_terraform_counts_by_its_service() {
+    let service = |kind: &str, range: &str| {
+        format!(
+            r#"
+resource "kubernetes_deployment_v1" "o" {{
+  metadata {{
+    name = "o"
+  }}
+  spec {{
+    selector {{
+      match_labels = {{ app = "o" }}
+    }}
+    template {{
+      metadata {{
+        labels = {{ app = "o" }}
+      }}
+      spec {{
+        container {{
+          name  = "o"
+          image = "ollama/ollama"
+        }}
+      }}
+    }}
+  }}
+}}
+resource "kubernetes_service_v1" "o" {{
+  metadata {{
+    name = "o"
+  }}
+  spec {{
+    type     = "{kind}"
+    selector = {{ app = "o" }}
+    load_balancer_source_ranges = ["{range}"]
+    port {{
+      port        = 80
+      target_port = 11434
+    }}
+  }}
+}}
+"#
+        )
+    };
+    let told = |kind: &str, range: &str| told(&in_terraform(&service(kind, range)));
+    assert_eq!(told("LoadBalancer", "0.0.0.0/0"), "open-dashboard-config high");
+    // What is left is the cluster.
+    assert_eq!(told("LoadBalancer", "10.0.0.0/8"), "open-dashboard-config low");
+}
+
 const MODEL: &str = "resource \"aws_sagemaker_model\" \"m\" {\n  primary_container {\n    model_data_url = \
                      \"s3://${aws_s3_bucket.b.id}/m.tar.gz\"\n  }\n}\n";
 const BUCKET: &str = "resource \"aws_s3_bucket\" \"b\" {\n  bucket = \"acme-models\"\n}\n";
