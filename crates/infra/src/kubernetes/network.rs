@@ -73,9 +73,19 @@ fn from(rule: &Node) -> Audience {
     }
     let audience = |peer: &Node| match peer.path(&["ipBlock", "cidr"]).and_then(Node::as_text) {
         Some(cidr) => audience_of_block(cidr),
-        None => Audience::Cluster,
+        None => named(peer),
     };
     peers.iter().map(audience).max().unwrap_or_default()
+}
+
+/// Pods that are named, of namespaces that are named, are parts of what is let in and no strangers.
+fn named(peer: &Node) -> Audience {
+    let is_any = |key: &str| peer.get(key).map(|n| Selector::of(n).is_empty());
+    if is_any("podSelector") == Some(false) && is_any("namespaceSelector") != Some(true) {
+        Audience::Host
+    } else {
+        Audience::Cluster
+    }
 }
 
 fn cilium_from(rule: &Node) -> Audience {
@@ -98,7 +108,17 @@ fn cilium_from(rule: &Node) -> Audience {
     if silent {
         Audience::Everyone
     } else {
-        widest.unwrap_or(Audience::Cluster)
+        let endpoints = rule.get("fromEndpoints").map_or(&[][..], Node::items);
+        let others = ["fromEntities", "fromCIDR", "fromCIDRSet"]
+            .iter()
+            .any(|key| !is_absent(rule.get(key)));
+        let by_name = !others && !endpoints.iter().any(|n| Selector::of(n).is_empty());
+        let inside = if by_name {
+            Audience::Host
+        } else {
+            Audience::Cluster
+        };
+        widest.unwrap_or(inside)
     }
 }
 

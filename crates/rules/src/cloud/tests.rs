@@ -108,8 +108,29 @@ resource "azurerm_network_security_rule" "a" {
     insta::assert_snapshot!(messages.join("\n"), @r"
     the internet reaches port 8265, where Ray listens
     the internet reaches ports 6333-6334, 11434, where Ollama and Qdrant listen
-    the internet reaches ports 4990-5010, where text-generation-webui, MLflow, Bokeh server and 5 other platforms listen
+    the internet reaches ports 4990-5010, where MLflow, Bokeh server, Panel and 5 other platforms listen
     ");
+}
+
+#[test]
+fn the_best_known_platforms_of_a_port_are_named_first() {
+    let named = |port: u32| {
+        let found = in_terraform(&group(port, port, "0.0.0.0/0"));
+        let message = found.first().map(|f| f.message.clone()).unwrap_or_default();
+        message
+            .split_once("where ")
+            .map(|(_, rest)| rest.to_owned())
+            .unwrap_or_default()
+    };
+    for (port, first) in [
+        (5000, "MLflow"),
+        (7860, "Gradio"),
+        (8501, "Streamlit"),
+        (8787, "Dask"),
+        (8888, "Jupyter"),
+    ] {
+        assert!(named(port).starts_with(first), "{port}: {}", named(port));
+    }
 }
 
 #[test]
@@ -254,6 +275,52 @@ resource "kubernetes_service_v1" "o" {{
     assert_eq!(told("LoadBalancer", "0.0.0.0/0"), "open-dashboard-config high");
     // What is left is the cluster.
     assert_eq!(told("LoadBalancer", "10.0.0.0/8"), "open-dashboard-config low");
+}
+
+#[test]
+fn who_comes_to_a_pod_is_said_by_its_policy_and_its_node_port() {
+    let pod = |service: &str, policy: &str| {
+        let found = in_files(&format!(
+            "=== k.yaml\napiVersion: v1\nkind: Pod\nmetadata: {{name: ray, namespace: ml, labels: {{app: ray}}}}\nspec: {{containers: [{{name: r, image: \"rayproject/ray:2.53.0\", command: [ray, start, --head, --dashboard-host=0.0.0.0, --block]}}]}}\n---\napiVersion: v1\nkind: Service\nmetadata: {{name: ray, namespace: ml}}\nspec: {{{service}selector: {{app: ray}}, ports: [{{port: 8265}}]}}\n---\napiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {{name: ray, namespace: ml}}\nspec: {{podSelector: {{matchLabels: {{app: ray}}}}, policyTypes: [Ingress], ingress: [{policy}]}}\n"
+        ));
+        let message = found.iter().find(|f| f.rule == "open-dashboard-config");
+        message
+            .map(|f| f.message.split(" can ").next().unwrap_or_default().to_owned())
+            .unwrap_or_default()
+    };
+    let named = "podSelector: {matchLabels: {role: trainer}}";
+    for (service, policy, expected) in [
+        ("", "{}".to_owned(), "whatever its network policy lets in"),
+        (
+            "",
+            "{from: [{podSelector: {}}]}".to_owned(),
+            "whatever its network policy lets in",
+        ),
+        (
+            "",
+            format!("{{from: [{{namespaceSelector: {{}}, {named}}}]}}"),
+            "whatever its network policy lets in",
+        ),
+        ("", format!("{{from: [{{{named}}}]}}"), ""),
+        ("type: LoadBalancer, ", format!("{{from: [{{{named}}}]}}"), ""),
+        (
+            "",
+            format!("{{from: [{{namespaceSelector: {{matchLabels: {{team: ml}}}}, {named}}}]}}"),
+            "",
+        ),
+        (
+            "",
+            format!("{{from: [{{{named}}}, {{podSelector: {{}}}}]}}"),
+            "whatever its network policy lets in",
+        ),
+        (
+            "type: NodePort, ",
+            "{}".to_owned(),
+            "anyone who reaches its node port",
+        ),
+    ] {
+        assert_eq!(pod(service, &policy), expected, "{service}{policy}");
+    }
 }
 
 const MODEL: &str = "resource \"aws_sagemaker_model\" \"m\" {\n  primary_container {\n    model_data_url = \

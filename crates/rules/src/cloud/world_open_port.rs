@@ -77,7 +77,7 @@ fn report(view: &EstateView, rules: &[&FirewallRule], sink: &mut Sink) {
     let Some(first) = rules.first() else { return };
     let all = rules.iter().any(|r| width(r) >= WIDE);
     let mut ports: Vec<u32> = Vec::new();
-    let mut found: Vec<&'static Product> = Vec::new();
+    let mut listening: Vec<(bool, &'static Product)> = Vec::new();
     let mut severity = Severity::Low;
     for product in PRODUCTS {
         let mut own = product.ports.iter().map(|p| u32::from(p.port));
@@ -89,24 +89,26 @@ fn report(view: &EstateView, rules: &[&FirewallRule], sink: &mut Sink) {
         };
         if let Some(port) = own.find(lets) {
             ports.push(port);
-            found.push(product);
+            let main = product.ports.first().is_some_and(|p| u32::from(p.port) == port);
+            listening.push((main, product));
             if !SHARED.contains(&port) && !WEB.contains(&port) {
                 severity = Severity::Medium;
             }
         }
     }
-    if found.is_empty() {
+    if listening.is_empty() {
         return;
     }
-    // Those that ask nobody when nobody says anything stand first, and those that share their port with fewer others.
-    found.sort_by_key(|p| {
+    // The best known stand first: what was run to know its answers, at the port that is its main one and not everybody's.
+    listening.sort_by_key(|(main, p)| {
         let asks = p.defaults.first().is_some_and(|d| d.asks);
         let shared = p
             .ports
             .first()
             .is_some_and(|p| SHARED.contains(&u32::from(p.port)));
-        (asks, shared, Reverse(p.gain), p.name)
+        (p.captured.is_none(), !main, shared, asks, Reverse(p.gain), p.name)
     });
+    let found: Vec<&Product> = listening.into_iter().map(|(_, p)| p).collect();
     ports.sort_unstable();
     ports.dedup();
     let message = if all {

@@ -174,11 +174,22 @@ impl Reached<'_, '_> {
             Some(OpeningKind::HttpRoute) => "its route",
             Some(OpeningKind::VirtualService) => "its virtual service",
             Some(OpeningKind::PublicUrl) => "its public address",
+            // The cluster chooses it where nobody does.
+            Some(OpeningKind::NodePort)
+                if self
+                    .way
+                    .is_some_and(|w| w.opening.is_some_and(|o| o.outside.is_none())) =>
+            {
+                "its node port"
+            }
             _ => "",
         };
         match (self.reach, port) {
             (Reach::Internet, _) if !by.is_empty() => "anyone on the internet".to_owned(),
             (Reach::Internet, Some(port)) => format!("anyone on the internet who reaches port {port}"),
+            (Reach::Cluster, _) if self.way.is_some_and(|w| w.admission.is_some()) => {
+                "whatever its network policy lets in".to_owned()
+            }
             (Reach::Cluster, _) => "whatever runs in the cluster".to_owned(),
             (Reach::Everyone | Reach::Network, _) if !by.is_empty() => format!("anyone who reaches {by}"),
             (Reach::Everyone | Reach::Network, Some(port)) => format!("anyone who reaches port {port}"),
