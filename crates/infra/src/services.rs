@@ -303,10 +303,17 @@ impl<'a> Join<'a> {
     /// The platforms that a container starts or is.
     fn of(&mut self, container: &Resource, is_run: bool, settings: &[&'a Settings]) -> Vec<Found<'a>> {
         let mut out: Vec<Found<'a>> = Vec::new();
+        // Of several starts of one platform the most open counts.
+        let mut starts: Vec<Launch> = Vec::new();
         for launch in launches(container, is_run) {
-            if out.iter().all(|f| f.found.product.id != launch.product.id) {
-                out.push(self.launched(container, launch, settings));
+            match starts.iter_mut().find(|l| l.product.id == launch.product.id) {
+                Some(known) if openness(&launch) > openness(known) => *known = launch,
+                Some(_) => {}
+                None => starts.push(launch),
             }
+        }
+        for launch in starts {
+            out.push(self.launched(container, launch, settings));
         }
         let image = container.base().filter(|_| is_run);
         let product = image.and_then(|i| PRODUCTS.iter().find(|p| p.is_image(&i.text)));
@@ -374,10 +381,15 @@ impl<'a> Join<'a> {
         };
         // Where the catalogue knows its starts, an image that is started otherwise runs something else.
         let is_known = !product.has_starts();
+        let access = if product.is_off(container) || told.any(product.off_file()).is_some() {
+            Some(Access::SwitchedOff)
+        } else if product.is_on(container) || told.any(product.on_file()).is_some() {
+            Some(Access::On)
+        } else {
+            default.filter(|d| !d.asks).map(|_| Access::NoneByDefault)
+        };
         let mut found = Service {
-            access: default
-                .filter(|d| !d.asks && is_known)
-                .map(|_| Access::NoneByDefault),
+            access: access.filter(|_| is_known),
             marks: vec![(image, "starts it".to_owned())],
             ..blank(product, container)
         };
@@ -426,6 +438,15 @@ impl<'a> Join<'a> {
             }
         }
     }
+}
+
+fn openness(launch: &Launch) -> (bool, u8, bool) {
+    let bind = match launch.bind {
+        Bind::All => 2,
+        Bind::Unknown => 1,
+        Bind::Loopback => 0,
+    };
+    (launch.access != Access::On, bind, launch.certain)
 }
 
 struct Found<'a> {

@@ -234,6 +234,14 @@ pub(super) fn started(content: &Word, text: &str) -> Vec<Command> {
 /// `[program:x]` of supervisor.
 fn programs(document: &Document, settings: &[Setting], reading: &mut Reading<'_>) {
     let text = reading.files.text();
+    let own = file_name(&document.path);
+    let mut copied = reading.recipes.values().flatten().flat_map(|r| &r.mounts);
+    // In an image it is reached as far as the image's ports are published.
+    let audience = if copied.any(|m| file_name(&m.source) == own) {
+        Audience::Unknown
+    } else {
+        Audience::Everyone
+    };
     for setting in settings {
         let Some(name) = setting
             .name
@@ -273,7 +281,7 @@ fn programs(document: &Document, settings: &[Setting], reading: &mut Reading<'_>
                 host_network: true,
                 ..Resource::default()
             }],
-            openings: vec![on_host(setting.span.clone(), Audience::Everyone)],
+            openings: vec![on_host(setting.span.clone(), audience)],
             ..Workload::default()
         });
     }

@@ -80,7 +80,7 @@ pub static PRODUCTS: &[Product] = &[
         version: &[],
         version_caution: "",
         proxy: Proxy { paths: &["/**"], read: &[], read_post: &[], websocket: &["/api/agent-invocation/*"], stream: &["/api/workspace/*/stream-chat"], deny: &[], names: &[], },
-        start: Start { special: Special::No, programs: &[], servers: &[], needs: &[], bind_flags: &[], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], bind_file: &[], env: &[], args_env: &[], image_commands: &[], on_file: &[], off_file: &[], listens: false, asks: false, image: false, marks_off: false, image_tag: "", commands: &[], ports: &[], label: "" },
+        start: Start { special: Special::No, programs: &[], servers: &[], needs: &[], bind_flags: &[], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &["AUTH_TOKEN", "MULTI_USER_MODE=true"], off_flags: &[], off_env: &[], bind_file: &[], env: &[], args_env: &[], image_commands: &[], on_file: &[], off_file: &[], listens: false, asks: false, image: false, marks_off: false, image_tag: "", commands: &[], ports: &[], label: "" },
         weak: &[Weak { check: "DAT-07", is: Weakness::Credentials, when: &["JWT_SECRET=%placeholder", "AUTH_TOKEN=%placeholder"], unless: &[], anyway: false, says: "anyone gets into AnythingLLM with a secret that everybody knows", fix: "make it a long random value" }, ],
         answers: &[
             Answer { path: "/api/setup-complete", status: &[200], json: &[Need { at: &["results", "RequiresAuth"], is: Is::False }, Need { at: &["results", "MultiUserMode"], is: Is::False }], text: &[], without: &[], header: &[], means: &[Meaning::Product, Meaning::Open], surface: "interface" },
@@ -273,7 +273,7 @@ pub static PRODUCTS: &[Product] = &[
         version: &[],
         version_caution: "",
         proxy: Proxy { paths: &["/**"], read: &[], read_post: &[], websocket: &[], stream: &["/**"], deny: &[], names: &["/{file}"], },
-        start: Start { special: Special::No, programs: &["apiserver.server"], servers: &[], needs: &[], bind_flags: &[], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &[], off_flags: &[], off_env: &[], bind_file: &[], env: &[], args_env: &[], image_commands: &["webserver", "apiserver", "fileserver"], on_file: &[], off_file: &[], listens: false, asks: false, image: false, marks_off: false, image_tag: "", commands: &[], ports: &[(&[], 80), (&[], 8008), (&[], 8080), (&[], 8081)], label: "lets in whoever types a name" },
+        start: Start { special: Special::No, programs: &["apiserver.server"], servers: &[], needs: &[], bind_flags: &[], bind_env: &[], all_flags: &[], port_env: &[], on_flags: &[], on_env: &["CLEARML__secure__auth__fixed_users__enabled=true"], off_flags: &[], off_env: &[], bind_file: &[], env: &[], args_env: &[], image_commands: &["webserver", "apiserver", "fileserver"], on_file: &["auth.fixed_users.enabled=true", "fixed_users.enabled=true"], off_file: &[], listens: false, asks: false, image: false, marks_off: false, image_tag: "", commands: &[], ports: &[(&[], 80), (&[], 8008), (&[], 8080), (&[], 8081)], label: "lets in whoever types a name" },
         weak: &[],
         answers: &[
             Answer { path: "/debug.ping", status: &[200], json: &[Need { at: &["meta", "endpoint", "name"], is: Is::Equals("debug.ping") }], text: &[], without: &[], header: &[], means: &[Meaning::Product], surface: "interface" },

@@ -152,6 +152,16 @@ impl Product {
         })
     }
 
+    /// Whether a container's variables make it ask for a password.
+    pub(crate) fn is_on(&self, resource: &Resource) -> bool {
+        self.start.on_env.iter().any(|e| env_says(resource, e).is_some())
+    }
+
+    /// Whether they make it ask nobody.
+    pub(crate) fn is_off(&self, resource: &Resource) -> bool {
+        self.start.off_env.iter().any(|e| env_says(resource, e).is_some())
+    }
+
     /// Whether it can be kept from others by where its dashboard listens.
     pub fn is_closed_by_bind(&self) -> bool {
         self.start.special != Special::Ray

@@ -446,6 +446,23 @@ fn what_only_a_variable_an_image_or_a_name_tells() {
             "=== compose.yaml\nservices:\n  web: {image: x, command: mlflow server --host 0.0.0.0, expose: ['5000']}\n  front: {build: ./front, ports: ['80:80']}\n=== front/Dockerfile\nFROM nginx\nCOPY nginx.conf /etc/nginx/nginx.conf\n=== front/nginx.conf\nserver { listen 80; location / { proxy_pass http://web:5000; } }\n",
             "mlflow NoneByDefault Everyone --host 0.0.0.0",
         ),
+        // The most open of several starts.
+        (
+            "=== compose.yaml\nservices:\n  s: {image: i, command: \"sh -c \\\"pip install jupyterlab && jupyter lab --ip=0.0.0.0 --NotebookApp.token=''\\\"\", ports: ['8888:8888']}\n",
+            "jupyter SwitchedOff Everyone --NotebookApp.token=''",
+        ),
+        (
+            "=== compose.yaml\nservices:\n  s: {image: i, command: sh -c \"mlflow server --host 127.0.0.1 & mlflow server --host 0.0.0.0\", ports: ['5000:5000']}\n",
+            "mlflow NoneByDefault Everyone --host 0.0.0.0",
+        ),
+        (
+            "=== compose.yaml\nservices:\n  s: {image: i, command: jupyter notebook --generate-config --ServerApp.token=''}\n",
+            "",
+        ),
+        (
+            "=== compose.yaml\nservices:\n  s: {image: mintplexlabs/anythingllm, ports: ['3001:3001'], environment: [AUTH_TOKEN=x]}\n",
+            "",
+        ),
         // Options that stand in a variable.
         (
             "=== compose.yaml\nservices:\n  s: {image: i, command: python launch.py, environment: {COMMANDLINE_ARGS: --listen --api}, ports: ['7860:7860']}\n",

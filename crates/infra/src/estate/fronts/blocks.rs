@@ -38,6 +38,7 @@ pub(super) struct Pass {
     pub(super) span: Range<usize>,
     pub(super) listens: Vec<u32>,
     pub(super) guards: Vec<Guard>,
+    narrow: bool,
 }
 
 /// Whether lines end directives, as with Caddy, or semicolons, as with nginx.
@@ -127,6 +128,8 @@ fn directives(text: &str, at: usize, style: Style) -> Vec<Directive> {
 struct Scope {
     /// `None` where it says nothing; an empty list where it takes away what is inherited.
     guards: Option<Vec<Guard>>,
+    /// What conditions refuse, which takes nothing away.
+    refuses: Vec<Guard>,
     listens: Vec<u32>,
 }
 
@@ -155,6 +158,7 @@ pub(super) fn passes(text: &str, at: usize, style: Style) -> Vec<Pass> {
             _ => {}
         }
         guard(d, style, scope);
+        refused(d, &all, &mut scopes);
         // The first words of a site of Caddy are its addresses.
         if style == Style::Caddy && d.parent.is_none() {
             let ports = d.words.iter().filter_map(|(w, _)| site_port(w));
@@ -164,7 +168,7 @@ pub(super) fn passes(text: &str, at: usize, style: Style) -> Vec<Pass> {
     if style == Style::Caddy {
         imported(&all, &mut scopes);
     }
-    let mut out = Vec::new();
+    let mut out: Vec<Pass> = Vec::new();
     for d in &all {
         for upstream in upstreams_of(d, &all, style) {
             let upstream = variables.get(upstream).copied().unwrap_or(upstream);
@@ -179,10 +183,47 @@ pub(super) fn passes(text: &str, at: usize, style: Style) -> Vec<Pass> {
                 span: d.span(),
                 listens,
                 guards,
+                narrow: is_narrow(d, &all),
             });
         }
     }
+    // One path for a load balancer beside a platform that asks is no way into it.
+    let asked: Vec<String> = out
+        .iter()
+        .filter(|p| !p.guards.is_empty())
+        .map(|p| authority(&p.upstream).to_owned())
+        .collect();
+    out.retain(|p| !(p.narrow && p.guards.is_empty() && asked.iter().any(|a| a == authority(&p.upstream))));
     out
+}
+
+fn authority(upstream: &str) -> &str {
+    let rest = upstream.split_once("://").map_or(upstream, |(_, rest)| rest);
+    rest.split('/').next().unwrap_or(rest)
+}
+
+/// Whether a directive stands in a block for one path alone, or one that tells of health.
+fn is_narrow(d: &Directive, all: &[Directive]) -> bool {
+    const HEALTH: [&str; 8] = [
+        "health",
+        "healthz",
+        "livez",
+        "readyz",
+        "ping",
+        "favicon.ico",
+        "robots.txt",
+        "static",
+    ];
+    let Some(block) = d.parent.and_then(|p| all.get(p)) else {
+        return false;
+    };
+    let path = match (block.name(), block.word(1)) {
+        ("location", "=") => return block.word(2) != "/",
+        ("location" | "handle" | "handle_path", path) => path,
+        _ => return false,
+    };
+    let first = path.trim_start_matches('/').split('/').next().unwrap_or_default();
+    path.starts_with('/') && HEALTH.contains(&first)
 }
 
 /// What a snippet of Caddy asks is asked where it is imported: `(name) { … }` and `import name`. Another file may ask too.
@@ -251,8 +292,10 @@ fn inherited(
 ) -> (Vec<u32>, Vec<Guard>) {
     let mut at = d.parent;
     let (mut listens, mut guards): (Vec<u32>, Option<Vec<Guard>>) = (Vec::new(), None);
+    let mut refuses = Vec::new();
     for _ in 0..=MOST_NESTED {
         if let Some(scope) = scopes.get(&at) {
+            refuses.extend(scope.refuses.iter().cloned());
             if guards.is_none() {
                 guards.clone_from(&scope.guards);
             }
@@ -265,7 +308,21 @@ fn inherited(
             None => break,
         }
     }
-    (listens, guards.unwrap_or_default())
+    let mut guards = guards.unwrap_or_default();
+    guards.append(&mut refuses);
+    (listens, guards)
+}
+
+/// `if ($http_authorization != "…") { return 401; }` asks for something, and nobody knows for what.
+fn refused(d: &Directive, all: &[Directive], scopes: &mut BTreeMap<Option<usize>, Scope>) {
+    let block = d.parent.and_then(|p| all.get(p)).filter(|p| p.name() == "if");
+    if let Some(block) = block.filter(|_| d.name() == "return" && matches!(d.word(1), "401" | "403")) {
+        scopes.entry(block.parent).or_default().refuses.push(Guard {
+            kind: GuardKind::Token,
+            certain: false,
+            span: d.span(),
+        });
+    }
 }
 
 fn guard(d: &Directive, style: Style, scope: &mut Scope) {
@@ -358,6 +415,17 @@ mod tests {
         [443] -> mlflow:5000 Forward <reverse_proxy mlflow:5000>
         [443] -> ray:8265 Forward? <reverse_proxy ray:8265>
         [443] -> dask:8787  <reverse_proxy dask:8787>
+        ");
+    }
+
+    #[test]
+    fn one_path_for_health_is_no_way_in() {
+        let text = "server { auth_basic x; location / { proxy_pass http://a:1; } location = /ok { auth_basic off; proxy_pass http://a:1/h; } location /healthz { auth_basic off; proxy_pass http://a:1; } location /api { auth_basic off; proxy_pass http://a:1; } }\nserver { location = /only { proxy_pass http://b:1; } }\nserver { location / { if ($http_authorization != x) { return 401; } proxy_pass http://c:1; } }\n";
+        insta::assert_snapshot!(shown(text, Style::Nginx), @r"
+        [] -> http://a:1 Basic <proxy_pass http://a:1>
+        [] -> http://a:1  <proxy_pass http://a:1>
+        [] -> http://b:1  <proxy_pass http://b:1>
+        [] -> http://c:1 Token? <proxy_pass http://c:1>
         ");
     }
 

@@ -2,7 +2,7 @@
 //! ports for clients listen whatever its dashboard does.
 
 use super::super::Product;
-use super::{Access, Bind, Flags, Launch, bind_of, env, from_program, with_arguments};
+use super::{Access, Bind, Flags, Launch, bind_of, env, from_program, from_server, with_arguments};
 use crate::resource::{Command, Resource, Word, file_name};
 
 /// The start that Jupyter's own images make without being told one, with what `NOTEBOOK_ARGS` adds to it.
@@ -34,6 +34,22 @@ pub(super) fn notebook_start(resource: &Resource) -> Option<Command> {
     })
 }
 
+/// Commands of the servers that serve nothing.
+const ENDS: [&str; 12] = [
+    "build",
+    "clean",
+    "extension",
+    "labextension",
+    "list",
+    "migrate",
+    "password",
+    "path",
+    "paths",
+    "serverextension",
+    "stop",
+    "workspaces",
+];
+
 const JUPYTER_APPS: [&str; 6] = [
     "NotebookApp",
     "ServerApp",
@@ -52,19 +68,29 @@ fn jupyter_names(settings: &[&str]) -> Vec<String> {
 }
 
 pub(super) fn jupyter(product: &'static Product, resource: &Resource, command: &Command) -> Option<Launch> {
-    let words = from_program(command, product.start.programs)?;
+    // Its other names are those of packages too: `pip install jupyterlab`.
+    let words =
+        from_program(command, &["jupyter"]).or_else(|| from_server(command, product.start.programs))?;
     let program = file_name(&words.first()?.text);
-    if program == "jupyter" {
-        let subcommand = words
-            .iter()
-            .skip(1)
-            .map(|w| w.text.as_str())
-            .find(|w| !w.starts_with('-'));
-        if !matches!(subcommand, Some("lab" | "notebook" | "server" | "nbclassic")) {
-            return None;
-        }
+    let mut plain = words
+        .iter()
+        .skip(1)
+        .map(|w| w.text.as_str())
+        .filter(|w| !w.starts_with('-'));
+    if program == "jupyter" && !matches!(plain.next(), Some("lab" | "notebook" | "server" | "nbclassic")) {
+        return None;
     }
     let flags = Flags { words };
+    let tells = [
+        "--generate-config",
+        "--version",
+        "--help",
+        "--help-all",
+        "--show-config",
+    ];
+    if flags.has(&tells).is_some() || plain.next().is_some_and(|w| ENDS.contains(&w)) {
+        return None;
+    }
     let names = |settings: &[&str], short: &[&str]| {
         let mut all = jupyter_names(settings);
         all.extend(short.iter().map(|s| (*s).to_owned()));
