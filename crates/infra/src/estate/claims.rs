@@ -182,6 +182,16 @@ static CLAIMS: &[Claim] = &[
         named: |n| n.ends_with(".conf") || n.ends_with(".conf.template") || n.ends_with(".nginx"),
         holds: |t| t.contains("proxy_pass"),
     },
+    Claim {
+        dialect: Dialect::ProxyConfiguration,
+        named: |n| n.contains("haproxy") && (n.ends_with(".cfg") || n.ends_with(".conf")),
+        holds: |t| line_starts(t, &["frontend ", "listen "]),
+    },
+    Claim {
+        dialect: Dialect::ProxyConfiguration,
+        named: is_yaml,
+        holds: |t| line_starts(t, &["static_resources:"]),
+    },
 ];
 
 /// The dialect of a file; `None` where no reader claims it.

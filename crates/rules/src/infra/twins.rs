@@ -103,6 +103,23 @@ fn what_a_proxy_asks_in_front_of() {
     );
     assert_eq!(shown(&nginx("    auth_request /auth;\n")), [""; 0]);
     assert_eq!(shown(&nginx("")), ["open-dashboard-config high"]);
+    let haproxy = |more: &str| {
+        format!(
+            "=== compose.yaml\nservices:\n  front: {{image: 'haproxy:3', ports: ['80:80'], volumes: ['./haproxy.cfg:/usr/local/etc/haproxy/haproxy.cfg:ro']}}\n  mlflow: {{image: i, command: mlflow server --host 0.0.0.0}}\n=== haproxy.cfg\nfrontend web\n  bind *:80\n  default_backend ml\nbackend ml\n{more}  server a mlflow:5000\n"
+        )
+    };
+    assert_eq!(
+        shown(&haproxy("  http-request auth unless { http_auth(users) }\n")),
+        [""; 0]
+    );
+    assert_eq!(shown(&haproxy("")), ["open-dashboard-config high"]);
+    let envoy = |more: &str| {
+        format!(
+            "=== compose.yaml\nservices:\n  front: {{image: 'envoyproxy/envoy:v1.31', ports: ['80:10000'], volumes: ['./envoy.yaml:/etc/envoy/envoy.yaml']}}\n  mlflow: {{image: i, command: mlflow server --host 0.0.0.0}}\n=== envoy.yaml\nstatic_resources:\n  listeners:\n  - address: {{socket_address: {{address: 0.0.0.0, port_value: 10000}}}}\n    filter_chains:\n    - filters:\n      - name: http\n        typed_config:\n          http_filters: [{more}{{name: envoy.filters.http.router}}]\n          route_config: {{virtual_hosts: [{{routes: [{{match: {{prefix: /}}, route: {{cluster: ml}}}}]}}]}}\n  clusters:\n  - name: ml\n    load_assignment: {{endpoints: [{{lb_endpoints: [{{endpoint: {{address: {{socket_address: {{address: mlflow, port_value: 5000}}}}}}}}]}}]}}\n"
+        )
+    };
+    assert_eq!(shown(&envoy("{name: envoy.filters.http.ext_authz}, ")), [""; 0]);
+    assert_eq!(shown(&envoy("")), ["open-dashboard-config high"]);
 }
 
 #[test]

@@ -4,13 +4,15 @@
 //! proxy as its audience and what the proxy asks as its guards.
 
 mod blocks;
+mod envoy;
+mod haproxy;
 
 use super::{Dialect, OPENING_BYTES, Reading};
 use crate::{
     resource::{Command, Resource, file_name},
     workload::{Audience, Guard, GuardKind, Opening, OpeningKind},
 };
-use blocks::Style;
+use blocks::{Pass, Style};
 use std::{collections::BTreeMap, ops::Range};
 
 /// How many upstreams one container is followed to.
@@ -118,8 +120,11 @@ fn beside(reading: &mut Reading<'_>) {
             continue;
         }
         let text = reading.files.slice(&document.span);
-        let style = style_of(&document.path);
-        for pass in blocks::passes(text, document.span.start, style)
+        let Some(manner) = manner_of(&document.path, text) else {
+            continue;
+        };
+        for pass in manner
+            .passes(text, document.span.start)
             .into_iter()
             .take(MOST_UPSTREAMS)
         {
@@ -169,11 +174,35 @@ fn target(upstream: &str) -> (String, Option<u32>) {
     (host.to_owned(), port)
 }
 
-fn style_of(path: &str) -> Style {
-    if file_name(path).to_ascii_lowercase().contains("caddyfile") {
-        Style::Caddy
-    } else {
-        Style::Nginx
+/// How a proxy is told what to do.
+#[derive(Clone, Copy)]
+enum Manner {
+    Blocks(Style),
+    Haproxy,
+    Envoy,
+}
+
+impl Manner {
+    fn passes(self, text: &str, at: usize) -> Vec<Pass> {
+        match self {
+            Self::Blocks(style) => blocks::passes(text, at, style),
+            Self::Haproxy => haproxy::passes(text, at),
+            Self::Envoy => envoy::passes(text, at),
+        }
+    }
+}
+
+/// Whose configuration a text is; nothing where it is of no proxy.
+fn manner_of(path: &str, text: &str) -> Option<Manner> {
+    let begins = |word: &str| text.lines().any(|l| l.starts_with(word));
+    match () {
+        () if file_name(path).to_ascii_lowercase().contains("caddyfile") => {
+            Some(Manner::Blocks(Style::Caddy))
+        }
+        () if text.contains("proxy_pass") => Some(Manner::Blocks(Style::Nginx)),
+        () if begins("static_resources:") => Some(Manner::Envoy),
+        () if (begins("frontend ") || begins("listen ")) && text.contains("server ") => Some(Manner::Haproxy),
+        () => None,
     }
 }
 
@@ -203,12 +232,10 @@ fn fronts(resource: &Resource) -> Vec<Front> {
     }
     for mount in &resource.mounts {
         let Some(content) = &mount.content else { continue };
-        let caddy = mount.target.to_ascii_lowercase().contains("caddyfile");
-        if !caddy && !content.text.contains("proxy_pass") {
+        let Some(manner) = manner_of(&mount.target, &content.text) else {
             continue;
-        }
-        let style = if caddy { Style::Caddy } else { Style::Nginx };
-        for pass in blocks::passes(&content.text, content.span.start, style) {
+        };
+        for pass in manner.passes(&content.text, content.span.start) {
             let (host, port) = target(&pass.upstream);
             // A content that was put together knows only where it begins.
             let inside = pass.span.end <= content.span.end;
