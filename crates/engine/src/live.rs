@@ -237,7 +237,15 @@ impl Live<'_> {
             .resolve()
             .map_err(|why| LiveError::new(why, "check the name, or type the address"))?;
         for address in &all {
-            self.admit(SocketAddr::new(*address, place.port.unwrap_or(0)))?;
+            match self
+                .scope
+                .admit(SocketAddr::new(*address, place.port.unwrap_or(0)))
+            {
+                // Which ports may be asked is seen for each of them where none was named.
+                Err(Refusal::Port { .. }) if place.port.is_none() => {}
+                Err(refusal) => return Err(LiveError::refused(&refusal)),
+                Ok(_) => {}
+            }
         }
         if all.is_empty() {
             return Err(LiveError::new("the name has no address", "type the address"));

@@ -704,6 +704,34 @@ fn a_public_network_needs_a_signed_scope() {
         "{}",
         ran.err
     );
+    // Without a port those that are named are tried, and no other; there is no network where this runs.
+    let signed = [
+        "--scope",
+        "scope.toml",
+        "--scope-key",
+        "key.pub",
+        "--ports",
+        "80,8265",
+    ];
+    let alone = Command::new("unshare")
+        .arg("-rn")
+        .arg(env!("CARGO_BIN_EXE_wellhead"))
+        .arg("audit")
+        .args(signed)
+        .arg("service:203.0.113.1")
+        .current_dir(project.path())
+        .env("WELLHEAD_DATA_DIR", project.path().join(".git/data"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&alone.stderr);
+    if said.contains("unshare") {
+        eprintln!("skipped: no network namespace here");
+    } else {
+        assert!(
+            said.contains("1 without an answer, 1 left out because nobody may ask there"),
+            "{said}"
+        );
+    }
     // Nobody may ask a port or an address that is not named, or change what was signed.
     let named = ["audit", "--scope", "scope.toml", "--scope-key", "key.pub"];
     for (target, said) in [
