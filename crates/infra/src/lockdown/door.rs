@@ -88,7 +88,7 @@ pub(super) struct Container {
     /// What its image is told to start.
     pub(super) arguments: Vec<String>,
     /// Variables with secrets of people.
-    pub(super) secrets: Vec<&'static str>,
+    pub(super) secrets: Vec<String>,
     /// Folders of configuration with the place where it looks for them.
     pub(super) reads: Vec<(&'static str, &'static str)>,
     /// Folders that it writes to and that may be lost.

@@ -4,8 +4,9 @@
 //! pods whatever a network plugin enforces. Secrets are named here and made by people; the pod does not start without.
 
 use super::{
-    Container, LockdownFile, Order, SECRETS,
+    Container, Front, LockdownFile, Order, SECRETS,
     door::TLS_FOLDER,
+    istio,
     own::Value,
     text::{quoted, set_in},
 };
@@ -13,13 +14,14 @@ use std::fmt::Write as _;
 
 /// All manifests as one file; `proxy` are the files of the proxy, which become a ConfigMap.
 pub(super) fn files(order: &Order<'_>, proxy: &[LockdownFile]) -> Vec<LockdownFile> {
-    let parts = [
-        configuration(order, proxy),
-        deployment(order),
-        service(order),
-        policy(order),
-    ];
-    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    let mut parts: Vec<String> = configuration(order, proxy).into_iter().collect();
+    parts.push(deployment(order));
+    if order.request.front == Front::Istio {
+        parts.extend(istio::objects(order));
+    } else {
+        parts.extend(service(order));
+        parts.push(policy(order));
+    }
     vec![LockdownFile {
         path: format!("k8s/{}.yaml", order.id()),
         text: format!(
@@ -73,20 +75,27 @@ fn configuration(order: &Order<'_>, proxy: &[LockdownFile]) -> Option<String> {
     (!out.is_empty()).then(|| out.join("---\n"))
 }
 
-fn deployment(order: &Order<'_>) -> Option<String> {
+fn deployment(order: &Order<'_>) -> String {
     let mut out = head("apps/v1", "Deployment", order.id(), order);
     let label = label(order);
+    let inject = if order.request.front == Front::Istio {
+        "        sidecar.istio.io/inject: \"true\"\n"
+    } else {
+        ""
+    };
     let _ = write!(
         out,
-        "spec:\n  replicas: 1\n  strategy:\n    type: Recreate\n  selector:\n    matchLabels:\n      {label}\n  template:\n    metadata:\n      labels:\n        {label}\n    spec:\n      automountServiceAccountToken: false\n      containers:\n"
+        "spec:\n  replicas: 1\n  strategy:\n    type: Recreate\n  selector:\n    matchLabels:\n      {label}\n  template:\n    metadata:\n      labels:\n        {label}\n{inject}    spec:\n      automountServiceAccountToken: false\n      containers:\n"
     );
     product(order, &mut out);
     let containers = order.containers();
     for container in &containers {
         proxy(order, container, &mut out);
     }
-    volumes(order, &containers, &mut out);
-    Some(out)
+    if !containers.is_empty() {
+        volumes(order, &containers, &mut out);
+    }
+    out
 }
 
 /// A value as Kubernetes puts secrets into arguments.
@@ -232,7 +241,7 @@ fn service(order: &Order<'_>) -> Option<String> {
 }
 
 /// Nobody reaches the pod but at the proxy's port.
-fn policy(order: &Order<'_>) -> Option<String> {
+fn policy(order: &Order<'_>) -> String {
     let mut out = head("networking.k8s.io/v1", "NetworkPolicy", order.id(), order);
     let _ = write!(
         out,
@@ -249,5 +258,5 @@ fn policy(order: &Order<'_>) -> Option<String> {
         }
         None => out.push_str("  # Nobody: `kubectl port-forward` does not come this way.\n  ingress: []\n"),
     }
-    Some(out)
+    out
 }

@@ -7,13 +7,17 @@
 mod caddy;
 mod compose;
 mod door;
+mod envoy;
+mod istio;
 mod kubernetes;
 mod nginx;
+mod oauth2_proxy;
 mod own;
 mod page;
 mod profile;
 mod terraform;
 mod text;
+mod traefik;
 
 use crate::products::Product;
 use door::{Container, Door};
@@ -32,6 +36,8 @@ pub struct LockdownRequest {
     pub ground: Ground,
     /// The image of the product, where it runs in a container.
     pub image: Option<String>,
+    /// The address of the identity provider, where the proxy asks one.
+    pub issuer: Option<String>,
     /// The name under which people visit it; without one the proxy stays on the loopback address.
     pub name: Option<String>,
     /// Where the product listens; the catalogue's port on the loopback address where it is not said.
@@ -53,18 +59,47 @@ pub enum Front {
     Caddy,
     /// nginx.
     Nginx,
+    /// Traefik.
+    Traefik,
+    /// Envoy.
+    Envoy,
+    /// oauth2-proxy, with nginx for the paths.
+    Oauth2Proxy,
+    /// The sidecar of Istio.
+    Istio,
 }
 
 impl Front {
     /// All of them.
-    pub const ALL: &[Self] = &[Self::Caddy, Self::Nginx];
+    pub const ALL: &[Self] = &[
+        Self::Caddy,
+        Self::Nginx,
+        Self::Traefik,
+        Self::Envoy,
+        Self::Oauth2Proxy,
+        Self::Istio,
+    ];
 
     /// Its name as it is typed.
     pub fn id(self) -> &'static str {
         match self {
             Self::Caddy => "caddy",
             Self::Nginx => "nginx",
+            Self::Traefik => "traefik",
+            Self::Envoy => "envoy",
+            Self::Oauth2Proxy => "oauth2-proxy",
+            Self::Istio => "istio",
         }
+    }
+
+    /// Whether it can stand on that ground.
+    pub fn stands_on(self, ground: Ground) -> bool {
+        self != Self::Istio || ground == Ground::Kubernetes
+    }
+
+    /// Whether an identity provider says who is there, and not a password.
+    pub fn asks_a_provider(self) -> bool {
+        matches!(self, Self::Oauth2Proxy | Self::Istio)
     }
 
     /// Its name in a sentence.
@@ -72,6 +107,10 @@ impl Front {
         match self {
             Self::Caddy => "Caddy",
             Self::Nginx => "nginx",
+            Self::Traefik => "Traefik",
+            Self::Envoy => "Envoy",
+            Self::Oauth2Proxy => "oauth2-proxy",
+            Self::Istio => "Istio",
         }
     }
 }
@@ -212,8 +251,10 @@ pub enum LockdownError {
     Certificate,
     /// Not the name of an image.
     Image,
-    /// Not a place where it can run.
-    Ground(&'static str),
+    /// Not the address of an identity provider.
+    Issuer,
+    /// Not a place where that proxy runs.
+    Ground(Front),
 }
 
 impl fmt::Display for LockdownError {
@@ -230,7 +271,8 @@ impl fmt::Display for LockdownError {
             Self::User => write!(f, "a user's name has letters, digits, `-`, `_`, `.` and `@`"),
             Self::Certificate => write!(f, "the path of a certificate has no blanks, quotes or braces"),
             Self::Image => write!(f, "the name of an image has neither blanks nor quotes"),
-            Self::Ground(why) => write!(f, "{why}"),
+            Self::Issuer => write!(f, "the address of an identity provider begins with `https://`"),
+            Self::Ground(front) => write!(f, "{} runs in a cluster only", front.name()),
         }
     }
 }
@@ -265,7 +307,31 @@ impl Order<'_> {
 
     /// The name of the file with what the proxy signs in with.
     fn credential(&self) -> String {
-        format!("{}.credential", self.id())
+        let kind = if self.request.front == Front::Envoy {
+            ".yaml"
+        } else {
+            ""
+        };
+        format!("{}.credential{kind}", self.id())
+    }
+
+    /// What people keep in variables, each once: the product's, and the proxy's.
+    fn secrets(&self) -> Vec<String> {
+        let mut out = self.own.secrets();
+        for name in self.containers().into_iter().flat_map(|c| c.secrets) {
+            if !out.contains(&name) {
+                out.push(name);
+            }
+        }
+        out
+    }
+
+    /// The identity provider.
+    fn issuer(&self) -> String {
+        self.request
+            .issuer
+            .clone()
+            .unwrap_or_else(|| NO_ISSUER.to_owned())
     }
 
     /// A file that only people make, as the proxy is told of it.
@@ -302,12 +368,18 @@ impl Order<'_> {
         match self.request.front {
             Front::Caddy => vec![caddy::container(self)],
             Front::Nginx => vec![nginx::container(self)],
+            Front::Traefik => vec![traefik::container(self)],
+            Front::Envoy => vec![envoy::container(self)],
+            Front::Oauth2Proxy => oauth2_proxy::containers(self),
+            Front::Istio => Vec::new(),
         }
     }
 }
 
 /// Where containers find what only people make: users and credentials.
 const SECRETS: &str = "/etc/lockdown";
+/// An identity provider that is nobody's, so that whoever leaves it there gets nothing.
+const NO_ISSUER: &str = "https://issuer.example";
 /// A tag that no image has, so that whoever leaves it there gets nothing.
 const NO_TAG: &str = "set-a-version";
 
@@ -337,11 +409,15 @@ pub fn lockdown(request: &LockdownRequest) -> Result<Lockdown, LockdownError> {
     };
     let gaps = gaps(&order);
     let (mut files, users) = match request.front {
-        Front::Caddy => (vec![caddy::file(&order)], caddy::users(&order)),
+        Front::Caddy => (vec![caddy::file(&order)], Some(caddy::users(&order))),
         Front::Nginx => {
             let files = std::iter::once(nginx::file(&order)).chain(nginx::others(&order));
-            (files.collect(), nginx::users(&order))
+            (files.collect(), Some(nginx::users(&order)))
         }
+        Front::Traefik => (traefik::files(&order), Some(traefik::users(&order))),
+        Front::Envoy => (vec![envoy::file(&order)], Some(envoy::users(&order))),
+        Front::Oauth2Proxy => (oauth2_proxy::files(&order), None),
+        Front::Istio => (Vec::new(), None),
     };
     match request.ground {
         Ground::Host | Ground::Cloud(_) => {
@@ -354,12 +430,8 @@ pub fn lockdown(request: &LockdownRequest) -> Result<Lockdown, LockdownError> {
     if let Ground::Cloud(cloud) = request.ground {
         files.push(terraform::file(&order, cloud));
     }
-    files.insert(0, page::page(&order, &files, &users, &gaps));
-    Ok(Lockdown {
-        files,
-        gaps,
-        users: Some(users),
-    })
+    files.insert(0, page::page(&order, &files, users.as_ref(), &gaps));
+    Ok(Lockdown { files, gaps, users })
 }
 
 fn check(request: &LockdownRequest) -> Result<(), LockdownError> {
@@ -383,6 +455,18 @@ fn check(request: &LockdownRequest) -> Result<(), LockdownError> {
         return Err(LockdownError::Certificate);
     }
     let is_image = |b: u8| b.is_ascii_alphanumeric() || b"-_.:/@".contains(&b);
+    let is_url = |b: u8| b.is_ascii_alphanumeric() || b"-_.:/~".contains(&b);
+    if request
+        .issuer
+        .as_deref()
+        .and_then(|i| i.strip_prefix("https://").or(Some("")))
+        .is_some_and(|rest| rest.is_empty() || !rest.bytes().all(is_url))
+    {
+        return Err(LockdownError::Issuer);
+    }
+    if !request.front.stands_on(request.ground) {
+        return Err(LockdownError::Ground(request.front));
+    }
     let image = request.image.as_deref();
     if image.is_some_and(|i| i.is_empty() || !i.bytes().all(is_image)) {
         return Err(LockdownError::Image);
@@ -423,6 +507,7 @@ fn gaps(order: &Order<'_>) -> Vec<String> {
     let product = order.request.product;
     let name = product.name;
     let mut out = Vec::new();
+    of_front(order, &mut out);
     let others = product.ports.iter().filter(|p| p.port != order.upstream.port);
     match order.request.ground {
         Ground::Host | Ground::Cloud(_) => {
@@ -483,4 +568,31 @@ fn gaps(order: &Order<'_>) -> Vec<String> {
         });
     }
     out
+}
+
+/// What the proxy itself leaves to people.
+fn of_front(order: &Order<'_>, out: &mut Vec<String>) {
+    let front = order.request.front;
+    if front.asks_a_provider() && order.request.issuer.is_none() {
+        out.push(format!(
+            "the identity provider is not named, so nobody can sign in: `{NO_ISSUER}` stands in its place (`--issuer URL`)"
+        ));
+    }
+    match front {
+        Front::Envoy => out.push(
+            "Envoy knows SHA-1 without salt only: whoever gets the file finds a password that a person thought of, so let one be made"
+                .to_owned(),
+        ),
+        Front::Istio => {
+            out.push(
+                "Istio compares refused paths letter by letter; doubled and encoded slashes are for the mesh to refuse: \
+                 `meshConfig.pathNormalization.normalization: DECODE_AND_MERGE_SLASHES`"
+                    .to_owned(),
+            );
+            if !order.own.binds {
+                out.push("a pod without a sidecar is open to the namespaces that the NetworkPolicy names".to_owned());
+            }
+        }
+        Front::Caddy | Front::Nginx | Front::Traefik | Front::Oauth2Proxy => {}
+    }
 }

@@ -1,8 +1,9 @@
 //! A file for nginx's `conf.d`, for nginx 1.22 and newer.
 
 use super::{
-    Container, LockdownFile, Order, UsersFile,
+    Container, Front, LockdownFile, Order, UsersFile,
     door::Tls,
+    oauth2_proxy,
     profile::{FORGED, TWOFOLD},
 };
 use std::fmt::Write as _;
@@ -70,13 +71,21 @@ pub(super) fn text(order: &Order<'_>) -> String {
     maps(order, &word, &mut out);
     let tls = order.door.is_tls();
     server(order, &mut out);
-    let _ = write!(
-        out,
-        "\tserver_tokens off;\n\tclient_header_timeout 10s;\n\n\tauth_basic \"{}\";\n\tauth_basic_user_file {};\n\n",
-        product.name,
-        order.secret("lockdown/", &order.users())
-    );
+    out.push_str("\tserver_tokens off;\n\tclient_header_timeout 10s;\n\n");
+    if order.request.front == Front::Oauth2Proxy {
+        asks_another(order, &mut out);
+    } else {
+        let _ = write!(
+            out,
+            "\tauth_basic \"{}\";\n\tauth_basic_user_file {};\n\n",
+            product.name,
+            order.secret("lockdown/", &order.users())
+        );
+    }
     out.push_str("\tlocation / {\n");
+    if order.request.front == Front::Oauth2Proxy {
+        out.push_str("\t\tauth_request /oauth2/auth;\n\t\terror_page 401 = @sign_in;\n\n");
+    }
     let mut refuse = |about: &str, variable: &str, status: u16| {
         let _ = writeln!(
             out,
@@ -124,6 +133,29 @@ fn server(order: &Order<'_>, out: &mut String) {
     let _ = write!(
         out,
         "\tserver_name {name};\n\tssl_certificate {certificate};\n\tssl_certificate_key {key};\n\tssl_protocols TLSv1.2 TLSv1.3;\n\tadd_header Strict-Transport-Security max-age=31536000 always;\n"
+    );
+}
+
+/// The places of oauth2-proxy, which is asked before each request.
+fn asks_another(order: &Order<'_>, out: &mut String) {
+    let address = oauth2_proxy::address(order);
+    let scheme = if order.door.is_tls() { "https" } else { "http" };
+    let told = format!(
+        "\t\tproxy_pass http://{address};\n\t\tproxy_set_header Host $http_host;\n\t\tproxy_set_header X-Real-IP $remote_addr;\n\t\tproxy_set_header X-Forwarded-For $remote_addr;\n\t\tproxy_set_header X-Forwarded-Host $http_host;\n\t\tproxy_set_header X-Forwarded-Proto {scheme};\n\t\tproxy_set_header X-Forwarded-Uri $request_uri;\n\t\tproxy_buffer_size 16k;\n\t\tproxy_buffers 8 16k;\n\t\tproxy_busy_buffers_size 32k;\n"
+    );
+    let _ = write!(
+        out,
+        "\tlocation = /oauth2/auth {{\n\t\tinternal;\n{told}\t\tproxy_set_header Content-Length \"\";\n\t\tproxy_pass_request_body off;\n\t}}\n\n"
+    );
+    let _ = write!(
+        out,
+        "\tlocation /oauth2/ {{\n{told}\t\tproxy_set_header X-Auth-Request-Redirect \"\";\n\t}}\n\n"
+    );
+    // Programs are told that they are nobody; people are led to where they sign in.
+    let _ = write!(
+        out,
+        "\tlocation @sign_in {{\n\t\tif ($http_accept !~ \"text/html\") {{\n\t\t\treturn 401;\n\t\t}}\n\t\treturn 302 /oauth2/start?rd={}$request_uri;\n\t}}\n\n",
+        order.site
     );
 }
 

@@ -1,6 +1,8 @@
 //! What is written beside the proxy's configuration: the page that leads through it, the firewall, the environment.
 
-use super::{Front, Ground, LockdownFile, Order, UsersFile, compose::image_variable, door::Tls};
+use super::{
+    Front, Ground, LockdownFile, Order, UsersFile, compose::image_variable, door::Tls, istio, oauth2_proxy,
+};
 use std::fmt::Write as _;
 
 /// Rules for nftables that keep the product's ports to its own host, whatever it listens on.
@@ -79,7 +81,7 @@ pub(super) fn how_to_make(order: &Order<'_>, name: &str) -> String {
 pub(super) fn page(
     order: &Order<'_>,
     files: &[LockdownFile],
-    users: &UsersFile,
+    users: Option<&UsersFile>,
     gaps: &[String],
 ) -> LockdownFile {
     let product = order.request.product;
@@ -113,7 +115,7 @@ pub(super) fn page(
 }
 
 /// Programs on one host, perhaps in a cloud.
-fn host(order: &Order<'_>, users: &UsersFile, out: &mut String) {
+fn host(order: &Order<'_>, users: Option<&UsersFile>, out: &mut String) {
     let (product, front) = (order.request.product, order.request.front);
     let _ = writeln!(out, "\n## 1. {} itself\n", product.name);
     own(order, out);
@@ -146,7 +148,7 @@ fn host(order: &Order<'_>, users: &UsersFile, out: &mut String) {
 }
 
 /// The containers of a compose file.
-fn compose(order: &Order<'_>, users: &UsersFile, out: &mut String) {
+fn compose(order: &Order<'_>, users: Option<&UsersFile>, out: &mut String) {
     out.push_str("\n## 1. What only you know\n\nFill in `.env`; nothing starts before. Images are named with their digest:\n\n```sh\npin() { echo \"$1=$2@$(docker buildx imagetools inspect \"$2\" --format '{{.Manifest.Digest}}')\"; }\n");
     if order.request.image.is_none() {
         let _ = writeln!(
@@ -182,22 +184,18 @@ fn compose(order: &Order<'_>, users: &UsersFile, out: &mut String) {
 }
 
 /// The manifests of a cluster.
-fn kubernetes(order: &Order<'_>, users: &UsersFile, out: &mut String) {
+fn kubernetes(order: &Order<'_>, users: Option<&UsersFile>, out: &mut String) {
     let id = order.id();
     lines(order, out);
     who(order, users, 1, out);
     out.push_str("\n## 2. The secrets\n\nThey stand in no manifest; the pod does not start before they are there.\n\n```sh\n");
-    let _ = writeln!(
-        out,
-        "kubectl create secret generic {id}-sign-in --from-file=secrets/"
-    );
-    let mut names: Vec<String> = order.own.secrets();
-    names.extend(
-        order
-            .containers()
-            .iter()
-            .flat_map(|c| c.secrets.iter().map(|s| (*s).to_owned())),
-    );
+    if order.request.front != Front::Istio {
+        let _ = writeln!(
+            out,
+            "kubectl create secret generic {id}-sign-in --from-file=secrets/"
+        );
+    }
+    let names = order.secrets();
     if !names.is_empty() {
         for name in &names {
             let _ = writeln!(out, "# {name}: {}", how_to_make(order, name));
@@ -253,12 +251,39 @@ fn kubernetes(order: &Order<'_>, users: &UsersFile, out: &mut String) {
 }
 
 /// Who may sign in.
-fn who(order: &Order<'_>, users: &UsersFile, number: u8, out: &mut String) {
-    let _ = write!(
-        out,
-        "\n## {number}. Who may sign in\n\nThe password is made by you and stands nowhere here.\n\n```sh\n{}```\n",
-        sign_in(order, users)
-    );
+fn who(order: &Order<'_>, users: Option<&UsersFile>, number: u8, out: &mut String) {
+    let front = order.request.front;
+    let _ = write!(out, "\n## {number}. Who may sign in\n\n");
+    if front.asks_a_provider() {
+        let _ = writeln!(
+            out,
+            "The identity provider says who is there: {}.",
+            order.issuer()
+        );
+    } else {
+        out.push_str("The password is made by you and stands nowhere here.\n");
+    }
+    match front {
+        Front::Istio => {
+            let header = if istio::has_own_header(order) {
+                format!(
+                    "`X-Lockdown-Token: Bearer TOKEN`; `Authorization` stays the one of {}",
+                    order.request.product.name
+                )
+            } else {
+                "`Authorization: Bearer TOKEN`".to_owned()
+            };
+            let _ = writeln!(
+                out,
+                "Each request carries a token of it for the audience `{}`: {header}. People with browsers need \
+                 `--proxy oauth2-proxy`.",
+                order.id()
+            );
+        }
+        _ => {
+            let _ = write!(out, "\n```sh\n{}```\n", sign_in(order, users));
+        }
+    }
 }
 
 /// What has to be said in the product's own configuration.
@@ -309,71 +334,115 @@ fn own(order: &Order<'_>, out: &mut String) {
 }
 
 /// How the users' file and the credential are made.
-fn sign_in(order: &Order<'_>, users: &UsersFile) -> String {
-    let user = &order.request.user;
-    let folder = users.path.rsplit_once('/').map_or("", |(folder, _)| folder);
+fn sign_in(order: &Order<'_>, users: Option<&UsersFile>) -> String {
+    let (user, front) = (&order.request.user, order.request.front);
+    let emails = oauth2_proxy::addresses(order);
+    let path = users.map_or(emails.as_str(), |u| u.path.as_str());
+    let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
     let mut out = format!("umask 077\nmkdir -p {folder}\n");
-    let _ = match order.request.front {
+    out.push_str(&match front {
+        Front::Caddy => format!("printf '{user} %s\\n' \"$(caddy hash-password)\" > {path}\n"),
+        Front::Nginx => format!("printf '{user}:%s\\n' \"$(openssl passwd -6)\" > {path}\n"),
+        Front::Traefik => format!("htpasswd -nB {user} > {path}\n"),
+        // No password of a person: see what stays open.
+        Front::Envoy => format!(
+            "PASSWORD=$(openssl rand -hex 24)\nprintf '{user}:{{SHA}}%s\\n' \"$(printf %s \"$PASSWORD\" | openssl dgst -binary -sha1 | base64)\" > {path}\necho \"The password of {user}, shown once: $PASSWORD\"\n"
+        ),
+        Front::Oauth2Proxy => format!("printf '%s\\n' you@example.org > {path}  # one address a line\n"),
+        Front::Istio => return String::new(),
+    });
+    let Some(credential) = &order.own.credential else {
+        return out;
+    };
+    if front == Front::Traefik {
+        let _ = writeln!(
+            out,
+            "\n# {} signs in to {} with ${} of its own environment.",
+            front.name(),
+            order.request.product.name,
+            credential.secret
+        );
+        return out;
+    }
+    let _ = writeln!(
+        out,
+        "\n# What {} signs in to {} with; a client's own `Authorization` is used up by the proxy.",
+        front.name(),
+        order.request.product.name
+    );
+    let secret = match credential.user {
+        Some(user) => format!("$(printf '%s:%s' {user} \"${}\" | base64 -w0)", credential.secret),
+        None => format!("${}", credential.secret),
+    };
+    let value = format!("{}{secret}", credential.scheme);
+    // nginx reads it beside its own files.
+    let beside = if front == Front::Oauth2Proxy && !order.request.ground.is_containers() {
+        out.push_str("mkdir -p nginx/lockdown\n");
+        "nginx/lockdown"
+    } else {
+        folder
+    };
+    let file = format!("{beside}/{}", order.credential());
+    let _ = match front {
+        Front::Envoy => writeln!(
+            out,
+            "printf 'resources:\\n- \"@type\": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret\\n  name: {}\\n  generic_secret: {{secret: {{inline_string: \"%s\"}}}}\\n' \\\n  \"{value}\" > {file}",
+            order.id()
+        ),
         Front::Caddy => writeln!(
             out,
-            "printf '{user} %s\\n' \"$(caddy hash-password)\" > {}",
-            users.path
+            "printf 'header_up {} \"%s\"\\n' \"{value}\" > {file}",
+            credential.header
         ),
-        Front::Nginx => writeln!(
+        _ => writeln!(
             out,
-            "printf '{user}:%s\\n' \"$(openssl passwd -6)\" > {}",
-            users.path
+            "printf 'proxy_set_header {} \"%s\";\\n' \"{value}\" > {file}",
+            credential.header
         ),
     };
-    if let Some(credential) = &order.own.credential {
-        let _ = writeln!(
-            out,
-            "\n# What {} signs in to {} with; a client's own `Authorization` is used up by the proxy.",
-            order.request.front.name(),
-            order.request.product.name
-        );
-        let secret = match credential.user {
-            Some(user) => format!("$(printf '%s:%s' {user} \"${}\" | base64 -w0)", credential.secret),
-            None => format!("${}", credential.secret),
-        };
-        let value = format!("{}{secret}", credential.scheme);
-        let file = format!("{folder}/{}", order.credential());
-        let (start, end) = match order.request.front {
-            Front::Caddy => ("header_up", ""),
-            Front::Nginx => ("proxy_set_header", ";"),
-        };
-        let _ = writeln!(
-            out,
-            "printf '{start} {} \"%s\"{end}\\n' \"{value}\" > {file}",
-            credential.header
-        );
-    }
     out
 }
 
 /// How the proxy is given its configuration.
 fn install(order: &Order<'_>) -> String {
     let users = order.users();
-    let more = if order.own.credential.is_some() {
-        order.credential()
-    } else {
-        String::new()
+    let id = order.id();
+    let credential = order.own.credential.is_some();
+    let with = |folder: &str| match credential {
+        true => format!(" {folder}{}", order.credential()),
+        false => String::new(),
     };
-    let with = |folder: &str| {
-        if more.is_empty() {
-            String::new()
-        } else {
-            format!(" {folder}{more}")
-        }
-    };
+    let nginx = "sudo install -m 644 nginx/conf.d/*.conf /etc/nginx/conf.d/\nsudo nginx -t && sudo systemctl reload nginx\n";
     match order.request.front {
         Front::Caddy => format!(
             "sudo install -m 640 -g caddy caddy/Caddyfile caddy/{users}{} /etc/caddy/\ncaddy validate --config /etc/caddy/Caddyfile\nsudo systemctl restart caddy\n",
             with("caddy/")
         ),
         Front::Nginx => format!(
-            "sudo install -d -m 750 -g www-data /etc/nginx/lockdown\nsudo install -m 640 -g www-data nginx/lockdown/{users}{} /etc/nginx/lockdown/\nsudo install -m 644 nginx/conf.d/*.conf /etc/nginx/conf.d/\nsudo nginx -t && sudo systemctl reload nginx\n",
+            "sudo install -d -m 750 -g www-data /etc/nginx/lockdown\nsudo install -m 640 -g www-data nginx/lockdown/{users}{} /etc/nginx/lockdown/\n{nginx}",
             with("nginx/lockdown/")
         ),
+        Front::Traefik => format!(
+            "sudo install -d -m 750 -g traefik /etc/traefik\nsudo install -m 640 -g traefik traefik/traefik.yaml traefik/{id}.yaml traefik/{users} /etc/traefik/\nsudo systemctl restart traefik\n"
+        ),
+        Front::Envoy => format!(
+            "sudo install -d -m 750 -g envoy /etc/envoy\nsudo install -m 640 -g envoy envoy/envoy.yaml envoy/{users}{} /etc/envoy/\nenvoy --mode validate -c /etc/envoy/envoy.yaml\nsudo systemctl restart envoy\n",
+            with("envoy/")
+        ),
+        Front::Oauth2Proxy => {
+            let first = if credential {
+                format!(
+                    "sudo install -d -m 750 -g www-data /etc/nginx/lockdown\nsudo install -m 640 -g www-data{} /etc/nginx/lockdown/\n",
+                    with("nginx/lockdown/")
+                )
+            } else {
+                String::new()
+            };
+            format!(
+                "# {} stand in the environment of its service.\nsudo install -d -m 750 -g oauth2-proxy /etc/oauth2-proxy\nsudo install -m 640 -g oauth2-proxy oauth2-proxy/oauth2-proxy.cfg oauth2-proxy/{id}.emails /etc/oauth2-proxy/\nsudo systemctl restart oauth2-proxy\n{first}{nginx}",
+                oauth2_proxy::variables().join(", ")
+            )
+        }
+        Front::Istio => String::new(),
     }
 }

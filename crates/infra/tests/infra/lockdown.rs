@@ -16,7 +16,8 @@ use std::{
 };
 use wellhead_infra::{Front, Ground, Lockdown, LockdownRequest, PRODUCTS, Product, Upstream, lockdown};
 
-const FRONTS: [Front; 2] = [Front::Caddy, Front::Nginx];
+/// What can be had and started.
+const FRONTS: [Front; 4] = [Front::Caddy, Front::Nginx, Front::Envoy, Front::Oauth2Proxy];
 
 fn product(id: &str) -> &'static Product {
     PRODUCTS.iter().find(|p| p.id == id).unwrap()
@@ -28,6 +29,7 @@ fn request(id: &str, front: Front) -> LockdownRequest {
         front,
         ground: Ground::Host,
         image: None,
+        issuer: None,
         name: None,
         upstream: None,
         listen: "127.0.0.1:8480".parse().unwrap(),
@@ -40,14 +42,24 @@ fn request(id: &str, front: Front) -> LockdownRequest {
 /// A program of this machine, or `None` said aloud.
 fn program(name: &str) -> Option<PathBuf> {
     let folders = ["/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin"];
-    let found = folders
-        .iter()
-        .map(|f| Path::new(f).join(name))
-        .find(|p| p.exists());
+    let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
+    let target = target.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target"));
+    let folders = folders.iter().map(PathBuf::from);
+    let mut folders = folders.chain([target.join("test-data/servers")]);
+    let found = folders.find_map(|f| Some(f.join(name)).filter(|p| p.exists()));
     if found.is_none() {
         eprintln!("skipped: {name} is not installed (scripts/fetch-servers.sh)");
     }
     found
+}
+
+/// The program that stands in front.
+fn program_of(front: Front) -> Option<PathBuf> {
+    program(match front {
+        // It is asked by nginx, and played by a test.
+        Front::Oauth2Proxy => "nginx",
+        _ => front.id(),
+    })
 }
 
 fn run(program: &Path, args: &[&str], folder: &Path) -> Output {
@@ -75,15 +87,41 @@ fn write(made: &Lockdown, front: Front, password: &str, folder: &Path) {
     for file in &made.files {
         put(&file.path, &file.text);
     }
-    let users = made.users.as_ref().unwrap();
-    let credential = users.path.replace(".users", ".credential");
     match front {
         Front::Caddy => {
             static HASH: OnceLock<String> = OnceLock::new();
             let caddy = program("caddy").unwrap();
             let make = || words(&run(&caddy, &["hash-password", "--plaintext", password], folder));
+            let users = made.users.as_ref().unwrap();
             put(&users.path, &format!("admin {}\n", HASH.get_or_init(make).trim()));
+            let credential = users.path.replace(".users", ".credential");
             put(&credential, "header_up Authorization \"Bearer of the product\"\n");
+        }
+        Front::Envoy => {
+            let openssl = program("openssl").unwrap();
+            let path = folder.join("password");
+            std::fs::write(&path, password).unwrap();
+            let digest = Command::new(openssl)
+                .args(["dgst", "-binary", "-sha1"])
+                .arg(path)
+                .output();
+            let digest = base64(&digest.unwrap().stdout);
+            let users = made.users.as_ref().unwrap();
+            put(&users.path, &format!("admin:{{SHA}}{digest}\n"));
+            let credential = users.path.replace(".users", ".credential.yaml");
+            let name = credential.strip_prefix("envoy/").unwrap();
+            let name = name.strip_suffix(".credential.yaml").unwrap();
+            let secret = format!(
+                "resources:\n- \"@type\": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret\n  name: {name}\n  generic_secret: {{secret: {{inline_string: \"Bearer of the product\"}}}}\n"
+            );
+            put(&credential, &secret);
+            let file = made
+                .files
+                .iter()
+                .find(|f| f.path.ends_with("envoy.yaml"))
+                .unwrap();
+            let here = format!("{}/envoy/", folder.display());
+            put(&file.path, &file.text.replace("/etc/envoy/", &here));
         }
         _ => {
             let openssl = program("openssl").unwrap();
@@ -92,11 +130,28 @@ fn write(made: &Lockdown, front: Front, password: &str, folder: &Path) {
                 &["passwd", "-6", "-salt", "salt", password],
                 folder,
             ));
-            put(&users.path, &format!("admin:{}\n", hash.trim()));
+            let id = made.files.iter().find_map(|f| {
+                let rest = f.path.strip_prefix("nginx/conf.d/")?.strip_suffix(".conf")?;
+                (rest != "000-other-names").then_some(rest)
+            });
+            let id = id.unwrap();
             put(
-                &credential,
+                &format!("nginx/lockdown/{id}.users"),
+                &format!("admin:{}\n", hash.trim()),
+            );
+            put(
+                &format!("nginx/lockdown/{id}.credential"),
                 "proxy_set_header Authorization \"Bearer of the product\";\n",
             );
+            if front == Front::Oauth2Proxy {
+                let file = made
+                    .files
+                    .iter()
+                    .find(|f| f.path.ends_with(&format!("/{id}.conf")));
+                let file = file.unwrap();
+                let asked = format!("127.0.0.1:{}", identity_provider());
+                put(&file.path, &file.text.replace("127.0.0.1:4180", &asked));
+            }
             // What a distribution's own nginx.conf does, without its folders.
             let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
                 .iter()
@@ -138,6 +193,20 @@ fn certificate(name: &str, folder: &Path) -> Option<(String, String)> {
     Some((path("site.crt"), path("site.key")))
 }
 
+fn base64(bytes: &[u8]) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut out = String::new();
+    for chunk in bytes.chunks(3) {
+        let three = [0, 1, 2].map(|i| u32::from(*chunk.get(i).unwrap_or(&0)));
+        let bits = three[0] << 16 | three[1] << 8 | three[2];
+        for i in 0..4 {
+            let letter = LETTERS[(bits >> (18 - 6 * i) & 63) as usize];
+            out.push(if i <= chunk.len() { char::from(letter) } else { '=' });
+        }
+    }
+    out
+}
+
 /// Asks a proxy whether it takes the configuration.
 fn is_taken(front: Front, folder: &Path) -> Option<Output> {
     Some(match front {
@@ -151,6 +220,18 @@ fn is_taken(front: Front, folder: &Path) -> Option<Output> {
             ];
             run(&program("caddy")?, &args, folder)
         }
+        Front::Envoy => run(
+            &program("envoy")?,
+            &[
+                "--mode",
+                "validate",
+                "-c",
+                "envoy/envoy.yaml",
+                "--log-level",
+                "error",
+            ],
+            folder,
+        ),
         _ => {
             let main = folder.join("nginx/nginx.conf").display().to_string();
             run(&program("nginx")?, &["-t", "-q", "-c", &main], folder)
@@ -159,9 +240,9 @@ fn is_taken(front: Front, folder: &Path) -> Option<Output> {
 }
 
 #[test]
-fn caddy_and_nginx_take_the_configuration_of_every_product() {
+fn real_proxies_take_the_configuration_of_every_product() {
     for front in FRONTS {
-        if program(front.id()).is_none() || program("openssl").is_none() {
+        if program_of(front).is_none() || program("openssl").is_none() {
             continue;
         }
         let certificates = tempfile::tempdir().unwrap();
@@ -259,6 +340,31 @@ fn answer(mut stream: TcpStream, kept: &Mutex<Vec<String>>) -> Option<()> {
     Some(())
 }
 
+/// What nginx asks in place of oauth2-proxy: it knows those who send the right password.
+fn identity_provider() -> u16 {
+    static PORT: OnceLock<u16> = OnceLock::new();
+    *PORT.get_or_init(|| {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        std::thread::spawn(move || {
+            for mut stream in listener.incoming().flatten() {
+                std::thread::spawn(move || {
+                    let head = head(&mut stream)?;
+                    let status = match head.starts_with("GET /oauth2/auth ") {
+                        true if head.contains(RIGHT) => "202 Accepted",
+                        true => "401 Unauthorized",
+                        false => "200 OK",
+                    };
+                    let answer =
+                        format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+                    stream.write_all(answer.as_bytes()).ok()
+                });
+            }
+        });
+        port
+    })
+}
+
 /// A proxy that runs until it is dropped.
 struct Running {
     child: Child,
@@ -276,7 +382,7 @@ impl Drop for Running {
 }
 
 fn start(front: Front, id: &str, upstream: u16, more: impl Fn(&mut LockdownRequest)) -> Option<Running> {
-    program(front.id())?;
+    program_of(front)?;
     program("openssl")?;
     let folder = tempfile::tempdir().unwrap();
     let port = TcpListener::bind("127.0.0.1:0")
@@ -292,9 +398,16 @@ fn start(front: Front, id: &str, upstream: u16, more: impl Fn(&mut LockdownReque
     let main = folder.path().join("nginx/nginx.conf").display().to_string();
     let args: Vec<&str> = match front {
         Front::Caddy => vec!["run", "--adapter", "caddyfile", "--config", "caddy/Caddyfile"],
+        Front::Envoy => vec![
+            "-c",
+            "envoy/envoy.yaml",
+            "--use-dynamic-base-id",
+            "--concurrency",
+            "1",
+        ],
         _ => vec!["-c", &main],
     };
-    let mut command = Command::new(program(front.id())?);
+    let mut command = Command::new(program_of(front)?);
     command
         .args(args)
         .current_dir(folder.path())
@@ -321,14 +434,33 @@ fn start(front: Front, id: &str, upstream: u16, more: impl Fn(&mut LockdownReque
     panic!("{} does not listen", front.name());
 }
 
+/// Whether an answer has as many bytes as it says.
+fn is_whole(answer: &[u8], start: &str) -> bool {
+    let text = String::from_utf8_lossy(answer).to_ascii_lowercase();
+    let Some((head, body)) = text.split_once("\r\n\r\n") else {
+        return false;
+    };
+    let length = head
+        .lines()
+        .find_map(|l| l.strip_prefix("content-length: ")?.trim().parse::<usize>().ok());
+    length.is_some_and(|length| body.len() >= length || start.starts_with("HEAD "))
+}
+
 /// Sends a request as it stands; the status and the rest.
 fn send(port: u16, start: &str, headers: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     let request = format!("{start} HTTP/1.1\r\nHost: ml.example\r\n{headers}Connection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).unwrap();
+    // Envoy closes a second after its answer, so that is over where its length says so.
     let mut answer = Vec::new();
-    let _ = stream.read_to_end(&mut answer);
+    let mut buffer = [0; 4096];
+    while !is_whole(&answer, start) {
+        match stream.read(&mut buffer) {
+            Ok(0) | Err(_) => break,
+            Ok(n) => answer.extend_from_slice(&buffer[..n]),
+        }
+    }
     let answer = String::from_utf8_lossy(&answer).into_owned();
     let status = answer.split(' ').nth(1).and_then(|s| s.parse().ok());
     (status.unwrap_or_else(|| panic!("{start}: {answer:?}")), answer)
@@ -374,7 +506,11 @@ fn whoever_has_no_password_gets_nothing_on_any_path_of_the_catalogue() {
         paths.sort();
         paths.dedup();
         assert!(paths.len() > 400, "{}", paths.len());
-        for path in &paths {
+        // These are oauth2-proxy's own.
+        let others = paths
+            .iter()
+            .filter(|p| front != Front::Oauth2Proxy || !p.starts_with("/oauth2/"));
+        for path in others {
             for headers in [
                 "",
                 WRONG,
@@ -438,7 +574,10 @@ fn the_right_password_opens_what_is_allowed_and_nothing_else() {
             ),
         ];
         for (line, more, expected) in cases {
-            assert_eq!(status(line, more), expected, "{}: {line} {more}", front.name());
+            let got = status(line, more);
+            // Which of the two it is, is for the proxy to say.
+            let same = got == expected || (expected == 400 && got == 403);
+            assert!(same, "{}: {line} {more}: {got}", front.name());
         }
         open.asked();
         status(
@@ -446,6 +585,9 @@ fn the_right_password_opens_what_is_allowed_and_nothing_else() {
             "X-Forwarded-User: root\r\nRemote-User: root\r\nKubeflow-Userid: root\r\nX-Forwarded-For: 10.0.0.9\r\nX_Remote_User: root\r\n",
         );
         let seen = open.asked().concat();
+        // Envoy writes the names of headers in small letters.
+        let seen = seen.replace("\nauthorization:", "\nAuthorization:");
+        let seen = seen.replace("\nhost:", "\nHost:");
         assert!(
             !seen.contains("root") && !seen.contains("10.0.0.9"),
             "{}: {seen}",
@@ -481,7 +623,7 @@ fn only_reading_is_let_through_where_that_is_asked_for() {
         open.asked();
         status("GET /api/tags");
         assert!(
-            open.asked().concat().contains("Host: localhost"),
+            open.asked().concat().to_lowercase().contains("host: localhost"),
             "{}",
             front.name()
         );
@@ -516,6 +658,27 @@ fn a_kernel_is_talked_to_over_a_websocket_by_those_who_signed_in() {
 }
 
 #[test]
+fn people_are_led_to_the_sign_in_and_programs_are_told_that_they_are_nobody() {
+    let open = Open::start();
+    let Some(proxy) = start(Front::Oauth2Proxy, "mlflow", open.port, |_| ()) else {
+        return;
+    };
+    let (status, answer) = send(proxy.port, "GET /version?b=c", "Accept: text/html,*/*\r\n");
+    assert_eq!(status, 302, "{answer}");
+    assert!(answer.contains("/oauth2/start?rd=http"), "{answer}");
+    assert_eq!(
+        send(proxy.port, "GET /version", "Accept: application/json\r\n").0,
+        401
+    );
+    // Nobody but nginx asks who is there.
+    assert_eq!(send(proxy.port, "GET /oauth2/auth", RIGHT).0, 404);
+    assert_eq!(send(proxy.port, "GET /oauth2/start", "").0, 200);
+    let (status, _) = send(proxy.port, "GET /oauth2/../version", "");
+    assert!(matches!(status, 400 | 401), "{status}");
+    assert!(open.asked().is_empty());
+}
+
+#[test]
 fn what_would_not_close_is_refused() {
     let refused = |change: fn(&mut LockdownRequest)| {
         let mut wanted = request("mlflow", Front::Caddy);
@@ -527,12 +690,18 @@ fn what_would_not_close_is_refused() {
         refused(|r| r.name = Some("a b {".to_owned())),
         refused(|r| r.user = "a b".to_owned()),
         refused(|r| r.certificate = Some(("a;b".to_owned(), "c".to_owned()))),
+        refused(|r| r.image = Some("a b".to_owned())),
+        refused(|r| r.issuer = Some("http://login.example".to_owned())),
+        refused(|r| r.front = Front::Istio),
         refused(|r| { r.product = product("streamlit"); r.read_only = true; }),
     ].join("\n"), @r"
     passwords would cross the network readable for everybody: 0.0.0.0:80
     a host name has letters, digits, `-` and dots
     a user's name has letters, digits, `-`, `_`, `.` and `@`
     the path of a certificate has no blanks, quotes or braces
+    the name of an image has neither blanks nor quotes
+    the address of an identity provider begins with `https://`
+    Istio runs in a cluster only
     it is not known which requests to Streamlit only read
     ");
     for text in [
