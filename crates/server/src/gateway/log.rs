@@ -505,6 +505,48 @@ mod tests {
         assert_eq!(events, ["one", "ended", "three", "stop"]);
     }
 
+    /// A disk that hangs until it is told to go on.
+    struct Hanging {
+        entered: std::sync::mpsc::Sender<()>,
+        go_on: std::sync::mpsc::Receiver<()>,
+    }
+
+    impl Sink for Hanging {
+        fn append(&mut self, _: &[u8]) -> io::Result<()> {
+            self.entered.send(()).unwrap();
+            self.go_on.recv().map_err(io::Error::other)
+        }
+    }
+
+    #[test]
+    fn a_disk_that_hangs_holds_up_one_who_writes_and_no_other() {
+        use std::{pin::pin, sync::mpsc::channel, task};
+        let ((entered, has_entered), (go, go_on)) = (channel(), channel());
+        let writer = Writer {
+            seq: 0,
+            last: hex(&[0; 32]),
+            kept: Vec::new(),
+        };
+        let log = Arc::new(Log::into_sink(Hanging { entered, go_on }, writer));
+        let runtime = || tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let first = std::thread::spawn({
+            let log = Arc::clone(&log);
+            move || runtime().block_on(log.written(Record::of("first")))
+        });
+        has_entered.recv().unwrap();
+        let mut second = pin!(log.written(Record::of("second")));
+        let polled = second
+            .as_mut()
+            .poll(&mut task::Context::from_waker(task::Waker::noop()));
+        assert!(polled.is_pending(), "it waits without holding up who asks");
+        log.later(Record::of("ended"));
+        for _ in 0..3 {
+            go.send(()).unwrap();
+        }
+        assert!(first.join().unwrap() && runtime().block_on(second));
+        drop(go);
+    }
+
     #[test]
     fn strangers_do_not_fill_the_disk() {
         let folder = tempfile::tempdir().unwrap();

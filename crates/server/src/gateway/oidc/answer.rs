@@ -85,12 +85,18 @@ pub(crate) async fn answer(
             failed.status().as_u16(),
             failed.why(),
         );
-        let mut response = html(failed.status(), page::stopped(gate.product, failed.said()));
-        if path == CALLBACK {
-            sign_in::set(&mut response, gate, &oidc.cookie, "", 0);
-        }
-        response
+        stopped(gate, oidc, failed)
     })
+}
+
+/// The page on which a sign-in ends that came to nothing. What was begun is over, unless this was no answer to it: any site
+/// can lead a browser here.
+fn stopped(gate: &Gate, oidc: &Oidc, failed: Failed) -> Response<Reply> {
+    let mut response = html(failed.status(), page::stopped(gate.product, failed.said()));
+    if !matches!(failed, Failed::Foreign(_)) {
+        sign_in::set(&mut response, gate, &oidc.cookie, "", 0);
+    }
+    response
 }
 
 async fn left(
@@ -118,15 +124,25 @@ async fn arrived(
     let kept = kept.map_err(|_| Failed::Foreign("the sign-in has two readings"))?;
     let kept = kept.ok_or(Failed::Foreign("this browser began another sign-in, or none"))?;
     let query = asked.target.query.unwrap_or_default();
-    let admitted = oidc.arrive(&asked.origin, &kept, query, caller.peer.ip()).await?;
-    let began = gate.access.admit(Arc::clone(&admitted.user), admitted.read_only);
+    let who = oidc.arrive(&asked.origin, &kept, query, caller.peer.ip()).await?;
+    let record = |event| {
+        let mut record = gate.record(event, caller, request.method(), CALLBACK);
+        record.principal = Some(who.user.to_string());
+        record.credential = Some(format!("subject {}", who.subject));
+        record
+    };
+    let Some(read_only) = who.read_only else {
+        let mut record = record("refused");
+        record.status = Some(Failed::Uninvited.status().as_u16());
+        record.why = Some(Failed::Uninvited.why().to_owned());
+        gate.log.refused(record);
+        return Ok(stopped(gate, oidc, Failed::Uninvited));
+    };
+    let began = gate.access.admit(Arc::clone(&who.user), read_only);
     let value = began.map_err(|_| Failed::Busy("nobody is let in: the store of users cannot be read"))?;
     gate.access.sign_out(request.headers());
-    let mut record = gate.record("signed-in", caller, request.method(), CALLBACK);
-    record.principal = Some(admitted.user.to_string());
-    record.credential = Some(format!("subject {}", admitted.subject));
-    gate.log.later(record);
-    let mut response = went(&way_back(admitted.next));
+    gate.log.later(record("signed-in"));
+    let mut response = went(&way_back(who.next));
     sign_in::session(&mut response, gate, &value);
     sign_in::set(&mut response, gate, &oidc.cookie, "", 0);
     Ok(response)

@@ -90,11 +90,13 @@ struct Leaving {
     cookie: String,
 }
 
-/// Somebody who was let in.
-struct Admitted {
+/// Somebody whom the provider knows.
+struct Arrived {
+    /// As the log calls them.
     user: Arc<str>,
     subject: String,
-    read_only: bool,
+    /// Whether only to read; nothing where no rule lets them in.
+    read_only: Option<bool>,
     next: String,
 }
 
@@ -242,13 +244,7 @@ impl Oidc {
     }
 
     /// Ends a sign-in with what came back.
-    async fn arrive(
-        &self,
-        origin: &str,
-        cookie: &str,
-        query: &str,
-        peer: IpAddr,
-    ) -> Result<Admitted, Failed> {
+    async fn arrive(&self, origin: &str, cookie: &str, query: &str, peer: IpAddr) -> Result<Arrived, Failed> {
         self.counted(peer)?;
         let returned =
             Returned::read(query).ok_or(Failed::Foreign("the answer of the provider has two readings"))?;
@@ -266,10 +262,10 @@ impl Oidc {
             .ok_or(Failed::Unbelievable("the provider lets nobody in"))?;
         let token = self.exchanged(&known, &code, &back, origin).await?;
         let who = self.believed(&known, &token, &back).await?;
-        let read_only = self.rules.admit(&who).ok_or(Failed::Uninvited)?;
+        let read_only = self.rules.admit(&who);
         // No user of the store has a name with a colon.
         let shown = who.email.as_deref().unwrap_or(&who.subject);
-        Ok(Admitted {
+        Ok(Arrived {
             user: Arc::from(format!("oidc:{shown}")),
             subject: who.subject,
             read_only,

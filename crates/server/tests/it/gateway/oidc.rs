@@ -612,6 +612,10 @@ fn a_code_is_good_once_and_only_in_the_browser_that_began() {
     ] {
         let led = victim.arrive(&query, cookie);
         assert!(status(&led) == 400 && session(&led).is_none(), "{led}");
+        assert!(
+            !led.contains("set-cookie"),
+            "what the victim began goes on: {led}"
+        );
     }
     // The answer of a sign-in, with the state of another one.
     let mixed = attacker.arrive(
@@ -784,6 +788,12 @@ fn rules_say_who_may_change_what() {
     ] {
         assert!(signed_in("bob@ml.example", groups).1.is_none());
     }
+    let lines = running.ended();
+    let refused = lines.iter().find(|l| l["why"] == "no rule lets them in").unwrap();
+    assert_eq!(
+        (&refused["principal"], &refused["credential"]),
+        (&"oidc:bob@ml.example".into(), &"subject 248289761001".into())
+    );
 }
 
 /// A whole answer.
