@@ -21,7 +21,7 @@ use std::{
 };
 use tokio::sync::Semaphore;
 
-/// How long a password that was right is not computed again.
+/// How long a password that was right and is not used is remembered.
 const REMEMBERED: Duration = Duration::from_secs(300);
 /// Remembered passwords that are kept.
 const MAX_REMEMBERED: usize = 10_000;
@@ -29,12 +29,16 @@ const MAX_REMEMBERED: usize = 10_000;
 const WORKERS: usize = 2;
 const MAX_WAITING: usize = 64;
 
-/// Passwords that were right, under digests that mean nothing elsewhere, and when.
+/// Passwords that were right, under digests that mean nothing elsewhere, and when they were used.
 type Remembered = HashMap<[u8; 32], (Arc<Hashed>, Instant)>;
+
+/// Passwords that are being computed, each for the first of those who wait for it.
+type Turns = HashMap<[u8; 32], Arc<tokio::sync::Mutex<()>>>;
 
 /// All that is guessed.
 pub(crate) struct Guesses {
     remembered: Mutex<Remembered>,
+    turns: Mutex<Turns>,
     key: [u8; 32],
     workers: Arc<Semaphore>,
     waiting: AtomicUsize,
@@ -51,6 +55,7 @@ impl Guesses {
         getrandom::fill(&mut key).ok()?;
         Some(Self {
             remembered: Mutex::default(),
+            turns: Mutex::default(),
             key,
             workers: Arc::new(Semaphore::new(WORKERS)),
             waiting: AtomicUsize::new(0),
@@ -71,7 +76,12 @@ impl Guesses {
         let hashed = kept.unwrap_or(&self.nobody);
         let seal = self.seal(name, &secret).ok_or(Denied::Busy)?;
         if !self.remembers(&seal, hashed) {
-            self.computed(name, secret, peer, &seal, hashed).await?;
+            // Many requests of one client come at once, and the first answers for all: they are one guess, not many.
+            let turn = Turn::new(&self.turns, seal);
+            let _mine = turn.lock.lock().await;
+            if !self.remembers(&seal, hashed) {
+                self.computed(name, secret, peer, &seal, hashed).await?;
+            }
         }
         kept.map(|_| ()).ok_or(Denied::Wrong)
     }
@@ -107,10 +117,6 @@ impl Guesses {
             .acquire_owned()
             .await
             .map_err(|_| Denied::Busy)?;
-        // Many requests of one page come at once; the first has answered for all of them.
-        if self.remembers(seal, hashed) {
-            return Ok(true);
-        }
         let kept = Arc::clone(hashed);
         let work = tokio::task::spawn_blocking(move || {
             let right = kept.is(&secret);
@@ -130,9 +136,12 @@ impl Guesses {
 
     fn remembers(&self, seal: &[u8; 32], hashed: &Arc<Hashed>) -> bool {
         let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
-        match remembered.get(seal) {
+        match remembered.get_mut(seal) {
             // A password that was changed since is another one.
-            Some((kept, at)) if at.elapsed() < REMEMBERED && kept == hashed => true,
+            Some((kept, used)) if used.elapsed() < REMEMBERED && kept == hashed => {
+                *used = Instant::now();
+                true
+            }
             Some(_) => {
                 remembered.remove(seal);
                 false
@@ -148,6 +157,32 @@ impl Guesses {
         mac.update(name.as_bytes());
         mac.update(secret.as_bytes());
         Some(mac.finalize().into_bytes().into())
+    }
+}
+
+/// A place in the queue of those who wait for one password.
+struct Turn<'a> {
+    turns: &'a Mutex<Turns>,
+    seal: [u8; 32],
+    lock: Arc<tokio::sync::Mutex<()>>,
+}
+
+impl<'a> Turn<'a> {
+    fn new(turns: &'a Mutex<Turns>, seal: [u8; 32]) -> Self {
+        let mut all = turns.lock().unwrap_or_else(PoisonError::into_inner);
+        let lock = Arc::clone(all.entry(seal).or_default());
+        drop(all);
+        Self { turns, seal, lock }
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let mut all = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        // Ours, and the one in the table: nobody else waits.
+        if Arc::strong_count(&self.lock) <= 2 {
+            all.remove(&self.seal);
+        }
     }
 }
 

@@ -204,6 +204,34 @@ fn models_that_stand_in_bodies_are_in_the_log() {
 }
 
 #[test]
+fn many_who_begin_at_once_with_the_right_password_all_come_in() {
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+    let running = Running::start("mlflow", |_| {});
+    let ask = |secret: &str| {
+        let pair = STANDARD.encode(format!("admin:{secret}"));
+        status(&running.raw(&format!(
+            "GET /version HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic {pair}\r\nConnection: close\r\n\r\n"
+        )))
+    };
+    let at_once = |secret: &str| -> Vec<u16> {
+        let all = std::sync::Barrier::new(100);
+        std::thread::scope(|scope| {
+            let start = || {
+                all.wait();
+                ask(secret)
+            };
+            let threads: Vec<_> = (0..100).map(|_| scope.spawn(start)).collect();
+            threads.into_iter().map(|t| t.join().unwrap()).collect()
+        })
+    };
+    assert_eq!(at_once(&running.first.password), [200; 100]);
+    // With a wrong one they are as many guesses as they are.
+    let mut wrong = at_once("correct horse battery");
+    wrong.sort_unstable();
+    assert!(wrong[..10] == [401; 10] && wrong[20..] == [429; 80], "{wrong:?}");
+}
+
+#[test]
 fn what_would_be_open_by_mistake_does_not_start() {
     let folder = tempfile::tempdir().unwrap();
     let fails = |change: &dyn Fn(&mut Settings)| {

@@ -139,7 +139,7 @@ async fn arrived(
         return Ok(stopped(gate, oidc, Failed::Uninvited));
     };
     let began = gate.access.admit(Arc::clone(&who.user), read_only);
-    let value = began.map_err(|_| Failed::Busy("nobody is let in: the store of users cannot be read"))?;
+    let value = began.map_err(|_| Failed::Provider("nobody is let in: the store of users cannot be read"))?;
     gate.access.sign_out(request.headers());
     gate.log.later(record("signed-in"));
     let mut response = went(&way_back(who.next));
