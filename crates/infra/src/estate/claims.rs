@@ -167,6 +167,15 @@ static CLAIMS: &[Claim] = &[
         named: is_yaml,
         holds: |t| line_starts(t, &["services:", "include:"]),
     },
+    // Values to install a chart with, beside the chart's own.
+    Claim {
+        dialect: Dialect::HelmValues,
+        named: |n| {
+            let ends = [".values.", "-values.", "_values."];
+            is_yaml(n) && ends.iter().any(|e| n.contains(e))
+        },
+        holds: |_| true,
+    },
     Claim {
         dialect: Dialect::Environment,
         named: |n| n == ".env" || n.ends_with(".env") || n.starts_with(".env."),
@@ -203,11 +212,13 @@ pub fn dialect(path: &str, text: &str) -> Option<Dialect> {
         return Some(Dialect::HelmTemplate);
     }
     let name = file_name(path).to_ascii_lowercase();
+    let in_values = path.starts_with("values/") || path.contains("/values/");
     let claimed = CLAIMS.iter().find(|c| (c.named)(&name) && (c.holds)(text));
     // Platforms have a table of their own.
     claimed
         .map(|c| c.dialect)
         .or_else(|| settings::is_one(path, text).then_some(Dialect::Settings))
+        .or_else(|| (in_values && is_yaml(&name)).then_some(Dialect::HelmValues))
 }
 
 fn is_yaml(name: &str) -> bool {
@@ -243,6 +254,8 @@ mod tests {
                 Some(Dialect::HelmChart),
             ),
             ("c/values.yaml", "a: 1\n", Some(Dialect::HelmValues)),
+            ("c/prod.values.yaml", "a: 1\n", Some(Dialect::HelmValues)),
+            ("c/values/prod.yaml", "a: 1\n", Some(Dialect::HelmValues)),
             (
                 "c/templates/a.yaml",
                 "a: {{ .Values.a }}\n",

@@ -1,6 +1,7 @@
 //! Charts of Helm: their templates rendered with their own values, as objects of a cluster.
 //!
-//! What `helm install` without further values would make. Values are three-valued: what a chart takes from the cluster or
+//! What `helm install` without further values would make, and what it makes with each file of values that lies beside
+//! the chart's own (`values-prod.yaml`): whoever installs it takes one of them. Values are three-valued: what a chart takes from the cluster or
 //! from whoever installs it stays unknown through every function, and a condition that is not known is said.
 
 mod eval;
@@ -12,7 +13,8 @@ use crate::{
     estate::{Dialect, Document, Reading},
     files::folder,
     kubernetes::{self, object::Object},
-    resource::file_name,
+    resource::{Resource, file_name},
+    workload::Workload,
 };
 use eval::{Engine, Out};
 use std::{
@@ -38,7 +40,30 @@ struct Chart<'a> {
     folder: &'a str,
     about: &'a Node,
     values: Value,
+    /// What further files of values say over its own.
+    overlays: Vec<Value>,
     templates: Vec<&'a Document>,
+}
+
+/// How often a chart is rendered besides with its own values.
+const MOST_OVERLAYS: usize = 8;
+
+/// Whether a path below a chart is that of values to install it with: `values-prod.yaml`, `prod.values.yaml`,
+/// `values/prod.yaml`.
+fn is_overlay(inner: &str) -> bool {
+    let Some(name) = [".yaml", ".yml"].iter().find_map(|e| inner.strip_suffix(e)) else {
+        return false;
+    };
+    match name.rsplit_once('/') {
+        Some((folder, _)) => matches!(folder, "values" | "environments" | "envs"),
+        // Those of the chart's own tests are nobody's.
+        None => {
+            ["-values", "_values", ".values"]
+                .iter()
+                .any(|e| name.ends_with(e))
+                || name.starts_with("values")
+        }
+    }
 }
 
 /// Reads all charts; the paths of what belongs to one are handed back.
@@ -54,6 +79,7 @@ pub(crate) fn charts<'a>(documents: &'a [Document], reading: &mut Reading<'_>) -
                     folder,
                     about,
                     values: Value::map(Vec::new()),
+                    overlays: Vec::new(),
                     templates: Vec::new(),
                 },
             );
@@ -71,6 +97,10 @@ pub(crate) fn charts<'a>(documents: &'a [Document], reading: &mut Reading<'_>) -
             .trim_start_matches('/');
         if inner == "values.yaml" || inner == "values.yml" {
             chart.values = document.root.as_ref().map(Value::of).unwrap_or_default();
+        } else if is_overlay(inner) && document.dialect == Dialect::HelmValues {
+            if chart.overlays.len() < MOST_OVERLAYS {
+                chart.overlays.extend(document.root.as_ref().map(Value::of));
+            }
         } else if inner.starts_with("templates/") && !inner.starts_with("templates/tests/") {
             taken.insert(document.path.as_str());
             if matches!(document.dialect, Dialect::HelmTemplate | Dialect::Kubernetes) {
@@ -89,9 +119,58 @@ pub(crate) fn charts<'a>(documents: &'a [Document], reading: &mut Reading<'_>) -
     let inside = |path: &str| all.keys().any(|other| is_below(path, &below(other, "charts")));
     let roots: Vec<&str> = all.keys().copied().filter(|path| !inside(path)).collect();
     for root in roots {
-        render(root, &all, reading);
+        let before = (reading.workloads.len(), reading.loose.len(), reading.gaps.len());
+        render(root, &all, None, reading);
+        let overlays = all.get(root).map_or(&[][..], |c| c.overlays.as_slice());
+        for overlay in overlays {
+            let own = (reading.workloads.len(), reading.loose.len(), reading.gaps.len());
+            render(root, &all, Some(overlay), reading);
+            join(reading, before, own);
+        }
     }
     taken
+}
+
+/// Joins what a chart makes with other values, which begins at `own`, with what it made before: a workload that is the same
+/// is reached in all of their ways, and nothing is said twice.
+fn join(reading: &mut Reading<'_>, before: (usize, usize, usize), own: (usize, usize, usize)) {
+    let mut more = reading.workloads.split_off(own.0);
+    let known = reading.workloads.get_mut(before.0..).unwrap_or_default();
+    more.retain_mut(|new| {
+        let same = known.iter_mut().find(|old| is_same(old, new));
+        let Some(old) = same else { return true };
+        let ways = std::mem::take(&mut new.openings).into_iter();
+        let ways: Vec<_> = ways.filter(|way| !old.openings.contains(way)).collect();
+        old.openings.extend(ways);
+        false
+    });
+    reading.workloads.append(&mut more);
+    let loose = reading.loose.split_off(own.1);
+    for route in loose {
+        if !reading.loose.iter().skip(before.1).any(|r| *r == route) {
+            reading.loose.push(route);
+        }
+    }
+    let gaps = reading.gaps.split_off(own.2);
+    for gap in gaps {
+        if !reading.gaps.iter().skip(before.2).any(|g| *g == gap) {
+            reading.gaps.push(gap);
+        }
+    }
+}
+
+/// Whether two renderings made the same of a template, but for its image and who reaches it.
+fn is_same(old: &Workload, new: &Workload) -> bool {
+    let containers = old.containers.len() == new.containers.len()
+        && old.containers.iter().zip(&new.containers).all(|(a, b)| {
+            let plain = |r: &Resource| Resource {
+                image: None,
+                ..r.clone()
+            };
+            plain(a) == plain(b)
+        });
+    let own = |w: &Workload| (w.kind, w.span.clone(), w.name.clone());
+    containers && own(old) == own(new) && old.isolation == new.isolation && old.models == new.models
 }
 
 fn below(folder: &str, name: &str) -> String {
@@ -127,10 +206,15 @@ struct Rendered<'a> {
 }
 
 /// The chart and the charts in it that its values turn on.
-fn subcharts<'a>(root: &str, all: &'a BTreeMap<&str, Chart<'a>>) -> Vec<Rendered<'a>> {
+fn subcharts<'a>(
+    root: &str,
+    all: &'a BTreeMap<&str, Chart<'a>>,
+    overlay: Option<&Value>,
+) -> Vec<Rendered<'a>> {
     let mut out: Vec<Rendered<'_>> = Vec::new();
     let Some(first) = all.get(root) else { return out };
-    let mut queue = vec![(first, first.values.clone(), 0_usize)];
+    let values = overlay.map_or_else(|| first.values.clone(), |over| first.values.overlaid(over, 16));
+    let mut queue = vec![(first, values, 0_usize)];
     while let Some((chart, values, depth)) = queue.pop() {
         let charts = below(chart.folder, "charts");
         if depth < DEEPEST_CHART {
@@ -176,8 +260,8 @@ fn is_on(about: &Node, name: &str, values: &Value) -> bool {
     true
 }
 
-fn render(root: &str, all: &BTreeMap<&str, Chart<'_>>, reading: &mut Reading<'_>) {
-    let rendered = subcharts(root, all);
+fn render(root: &str, all: &BTreeMap<&str, Chart<'_>>, overlay: Option<&Value>, reading: &mut Reading<'_>) {
+    let rendered = subcharts(root, all, overlay);
     let mut defined: BTreeMap<String, Vec<Part>> = BTreeMap::new();
     let mut parsed: Vec<(usize, &Document, Vec<Part>)> = Vec::new();
     // Parents come first, and what they define wins.

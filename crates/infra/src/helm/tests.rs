@@ -180,6 +180,73 @@ fn a_chart_is_what_its_own_values_make_of_it() {
 }
 
 #[test]
+fn a_chart_is_also_what_further_values_make_of_it() {
+    let text = r#"
+=== c/Chart.yaml
+apiVersion: v2
+name: c
+=== c/values.yaml
+image: ollama/ollama:0.5
+type: ClusterIP
+host: 127.0.0.1
+ingress: {enabled: false}
+=== c/values-prod.yaml
+image: ollama/ollama:0.6
+type: LoadBalancer
+=== c/values/eu.yaml
+ingress: {enabled: true}
+=== c/open.values.yaml
+host: 0.0.0.0
+=== c/ci/values.yaml
+type: NodePort
+=== c/templates/a.yaml
+apiVersion: v1
+kind: Pod
+metadata: {name: p, labels: {app: p}}
+spec: {containers: [{image: {{ .Values.image }}, args: [serve], env: [{name: OLLAMA_HOST, value: {{ .Values.host }}}]}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: s}
+spec: {type: {{ .Values.type }}, selector: {app: p}, ports: [{port: 80, targetPort: 11434}]}
+{{- if .Values.ingress.enabled }}
+---
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: i}
+spec: {rules: [{http: {paths: [{backend: {service: {name: s, port: {number: 80}}}}]}}]}
+{{- end }}
+# {{ include "missing" . }}
+"#;
+    let all = shown(text);
+    let told = all
+        .lines()
+        .filter(|l| !l.contains("=") || l.contains("OLLAMA_HOST"));
+    assert_snapshot!(told.collect::<Vec<_>>().join("\n"), @r"
+    Pod p @c/templates/a.yaml:3
+      [ollama/ollama:0.5] args-only
+        $ serve @c/templates/a.yaml:4
+        OLLAMA_HOST=127.0.0.1 @c/templates/a.yaml:4
+      ClusterService Cluster 80->11434 via c/templates/a.yaml:9
+      LoadBalancer Internet 80->11434 via c/templates/a.yaml:9 c/values-prod.yaml:2
+      Ingress Everyone ?->11434 via c/templates/a.yaml:15 c/templates/a.yaml:9
+      no network policy
+    Pod p @c/templates/a.yaml:3
+      [ollama/ollama:0.5] args-only
+        $ serve @c/templates/a.yaml:4
+        OLLAMA_HOST=0.0.0.0 @c/templates/a.yaml:4
+      ClusterService Cluster 80->11434 via c/templates/a.yaml:9
+      no network policy
+    HelmValues c/values.yaml
+    HelmValues c/values-prod.yaml
+    HelmValues c/values/eu.yaml
+    HelmValues c/open.values.yaml
+    HelmValues c/ci/values.yaml
+    gap c/templates/a.yaml:17 a template is included that is not there
+    ");
+}
+
+#[test]
 fn what_is_not_known_stays_so_and_is_said() {
     let text = r#"
 === c/Chart.yaml

@@ -139,6 +139,16 @@ pub(super) fn seldon(object: &Object<'_>, cluster: &Cluster<'_, '_>) -> Vec<Work
         .take(MOST_PARTS)
     {
         let mut workload = empty(object, WorkloadKind::SeldonDeployment);
+        // The operator makes a service for each predictor, and one for each model of its graph.
+        let name = predictor.get("name").and_then(Node::as_text).unwrap_or("default");
+        workload.names.push(format!("{}-{name}", object.name()));
+        let model = predictor.path(&["graph", "name"]).and_then(Node::as_text);
+        workload
+            .names
+            .extend(model.map(|m| format!("{}-{name}-{m}", object.name())));
+        if out.is_empty() {
+            workload.names.push(object.name().to_owned());
+        }
         for part in predictor
             .get("componentSpecs")
             .map_or(&[][..], Node::items)

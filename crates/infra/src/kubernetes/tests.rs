@@ -254,6 +254,45 @@ spec: {jobTemplate: {spec: {template: {spec: {containers: [{image: i, command: [
 }
 
 #[test]
+fn a_route_leads_to_the_services_that_seldon_makes() {
+    let text = "\
+=== sd.yaml
+apiVersion: machinelearning.seldon.io/v1
+kind: SeldonDeployment
+metadata: {name: iris}
+spec:
+  predictors:
+  - {name: main, graph: {name: c, implementation: SKLEARN_SERVER, modelUri: 'gs://b/m'}}
+  - {name: canary, graph: {name: c, implementation: SKLEARN_SERVER, modelUri: 'gs://b/n'}}
+---
+apiVersion: networking.istio.io/v1beta1
+kind: VirtualService
+metadata: {name: iris}
+spec:
+  hosts: ['*']
+  gateways: [istio-system/seldon-gateway]
+  http:
+  - route: [{destination: {host: iris-main.default.svc.cluster.local, port: {number: 8000}}}]
+  - route: [{destination: {host: iris-other, port: {number: 8000}}}]
+";
+    assert_snapshot!(shown(text), @r"
+    SeldonDeployment iris @sd.yaml:3
+      [SKLEARN_SERVER]
+      ClusterService Cluster ?->8000 via sd.yaml:6
+      ClusterService Cluster ?->9000 via sd.yaml:6
+      VirtualService Everyone ?->8000 via sd.yaml:16
+      no network policy
+      model gs://b/m @sd.yaml:6
+    SeldonDeployment iris @sd.yaml:3
+      [SKLEARN_SERVER]
+      ClusterService Cluster ?->8000 via sd.yaml:7
+      ClusterService Cluster ?->9000 via sd.yaml:7
+      no network policy
+      model gs://b/n @sd.yaml:7
+    ");
+}
+
+#[test]
 fn routes_carry_the_policies_that_are_attached() {
     let text = "\
 === all.yaml

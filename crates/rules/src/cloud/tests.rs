@@ -323,6 +323,59 @@ fn who_comes_to_a_pod_is_said_by_its_policy_and_its_node_port() {
     }
 }
 
+#[test]
+fn a_chart_counts_by_the_widest_of_its_files_of_values() {
+    let chart = |overlay: &str| {
+        let found = in_files(&format!(
+            r#"=== c/Chart.yaml
+apiVersion: v2
+name: c
+=== c/values.yaml
+image: quay.io/jupyter/base-notebook
+ingress: {{enabled: false}}
+annotations: {{}}
+=== c/values-prod.yaml
+{overlay}
+=== c/templates/a.yaml
+apiVersion: v1
+kind: Pod
+metadata: {{name: p, labels: {{app: p}}}}
+spec: {{containers: [{{image: {{{{ .Values.image }}}}, args: [start-notebook.py, --IdentityProvider.token=]}}]}}
+---
+apiVersion: v1
+kind: Service
+metadata: {{name: s}}
+spec: {{selector: {{app: p}}, ports: [{{port: 80, targetPort: 8888}}]}}
+{{{{- if .Values.ingress.enabled }}}}
+---
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata:
+  name: i
+  annotations: {{{{- toYaml .Values.annotations | nindent 4 }}}}
+spec: {{rules: [{{http: {{paths: [{{backend: {{service: {{name: s, port: {{number: 80}}}}}}}}]}}}}]}}
+{{{{- end }}}}
+"#
+        ));
+        let open: Vec<_> = found
+            .into_iter()
+            .filter(|f| f.rule == "open-dashboard-config")
+            .collect();
+        told(&open)
+    };
+    assert_eq!(chart("replicas: 2"), "open-dashboard-config medium");
+    assert_eq!(
+        chart("ingress: {enabled: true}"),
+        "open-dashboard-config critical"
+    );
+    assert_eq!(
+        chart("image: 'quay.io/jupyter/base-notebook:2025-01-01'\ningress: {enabled: true}"),
+        "open-dashboard-config critical"
+    );
+    let guard = "annotations: {nginx.ingress.kubernetes.io/auth-url: 'https://auth.example'}";
+    assert_eq!(chart(&format!("ingress: {{enabled: true}}\n{guard}")), "");
+}
+
 const MODEL: &str = "resource \"aws_sagemaker_model\" \"m\" {\n  primary_container {\n    model_data_url = \
                      \"s3://${aws_s3_bucket.b.id}/m.tar.gz\"\n  }\n}\n";
 const BUCKET: &str = "resource \"aws_s3_bucket\" \"b\" {\n  bucket = \"acme-models\"\n}\n";
