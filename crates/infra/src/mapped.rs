@@ -57,14 +57,51 @@ impl Mapped {
         let mut out = Self::default();
         let mut at = start;
         for (made, source) in text.split_inclusive('\n').zip(raw.split_inclusive('\n')) {
-            let indent = source
-                .len()
-                .saturating_sub(source.trim_start_matches([' ', '\t']).len());
             let line = Self::aligned(made, source, at);
-            out.extend(&line.unwrap_or_else(|| Self::all_at(made, at.saturating_add(indent))));
+            out.extend(&line.unwrap_or_else(|| Self::by_edges(made, source, at)));
             at = at.saturating_add(source.len());
         }
         Some(out)
+    }
+
+    /// A line in which something was replaced: what stands before and behind it leads to itself, it to where it begins.
+    fn by_edges(made: &str, source: &str, start: usize) -> Self {
+        let is_blank = [' ', '\t'];
+        let own = made.len().saturating_sub(made.trim_start_matches(is_blank).len());
+        let indent = source
+            .len()
+            .saturating_sub(source.trim_start_matches(is_blank).len());
+        let (made_rest, source_rest) = (
+            made.get(own..).unwrap_or_default(),
+            source.get(indent..).unwrap_or_default(),
+        );
+        let bytes = |pairs: &mut dyn Iterator<Item = (char, char)>| {
+            let same = pairs.take_while(|(a, b)| a == b);
+            same.fold(0_usize, |n, (c, _)| n.saturating_add(c.len_utf8()))
+        };
+        let head = bytes(&mut made_rest.chars().zip(source_rest.chars()));
+        let (made_tail, source_tail) = (
+            made_rest.get(head..).unwrap_or_default(),
+            source_rest.get(head..).unwrap_or_default(),
+        );
+        let tail = bytes(&mut made_tail.chars().rev().zip(source_tail.chars().rev()));
+        let begin = start.saturating_add(indent);
+        let middle = begin.saturating_add(head);
+        let end = start.saturating_add(source.len());
+        let mut out = Self::default();
+        for (i, c) in made.char_indices() {
+            let at = if i < own {
+                begin
+            } else if i < own.saturating_add(head) {
+                begin.saturating_add(i).saturating_sub(own)
+            } else if i >= made.len().saturating_sub(tail) {
+                end.saturating_sub(made.len().saturating_sub(i))
+            } else {
+                middle
+            };
+            out.push(c, at);
+        }
+        out
     }
 
     fn all_at(text: &str, start: usize) -> Self {
@@ -145,5 +182,28 @@ impl Mapped {
     /// All of it in the file.
     pub(crate) fn whole(&self) -> Range<usize> {
         self.span(0..self.chars.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stands_beside_a_replaced_value_leads_to_itself() {
+        let source = "a:\n  run --host 0.0.0.0 --port ${port} --x é\n";
+        let made = "a:\nrun --host 0.0.0.0 --port 5000 --x é\n";
+        let mapped = Mapped::scalar(made, source, &(0..source.len()));
+        let place = |part: &str| {
+            let at = made
+                .char_indices()
+                .position(|(i, _)| i == made.find(part).unwrap())
+                .unwrap();
+            let span = mapped.span(at..at + part.chars().count());
+            &source[span]
+        };
+        assert_eq!(place("--host 0.0.0.0"), "--host 0.0.0.0");
+        assert_eq!(place("--x é"), "--x é");
+        assert_eq!(place("5000"), "$");
     }
 }
