@@ -176,6 +176,20 @@ static CLAIMS: &[Claim] = &[
         },
         holds: |_| true,
     },
+    // The guide of JupyterHub's chart calls them `config.yaml`.
+    Claim {
+        dialect: Dialect::HelmValues,
+        named: is_yaml,
+        holds: |t| {
+            let is_whole = |part: &&str| line_starts(t, &[*part]);
+            let parts = ["hub:", "proxy:", "singleuser:"]
+                .iter()
+                .filter(|p| is_whole(p))
+                .count();
+            let inner = line_starts(t, &["jupyterhub:", "binderhub:", "daskhub:"]) && t.contains("  hub:");
+            parts >= 2 || inner || (parts == 1 && t.contains("authenticator_class:"))
+        },
+    },
     Claim {
         dialect: Dialect::Environment,
         named: |n| n == ".env" || n.ends_with(".env") || n.starts_with(".env."),
@@ -255,6 +269,12 @@ mod tests {
             ),
             ("c/values.yaml", "a: 1\n", Some(Dialect::HelmValues)),
             ("c/prod.values.yaml", "a: 1\n", Some(Dialect::HelmValues)),
+            (
+                "config.yaml",
+                "hub: {}\nsingleuser: {}\n",
+                Some(Dialect::HelmValues),
+            ),
+            ("config.yaml", "proxy: {}\nlogging: {}\n", None),
             ("c/values/prod.yaml", "a: 1\n", Some(Dialect::HelmValues)),
             (
                 "c/templates/a.yaml",

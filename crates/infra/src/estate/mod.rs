@@ -18,7 +18,10 @@ use crate::{
     shell, terraform,
     workload::{LooseRoute, Workload},
 };
-use std::{collections::BTreeMap, ops::Range};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+};
 use wellhead_core::{Budget, Outcome};
 use wellhead_formats::text::{self, Node};
 
@@ -87,6 +90,10 @@ pub(crate) struct Reading<'a> {
     pub(crate) loose: Vec<LooseRoute>,
     /// Rules of firewalls that are said elsewhere than in Terraform.
     pub(crate) firewalls: Vec<FirewallRule>,
+    /// Values that were given to charts which no file holds.
+    pub(crate) settings: Vec<Settings>,
+    /// Where the values begin that a release was given.
+    pub(crate) given: BTreeSet<usize>,
     pub(crate) gaps: Vec<Gap>,
 }
 
@@ -148,6 +155,8 @@ pub fn estate(files: &[EstateFile<'_>], budget: &mut Budget) -> Estate {
         workloads: Vec::new(),
         loose: Vec::new(),
         firewalls: Vec::new(),
+        settings: Vec::new(),
+        given: BTreeSet::new(),
         gaps: Vec::new(),
     };
     compose::compositions(&mut reading);
@@ -157,6 +166,7 @@ pub fn estate(files: &[EstateFile<'_>], budget: &mut Budget) -> Estate {
     host::machines(&mut reading);
     let mut cloud = terraform::plans(&mut reading);
     cloud.firewalls.append(&mut reading.firewalls);
+    helm::releases(&mut reading);
     fronts::join(&mut reading);
     let settings = configured(&mut reading);
     let (workloads, loose, gaps) = (reading.workloads, reading.loose, reading.gaps);
@@ -172,14 +182,16 @@ pub fn estate(files: &[EstateFile<'_>], budget: &mut Budget) -> Estate {
 
 /// Reads configuration files of platforms: those that lie in the tree, and those that are mounted.
 fn configured(reading: &mut Reading<'_>) -> Vec<Settings> {
-    let mut out = Vec::new();
+    let mut out = std::mem::take(&mut reading.settings);
     let documents = reading.documents;
     for document in documents.iter().filter(|d| d.dialect == Dialect::Settings) {
         out.extend(settings::of_document(document, reading));
     }
     // What a chart that is no part of the tree makes of its values is not known; the values are.
     for document in documents.iter().filter(|d| d.dialect == Dialect::HelmValues) {
-        out.extend(settings::of_values(document, reading));
+        if !reading.given.contains(&document.span.start) {
+            out.extend(settings::of_values(document, reading));
+        }
     }
     let text = reading.files.text();
     let mut gaps = Vec::new();

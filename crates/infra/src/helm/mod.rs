@@ -6,6 +6,7 @@
 
 mod eval;
 mod functions;
+mod release;
 mod syntax;
 mod value;
 
@@ -17,6 +18,7 @@ use crate::{
     workload::Workload,
 };
 use eval::{Engine, Out};
+pub(crate) use release::{release, releases};
 use std::{
     borrow::Cow,
     collections::{BTreeMap, BTreeSet},

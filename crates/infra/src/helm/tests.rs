@@ -247,6 +247,106 @@ spec: {rules: [{http: {paths: [{backend: {service: {name: s, port: {number: 80}}
 }
 
 #[test]
+fn values_of_a_known_chart_are_what_it_makes_of_them() {
+    let text = r#"
+=== a/config.yaml
+hub: {config: {JupyterHub: {authenticator_class: dummy}}}
+proxy: {service: {type: LoadBalancer, loadBalancerSourceRanges: [10.0.0.0/8]}}
+=== b/config.yaml
+hub: {config: {JupyterHub: {authenticator_class: dummy}}}
+singleuser: {}
+=== c/app.yaml
+apiVersion: argoproj.io/v1alpha1
+kind: Application
+metadata: {name: hub}
+spec:
+  sources:
+  - {repoURL: 'https://charts.example', chart: other, helm: {values: 'hub: {}'}}
+  - repoURL: https://charts.example
+    chart: jupyterhub
+    helm:
+      parameters: [{name: ingress.enabled, value: true}]
+      values: |
+        ingress:
+          annotations: {nginx.ingress.kubernetes.io/auth-url: 'https://auth.example'}
+        hub:
+          config:
+            JupyterHub: {authenticator_class: dummy}
+=== d/release.yaml
+apiVersion: helm.toolkit.fluxcd.io/v2
+kind: HelmRelease
+metadata: {name: ray}
+spec:
+  chart: {spec: {chart: ray-cluster}}
+  values: {head: {serviceType: LoadBalancer}}
+=== e/main.tf
+resource "helm_release" "hub" {
+  chart  = "jupyterhub"
+  values = [file("hub.yaml"), yamlencode({ proxy = { service = { type = "ClusterIP" } } })]
+  set {
+    name  = "proxy.service.type"
+    value = "NodePort"
+  }
+}
+=== e/hub.yaml
+hub: {config: {JupyterHub: {authenticator_class: dummy}}}
+singleuser: {}
+=== f/kustomization.yaml
+helmCharts:
+- name: jupyterhub
+  valuesInline: {hub: {config: {NativeAuthenticator: {open_signup: true}}}}
+"#;
+    assert_snapshot!(shown(text), @r#"
+    Pod hub @e/hub.yaml:1
+      [-]
+        $ jupyterhub @e/hub.yaml:1
+      ClusterService Cluster 80->8000 via e/hub.yaml:1
+      NodePort Everyone ?->8000 via e/hub.yaml:1 e/main.tf:6
+      no network policy
+      HelmValues e/main.tf
+        hub.config.JupyterHub.authenticator_class=dummy @e/hub.yaml:1 <authenticator_class: dummy>
+        proxy.service.type=NodePort @e/main.tf:6 <"NodePort">
+    Pod hub @c/app.yaml:14
+      [-]
+        $ jupyterhub @c/app.yaml:14
+      ClusterService Cluster 80->8000 via c/app.yaml:14
+      Ingress Everyone ?->8000 Forward @c/app.yaml:13 via c/app.yaml:10 c/app.yaml:14
+      no network policy
+      HelmValues c/app.yaml
+        ingress.annotations.nginx.ingress.kubernetes.io/auth-url=https://auth.example @c/app.yaml:13 <nginx.ingress.kubernetes.io/auth-url: 'https://auth.example'>
+        ingress.enabled=true @c/app.yaml:10 <true>
+        hub.config.JupyterHub.authenticator_class=dummy @c/app.yaml:16 <authenticator_class: dummy>
+    RayHead ray-cluster @d/release.yaml:6
+      [-]
+        $ ray start --head --dashboard-host=0.0.0.0 @d/release.yaml:6
+      ClusterService Cluster 6379->6379 via d/release.yaml:6
+      LoadBalancer Internet 6379->6379 via d/release.yaml:6 d/release.yaml:6
+      ClusterService Cluster 8265->8265 via d/release.yaml:6
+      LoadBalancer Internet 8265->8265 via d/release.yaml:6 d/release.yaml:6
+      ClusterService Cluster 10001->10001 via d/release.yaml:6
+      LoadBalancer Internet 10001->10001 via d/release.yaml:6 d/release.yaml:6
+      ClusterService Cluster 8000->8000 via d/release.yaml:6
+      LoadBalancer Internet 8000->8000 via d/release.yaml:6 d/release.yaml:6
+      no network policy
+    Pod hub @a/config.yaml:1
+      [-]
+        $ jupyterhub @a/config.yaml:1
+      ClusterService Cluster 80->8000 via a/config.yaml:1
+      LoadBalancer Network 80->8000 AddressList @a/config.yaml:2 via a/config.yaml:1 a/config.yaml:2
+      no network policy
+      HelmValues a/config.yaml
+        hub.config.JupyterHub.authenticator_class=dummy @a/config.yaml:1 <authenticator_class: dummy>
+        proxy.service.type=LoadBalancer @a/config.yaml:2 <type: LoadBalancer>
+        proxy.service.loadBalancerSourceRanges=10.0.0.0/8 @a/config.yaml:2 <10.0.0.0/8>
+    HelmValues f/kustomization.yaml
+      hub.config.NativeAuthenticator.open_signup=true @f/kustomization.yaml:3 <open_signup: true>
+    HelmValues b/config.yaml
+      hub.config.JupyterHub.authenticator_class=dummy @b/config.yaml:1 <authenticator_class: dummy>
+    gap f/kustomization.yaml:2 a chart that an overlay renders with values of its own
+    "#);
+}
+
+#[test]
 fn what_is_not_known_stays_so_and_is_said() {
     let text = r#"
 === c/Chart.yaml

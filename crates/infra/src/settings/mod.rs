@@ -282,12 +282,17 @@ pub(crate) fn of_values(document: &Document, reading: &mut Reading<'_>) -> Optio
     if !reading.hold(document.span.len().saturating_mul(2), &document.span) {
         return None;
     }
-    Some(Settings {
+    Some(of_tree(root, &document.path, &document.span))
+}
+
+/// Values that are given to a chart in a file of something else.
+pub(crate) fn of_tree(root: &Node, path: &str, span: &Range<usize>) -> Settings {
+    Settings {
         platform: Platform::HelmValues,
-        path: document.path.clone(),
+        path: path.to_owned(),
         settings: flattened(root),
-        span: document.span.clone(),
-    })
+        span: span.clone(),
+    }
 }
 
 /// Reads what a word holds as the file of that path, with the places in `all` from which the word was made.

@@ -9,7 +9,8 @@ use super::{
     term::{Known, Term},
 };
 use crate::{
-    estate::{Dialect, Reading},
+    estate::{Dialect, Document, Reading},
+    helm,
     kubernetes::object::{self, Object, UNKNOWN},
     resource::Word,
     settings,
@@ -106,6 +107,7 @@ pub(super) fn objects(resources: &[Resource], reading: &mut Reading<'_>) -> Vec<
                     path: Cow::Owned(path.clone()),
                 }));
             }
+            Kind::Release => release(&resource.term, &path, reading),
         }
     }
     out
@@ -116,12 +118,15 @@ enum Kind {
     Typed(&'static str, &'static str),
     /// One that holds the object under that name.
     Manifest(&'static str),
+    /// A chart that is installed.
+    Release,
 }
 
 impl Kind {
     fn of(resource: &str) -> Option<Self> {
         match resource {
             "kubernetes_manifest" | "k8s_manifest" => return Some(Self::Manifest("manifest")),
+            "helm_release" => return Some(Self::Release),
             "kubectl_manifest" => return Some(Self::Manifest("yaml_body")),
             _ => {}
         }
@@ -133,6 +138,22 @@ impl Kind {
         let (_, kind, version) = KINDS.iter().find(|(n, ..)| *n == name)?;
         Some(Self::Typed(kind, version))
     }
+}
+
+/// A chart with the values that it is given.
+fn release(term: &Term, path: &str, reading: &mut Reading<'_>) {
+    let Some(chart) = term.get("chart").and_then(Term::as_str) else {
+        return;
+    };
+    let given = term.get("values").map(Term::each).unwrap_or_default();
+    let trees: Vec<Node> = given.into_iter().filter_map(|t| written(t, reading)).collect();
+    let set = ["set", "set_sensitive"].iter().flat_map(|k| term.blocks(k));
+    let sets = set.filter_map(|t| {
+        let name = t.get("name")?.as_str()?.to_owned();
+        Some((name, plain(t.get("value")?, "", 0)))
+    });
+    let sets: Vec<(String, Node)> = sets.collect();
+    helm::release(chart, trees, &sets, path, reading);
 }
 
 fn typed(resource: &Resource, kind: &str, version: &str) -> Node {
@@ -261,16 +282,20 @@ fn camel(key: &str) -> String {
     out
 }
 
-/// A value that holds an object: written in HCL, or a text in YAML. A file that is read as one anyway is not read twice.
-pub(super) fn manifest(term: &Term, reading: &mut Reading<'_>) -> Option<Node> {
+/// A value that holds an object. A file that is read as one anyway is not read twice.
+fn manifest(term: &Term, reading: &mut Reading<'_>) -> Option<Node> {
+    let read = |d: &Document| d.span.start == term.span.start && d.dialect == Dialect::Kubernetes;
+    if reading.documents.iter().any(read) {
+        return None;
+    }
+    written(term, reading)
+}
+
+/// A value that is a document: written in HCL, or a text in YAML.
+fn written(term: &Term, reading: &mut Reading<'_>) -> Option<Node> {
     match &term.kind {
         Known::Map(_) | Known::List(_) => Some(plain(term, "", 0)),
         Known::Text(text, open) => {
-            let is_read = |dialect| matches!(dialect, Dialect::Kubernetes | Dialect::HelmValues);
-            let read = |d: &crate::estate::Document| d.span.start == term.span.start && is_read(d.dialect);
-            if reading.documents.iter().any(read) {
-                return None;
-            }
             let content = Word {
                 text: text.clone(),
                 span: term.span.clone(),

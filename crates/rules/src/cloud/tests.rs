@@ -376,6 +376,48 @@ spec: {{rules: [{{http: {{paths: [{{backend: {{service: {{name: s, port: {{numbe
     assert_eq!(chart(&format!("ingress: {{enabled: true}}\n{guard}")), "");
 }
 
+#[test]
+fn values_of_a_hub_count_wherever_they_are_given() {
+    let values = |class: &str, kind: &str| {
+        format!(
+            "hub: {{config: {{JupyterHub: {{authenticator_class: {class}}}}}}}\nproxy: {{service: {{type: {kind}}}}}\n"
+        )
+    };
+    let file = |class: &str, kind: &str| format!("=== config.yaml\n{}", values(class, kind));
+    let argo = |class: &str, kind: &str| {
+        format!(
+            "=== app.yaml\napiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {{name: a}}\nspec:\n  source:\n    chart: jupyterhub\n    helm:\n      values: |\n        {}",
+            values(class, kind).replace('\n', "\n        ").trim_end()
+        )
+    };
+    let flux = |class: &str, kind: &str| {
+        format!(
+            "=== app.yaml\napiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {{name: a}}\nspec:\n  chart: {{spec: {{chart: jupyterhub}}}}\n  values:\n    {}",
+            values(class, kind).replace('\n', "\n    ").trim_end()
+        )
+    };
+    let terraform = |class: &str, kind: &str| {
+        format!(
+            "=== main.tf\nresource \"helm_release\" \"h\" {{\n  chart = \"jupyterhub\"\n  values = [<<EOT\n{}EOT\n  ]\n}}\n",
+            values(class, kind)
+        )
+    };
+    for (class, kind, expected) in [
+        ("dummy", "LoadBalancer", "open-sign-up high"),
+        ("google", "LoadBalancer", ""),
+    ] {
+        let all = [
+            file(class, kind),
+            argo(class, kind),
+            flux(class, kind),
+            terraform(class, kind),
+        ];
+        for text in all {
+            assert_eq!(told(&in_files(&text)), expected, "{text}");
+        }
+    }
+}
+
 const MODEL: &str = "resource \"aws_sagemaker_model\" \"m\" {\n  primary_container {\n    model_data_url = \
                      \"s3://${aws_s3_bucket.b.id}/m.tar.gz\"\n  }\n}\n";
 const BUCKET: &str = "resource \"aws_s3_bucket\" \"b\" {\n  bucket = \"acme-models\"\n}\n";
