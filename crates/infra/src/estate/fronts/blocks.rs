@@ -38,7 +38,7 @@ pub(super) struct Pass {
     pub(super) span: Range<usize>,
     pub(super) listens: Vec<u32>,
     pub(super) guards: Vec<Guard>,
-    narrow: bool,
+    pub(super) narrow: bool,
 }
 
 /// Whether lines end directives, as with Caddy, or semicolons, as with nginx.

@@ -32,6 +32,7 @@ pub(super) fn passes(source: &str, at: usize) -> Vec<Pass> {
                     // The route is what people look for; the cluster only says where that is.
                     let start = at.saturating_add(route.span.start);
                     out.push(Pass {
+                        narrow: false,
                         upstream: upstream.clone(),
                         span: start..at.saturating_add(route.span.end),
                         listens: listens.clone(),

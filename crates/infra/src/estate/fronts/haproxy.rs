@@ -69,6 +69,7 @@ pub(super) fn passes(text: &str, at: usize) -> Vec<Pass> {
                 guards.extend(back.guards.iter().cloned());
             }
             let ways = back.servers.iter().map(|(server, span)| Pass {
+                narrow: false,
                 upstream: (*server).to_owned(),
                 span: span.clone(),
                 listens: front.listens.clone(),
