@@ -155,3 +155,71 @@ fn key(object: &Object) -> Option<Key> {
 fn whole(bytes: Vec<u8>) -> Vec<u8> {
     bytes.into_iter().skip_while(|b| *b == 0).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ring::{
+        rand::SystemRandom,
+        signature::{Ed25519KeyPair, KeyPair as _},
+    };
+
+    #[test]
+    fn a_key_is_used_for_what_it_is_for_and_only_where_it_is_the_one_that_is_meant() {
+        let pair = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).unwrap();
+        let pair = Ed25519KeyPair::from_pkcs8(pair.as_ref()).unwrap();
+        let x = URL_SAFE_NO_PAD.encode(pair.public_key());
+        let (message, signature) = (b"signed", pair.sign(b"signed"));
+        let known = format!(r#""kty":"OKP","crv":"Ed25519","x":"{x}""#);
+        let other = format!(
+            r#"{{"kty":"OKP","crv":"Ed25519","kid":"b","x":"{}"}}"#,
+            URL_SAFE_NO_PAD.encode([7; 32])
+        );
+        for (keys, id, found) in [
+            (format!("{{{known}}}"), None, Some(true)),
+            (format!("{{{known}}}"), Some("a"), None),
+            (format!(r#"{{{known},"kid":"a"}}"#), Some("a"), Some(true)),
+            (format!(r#"{{{known},"kid":"a"}}"#), None, Some(true)),
+            (format!(r#"{{{known},"kid":"a"}}"#), Some("b"), None),
+            // Of several one has to be named, and one alone has the name.
+            (format!(r#"{{{known},"kid":"a"}},{other}"#), Some("a"), Some(true)),
+            (
+                format!(r#"{{{known},"kid":"a"}},{other}"#),
+                Some("b"),
+                Some(false),
+            ),
+            (format!(r#"{{{known},"kid":"a"}},{other}"#), None, None),
+            (format!(r#"{{{known},"kid":"b"}},{other}"#), Some("b"), None),
+            (
+                format!(r#"{{{known},"use":"sig","alg":"EdDSA"}}"#),
+                None,
+                Some(true),
+            ),
+            (format!(r#"{{{known},"use":"enc"}}"#), None, None),
+            (format!(r#"{{{known},"alg":"ES256"}}"#), None, None),
+            (format!(r#"{{{known},"alg":"none"}}"#), None, None),
+            (format!(r#"{{{known},"key_ops":["verify"]}}"#), None, Some(true)),
+            (format!(r#"{{{known},"key_ops":["sign"]}}"#), None, None),
+            (known.replace("OKP", "oct"), None, None),
+        ] {
+            let keys = if keys.starts_with('{') {
+                keys
+            } else {
+                format!("{{{keys}}}")
+            };
+            let read = Keys::read(format!(r#"{{"keys":[{keys}]}}"#).as_bytes()).unwrap();
+            let verified = read.verify(Algorithm::EdDsa, id, message, signature.as_ref());
+            assert_eq!(verified, found, "{keys} {id:?}");
+        }
+        for broken in [
+            "",
+            "[]",
+            r#"{"keys":{}}"#,
+            r#"{"keys":["a"]}"#,
+            r#"{"keys":[],"keys":[]}"#,
+            r#"{"keys":[{"kid":"a","kid":"b"}]}"#,
+        ] {
+            assert!(Keys::read(broken.as_bytes()).is_err(), "{broken}");
+        }
+    }
+}
