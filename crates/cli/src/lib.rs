@@ -106,7 +106,7 @@ fn dispatch(cli: Cli, environment: &Environment) -> Result<Exit, Failure> {
         Verb::Gateway(args) => gateway::run(&args, &global, environment),
         Verb::Lock(args) => lock::run(&args, &global, environment),
         Verb::Verify(args) => verify::run(&args, &global, environment),
-        Verb::Lockdown(args) => lockdown::run(&args, &global),
+        Verb::Lockdown(args) => lockdown::run(&args, &global, environment),
         Verb::Db(args) => db::run(&args.verb, &global, environment),
         Verb::Init(args) => init::run(&args),
         Verb::Completions { shell } => {

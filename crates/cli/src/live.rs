@@ -189,14 +189,7 @@ impl<'a> Asker<'a> {
                     .hint("leave out `--offline`"),
             );
         }
-        let path = log_path(self.args, self.environment)?;
-        let log = RequestLog::open(&path).map_err(|e| {
-            let shown = code(&path.to_string_lossy());
-            Failure::new(format!(
-                "the log of requests cannot be written, so nothing is sent: {shown}: {e}"
-            ))
-            .hint("`--log FILE` names another place for it")
-        })?;
+        let log = open_log(self.args.live.log.as_ref(), self.environment)?;
         let mut options = ProberOptions::new(log, Arc::clone(&self.cancelled));
         options.rate = self.args.live.rate.unwrap_or(RATE);
         let prober = Prober::new(options).map_err(Failure::new)?;
@@ -246,11 +239,19 @@ fn not_asked(text: &str) -> Listing {
     }
 }
 
-fn log_path(args: &Audit, environment: &Environment) -> Result<PathBuf, Failure> {
+/// Where every request is written down before it is sent.
+pub(crate) fn open_log(named: Option<&PathBuf>, environment: &Environment) -> Result<RequestLog, Failure> {
     let usual = || environment.data.as_ref().map(|folder| folder.join(LOG));
-    args.live.log.clone().or_else(usual).ok_or_else(|| {
+    let path = named.cloned().or_else(usual).ok_or_else(|| {
         Failure::new("there is no place for the log of requests, so nothing is sent")
             .hint("`--log FILE` names one")
+    })?;
+    RequestLog::open(&path).map_err(|e| {
+        let shown = code(&path.to_string_lossy());
+        Failure::new(format!(
+            "the log of requests cannot be written, so nothing is sent: {shown}: {e}"
+        ))
+        .hint("`--log FILE` names another place for it")
     })
 }
 

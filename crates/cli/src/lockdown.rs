@@ -1,21 +1,29 @@
 //! `wellhead lockdown`: the files that close a platform.
 
-use crate::{Exit, args::Global, failure::Failure, output};
+use crate::{Exit, args::Global, environment::Environment, failure::Failure, live::open_log, output};
+use base64::Engine as _;
 use clap::{Args, ValueEnum, ValueHint, builder::PossibleValuesParser};
+use sha1::{Digest as _, Sha1};
 use std::{
     fmt::Write as _,
     net::SocketAddr,
     path::{Path, PathBuf},
+    sync::Arc,
 };
-use wellhead_core::escape;
+use wellhead_core::{code, escape};
+use wellhead_engine::{Standing, stands};
 use wellhead_infra::{
-    Front, Ground, Lockdown as Closed, LockdownError, LockdownRequest, PRODUCTS, Provider, Upstream,
+    Front, Ground, Hashed, Lockdown as Closed, LockdownError, LockdownFile, LockdownRequest, PRODUCTS,
+    Product, Provider, State, Upstream,
 };
+use wellhead_sources::probe::{Prober, ProberOptions, Scheme, Scope, ServicePlace};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Exit codes:
-  0  the files were written
-  2  could not run: usage, a file is there already, it would not close")]
+  0  the files were written; with `--prove`, strangers get nothing
+  1  with `--prove`: a stranger gets something through the proxy
+  2  could not run: usage, a file is there already, it would not close
+  3  with `--prove`: the proxy does not answer, so nothing is proved")]
 pub(crate) struct Lockdown {
     /// The platform, for example `mlflow`
     #[arg(value_name = "PRODUCT", value_parser = products(), hide_possible_values = true, required_unless_present = "list")]
@@ -56,6 +64,9 @@ pub(crate) struct Lockdown {
     /// The user who may sign in
     #[arg(long, value_name = "NAME", default_value = "admin")]
     pub(crate) user: String,
+    /// Make a password for that user, show it once, and write its hash
+    #[arg(long, conflicts_with = "prove")]
+    pub(crate) generate_password: bool,
     /// Let nothing through but requests that only read
     #[arg(long)]
     pub(crate) read_only: bool,
@@ -65,6 +76,12 @@ pub(crate) struct Lockdown {
     /// Write over files that are there
     #[arg(long)]
     pub(crate) force: bool,
+    /// Write nothing; ask the platform and the proxy in front of it as a stranger, and say what they give away
+    #[arg(long, conflicts_with_all = ["out", "force"])]
+    pub(crate) prove: bool,
+    /// With `--prove`: write a line here before each request [default: requests.jsonl in the data directory]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "prove")]
+    pub(crate) log: Option<PathBuf>,
     /// List the platforms
     #[arg(long, exclusive = true)]
     pub(crate) list: bool,
@@ -83,7 +100,7 @@ pub(crate) enum Proxy {
     Envoy,
     /// oauth2-proxy, which asks an identity provider
     #[value(name = "oauth2-proxy")]
-    Oauth2Proxy,
+    Oauth2,
     /// The sidecars of Istio, with tokens of an identity provider
     Istio,
 }
@@ -95,7 +112,7 @@ impl Proxy {
             Self::Nginx => Front::Nginx,
             Self::Traefik => Front::Traefik,
             Self::Envoy => Front::Envoy,
-            Self::Oauth2Proxy => Front::Oauth2Proxy,
+            Self::Oauth2 => Front::Oauth2Proxy,
             Self::Istio => Front::Istio,
         }
     }
@@ -138,7 +155,7 @@ fn products() -> PossibleValuesParser {
     PossibleValuesParser::new(PRODUCTS.iter().map(|p| p.id))
 }
 
-pub(crate) fn run(args: &Lockdown, global: &Global) -> Result<Exit, Failure> {
+pub(crate) fn run(args: &Lockdown, global: &Global, environment: &Environment) -> Result<Exit, Failure> {
     let named = args.product.as_deref();
     let Some(product) = named.and_then(|id| PRODUCTS.iter().find(|p| p.id == id)) else {
         let lines: String = PRODUCTS
@@ -147,7 +164,7 @@ pub(crate) fn run(args: &Lockdown, global: &Global) -> Result<Exit, Failure> {
             .collect();
         return output::to_stdout(lines.as_bytes());
     };
-    let closed = wellhead_infra::lockdown(&LockdownRequest {
+    let mut closed = wellhead_infra::lockdown(&LockdownRequest {
         product,
         front: args.proxy.front(),
         ground: args.ground(),
@@ -161,18 +178,135 @@ pub(crate) fn run(args: &Lockdown, global: &Global) -> Result<Exit, Failure> {
         read_only: args.read_only,
     })
     .map_err(failure)?;
+    if args.prove {
+        return prove(product, &closed, args, environment);
+    }
+    let password = if args.generate_password {
+        Some(generated(&mut closed, &args.user)?)
+    } else {
+        None
+    };
     let folder = args
         .out
         .clone()
         .unwrap_or_else(|| format!("lockdown-{}", product.id).into());
-    if folder.as_os_str() == "-" {
-        return output::to_stdout(all(&closed).as_bytes());
+    let exit = if folder.as_os_str() == "-" {
+        output::to_stdout(all(&closed).as_bytes())?
+    } else {
+        write(&closed, &folder, args.force)?;
+        if !global.quiet {
+            output::to_stderr(&summary(&closed, &folder));
+        }
+        Exit::Passed
+    };
+    // Nobody can be shown it again, so that no option leaves it out.
+    if let Some(password) = password {
+        output::to_stderr(&format!(
+            "\nThe password of {}, shown once: {password}\n",
+            args.user
+        ));
     }
-    write(&closed, &folder, args.force)?;
-    if !global.quiet {
-        output::to_stderr(&summary(&closed, &folder));
+    Ok(exit)
+}
+
+/// So many random bytes are a password, which needs no slow function then.
+const RANDOM: usize = 24;
+/// Proxies compute it for each request.
+const BCRYPT_COST: u32 = 6;
+
+/// Makes a password and adds the file with its hash.
+fn generated(closed: &mut Closed, user: &str) -> Result<String, Failure> {
+    let Some(users) = &closed.users else {
+        return Err(
+            Failure::new("an identity provider says who is there, so there is no password to make")
+                .hint("leave `--generate-password` out"),
+        );
+    };
+    let mut bytes = [0_u8; RANDOM];
+    getrandom::fill(&mut bytes).map_err(|_| Failure::new("the system has no randomness"))?;
+    let password = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes);
+    let hash = match users.hashed {
+        Hashed::Bcrypt => bcrypt::hash_with_result(&password, BCRYPT_COST)
+            .map_err(Failure::new)?
+            .format_for_version(bcrypt::Version::TwoY),
+        Hashed::Sha1 => {
+            let digest = Sha1::digest(password.as_bytes());
+            format!(
+                "{{SHA}}{}",
+                base64::engine::general_purpose::STANDARD.encode(digest)
+            )
+        }
+    };
+    closed.files.push(LockdownFile {
+        path: users.path.clone(),
+        text: format!("{user}{}{hash}\n", users.between),
+    });
+    Ok(password)
+}
+
+/// Asks both addresses, and says what strangers get there.
+fn prove(
+    product: &'static Product,
+    closed: &Closed,
+    args: &Lockdown,
+    environment: &Environment,
+) -> Result<Exit, Failure> {
+    let log = open_log(args.log.as_ref(), environment)?;
+    let prober = Prober::new(ProberOptions::new(log, Arc::default())).map_err(Failure::new)?;
+    let ask = |url: &str| -> Result<Standing, Failure> {
+        let mut place = ServicePlace::parse(url).map_err(|(what, hint)| Failure::new(what).hint(hint))?;
+        let usual = match place.scheme {
+            Some(Scheme::Https) => 443,
+            _ => 80,
+        };
+        place.port.get_or_insert(usual);
+        Ok(stands(product, &place, &Scope::local(), &prober)?)
+    };
+    let mut out = String::new();
+    if let Some(url) = &closed.behind {
+        told("before", url, &ask(url)?, product, &mut out);
     }
-    Ok(Exit::Passed)
+    let after = ask(&closed.site)?;
+    told("after", &closed.site, &after, product, &mut out);
+    let exit = match &after {
+        Standing::Silent(_) => Exit::Incomplete,
+        after if after.is_closed() => Exit::Passed,
+        _ => Exit::Failed,
+    };
+    out.push_str(match exit {
+        Exit::Passed => "\nClosed: strangers get nothing through the proxy\n",
+        Exit::Failed => "\nOpen: strangers get something through the proxy\n",
+        _ => "\nNothing is proved: start the proxy, and ask again\n",
+    });
+    output::to_stdout(out.as_bytes())?;
+    Ok(exit)
+}
+
+/// A line on one address, and one on what that means.
+fn told(when: &str, url: &str, standing: &Standing, product: &Product, out: &mut String) {
+    let (name, means) = match standing {
+        Standing::Silent(why) => ("SILENT", why.clone()),
+        Standing::Proved(State::Protected) => ("PROTECTED", "it asks for a password".to_owned()),
+        Standing::Proved(state) => (
+            state.name(),
+            format!("anyone who reaches {} here {}", product.name, product.gain.verb()),
+        ),
+        Standing::Answers { path, status } => (
+            "ANSWERS",
+            format!("a stranger gets status {status} for {}", code(path)),
+        ),
+        Standing::Refuses { requests, statuses } => {
+            let statuses: Vec<String> = statuses.iter().map(u16::to_string).collect();
+            (
+                "PROTECTED",
+                format!(
+                    "{requests} of {requests} requests are refused ({})",
+                    statuses.join(", ")
+                ),
+            )
+        }
+    };
+    let _ = writeln!(out, "{when:<7} {} {name}\n        {means}", escape(url));
 }
 
 /// All files behind each other, each with its path.
@@ -196,15 +330,20 @@ fn write(closed: &Closed, folder: &Path, force: bool) -> Result<(), Failure> {
         return Err(Failure::new(format!("`{shown}` is there already"))
             .hint("name another folder with `--out`, or write over it with `--force`"));
     }
+    let users = closed.users.as_ref().map(|u| u.path.as_str());
     for file in &closed.files {
         let path = folder.join(&file.path);
+        let private = Some(file.path.as_str()) == users || file.path.ends_with(".env");
         if let Some(parent) = path.parent() {
             std::fs::create_dir_all(parent).map_err(|e| {
                 let shown = escape(&parent.to_string_lossy());
                 Failure::new(format!("cannot make the folder `{shown}`: {e}"))
             })?;
         }
-        output::deliver(&file.text, Some(&path))?;
+        wellhead_sources::write_atomically(&path, file.text.as_bytes(), private).map_err(|e| {
+            let shown = escape(&path.to_string_lossy());
+            Failure::new(format!("cannot write `{shown}`: {e}"))
+        })?;
     }
     Ok(())
 }

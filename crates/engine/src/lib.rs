@@ -28,6 +28,7 @@ mod package_code;
 mod platforms;
 mod policy;
 mod project;
+mod prove;
 mod reach;
 mod release;
 mod remembered;
@@ -55,5 +56,6 @@ pub use lock::{
     Asked, Checked, FileState, Hubs, Loading, LockOptions, Made, Problem, lock, project_loads, verify,
 };
 pub use policy::{apply, verdict};
+pub use prove::{Standing, stands};
 pub use run::{Listing, Observer, Options, Unobserved, names, run};
 pub use selection::Selection;

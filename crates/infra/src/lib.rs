@@ -55,8 +55,8 @@ pub use listening::{
     HostDocument, HostProcess, HostSocket, Listener, host_document, host_variables, listeners,
 };
 pub use lockdown::{
-    Front, Ground, Lockdown, LockdownError, LockdownFile, LockdownRequest, Provider, Upstream, UsersFile,
-    lockdown,
+    Front, Ground, Hashed, Lockdown, LockdownError, LockdownFile, LockdownRequest, Provider, Upstream,
+    UsersFile, lockdown,
 };
 pub use products::{
     Access, Bind, CANARY, Conversation, DefaultAccess, Gain, Judgement, Launch, Match, Never, PRODUCTS, Plan,

@@ -19,6 +19,7 @@ mod hostile;
 mod inspect;
 mod listening;
 mod live;
+mod lockdown;
 mod models_lock;
 mod real_products;
 mod releases;

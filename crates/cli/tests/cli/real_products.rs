@@ -64,6 +64,35 @@ fn large_a_real_product_streams_through_the_gateway() {
     }
 }
 
+/// What `lockdown` writes, in front of a product that runs open: Caddy, nginx and Envoy are started with it, and `--prove` says so.
+#[test]
+fn large_a_real_product_is_closed_and_that_is_proved() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let folder = root.join("scripts/real-products");
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or(root.join("target"), Into::into);
+    let mut used = vec!["tensorboard"];
+    if std::env::var_os("WELLHEAD_REAL_PRODUCTS").is_some() {
+        used.extend(["mlflow", "ray"]);
+    }
+    for product in used {
+        let ran = Command::new(folder.join("run"))
+            .args(["with", product, "open"])
+            .arg(folder.join("behind-lockdown"))
+            .args([env!("CARGO_BIN_EXE_wellhead"), product])
+            .arg(target.join("test-data/servers"))
+            .output();
+        match ran {
+            Ok(ran) => assert!(
+                ran.status.success(),
+                "{product}\n{}{}",
+                String::from_utf8_lossy(&ran.stdout),
+                String::from_utf8_lossy(&ran.stderr)
+            ),
+            Err(e) => eprintln!("skipped: no Python to start products with: {e}"),
+        }
+    }
+}
+
 /// What is wrong with what was said of one, and with what it was asked.
 fn compared(truth: &Path) -> Vec<String> {
     let name = truth.file_stem().unwrap().to_string_lossy().into_owned();

@@ -1,7 +1,7 @@
 //! A Caddyfile, for Caddy 2.6 and newer.
 
 use super::{
-    Container, LockdownFile, Order, UsersFile,
+    Container, Hashed, LockdownFile, Order, UsersFile,
     door::Tls,
     profile::{FORGED, TWOFOLD},
 };
@@ -23,6 +23,7 @@ pub(super) fn users(order: &Order<'_>) -> UsersFile {
     UsersFile {
         path: format!("{folder}/{}", order.users()),
         between: ' ',
+        hashed: Hashed::Bcrypt,
     }
 }
 

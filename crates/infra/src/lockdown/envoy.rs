@@ -4,7 +4,7 @@
 //! lets through, so that a path which neither knows gets nothing. There is no administration interface.
 
 use super::{
-    Container, LockdownFile, Order, UsersFile,
+    Container, Hashed, LockdownFile, Order, UsersFile,
     door::Tls,
     profile::{FORGED, TWOFOLD},
     text::quoted,
@@ -31,6 +31,7 @@ pub(super) fn users(order: &Order<'_>) -> UsersFile {
     UsersFile {
         path: format!("{folder}/{}", order.users()),
         between: ':',
+        hashed: Hashed::Sha1,
     }
 }
 

@@ -216,6 +216,10 @@ pub struct Lockdown {
     pub gaps: Vec<String>,
     /// The file with those who may sign in, below the folder, and how it writes a password.
     pub users: Option<UsersFile>,
+    /// The address at which it is visited through the proxy.
+    pub site: String,
+    /// The address of the product itself, where that is reached from outside its containers.
+    pub behind: Option<String>,
 }
 
 /// A file to write.
@@ -234,6 +238,17 @@ pub struct UsersFile {
     pub path: String,
     /// What stands between user and hash: a blank for Caddy, a colon for all that read `htpasswd`.
     pub between: char,
+    /// How passwords are written.
+    pub hashed: Hashed,
+}
+
+/// How a proxy reads a password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hashed {
+    /// As bcrypt.
+    Bcrypt,
+    /// As SHA-1 without salt, behind `{SHA}`: good for what nobody could guess, and for nothing else.
+    Sha1,
 }
 
 /// Why nothing can be made.
@@ -357,8 +372,9 @@ impl Order<'_> {
     fn image(&self) -> String {
         let request = self.request;
         let usual = || {
-            let named = request.product.images.first().map(|i| i.trim_end_matches('*'));
-            format!("{}:{NO_TAG}", named.unwrap_or(request.product.id))
+            // A star stands for names that only people know.
+            let mut named = request.product.images.iter().filter(|i| !i.ends_with('*'));
+            format!("{}:{NO_TAG}", named.next().unwrap_or(&request.product.id))
         };
         request.image.clone().unwrap_or_else(usual)
     }
@@ -431,7 +447,16 @@ pub fn lockdown(request: &LockdownRequest) -> Result<Lockdown, LockdownError> {
         files.push(terraform::file(&order, cloud));
     }
     files.insert(0, page::page(&order, &files, users.as_ref(), &gaps));
-    Ok(Lockdown { files, gaps, users })
+    let upstream = &order.upstream;
+    let scheme = if upstream.tls { "https" } else { "http" };
+    Ok(Lockdown {
+        files,
+        gaps,
+        users,
+        behind: (!request.ground.is_containers())
+            .then(|| format!("{scheme}://{}:{}", upstream.host, upstream.port)),
+        site: order.site,
+    })
 }
 
 fn check(request: &LockdownRequest) -> Result<(), LockdownError> {

@@ -1,7 +1,7 @@
 //! A file for nginx's `conf.d`, for nginx 1.22 and newer.
 
 use super::{
-    Container, Front, LockdownFile, Order, UsersFile,
+    Container, Front, Hashed, LockdownFile, Order, UsersFile,
     door::Tls,
     oauth2_proxy,
     profile::{FORGED, TWOFOLD},
@@ -24,6 +24,7 @@ pub(super) fn users(order: &Order<'_>) -> UsersFile {
     UsersFile {
         path: format!("{folder}/{}", order.users()),
         between: ':',
+        hashed: Hashed::Bcrypt,
     }
 }
 
@@ -54,7 +55,7 @@ pub(super) fn others(order: &Order<'_>) -> Option<LockdownFile> {
     order.request.name.as_ref()?;
     let mut text = "# Names that no file here speaks of get no answer.\nserver {\n".to_owned();
     listen(order, order.door.port, " ssl default_server", &mut text);
-    text.push_str("\tssl_reject_handshake on;\n}\n");
+    text.push_str("\tssl_reject_handshake on;\n\treturn 444;\n}\n");
     Some(LockdownFile {
         path: "nginx/conf.d/000-other-names.conf".to_owned(),
         text,
@@ -154,7 +155,7 @@ fn asks_another(order: &Order<'_>, out: &mut String) {
     // Programs are told that they are nobody; people are led to where they sign in.
     let _ = write!(
         out,
-        "\tlocation @sign_in {{\n\t\tif ($http_accept !~ \"text/html\") {{\n\t\t\treturn 401;\n\t\t}}\n\t\treturn 302 /oauth2/start?rd={}$request_uri;\n\t}}\n\n",
+        "\tlocation @sign_in {{\n\t\tif ($http_accept !~ \"text/html\") {{\n\t\t\treturn 401;\n\t\t}}\n\t\treturn 302 {}/oauth2/start?rd=$request_uri;\n\t}}\n\n",
         order.site
     );
 }

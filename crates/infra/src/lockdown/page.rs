@@ -66,7 +66,12 @@ pub(super) fn environment(order: &Order<'_>) -> Option<LockdownFile> {
 }
 
 pub(super) fn how_to_make(order: &Order<'_>, name: &str) -> String {
-    if order.own.credential.as_ref().is_some_and(|c| c.secret == name) || name.ends_with("PASSWORD") {
+    if name.starts_with("OAUTH2_PROXY_CLIENT") {
+        "what your identity provider calls this application by".to_owned()
+    } else if name == "OAUTH2_PROXY_COOKIE_SECRET" {
+        // It takes 16, 24 or 32 bytes.
+        "make one: openssl rand -hex 16".to_owned()
+    } else if order.own.credential.as_ref().is_some_and(|c| c.secret == name) || name.ends_with("PASSWORD") {
         "make one: openssl rand -hex 24".to_owned()
     } else if ["KEY", "SECRET", "SALT", "TOKEN"]
         .iter()
@@ -98,6 +103,7 @@ pub(super) fn page(
         Ground::Compose => compose(order, users, &mut out),
         Ground::Kubernetes => kubernetes(order, users, &mut out),
     }
+    proof(order, &mut out);
     if !gaps.is_empty() {
         out.push_str("\n## What stays open\n\n");
         for gap in gaps {
@@ -112,6 +118,37 @@ pub(super) fn page(
         path: "LOCKDOWN.md".to_owned(),
         text: out,
     }
+}
+
+/// How it is asked whether that holds.
+fn proof(order: &Order<'_>, out: &mut String) {
+    let (request, id) = (order.request, order.id());
+    if request.front == Front::Istio {
+        return;
+    }
+    let mut more = match request.ground {
+        Ground::Host | Ground::Cloud(_) => String::new(),
+        Ground::Compose => " --compose".to_owned(),
+        Ground::Kubernetes => " --k8s".to_owned(),
+    };
+    if let Some(name) = &request.name {
+        let _ = write!(more, " --host {name}");
+    } else if request.listen.port() != 8480 || !request.listen.ip().is_ipv4() {
+        let _ = write!(more, " --listen {}", request.listen);
+    }
+    if !request.ground.is_containers() && request.upstream.is_some() {
+        let scheme = if order.upstream.tls { "https" } else { "http" };
+        let _ = write!(
+            more,
+            " --upstream {scheme}://{}:{}",
+            order.upstream.host, order.upstream.port
+        );
+    }
+    let _ = write!(
+        out,
+        "\n## Prove it\n\n```sh\nwellhead lockdown {id} --proxy {}{more} --prove\n```\n",
+        request.front.id()
+    );
 }
 
 /// Programs on one host, perhaps in a cloud.
@@ -207,7 +244,8 @@ fn kubernetes(order: &Order<'_>, users: Option<&UsersFile>, out: &mut String) {
             each.join(" ")
         );
     }
-    if order.door.is_tls() {
+    let istio = order.request.front == Front::Istio;
+    if order.door.is_tls() && !istio {
         let (certificate, key) = match &order.request.certificate {
             Some((certificate, key)) => (certificate.as_str(), key.as_str()),
             None => ("tls.crt", "tls.key"),
@@ -221,7 +259,12 @@ fn kubernetes(order: &Order<'_>, users: Option<&UsersFile>, out: &mut String) {
         out,
         "```\n\n## 3. Apply\n\n```sh\nkubectl apply -f k8s/{id}.yaml\n```\n"
     );
-    if order.request.name.is_some() {
+    if istio {
+        let _ = writeln!(
+            out,
+            "Lead the gateway of the mesh to the service `{id}`; the sidecar asks whichever way one comes."
+        );
+    } else if order.request.name.is_some() {
         let _ = writeln!(
             out,
             "It is visited at {}: lead that name to the service `{id}` without ending TLS before (a LoadBalancer of your own, or \

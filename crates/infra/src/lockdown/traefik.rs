@@ -3,7 +3,7 @@
 //! The one decision: everything that is refused is left out of the one rule, so that nothing leads to it and the answer is
 //! 404 for everybody. Older versions do not know all the options and do not start.
 
-use super::{Container, LockdownFile, Order, UsersFile, door::Tls, profile::FORGED, text::quoted};
+use super::{Container, Hashed, LockdownFile, Order, UsersFile, door::Tls, profile::FORGED, text::quoted};
 use std::{fmt::Write as _, net::SocketAddr};
 
 /// A path that reads differently to Traefik and to what stands behind it, decoded; codes of slashes, dots and semicolons
@@ -33,6 +33,7 @@ pub(super) fn users(order: &Order<'_>) -> UsersFile {
     UsersFile {
         path: format!("{folder}/{}", order.users()),
         between: ':',
+        hashed: Hashed::Bcrypt,
     }
 }
 

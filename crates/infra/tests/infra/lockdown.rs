@@ -665,7 +665,7 @@ fn people_are_led_to_the_sign_in_and_programs_are_told_that_they_are_nobody() {
     };
     let (status, answer) = send(proxy.port, "GET /version?b=c", "Accept: text/html,*/*\r\n");
     assert_eq!(status, 302, "{answer}");
-    assert!(answer.contains("/oauth2/start?rd=http"), "{answer}");
+    assert!(answer.contains("/oauth2/start?rd=/version?b=c"), "{answer}");
     assert_eq!(
         send(proxy.port, "GET /version", "Accept: application/json\r\n").0,
         401
