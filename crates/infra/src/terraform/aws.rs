@@ -76,6 +76,13 @@ pub(super) fn rule(
     } else {
         ports(number("from_port"), number("to_port"))
     };
+    // Which ports it opens is not known, so neither is whether it opens any that matters.
+    let is_hidden = !all && term.get("from_port").is_some() && number("from_port").is_none();
+    let audience = if is_hidden {
+        audience.min(Audience::Unknown)
+    } else {
+        audience
+    };
     let mut chain: Vec<Mark> = vec![(span.clone(), "lets these addresses in".to_owned())];
     chain.extend(
         term.get("from_port")

@@ -87,10 +87,17 @@ fn add(rule: &Term, group: &str, nowhere: Audience, out: &mut Vec<FirewallRule>)
             (span.clone(), "lets these addresses in".to_owned()),
             (term.span.clone(), "to these ports".to_owned()),
         ];
+        let ports = term.word().and_then(|w| shell::port_range(&w.text));
+        // Which ports it opens is not known, so neither is whether it opens any that matters.
+        let is_hidden = ports.is_none() && term.as_str() != Some("*");
         out.push(FirewallRule {
             group: group.to_owned(),
-            ports: term.word().and_then(|w| shell::port_range(&w.text)),
-            audience,
+            ports,
+            audience: if is_hidden {
+                audience.min(Audience::Unknown)
+            } else {
+                audience
+            },
             declared: rule.span.clone(),
             span: span.clone(),
             chain,
@@ -230,6 +237,7 @@ fn container_apps(plan: &mut Plan<'_>) {
 /// Machines, with what they run when they are made. Which rules guard them is said by their network card.
 fn machines(plan: &mut Plan<'_>) {
     let links = plan.of(&["azurerm_network_interface_security_group_association"]);
+    let nets = plan.of(&["azurerm_subnet_network_security_group_association"]);
     let cards = plan.of(&["azurerm_network_interface"]);
     let mut found = Vec::new();
     for machine in plan.of(&["azurerm_linux_virtual_machine", "azurerm_virtual_machine"]) {
@@ -245,21 +253,36 @@ fn machines(plan: &mut Plan<'_>) {
             ..Container::default()
         });
         let own = machine.term.get("network_interface_ids");
-        let groups: Vec<&Term> = cards
-            .iter()
-            .filter(|card| refers(own, &card.address))
-            .flat_map(|card| {
-                links
-                    .iter()
-                    .filter(|l| refers(l.term.get("network_interface_id"), &card.address))
-            })
+        let cards: Vec<_> = cards.iter().filter(|card| refers(own, &card.address)).collect();
+        // A card is guarded by its own group, and by that of the network that it lies in.
+        let of_cards = links.iter().filter(|l| {
+            let of = l.term.get("network_interface_id");
+            cards.iter().any(|card| refers(of, &card.address))
+        });
+        let of_nets = nets.iter().filter(|l| {
+            let net = l.term.get("subnet_id").map(Term::all_refs).unwrap_or_default();
+            net.iter()
+                .any(|n| cards.iter().any(|card| card.term.comes_from(n)))
+        });
+        let groups: Vec<&Term> = of_cards
+            .chain(of_nets)
             .filter_map(|l| l.term.get("network_security_group_id"))
             .collect();
+        let is_inside = !cards.is_empty()
+            && cards.iter().all(|card| {
+                let mut addresses = card.term.blocks("ip_configuration").into_iter();
+                addresses.all(|a| a.get("public_ip_address_id").is_none_or(|t| t.each().is_empty()))
+            });
         for rule in &plan.cloud.firewalls {
             if groups.iter().any(|g| refers(Some(g), &rule.group)) {
                 workload.openings.push(Opening {
                     kind: OpeningKind::Firewall,
-                    audience: rule.audience,
+                    // Without a public address only what is inside comes in.
+                    audience: if is_inside {
+                        rule.audience.min(Audience::Network)
+                    } else {
+                        rule.audience
+                    },
                     inside: rule.ports.clone(),
                     outside: rule.ports.clone(),
                     guards: Vec::new(),

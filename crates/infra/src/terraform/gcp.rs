@@ -30,12 +30,30 @@ pub(super) fn read(plan: &mut Plan<'_>) {
 }
 
 /// A rule and the tags of machines that it is for.
-struct Firewall {
+struct Firewall<'a> {
     rule: FirewallRule,
     tags: Vec<String>,
+    /// The accounts of machines that it is for.
+    accounts: Option<&'a Term>,
 }
 
-fn firewalls(plan: &Plan<'_>) -> Vec<Firewall> {
+impl Firewall<'_> {
+    fn is_for(&self, tags: &[String], machine: &Term) -> bool {
+        let Some(accounts) = self.accounts else {
+            return self.tags.is_empty() || self.tags.iter().any(|t| tags.contains(t));
+        };
+        let own = machine.blocks("service_account").into_iter();
+        let mut own = own.filter_map(|a| a.get("email"));
+        own.any(|email| {
+            accounts.each().into_iter().any(|a| {
+                let shared = || a.refs.iter().any(|r| email.comes_from(r));
+                (a.as_str().is_some() && a.as_str() == email.as_str()) || shared()
+            })
+        })
+    }
+}
+
+fn firewalls<'a>(plan: &Plan<'a>) -> Vec<Firewall<'a>> {
     let mut out = Vec::new();
     let own = plan.of(&["google_compute_firewall"]).into_iter();
     let own = own.map(|r| (&r.term, r, &r.span));
@@ -74,21 +92,22 @@ fn firewalls(plan: &Plan<'_>) -> Vec<Firewall> {
                 continue;
             }
             let listed = allow.get("ports").map(Term::each).unwrap_or_default();
-            let mut all: Vec<(Option<Range<u32>>, Range<usize>)> = listed
+            let mut all: Vec<(Option<Range<u32>>, Range<usize>, Audience)> = listed
                 .iter()
                 .map(|t| {
-                    (
-                        t.word()
-                            .filter(|w| !w.open)
-                            .and_then(|w| shell::port_range(&w.text)),
-                        t.span.clone(),
-                    )
+                    let known = t.word().filter(|w| !w.open);
+                    let ports = known.and_then(|w| shell::port_range(&w.text));
+                    // Which ports it opens is not known, so neither is whether it opens any that matters.
+                    let audience = ports
+                        .as_ref()
+                        .map_or(audience.min(Audience::Unknown), |_| audience);
+                    (ports, t.span.clone(), audience)
                 })
                 .collect();
             if all.is_empty() {
-                all.push((None, allow.span.clone()));
+                all.push((None, allow.span.clone(), audience));
             }
-            for (ports, place) in all {
+            for (ports, place, audience) in all {
                 let chain: Vec<Mark> = vec![
                     (span.clone(), "lets these addresses in".to_owned()),
                     (place, "to these ports".to_owned()),
@@ -103,6 +122,9 @@ fn firewalls(plan: &Plan<'_>) -> Vec<Firewall> {
                         chain,
                     },
                     tags: tags.clone(),
+                    accounts: term
+                        .get("target_service_accounts")
+                        .filter(|t| !t.each().is_empty()),
                 });
             }
         }
@@ -110,7 +132,7 @@ fn firewalls(plan: &Plan<'_>) -> Vec<Firewall> {
     out
 }
 
-fn machines(plan: &mut Plan<'_>, firewalls: &[Firewall]) {
+fn machines(plan: &mut Plan<'_>, firewalls: &[Firewall<'_>]) {
     let mut found = Vec::new();
     for resource in plan.of(&["google_compute_instance", "google_compute_instance_template"]) {
         let term = &resource.term;
@@ -129,7 +151,7 @@ fn machines(plan: &mut Plan<'_>, firewalls: &[Firewall]) {
         let public = interfaces.iter().any(|i| i.get("access_config").is_some());
         let mut openings = Vec::new();
         for firewall in firewalls {
-            if !firewall.tags.is_empty() && !firewall.tags.iter().any(|t| tags.contains(t)) {
+            if !firewall.is_for(&tags, term) {
                 continue;
             }
             let rule = &firewall.rule;

@@ -758,6 +758,104 @@ spec: {containers: [{name: once, image: ollama/ollama}]}
 }
 
 #[test]
+fn whom_a_firewall_is_for_is_said_by_accounts_and_networks() {
+    let text = r#"
+=== g/main.tf
+resource "google_service_account" "ml" { account_id = "ml" }
+resource "google_compute_firewall" "f" {
+  source_ranges           = ["0.0.0.0/0"]
+  target_service_accounts = [google_service_account.ml.email]
+  allow {
+    protocol = "tcp"
+    ports    = ["8888", var.more]
+  }
+}
+resource "google_compute_instance" "ml" {
+  service_account { email = google_service_account.ml.email }
+  network_interface {
+    access_config {}
+  }
+}
+resource "google_compute_instance" "other" {
+  service_account { email = "other@x.example" }
+  network_interface {
+    access_config {}
+  }
+}
+=== z/main.tofu
+resource "azurerm_network_security_group" "nsg" {
+  security_rule {
+    direction              = "Inbound"
+    access                 = "Allow"
+    protocol               = "Tcp"
+    source_address_prefix  = "*"
+    destination_port_range = "8888"
+  }
+  security_rule {
+    direction              = "Inbound"
+    access                 = "Allow"
+    protocol               = "Tcp"
+    source_address_prefix  = "*"
+    destination_port_range = var.port
+  }
+}
+resource "azurerm_subnet" "s" {}
+resource "azurerm_subnet_network_security_group_association" "a" {
+  subnet_id                 = azurerm_subnet.s.id
+  network_security_group_id = azurerm_network_security_group.nsg.id
+}
+resource "azurerm_network_interface" "out" {
+  ip_configuration {
+    subnet_id            = azurerm_subnet.s.id
+    public_ip_address_id = azurerm_public_ip.p.id
+  }
+}
+resource "azurerm_network_interface" "in" {
+  ip_configuration { subnet_id = azurerm_subnet.s.id }
+}
+resource "azurerm_linux_virtual_machine" "out" { network_interface_ids = [azurerm_network_interface.out.id] }
+resource "azurerm_linux_virtual_machine" "in" { network_interface_ids = [azurerm_network_interface.in.id] }
+=== a/main.tf
+resource "aws_default_security_group" "d" {
+  ingress {
+    from_port   = var.port
+    to_port     = var.port
+    protocol    = "tcp"
+    cidr_blocks = ["0.0.0.0/0"]
+  }
+  ingress {
+    from_port   = 6006
+    to_port     = 6006
+    protocol    = "tcp"
+    cidr_blocks = ["0.0.0.0/0"]
+  }
+}
+"#;
+    assert_snapshot!(shown(text), @r"
+    Machine ml @g/main.tf:10
+      [-] hostnet
+      Firewall Internet 8888->8888 via g/main.tf:3 g/main.tf:7
+      Firewall Unknown ?->? via g/main.tf:3 g/main.tf:7
+    Machine other @g/main.tf:16
+      [-] hostnet
+    Machine out @z/main.tofu:31
+      [-] hostnet
+      Firewall Internet 8888->8888 via z/main.tofu:6 z/main.tofu:7
+      Firewall Unknown ?->? via z/main.tofu:13 z/main.tofu:14
+    Machine in @z/main.tofu:32
+      [-] hostnet
+      Firewall Network 8888->8888 via z/main.tofu:6 z/main.tofu:7
+      Firewall Network ?->? via z/main.tofu:13 z/main.tofu:14
+    firewall aws_default_security_group.d Unknown * @a/main.tf:6
+    firewall aws_default_security_group.d Internet 6006-6006 @a/main.tf:12
+    firewall google_compute_firewall.f Internet 8888-8888 @g/main.tf:3
+    firewall google_compute_firewall.f Unknown * @g/main.tf:3
+    firewall azurerm_network_security_group.nsg Internet 8888-8888 @z/main.tofu:6
+    firewall azurerm_network_security_group.nsg Unknown * @z/main.tofu:13
+    ");
+}
+
+#[test]
 fn circles_bombs_and_broken_files_end() {
     let mut bomb =
         "locals {\n a0 = \"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\"\n b0 = [1,1,1,1,1,1,1,1]\n".to_owned();

@@ -159,6 +159,14 @@ fn a_module_of_a_registry_counts_as_the_rules_that_it_makes() {
 }
 
 #[test]
+fn ports_that_are_not_known_are_not_all_ports() {
+    let hidden = group(1, 1, "0.0.0.0/0").replace("= 1\n", "= var.port\n");
+    assert_eq!(told(&in_terraform(&hidden)), "");
+    let known = format!("variable \"port\" {{ default = 8265 }}\n{hidden}");
+    assert_eq!(told(&in_terraform(&known)), "world-open-port medium");
+}
+
+#[test]
 fn a_managed_list_of_addresses_counts_by_what_it_holds() {
     for (cidr, expected) in [("0.0.0.0/0", "world-open-port medium"), ("10.0.0.0/8", "")] {
         let list = format!(
