@@ -9,6 +9,7 @@ mod cluster;
 mod eval;
 mod functions;
 mod gcp;
+mod hosts;
 mod modules;
 mod syntax;
 mod term;
@@ -196,6 +197,7 @@ impl<'a> Plan<'a> {
         aws::read(self);
         gcp::read(self);
         azure::read(self);
+        hosts::read(self);
         self.users(buckets);
         let made = self.workloads.iter_mut().skip(before);
         for machine in made.filter(|w| w.kind == WorkloadKind::Machine) {

@@ -167,6 +167,47 @@ fn ports_that_are_not_known_are_not_all_ports() {
 }
 
 #[test]
+fn a_rented_machine_counts_by_its_firewall() {
+    let machine = |cidr: &str| {
+        format!(
+            r#"
+resource "hcloud_firewall" "f" {{
+  rule {{
+    direction  = "in"
+    protocol   = "tcp"
+    port       = "5000"
+    source_ips = ["{cidr}"]
+  }}
+}}
+resource "hcloud_server" "s" {{
+  firewall_ids = [hcloud_firewall.f.id]
+  user_data    = "mlflow server --host 0.0.0.0 --port 5000"
+}}
+resource "digitalocean_firewall" "f" {{
+  droplet_ids = [digitalocean_droplet.d.id]
+  inbound_rule {{
+    protocol         = "tcp"
+    port_range       = "8888"
+    source_addresses = ["{cidr}"]
+  }}
+}}
+resource "digitalocean_droplet" "d" {{
+  user_data = "echo done"
+}}
+"#
+        )
+    };
+    assert_eq!(
+        told(&in_terraform(&machine("0.0.0.0/0"))),
+        "world-open-port medium, open-dashboard-config high"
+    );
+    assert_eq!(
+        told(&in_terraform(&machine("10.0.0.0/8"))),
+        "open-dashboard-config medium"
+    );
+}
+
+#[test]
 fn a_managed_list_of_addresses_counts_by_what_it_holds() {
     for (cidr, expected) in [("0.0.0.0/0", "world-open-port medium"), ("10.0.0.0/8", "")] {
         let list = format!(
