@@ -256,8 +256,11 @@ impl<'a> Pods<'a> {
         }
         let fits = |i: &usize| {
             self.found.get(*i).is_some_and(|f| {
-                (f.workload.namespace == by.namespace() || *f.path == *by.path)
-                    && selector.selects(&f.workload.labels)
+                let (own, other) = (f.workload.namespace.as_str(), by.namespace());
+                // Who applies them may give one namespace to all.
+                let unsaid = own.is_empty() || other.is_empty();
+                let is_near = folder(f.path) == folder(&by.path);
+                (own == other || unsaid && is_near) && selector.selects(&f.workload.labels)
             })
         };
         let all: Vec<usize> = all.into_iter().filter(fits).collect();

@@ -463,6 +463,15 @@ fn what_only_a_variable_an_image_or_a_name_tells() {
             "=== compose.yaml\nservices:\n  s: {image: mintplexlabs/anythingllm, ports: ['3001:3001'], environment: [AUTH_TOKEN=x]}\n",
             "",
         ),
+        // A file that names its users.
+        (
+            "=== docker-compose.yml\nservices:\n  a: {image: allegroai/clearml, command: [apiserver], volumes: ['./config:/opt/clearml/config'], ports: ['8008:8008']}\n=== config/apiserver.conf\nauth {\n    fixed_users {\n        enabled: true\n        users: [ { username: \"jane\" } ]\n    }\n}\n",
+            "",
+        ),
+        (
+            "=== docker-compose.yml\nservices:\n  a: {image: allegroai/clearml, command: [apiserver], volumes: ['./config:/opt/clearml/config'], ports: ['8008:8008']}\n=== config/apiserver.conf\nauth {\n    fixed_users {\n        enabled: false\n        users: [ { username: \"jane\" } ]\n    }\n}\n",
+            "clearml NoneByDefault Everyone allegroai/clearml",
+        ),
         // Options that stand in a variable.
         (
             "=== compose.yaml\nservices:\n  s: {image: i, command: python launch.py, environment: {COMMANDLINE_ARGS: --listen --api}, ports: ['7860:7860']}\n",

@@ -229,7 +229,7 @@ static SHAPES: &[Shape] = &[
         platform: Platform::ClearMl,
         named: |n| n == "apiserver.conf",
         holds: |t| t.contains("auth"),
-        syntax: Syntax::Lines(Style::Ini),
+        syntax: Syntax::Lines(Style::Properties),
     },
     Shape {
         platform: Platform::Grafana,
