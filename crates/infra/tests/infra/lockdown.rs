@@ -384,6 +384,14 @@ impl Drop for Running {
 fn start(front: Front, id: &str, upstream: u16, more: impl Fn(&mut LockdownRequest)) -> Option<Running> {
     program_of(front)?;
     program("openssl")?;
+    // A port that is free may be somebody else's before the proxy has it.
+    let mut tries = (0..8).map(|_| try_start(front, id, upstream, &more));
+    let running = tries.find_map(|running| running);
+    Some(running.unwrap_or_else(|| panic!("{} does not listen", front.name())))
+}
+
+/// Starts a proxy at a port that is free; nothing where it ends at once.
+fn try_start(front: Front, id: &str, upstream: u16, more: &impl Fn(&mut LockdownRequest)) -> Option<Running> {
     let folder = tempfile::tempdir().unwrap();
     let port = TcpListener::bind("127.0.0.1:0")
         .unwrap()
@@ -418,20 +426,24 @@ fn start(front: Front, id: &str, upstream: u16, more: impl Fn(&mut LockdownReque
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let running = Running {
+    let mut running = Running {
         child,
         port,
         _folder: folder,
     };
     // It listens as soon as it can be connected to.
     for _ in 0..2000 {
-        if TcpStream::connect(("127.0.0.1", port)).is_ok() {
+        let listens = TcpStream::connect(("127.0.0.1", port)).is_ok();
+        if running.child.try_wait().unwrap().is_some() {
+            return None;
+        }
+        if listens {
             return Some(running);
         }
         std::thread::yield_now();
         std::thread::park_timeout(Duration::from_millis(5));
     }
-    panic!("{} does not listen", front.name());
+    None
 }
 
 /// Whether an answer has as many bytes as it says.
