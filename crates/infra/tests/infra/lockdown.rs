@@ -14,6 +14,7 @@ use std::{
     sync::{Arc, Mutex, OnceLock},
     time::Duration,
 };
+use wellhead_core::Budget;
 use wellhead_infra::{Front, Ground, Lockdown, LockdownRequest, PRODUCTS, Product, Upstream, lockdown};
 
 /// What can be had and started.
@@ -688,6 +689,32 @@ fn people_are_led_to_the_sign_in_and_programs_are_told_that_they_are_nobody() {
     let (status, _) = send(proxy.port, "GET /oauth2/../version", "");
     assert!(matches!(status, 400 | 401), "{status}");
     assert!(open.asked().is_empty());
+}
+
+#[test]
+fn whatever_is_yaml_is_read_as_yaml() {
+    for product in PRODUCTS {
+        for front in Front::ALL {
+            for ground in [Ground::Host, Ground::Compose, Ground::Kubernetes] {
+                if !front.stands_on(ground) {
+                    continue;
+                }
+                let mut wanted = request(product.id, *front);
+                wanted.ground = ground;
+                wanted.name = (product.id.len() % 2 == 0).then(|| "ml.example".to_owned());
+                for file in lockdown(&wanted).unwrap().files {
+                    if !file.path.ends_with(".yaml") {
+                        continue;
+                    }
+                    for document in file.text.split("\n---\n") {
+                        let read = wellhead_formats::text::yaml(document, &mut Budget::default());
+                        let name = format!("{} {} {}", product.id, front.id(), file.path);
+                        assert!(read.is_ok(), "{name}: {:?}\n{document}", read.err());
+                    }
+                }
+            }
+        }
+    }
 }
 
 #[test]
