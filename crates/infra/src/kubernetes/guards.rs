@@ -46,6 +46,16 @@ const ANNOTATIONS: &[(&str, &str, GuardKind)] = &[
         GuardKind::AddressList,
     ),
     ("konghq.com/plugins", "", GuardKind::GatewayPolicy),
+    (
+        "nginx.ingress.kubernetes.io/configuration-snippet",
+        "",
+        GuardKind::Forward,
+    ),
+    (
+        "nginx.ingress.kubernetes.io/server-snippet",
+        "",
+        GuardKind::Forward,
+    ),
     ("ingress.pomerium.io/policy", "", GuardKind::GatewayPolicy),
     (
         "ingress.pomerium.io/allowed_domains",
@@ -55,6 +65,13 @@ const ANNOTATIONS: &[(&str, &str, GuardKind)] = &[
     ("ingress.pomerium.io/allowed_users", "", GuardKind::GatewayPolicy),
 ];
 
+/// Whether the name of a plugin of Kong is that of one that asks.
+fn asks_by_name(name: &str) -> bool {
+    ["auth", "oidc", "jwt", "openid"]
+        .iter()
+        .any(|word| name.contains(word))
+}
+
 /// What the annotations of an Ingress ask for.
 pub(super) fn of_ingress(object: &Object<'_>, cluster: &Cluster<'_, '_>) -> Vec<Guard> {
     let mut out = Vec::new();
@@ -62,16 +79,25 @@ pub(super) fn of_ingress(object: &Object<'_>, cluster: &Cluster<'_, '_>) -> Vec<
         let Some((found, span)) = object.annotation(name) else {
             continue;
         };
+        let plugins = || found.split(',').map(str::trim);
+        let known = name.starts_with("konghq")
+            && plugins().any(|p| {
+                let plugin = cluster.named("KongPlugin", object.namespace(), p);
+                plugin
+                    .and_then(|p| p.get(&["plugin"])?.as_text())
+                    .is_some_and(asks_by_name)
+            });
         let asks = match *kind {
+            _ if known => true,
+            _ if name.ends_with("-snippet") => found.contains("auth_request"),
             GuardKind::AddressList => !found.split(',').any(|c| c.trim().ends_with("/0")),
             // A plugin of Kong may do anything; its name is all that is known.
-            GuardKind::GatewayPolicy if name.starts_with("konghq") => {
-                ["auth", "oidc", "jwt"].iter().any(|word| found.contains(word))
-            }
+            GuardKind::GatewayPolicy if name.starts_with("konghq") => asks_by_name(found),
             _ => !found.is_empty() && found != "none" && (value.is_empty() || found == *value),
         };
         if asks {
-            out.push(guard(*kind, !name.starts_with("konghq"), span));
+            let certain = known || !name.starts_with("konghq") && !name.ends_with("-snippet");
+            out.push(guard(*kind, certain, span));
         }
     }
     if let Some((list, span)) = object.annotation("traefik.ingress.kubernetes.io/router.middlewares") {

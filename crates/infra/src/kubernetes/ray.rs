@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     resource::{Command, Variable, Word},
-    workload::{Audience, Opening, OpeningKind, Workload, WorkloadKind},
+    workload::{Audience, Isolation, Opening, OpeningKind, Workload, WorkloadKind},
 };
 use std::ops::Range;
 use wellhead_formats::text::Node;
@@ -81,6 +81,11 @@ fn member(
                 span: mode.span.clone(),
             });
         }
+    }
+    // The operator writes the policy.
+    let isolated = spec.path(&["networkIsolation", "mode"]).and_then(Node::as_text);
+    if matches!(isolated, Some("denyAll" | "denyAllIngress")) {
+        workload.isolation = Isolation::Limited(Vec::new());
     }
     let overwritten = object
         .annotation("ray.io/overwrite-container-cmd")

@@ -201,7 +201,9 @@ impl Reached<'_, '_> {
 
 /// Where what lies there is started by tests, or was installed: nobody runs it from there.
 pub(super) fn is_aside(path: &str) -> bool {
-    const ASIDE: [&str; 9] = [
+    const ASIDE: [&str; 11] = [
+        ".devcontainer",
+        "ci",
         "test",
         "tests",
         "testdata",

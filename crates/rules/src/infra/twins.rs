@@ -268,3 +268,47 @@ spec: {type: LoadBalancer, selector: {a: b}, ports: [{port: 80, targetPort: 5000
     ");
     insta::assert_snapshot!(finding.message, @"anyone on the internet who reaches port 80 can read and replace what MLflow holds: it asks for no password");
 }
+
+#[test]
+fn what_an_ingress_and_an_operator_ask_is_believed() {
+    let behind = |annotation: &str, more: &str| {
+        shown(&format!(
+            "=== k.yaml
+apiVersion: v1
+kind: Pod
+metadata: {{name: m, labels: {{a: b}}}}
+spec: {{containers: [{{name: m, image: i, command: [mlflow, server, --host, 0.0.0.0]}}]}}
+---
+apiVersion: v1
+kind: Service
+metadata: {{name: s}}
+spec: {{selector: {{a: b}}, ports: [{{port: 5000}}]}}
+---
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {{name: i, annotations: {{{annotation}}}}}
+spec: {{rules: [{{http: {{paths: [{{path: /, backend: {{service: {{name: s, port: {{number: 5000}}}}}}}}]}}}}]}}
+{more}"
+        ))
+    };
+    assert_eq!(behind("a: b", ""), ["open-dashboard-config high"]);
+    let plugin = |name: &str| {
+        behind(
+            "konghq.com/plugins: 'limit, first'",
+            &format!(
+                "---\napiVersion: configuration.konghq.com/v1\nkind: KongPlugin\nmetadata: {{name: first}}\nplugin: {name}\n"
+            ),
+        )
+    };
+    assert_eq!(plugin("key-auth"), [""; 0]);
+    assert_eq!(plugin("cors"), ["open-dashboard-config high"]);
+    let snippet = "nginx.ingress.kubernetes.io/configuration-snippet: 'auth_request /oauth2/auth;'";
+    assert_eq!(behind(snippet, ""), ["open-dashboard-config low"]);
+    let ray = |more: &str| {
+        shown(&format!(
+            "=== r.yaml\napiVersion: ray.io/v1\nkind: RayCluster\nmetadata: {{name: c}}\nspec:\n  {more}headGroupSpec:\n    rayStartParams: {{}}\n    template: {{spec: {{containers: [{{name: h, image: 'rayproject/ray:2.52.0'}}]}}}}\n"
+        ))
+    };
+    assert_eq!(ray(""), ["open-dashboard-config medium"]);
+    assert_eq!(ray("networkIsolation: {mode: denyAllIngress}\n  "), [""; 0]);
+}
