@@ -83,7 +83,10 @@ pub(crate) fn overlays(documents: &[Document], reading: &mut Reading<'_>) -> BTr
             .collect();
         kubernetes::read(&objects, reading);
     }
-    // What is only built on by a circle is still read.
+    // What only a circle builds on is read as it stands, and is not what would be applied.
+    for document in all.values().filter(|d| !taken.contains(&d.path)) {
+        reading.gap(document.span.clone(), "folders build on each other in a circle");
+    }
     taken
 }
 

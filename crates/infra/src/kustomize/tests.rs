@@ -107,6 +107,10 @@ helmCharts: [{name: x}]
     assert!(found.gaps.iter().any(|g| g.why.contains("circle")));
     assert!(found.gaps.iter().any(|g| g.why.contains("patch")));
     assert!(found.gaps.iter().any(|g| g.why.contains("chart")));
+    // A circle that nothing leads into.
+    let found =
+        read("=== a/kustomization.yaml\nresources: [../b]\n=== b/kustomization.yaml\nresources: [../a]\n");
+    assert_eq!(found.gaps.len(), 2);
 }
 
 #[test]
