@@ -320,6 +320,12 @@ fn keys(named: &str) -> Result<Vec<SshKey>, Failure> {
     Ok(keys)
 }
 
+fn allowed(scope: &Scope, address: std::net::IpAddr) -> Result<(), Failure> {
+    scope
+        .may_ask(address)
+        .map_err(|refusal| LiveError::refused(&refusal).into())
+}
+
 /// Prints what may be sent, and sends nothing: no name is resolved either.
 pub(crate) fn dry_run(args: &Audit, environment: &Environment) -> Result<Exit, Failure> {
     let scope = scope(&args.live, &environment.today)?;
@@ -330,7 +336,10 @@ pub(crate) fn dry_run(args: &Audit, environment: &Environment) -> Result<Exit, F
             Target::Service(place) if place.port.is_none() => {
                 let host = &place.host;
                 match host.parse() {
-                    Ok(address) => out.push_str(&wellhead_engine::would_scan(&[Cidr::one(address)], ports)),
+                    Ok(address) => {
+                        allowed(&scope, address)?;
+                        out.push_str(&wellhead_engine::would_scan(&[Cidr::one(address)], ports));
+                    }
                     Err(_) => {
                         out.push_str(&format!("find the addresses of {host}, and ask each\n"));
                         out.push_str(&wellhead_engine::would_scan(&[], ports));
@@ -343,6 +352,9 @@ pub(crate) fn dry_run(args: &Audit, environment: &Environment) -> Result<Exit, F
                 if size > MOST_ADDRESSES {
                     return Err(too_many(size));
                 }
+                for network in networks.iter().filter(|n| n.size() == 1) {
+                    allowed(&scope, network.nth(0))?;
+                }
                 out.push_str(&wellhead_engine::would_scan(&networks, ports));
             }
             Target::Service(place) => {
@@ -352,6 +364,9 @@ pub(crate) fn dry_run(args: &Audit, environment: &Environment) -> Result<Exit, F
                 } else {
                     place.host.clone()
                 };
+                if let Ok(address) = place.host.parse() {
+                    allowed(&scope, address)?;
+                }
                 let scheme = place.scheme.map_or("http", wellhead_sources::probe::Scheme::name);
                 out.push_str(&wellhead_engine::would_ask(&format!("{scheme}://{host}{port}")));
             }

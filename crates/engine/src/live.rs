@@ -64,7 +64,8 @@ impl LiveError {
         }
     }
 
-    fn refused(refusal: &Refusal) -> Self {
+    /// An address may not be asked.
+    pub fn refused(refusal: &Refusal) -> Self {
         let hint = match refusal {
             Refusal::Never { .. } => "name the address of the service itself, such as 127.0.0.1",
             Refusal::Public { .. } | Refusal::Port { .. } => {

@@ -29,23 +29,58 @@ const MODES: [&str; 14] = [
 
 /// A command line as it may be shown.
 pub(super) fn masked(words: &[String]) -> Vec<String> {
+    let words: Vec<&str> = words.iter().take(MOST).map(String::as_str).collect();
+    let shown = part(&words, 0);
+    shown.iter().map(|s| s.chars().take(LONGEST).collect()).collect()
+}
+
+/// How deep a word is split that is a command of its own: `bash -c "…"`.
+const DEEPEST: u8 = 2;
+
+fn part(words: &[&str], depth: u8) -> Vec<String> {
     let mut out = Vec::new();
-    let mut secret_follows = false;
-    for word in words.iter().take(MOST) {
-        let is_option = word.starts_with('-');
-        let shown = if secret_follows && !is_option && !is_mode(word) {
+    // How many words may still be the secret of an option; some take several.
+    let (mut secrets, mut is_first) = (0_usize, false);
+    for word in words {
+        let is_long = word.starts_with("--") && word.len() > 2;
+        // What stands right behind such an option is its value, even with a dash in front.
+        let is_option = is_long || word.starts_with('-') && (!is_first || is_secret(word));
+        let is_inner = word.contains(char::is_whitespace);
+        let shown = if secrets > 0 && !is_option && !is_mode(word) {
             MASK.to_owned()
-        } else if let Some((name, value)) = word.split_once('=').filter(|(n, v)| is_secret(n) && !is_mode(v))
-        {
-            let _ = value;
+        } else if is_inner {
+            inner(word, depth)
+        } else if let Some((name, _)) = word.split_once('=').filter(|(n, v)| is_secret(n) && !is_mode(v)) {
             format!("{name}={MASK}")
         } else {
             without_password(word)
         };
-        secret_follows = is_option && !word.contains('=') && is_secret(word);
-        out.push(shown.chars().take(LONGEST).collect());
+        is_first = is_option && !word.contains('=') && is_secret(word);
+        secrets = match word {
+            _ if is_first && word.contains("key") => SEVERAL,
+            _ if is_first => 1,
+            _ if is_option || is_mode(word) => 0,
+            _ => secrets.saturating_sub(1),
+        };
+        out.push(shown);
     }
     out
+}
+
+/// How many words behind an option may be secrets; vLLM takes several keys.
+const SEVERAL: usize = 8;
+
+/// A word that holds several: a header, or the command of a shell.
+fn inner(word: &str, depth: u8) -> String {
+    let low = word.to_ascii_lowercase();
+    if low.contains("bearer ") || low.contains("basic ") || low.contains("authorization:") {
+        return MASK.to_owned();
+    }
+    if depth >= DEEPEST {
+        return MASK.to_owned();
+    }
+    let words: Vec<&str> = word.split_whitespace().take(MOST).collect();
+    part(&words, depth.saturating_add(1)).join(" ")
 }
 
 fn is_mode(value: &str) -> bool {
@@ -130,10 +165,27 @@ mod tests {
                 "mlflow server --backend-store-uri postgresql://u:***@db/m",
             ),
             ("env HF_TOKEN=abc x", "env HF_TOKEN=*** x"),
+            (
+                "vllm serve m --api-key one two --port 1",
+                "vllm serve m --api-key *** *** --port 1",
+            ),
+            ("x --token -abc --port 1", "x --token *** --port 1"),
+            ("x --token abc -p 1", "x --token *** -p 1"),
+            ("mlflow --token abc server", "mlflow --token *** server"),
         ];
         for (given, expected) in cases {
             let words: Vec<String> = given.split(' ').map(str::to_owned).collect();
             assert_eq!(masked(&words).join(" "), expected);
         }
+        let inner = |word: &str| masked(&["bash".to_owned(), "-c".to_owned(), word.to_owned()]).join(" ");
+        assert_eq!(
+            inner("vllm serve --port=8000 --api-key S --host 0.0.0.0"),
+            "bash -c vllm serve --port=8000 --api-key *** --host 0.0.0.0"
+        );
+        assert_eq!(
+            inner("HF_TOKEN=abc mlflow server"),
+            "bash -c HF_TOKEN=*** mlflow server"
+        );
+        assert_eq!(inner("Authorization: Bearer abc"), "bash -c ***");
     }
 }

@@ -16,13 +16,19 @@ use wellhead_formats::text::{self, Node};
 pub const MOST_ADDRESSES: u128 = 1 << 16;
 
 /// Where clouds hand out the credentials of a machine to whoever asks.
-const METADATA: [IpAddr; 5] = [
-    IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254)),
-    IpAddr::V4(Ipv4Addr::new(169, 254, 170, 2)),
+///
+/// Those that are link-local (`169.254.169.254` of most, `169.254.170.2` and `.23` of Amazon, `169.254.0.23` of Tencent) are
+/// refused with all that is.
+const METADATA: [IpAddr; 6] = [
     IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200)),
     IpAddr::V4(Ipv4Addr::new(168, 63, 129, 16)),
     IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)),
+    IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23)),
+    IpAddr::V6(Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254)),
+    IpAddr::V6(Ipv6Addr::new(0xfd00, 0xc1, 0, 0, 0, 0, 0xa9fe, 0xa9fe)),
 ];
+
+const LINK: &str = "a link-local address, where clouds hand out credentials";
 
 /// What may be asked.
 #[derive(Clone, Debug, Default)]
@@ -126,20 +132,24 @@ fn class(address: IpAddr) -> Class {
             [224..=239, ..] => Class::Never("a multicast address"),
             [255, 255, 255, 255] => Class::Never("the broadcast address"),
             [240..=255, ..] => Class::Never("a reserved address"),
-            _ if v4.is_loopback() || v4.is_private() || v4.is_link_local() => Class::Local,
+            _ if v4.is_link_local() => Class::Never(LINK),
+            _ if v4.is_loopback() || v4.is_private() => Class::Local,
             _ => Class::Public,
         },
         IpAddr::V6(v6) if v6.is_unspecified() => Class::Never("no address of a host"),
         IpAddr::V6(v6) if v6.is_multicast() => Class::Never("a multicast address"),
-        IpAddr::V6(v6) if v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local() => {
-            Class::Local
+        IpAddr::V6(v6) if v6.is_unicast_link_local() => Class::Never(LINK),
+        // 6to4 (RFC 7526) and translators of one's own (RFC 8215): where a packet ends is not to be seen.
+        IpAddr::V6(v6) if matches!(v6.segments(), [0x2002, ..] | [0x64, 0xff9b, 1, ..]) => {
+            Class::Never("an address that stands for another")
         }
+        IpAddr::V6(v6) if v6.is_loopback() || v6.is_unique_local() => Class::Local,
         IpAddr::V6(_) => Class::Public,
     }
 }
 
 impl Scope {
-    /// Loopback, private and link-local addresses.
+    /// Loopback and private addresses.
     pub fn local() -> Self {
         Self::default()
     }
@@ -152,6 +162,17 @@ impl Scope {
     /// What was signed.
     pub fn statement(&self) -> Option<&SignedScope> {
         self.signed.as_ref()
+    }
+
+    /// Whether anything may be asked at an address.
+    ///
+    /// # Errors
+    /// Where nothing may.
+    pub fn may_ask(&self, address: IpAddr) -> Result<(), Refusal> {
+        match self.admit(SocketAddr::new(address, 0)) {
+            Err(refusal @ (Refusal::Never { .. } | Refusal::Public { .. })) => Err(refusal),
+            _ => Ok(()),
+        }
     }
 
     /// Admits an address, or says why not.
