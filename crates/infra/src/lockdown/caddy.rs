@@ -122,7 +122,16 @@ fn checks(order: &Order<'_>, out: &mut String) {
     refuse(
         "A request that a page of another site makes with the visitor's password.",
         "foreign",
-        "{\n\t\t\theader Sec-Fetch-Site cross-site\n\t\t\tnot {\n\t\t\t\tmethod GET HEAD\n\t\t\t\theader Sec-Fetch-Mode navigate\n\t\t\t}\n\t\t}",
+        "{\n\t\t\theader_regexp foreign Sec-Fetch-Site `^(cross|same)-site$`\n\t\t\tnot {\n\t\t\t\tmethod GET HEAD\n\t\t\t\theader Sec-Fetch-Mode navigate\n\t\t\t}\n\t\t}",
+        403,
+    );
+    refuse(
+        "The same of browsers that do not say so; they name the page's site.",
+        "origin",
+        &format!(
+            "{{\n\t\t\theader Origin *\n\t\t\tnot header_regexp origin Origin `^{}$`\n\t\t\tnot header Sec-Fetch-Site same-origin\n\t\t}}",
+            order.own_origins()
+        ),
         403,
     );
     if let Some(deny) = &order.profile.deny {

@@ -199,6 +199,11 @@ fn filters(order: &Order<'_>, out: &mut String) {
         quoted(&twofold)
     );
     text.push_str(FOREIGN);
+    let _ = write!(
+        text,
+        "              # Not every browser says so; all name the site of a page that writes or opens a WebSocket.\n              - and_rules:\n                  rules:\n                    - header: {{name: origin, present_match: true}}\n                    - not_rule: {{header: {{name: origin, string_match: {{safe_regex: {{regex: {}}}}}}}}}\n                    - not_rule: {{header: {{name: sec-fetch-site, string_match: {{exact: same-origin}}}}}}\n",
+        quoted(&order.own_origins())
+    );
     if let Some(deny) = &order.profile.deny {
         let _ = write!(
             text,
@@ -245,7 +250,7 @@ const FOREIGN: &str = r#"          foreign:
             permissions:
               - and_rules:
                   rules:
-                    - header: {name: sec-fetch-site, string_match: {exact: cross-site}}
+                    - header: {name: sec-fetch-site, string_match: {safe_regex: {regex: "(cross|same)-site"}}}
                     - not_rule:
                         and_rules:
                           rules:

@@ -363,6 +363,24 @@ impl Order<'_> {
         own::OWN_HOST.contains(&self.id())
     }
 
+    /// The origins of its own pages, as an expression: browsers leave out the port that is usual, and a loopback address is
+    /// visited by its name, too.
+    fn own_origins(&self) -> String {
+        let listen = self.request.listen;
+        let (scheme, hosts, port) = match &self.request.name {
+            Some(name) => ("https", vec![name.to_ascii_lowercase()], None),
+            None => {
+                let address = std::net::SocketAddr::new(listen.ip(), 0).to_string();
+                let address = address.trim_end_matches(":0").to_owned();
+                let port = Some(listen.port()).filter(|p| *p != 80);
+                ("http", vec![address, "localhost".to_owned()], port)
+            }
+        };
+        let hosts: Vec<String> = hosts.iter().map(|h| profile::literally(h)).collect();
+        let port = port.map(|p| format!(":{p}")).unwrap_or_default();
+        format!("{scheme}://({}){port}", hosts.join("|"))
+    }
+
     /// Whether answers and uploads of any length pass.
     fn is_unbounded(&self) -> bool {
         !self.profile.read_only

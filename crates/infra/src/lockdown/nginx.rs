@@ -99,6 +99,11 @@ pub(super) fn text(order: &Order<'_>) -> String {
         "foreign",
         403,
     );
+    refuse(
+        "The same of browsers that do not say so; they name the page's site.",
+        "origin",
+        403,
+    );
     if order.profile.deny.is_some() || order.profile.allow.is_some() {
         refuse("What nobody needs from outside.", "refused", 403);
     }
@@ -168,7 +173,12 @@ fn maps(order: &Order<'_>, word: &str, out: &mut String) {
     );
     let _ = write!(
         out,
-        "map \"$request_method:$http_sec_fetch_site:$http_sec_fetch_mode\" ${word}_foreign {{\n\tdefault 0;\n\t\"~^(GET|HEAD):cross-site:navigate$\" 0;\n\t\"~:cross-site:\" 1;\n}}\n\n"
+        "map \"$request_method:$http_sec_fetch_site:$http_sec_fetch_mode\" ${word}_foreign {{\n\tdefault 0;\n\t\"~^(GET|HEAD):(cross|same)-site:navigate$\" 0;\n\t\"~:(cross|same)-site:\" 1;\n}}\n\n"
+    );
+    let _ = write!(
+        out,
+        "map \"$http_sec_fetch_site:$http_origin\" ${word}_origin {{\n\tdefault 1;\n\t\"~^[^:]*:$\" 0;\n\t\"~^same-origin:\" 0;\n\t\"~^[^:]*:{}$\" 0;\n}}\n\n",
+        order.own_origins()
     );
     if order.profile.deny.is_some() || order.profile.allow.is_some() {
         let _ = writeln!(out, "map $uri ${word}_refused {{");

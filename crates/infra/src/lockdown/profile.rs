@@ -106,6 +106,13 @@ pub(super) fn expression(pattern: &str) -> String {
     out
 }
 
+/// A text as an expression.
+pub(super) fn literally(text: &str) -> String {
+    let mut out = String::new();
+    literal(text, &mut out);
+    out
+}
+
 fn literal(text: &str, out: &mut String) {
     for c in text.chars() {
         if ".+()[]{}^$|?\\".contains(c) {

@@ -108,7 +108,12 @@ fn rule(order: &Order<'_>) -> String {
         all.push(reads.to_owned());
     }
     all.push(format!(
-        "(!Header(`Sec-Fetch-Site`, `cross-site`) || ({reads} && Header(`Sec-Fetch-Mode`, `navigate`)))"
+        "(!HeaderRegexp(`Sec-Fetch-Site`, `^(cross|same)-site$`) || ({reads} && Header(`Sec-Fetch-Mode`, `navigate`)))"
+    ));
+    // Not every browser says so; all name the site of a page that writes or opens a WebSocket.
+    all.push(format!(
+        "(!HeaderRegexp(`Origin`, `.`) || HeaderRegexp(`Origin`, `^{}$`) || Header(`Sec-Fetch-Site`, `same-origin`))",
+        order.own_origins()
     ));
     all.join(" && ")
 }

@@ -585,12 +585,65 @@ fn the_right_password_opens_what_is_allowed_and_nothing_else() {
                 "Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate\r\n",
                 200,
             ),
+            (
+                "GET /",
+                "Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: cors\r\n",
+                403,
+            ),
+            // Another program of the same registered domain is another site's.
+            (
+                "POST /api/2.0/mlflow/runs/create",
+                "Content-Length: 0\r\nSec-Fetch-Site: same-site\r\nSec-Fetch-Mode: navigate\r\n",
+                403,
+            ),
+            (
+                "GET /",
+                "Sec-Fetch-Site: same-site\r\nSec-Fetch-Mode: no-cors\r\n",
+                403,
+            ),
+            (
+                "GET /",
+                "Sec-Fetch-Site: same-site\r\nSec-Fetch-Mode: navigate\r\n",
+                200,
+            ),
+            // Older browsers name the site only.
+            (
+                "POST /api/2.0/mlflow/runs/create",
+                "Content-Length: 0\r\nOrigin: https://evil.example\r\n",
+                403,
+            ),
+            (
+                "POST /api/2.0/mlflow/runs/create",
+                "Content-Length: 0\r\nOrigin: null\r\n",
+                403,
+            ),
+            (
+                "POST /api/2.0/mlflow/runs/create",
+                "Content-Length: 0\r\nOrigin: https://evil.example\r\nSec-Fetch-Site: none\r\n",
+                403,
+            ),
+            (
+                "POST /api/2.0/mlflow/runs/create",
+                "Content-Length: 0\r\nOrigin: https://ml.example\r\nSec-Fetch-Site: same-origin\r\n",
+                200,
+            ),
         ];
         for (line, more, expected) in cases {
             let got = status(line, more);
             // Which of the two it is, is for the proxy to say.
             let same = got == expected || (expected == 400 && got == 403);
             assert!(same, "{}: {line} {more}: {got}", front.name());
+        }
+        let line = "POST /api/2.0/mlflow/runs/create";
+        for (host, expected) in [
+            (format!("127.0.0.1:{}", proxy.port), 200),
+            (format!("localhost:{}", proxy.port), 200),
+            (format!("127.0.0.1:{}0", proxy.port), 403),
+            (format!("127x0.0.1:{}", proxy.port), 403),
+            ("127.0.0.1".to_owned(), 403),
+        ] {
+            let got = status(line, &format!("Content-Length: 0\r\nOrigin: http://{host}\r\n"));
+            assert_eq!(got, expected, "{}: {host}", front.name());
         }
         open.asked();
         status(
@@ -643,6 +696,40 @@ fn only_reading_is_let_through_where_that_is_asked_for() {
     }
 }
 
+/// Where nothing is started here: the name is what a page's site is compared with, to the letter.
+#[test]
+fn every_proxy_with_a_password_or_a_cookie_knows_its_own_pages() {
+    for front in Front::ALL.iter().filter(|f| **f != Front::Istio) {
+        for (name, listen, expected) in [
+            (Some("ML.example"), "127.0.0.1:8480", r"https://(ml\.example)"),
+            (None, "127.0.0.1:8480", r"http://(127\.0\.0\.1|localhost):8480"),
+            (None, "127.0.0.1:80", r"http://(127\.0\.0\.1|localhost)"),
+            (None, "[::1]:8480", r"http://(\[::1\]|localhost):8480"),
+        ] {
+            let mut wanted = request("ollama", *front);
+            wanted.name = name.map(str::to_owned);
+            wanted.listen = listen.parse().unwrap();
+            let texts: String = lockdown(&wanted)
+                .unwrap()
+                .files
+                .into_iter()
+                .map(|f| f.text)
+                .collect();
+            let escaped = expected.replace('\\', r"\\");
+            let ends = |text: &str| {
+                ["$", "\"", "'"]
+                    .iter()
+                    .any(|end| texts.contains(&format!("{text}{end}")))
+            };
+            assert!(
+                ends(expected) || ends(&escaped),
+                "{}: {expected}\n{texts}",
+                front.name()
+            );
+        }
+    }
+}
+
 #[test]
 fn a_kernel_is_talked_to_over_a_websocket_by_those_who_signed_in() {
     let open = Open::start();
@@ -661,7 +748,24 @@ fn a_kernel_is_talked_to_over_a_websocket_by_those_who_signed_in() {
             (stream, head)
         };
         assert!(connect("").1.starts_with("HTTP/1.1 401"), "{}", front.name());
-        let (mut stream, head) = connect(RIGHT);
+        // Pages of others open none with the visitor's password, whichever way their browser says so.
+        open.asked();
+        for foreign in [
+            "Origin: https://evil.example\r\n",
+            "Origin: null\r\n",
+            "Origin: http://localhost\r\nSec-Fetch-Site: same-site\r\nSec-Fetch-Mode: websocket\r\n",
+            "Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: websocket\r\n",
+        ] {
+            let (_, head) = connect(&format!("{RIGHT}{foreign}"));
+            assert!(
+                head.starts_with("HTTP/1.1 403"),
+                "{}: {foreign}: {head}",
+                front.name()
+            );
+        }
+        assert!(open.asked().is_empty(), "{}", front.name());
+        let own = format!("{RIGHT}Origin: http://localhost:{}\r\n", proxy.port);
+        let (mut stream, head) = connect(&own);
         assert!(head.starts_with("HTTP/1.1 101"), "{}: {head}", front.name());
         let mut back = [0; 5];
         stream.write_all(b"hello").unwrap();
