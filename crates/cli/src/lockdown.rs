@@ -23,7 +23,7 @@ use wellhead_sources::probe::{Prober, ProberOptions, Scheme, Scope, ServicePlace
   0  the files were written; with `--prove`, strangers get nothing
   1  with `--prove`: a stranger gets something through the proxy
   2  could not run: usage, a file is there already, it would not close
-  3  with `--prove`: the proxy does not answer, so nothing is proved")]
+  3  with `--prove`: the proxy does not answer or asks nobody, so nothing is proved")]
 pub(crate) struct Lockdown {
     /// The platform, for example `mlflow`
     #[arg(value_name = "PRODUCT", value_parser = products(), hide_possible_values = true, required_unless_present = "list")]
@@ -269,11 +269,14 @@ fn prove(
     let after = ask(&closed.site)?;
     told("after", &closed.site, &after, product, &mut out);
     let exit = match &after {
-        Standing::Silent(_) => Exit::Incomplete,
+        Standing::Silent(_) | Standing::Lacks { .. } => Exit::Incomplete,
         after if after.is_closed() => Exit::Passed,
         _ => Exit::Failed,
     };
     out.push_str(match exit {
+        _ if matches!(after, Standing::Lacks { .. }) => {
+            "\nNothing is proved: nothing there asks who is there. Is that the proxy, and its name?\n"
+        }
         Exit::Passed => "\nClosed: strangers get nothing through the proxy\n",
         Exit::Failed => "\nOpen: strangers get something through the proxy\n",
         _ => "\nNothing is proved: start the proxy, and ask again\n",
@@ -295,18 +298,27 @@ fn told(when: &str, url: &str, standing: &Standing, product: &Product, out: &mut
             "ANSWERS",
             format!("a stranger gets status {status} for {}", code(path)),
         ),
-        Standing::Refuses { requests, statuses } => {
-            let statuses: Vec<String> = statuses.iter().map(u16::to_string).collect();
-            (
-                "PROTECTED",
-                format!(
-                    "{requests} of {requests} requests are refused ({})",
-                    statuses.join(", ")
-                ),
-            )
-        }
+        Standing::Refuses { requests, statuses } => (
+            "PROTECTED",
+            format!(
+                "{requests} of {requests} requests are refused ({})",
+                listed(statuses)
+            ),
+        ),
+        Standing::Lacks { requests, statuses } => (
+            "UNKNOWN",
+            format!(
+                "{requests} of {requests} requests lead nowhere ({}), and none is asked for a password",
+                listed(statuses)
+            ),
+        ),
     };
     let _ = writeln!(out, "{when:<7} {} {name}\n        {means}", escape(url));
+}
+
+fn listed(statuses: &[u16]) -> String {
+    let statuses: Vec<String> = statuses.iter().map(u16::to_string).collect();
+    statuses.join(", ")
 }
 
 /// All files behind each other, each with its path.

@@ -2,7 +2,7 @@
 //!
 //! The one decision: a proxy is proved closed by what it refuses, not by what is not recognised. Every harmless request of
 //! the catalogue that would prove the platform open is sent, and each has to be refused; an answer that lets a stranger
-//! read anything is open or unknown, and neither is closed.
+//! read anything is open or unknown, and neither is closed. Nor is an address that has nothing there: whoever asks says so.
 
 use crate::LiveError;
 use std::{
@@ -27,8 +27,15 @@ pub enum Standing {
         /// Its status.
         status: u16,
     },
-    /// Every request was refused.
+    /// Every request was refused, by something that asks who is there.
     Refuses {
+        /// So many.
+        requests: usize,
+        /// With these statuses, each once.
+        statuses: Vec<u16>,
+    },
+    /// Every request was refused, and none because of who asks: the platform may stand open at another path or name.
+    Lacks {
         /// So many.
         requests: usize,
         /// With these statuses, each once.
@@ -137,6 +144,7 @@ fn standing(product: &'static Product, url: &str, exchanges: &[Exchange]) -> Sta
         return Standing::Silent(format!("{}: status {}", code(&e.path), e.status));
     }
     let is_refusal = |e: &&Exchange| matches!(e.status, 300..=308 | 400..=499);
+    let asks = asks_who_is_there(url, exchanges);
     match exchanges.iter().find(|e| !is_refusal(e)) {
         Some(e) => Standing::Answers {
             path: e.path.clone(),
@@ -146,10 +154,110 @@ fn standing(product: &'static Product, url: &str, exchanges: &[Exchange]) -> Sta
             let mut statuses: Vec<u16> = exchanges.iter().map(|e| e.status).collect();
             statuses.sort_unstable();
             statuses.dedup();
-            Standing::Refuses {
-                requests: exchanges.len(),
-                statuses,
+            let requests = exchanges.len();
+            match asks {
+                true => Standing::Refuses { requests, statuses },
+                false => Standing::Lacks { requests, statuses },
             }
         }
+    }
+}
+
+/// Whether some refusal is about who asks.
+///
+/// 404 and 400 are said of paths, names and protocols that lead nowhere, 403 also of folders without a front page: it
+/// counts where a path that nobody has gets it, too.
+fn asks_who_is_there(url: &str, exchanges: &[Exchange]) -> bool {
+    let is_canary = |e: &&Exchange| e.path.starts_with(CANARY);
+    let is_question = |e: &Exchange| e.status == 401 || leads_to_sign_in(url, e);
+    exchanges.iter().filter(|e| !is_canary(e)).any(is_question)
+        || exchanges.iter().any(|e| e.status == 403)
+            && exchanges.iter().all(|e| matches!(e.status, 401 | 403))
+}
+
+/// Whether it leads to where the written files let people sign in.
+fn leads_to_sign_in(url: &str, exchange: &Exchange) -> bool {
+    let location = exchange.headers.iter().find(|(name, _)| name == "location");
+    let Some((_, location)) = location.filter(|_| matches!(exchange.status, 301 | 302 | 303 | 307 | 308))
+    else {
+        return false;
+    };
+    let path = location
+        .strip_prefix(url.trim_end_matches('/'))
+        .unwrap_or(location);
+    path.starts_with("/oauth2/start") || path.starts_with("/oauth2/sign_in")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wellhead_infra::PRODUCTS;
+
+    /// What is thought of something that answers a path that nobody has, its front page and the rest like that.
+    fn of(nobody: u16, front: u16, rest: u16, location: &str) -> Standing {
+        let product = PRODUCTS.iter().find(|p| p.id == "mlflow").unwrap();
+        let canary = format!("{CANARY}0");
+        let mut asked = vec![(canary.as_str(), nobody), ("/", front)];
+        asked.extend(product.probes.iter().map(|p| (p.path, rest)));
+        let exchanges: Vec<Exchange> = asked
+            .into_iter()
+            .map(|(path, status)| Exchange {
+                method: "GET".to_owned(),
+                path: path.to_owned(),
+                request_headers: Vec::new(),
+                status,
+                headers: vec![("location".to_owned(), location.to_owned())],
+                body: String::new(),
+                span: 0..0,
+                body_span: 0..0,
+            })
+            .collect();
+        standing(product, "https://ml.example", &exchanges)
+    }
+
+    #[test]
+    fn only_what_asks_who_is_there_is_closed() {
+        let sign_in = "https://ml.example/oauth2/start?rd=/";
+        let closed = [
+            ((401, 401, 401), ""),
+            // Traefik, where what is not let through is not there.
+            ((404, 401, 404), ""),
+            ((404, 404, 401), ""),
+            ((403, 403, 403), ""),
+            ((403, 401, 401), ""),
+            ((302, 302, 302), sign_in),
+            ((404, 302, 404), "/oauth2/sign_in"),
+        ];
+        for ((nobody, front, rest), location) in closed {
+            let standing = of(nobody, front, rest, location);
+            assert!(standing.is_closed(), "{nobody} {front} {rest}: {standing:?}");
+        }
+        let lacking = [
+            // Nothing at this path, another name, another program.
+            ((404, 404, 404), ""),
+            // TLS is spoken there.
+            ((400, 400, 400), ""),
+            // A folder that is not listed.
+            ((404, 403, 404), ""),
+            // A path that nobody has is refused for another reason.
+            ((401, 404, 404), ""),
+            ((302, 302, 302), "/mlflow/"),
+            ((302, 302, 302), "https://elsewhere.example/oauth2/start"),
+            ((404, 301, 404), "https://ml.example.elsewhere.example/"),
+            ((429, 429, 429), ""),
+        ];
+        for ((nobody, front, rest), location) in lacking {
+            let standing = of(nobody, front, rest, location);
+            let lacks = matches!(standing, Standing::Lacks { .. });
+            assert!(
+                lacks && !standing.is_closed(),
+                "{nobody} {front} {rest}: {standing:?}"
+            );
+        }
+        assert!(matches!(
+            of(404, 401, 200, ""),
+            Standing::Answers { status: 200, .. }
+        ));
+        assert!(matches!(of(404, 401, 502, ""), Standing::Silent(_)));
     }
 }

@@ -1,7 +1,13 @@
 //! `lockdown`, as its user meets it: what is written, what is not written over, the password that is shown once.
 
 use super::Project;
-use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
+use std::{
+    fs,
+    io::{Read as _, Write as _},
+    net::TcpListener,
+    os::unix::fs::PermissionsExt as _,
+    path::Path,
+};
 
 /// What the program said, with both streams.
 fn said(project: &Project, arguments: &[&str]) -> (i32, String, String) {
@@ -106,6 +112,48 @@ fn what_does_not_answer_proves_nothing() {
     );
     assert_eq!(code, 3, "{told}");
     assert!(told.contains("Nothing is proved"), "{told}");
+}
+
+/// A server that has nothing at the paths that are asked may have it all elsewhere.
+#[test]
+fn what_asks_nobody_proves_nothing() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let mut head = Vec::new();
+            let mut byte = [0];
+            while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).is_ok_and(|n| n > 0) {
+                head.push(byte[0]);
+            }
+            let status = match head.starts_with(b"GET /mlflow/") {
+                true => "200 OK",
+                false => "404 Not Found",
+            };
+            let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+            let _ = stream.write_all(answer.as_bytes());
+        }
+    });
+    let project = Project::new(&[]);
+    let (code, told, _) = said(
+        &project,
+        &[
+            "lockdown",
+            "mlflow",
+            "--upstream",
+            "127.0.0.1:1",
+            "--listen",
+            &address,
+            "--prove",
+            "--log",
+            "log",
+        ],
+    );
+    assert_eq!(code, 3, "{told}");
+    assert!(
+        told.contains("Nothing is proved") && !told.contains("PROTECTED"),
+        "{told}"
+    );
 }
 
 /// The session that the guide shows first.
