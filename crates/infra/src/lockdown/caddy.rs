@@ -3,7 +3,7 @@
 use super::{
     Container, Hashed, LockdownFile, Order, UsersFile,
     door::Tls,
-    profile::{FORGED, TWOFOLD},
+    profile::{FORGED_PREFIXES, TWOFOLD, forged},
 };
 use std::fmt::Write as _;
 
@@ -167,7 +167,11 @@ fn proxy(order: &Order<'_>, out: &mut String) {
     out.push_str(
         "\t\t\t# Only the proxy says who is there. Some servers read `_` as `-`.\n\t\t\theader_up -*_*\n",
     );
-    for header in FORGED {
+    for prefix in FORGED_PREFIXES {
+        let _ = writeln!(out, "\t\t\theader_up -{prefix}*");
+    }
+    let has_prefix = |header: &&str| FORGED_PREFIXES.iter().any(|p| header.starts_with(p));
+    for header in forged().filter(|h| !has_prefix(h)) {
         let _ = writeln!(out, "\t\t\theader_up -{header}");
     }
     out.push_str("\t\t\theader_up X-Real-IP {remote_host}\n");

@@ -6,7 +6,7 @@
 use super::{
     Container, Hashed, LockdownFile, Order, UsersFile,
     door::Tls,
-    profile::{FORGED, TWOFOLD},
+    profile::{TWOFOLD, forged},
     text::quoted,
 };
 use std::{fmt::Write as _, net::IpAddr};
@@ -168,7 +168,7 @@ fn routes(order: &Order<'_>, out: &mut String) {
 
 /// Headers that no client may bring.
 fn removed(order: &Order<'_>) -> String {
-    let mut names: Vec<&str> = FORGED.to_vec();
+    let mut names: Vec<&str> = forged().collect();
     if order.asks_own_host() {
         names.push("Origin");
     }

@@ -4,7 +4,7 @@ use super::{
     Container, Front, Hashed, LockdownFile, Order, UsersFile,
     door::Tls,
     oauth2_proxy,
-    profile::{FORGED, TWOFOLD},
+    profile::{TWOFOLD, forged},
 };
 use std::fmt::Write as _;
 
@@ -230,7 +230,7 @@ fn proxy(order: &Order<'_>, word: &str, tls: bool, out: &mut String) {
     if order.is_unbounded() {
         out.push_str("\t\tproxy_request_buffering off;\n\t\tclient_max_body_size 0;\n");
     }
-    out.push_str("\t\t# Only the proxy says who is there.\n");
+    out.push_str("\t\t# Only the proxy says who is there.\n\t\tproxy_headers_hash_max_size 2048;\n\t\tproxy_headers_hash_bucket_size 128;\n");
     if order.asks_own_host() {
         out.push_str("\t\tproxy_set_header Host localhost;\n\t\tproxy_set_header Origin \"\";\n");
     } else {
@@ -241,7 +241,7 @@ fn proxy(order: &Order<'_>, word: &str, tls: bool, out: &mut String) {
         out,
         "\t\tproxy_set_header X-Real-IP $remote_addr;\n\t\tproxy_set_header X-Forwarded-For $remote_addr;\n\t\tproxy_set_header X-Forwarded-Host $http_host;\n\t\tproxy_set_header X-Forwarded-Proto {scheme};"
     );
-    for header in FORGED {
+    for header in forged() {
         let _ = writeln!(out, "\t\tproxy_set_header {header} \"\";");
     }
     out.push_str("\t\t# The password is the proxy's.\n");

@@ -3,7 +3,7 @@
 //! The one decision: everything that is refused is left out of the one rule, so that nothing leads to it and the answer is
 //! 404 for everybody. Older versions do not know all the options and do not start.
 
-use super::{Container, Hashed, LockdownFile, Order, UsersFile, door::Tls, profile::FORGED, text::quoted};
+use super::{Container, Hashed, LockdownFile, Order, UsersFile, door::Tls, profile::forged, text::quoted};
 use std::{fmt::Write as _, net::SocketAddr};
 
 /// A path that reads differently to Traefik and to what stands behind it, decoded; codes of slashes, dots and semicolons
@@ -171,7 +171,7 @@ fn middlewares(order: &Order<'_>, out: &mut String) {
         quoted(&order.secret(FOLDER, &order.users())),
         quoted(order.request.product.name)
     );
-    for header in FORGED {
+    for header in forged() {
         let _ = writeln!(out, "          {header}: \"\"");
     }
     if order.asks_own_host() {

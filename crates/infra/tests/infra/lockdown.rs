@@ -646,6 +646,12 @@ fn the_right_password_opens_what_is_allowed_and_nothing_else() {
             assert_eq!(got, expected, "{}: {host}", front.name());
         }
         open.asked();
+        // Each identity-aware proxy has names of its own.
+        let names = "X-Goog-Authenticated-User-Email X-Authentik-Username X-authentik-groups Cf-Access-Authenticated-User-Email \
+                     X-RStudio-Username X-MS-CLIENT-PRINCIPAL-NAME X-Amzn-Oidc-Identity X-Pomerium-Claim-Email Tailscale-User-Login \
+                     X-WebAuth-Role Impersonate-User X-SSL-Client-S-Dn X-User-Id X-Forwarded-Client-Cert True-Client-IP";
+        let forged: String = names.split(' ').map(|n| format!("{n}: root\r\n")).collect();
+        status("GET /", &forged);
         status(
             "GET /",
             "X-Forwarded-User: root\r\nRemote-User: root\r\nKubeflow-Userid: root\r\nX-Forwarded-For: 10.0.0.9\r\nX_Remote_User: root\r\n",
