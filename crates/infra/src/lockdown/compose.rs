@@ -1,4 +1,4 @@
-//! A compose file: the product on a network of its own that leads nowhere, the proxy as the only way to it.
+//! A compose file: the product on a network of its own that leads nowhere, the proxy as the only way to it from elsewhere.
 //!
 //! The one decision: whatever has to be said by people is a variable that compose refuses to start without, so that a
 //! forgotten password or image ends in an error and not in an open door.
@@ -68,12 +68,12 @@ fn text(order: &Order<'_>) -> String {
         }
     }
     out.push_str(
-        "    # Nothing outside reaches this network.\n    networks: [inside]\n    security_opt: [\"no-new-privileges:true\"]\n    restart: unless-stopped\n",
+        "    # No other machine reaches this network; programs and users of this host do.\n    networks: [inside]\n    security_opt: [\"no-new-privileges:true\"]\n    restart: unless-stopped\n",
     );
     for container in &containers {
         proxy(order, container, &mut out);
     }
-    out.push_str("networks:\n  inside:\n    internal: true\n  outside: {}\n");
+    out.push_str("networks:\n  inside:\n    internal: true\n    # Docker 28 and newer keeps the programs of this host out with these two lines; older ones do not know them.\n    # driver_opts:\n    #   com.docker.network.bridge.gateway_mode_ipv4: isolated\n  outside: {}\n");
     out
 }
 

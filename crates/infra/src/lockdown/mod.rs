@@ -604,7 +604,10 @@ fn gaps(order: &Order<'_>) -> Vec<String> {
             Ground::Host | Ground::Cloud(_) => {
                 format!("{name} itself asks nobody: every program and every user of its host reaches it past the proxy")
             }
-            Ground::Compose => format!("{name} itself asks nobody: whoever may run `docker` on that host reaches it past the proxy"),
+            Ground::Compose => format!(
+                "{name} itself asks nobody: every program and every user of that host reaches its container past the proxy (Docker 28 \
+                 and newer can keep them out: see the network in `compose.yaml`), and so does whoever may run `docker` there"
+            ),
             Ground::Kubernetes => format!(
                 "{name} itself asks nobody: whoever may run `kubectl exec` or `kubectl port-forward` in its namespace reaches it past the proxy"
             ),

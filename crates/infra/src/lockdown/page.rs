@@ -168,7 +168,13 @@ fn host(order: &Order<'_>, users: Option<&UsersFile>, out: &mut String) {
             ""
         }
     );
-    out.push_str("\n## 4. The firewall\n\n```sh\nsudo nft -f firewall.nft\n```\n");
+    let rules = format!("/etc/nftables.d/lockdown-{}.nft", order.id());
+    let _ = write!(
+        out,
+        "\n## 4. The firewall\n\n```sh\nsudo install -D -m 644 firewall.nft {rules}\nsudo nft -f {rules}\n\
+         # So that it is there after the next start, too (Fedora and Red Hat: /etc/sysconfig/nftables.conf).\n\
+         grep -qsF {rules} /etc/nftables.conf || echo 'include \"{rules}\"' | sudo tee -a /etc/nftables.conf\nsudo systemctl enable nftables\n```\n"
+    );
     if let Ground::Cloud(_) = order.request.ground {
         out.push_str(
             "\nPut the file below `terraform/` into the module of the machine, and give the machine what it puts out. ",

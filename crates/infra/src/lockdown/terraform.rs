@@ -36,7 +36,7 @@ const VISITORS: &str = r#"variable "visitors" {
 
   validation {
     condition = length(var.visitors) > 0 && alltrue([
-      for network in var.visitors : can(cidrhost(network, 0)) && can(regex("/(8|9|[12][0-9]|3[0-2])$", network))
+      for network in var.visitors : can(cidrhost(network, 0)) && can(regex("^[0-9.]+/(8|9|[12][0-9]|3[0-2])$", network))
     ])
     error_message = "Name networks such as 198.51.100.0/24; the whole internet is none."
   }
@@ -107,61 +107,72 @@ output "security_group" {{
 }
 
 fn google(order: &Order<'_>) -> String {
-    let (id, word) = (order.id(), order.word());
+    let id = order.id();
     let ports: Vec<String> = closed(order).iter().map(|p| format!("\"{p}\"")).collect();
-    let mut out = format!(
-        r#"variable "network" {{
+    let closed = format!("deny tcp [{}]", ports.join(", "));
+    let mut out = r#"variable "network" {
   description = "The network of the machine"
   type        = string
-}}
+}
 
-# Rules of a network add up, and its default one lets in every machine beside: this one goes before.
-resource "google_compute_firewall" "{word}_closed" {{
-  name          = "lockdown-{id}-closed"
-  network       = var.network
-  direction     = "INGRESS"
-  priority      = 10
-  source_ranges = ["0.0.0.0/0"]
-  target_tags   = ["lockdown-{id}"]
-
-  deny {{
-    protocol = "tcp"
-    ports    = [{}]
-  }}
-}}
-"#,
-        ports.join(", ")
-    );
-    if order.request.name.is_some() {
-        let _ = write!(
-            out,
-            r#"
-resource "google_compute_firewall" "{word}_visitors" {{
-  name          = "lockdown-{id}-visitors"
-  network       = var.network
-  direction     = "INGRESS"
-  priority      = 20
-  source_ranges = var.visitors
-  target_tags   = ["lockdown-{id}"]
-
-  allow {{
-    protocol = "tcp"
-    ports    = ["443"]
-  }}
-}}
+# Rules of a network add up, and its default one lets in every machine beside: these go before. The lowest number wins.
 "#
-        );
+    .to_owned();
+    let mut rule = |name: &str, priority: u8, from: &str, what: &str| {
+        google_rule(order, name, priority, from, what, &mut out)
+    };
+    rule("closed", 10, r#"["0.0.0.0/0"]"#, &closed);
+    // Identity-Aware Proxy comes from there, and asks who is there: it is how people get to the machine itself.
+    rule("tunnel", 20, r#"["35.235.240.0/20"]"#, r#"allow tcp ["22"]"#);
+    if order.request.name.is_some() {
+        rule("visitors", 20, "var.visitors", r#"allow tcp ["443"]"#);
     }
+    rule("others", 30, r#"["0.0.0.0/0"]"#, "deny all");
+    rule("others-ipv6", 30, r#"["::/0"]"#, "deny all");
     let _ = write!(
         out,
-        r#"
-output "tag" {{
+        r#"output "tag" {{
   description = "Give the machine this tag"
   value       = "lockdown-{id}"
 }}
 "#
     );
     out
+}
+
+/// One rule for the machines with the tag; what it does is an action, a protocol, and perhaps ports.
+fn google_rule(order: &Order<'_>, name: &str, priority: u8, from: &str, what: &str, out: &mut String) {
+    let (id, word) = (order.id(), order.word());
+    let mut said = what.splitn(3, ' ');
+    let (action, protocol) = (said.next().unwrap_or("deny"), said.next().unwrap_or("all"));
+    let ports = said
+        .next()
+        .map(|ports| format!("    ports    = {ports}\n"))
+        .unwrap_or_default();
+    let about = match name {
+        "tunnel" => {
+            "# You, through Identity-Aware Proxy, which asks who is there: these addresses are its own.\n"
+        }
+        _ => "",
+    };
+    let _ = write!(
+        out,
+        r#"{about}resource "google_compute_firewall" "{word}_{}" {{
+  name          = "lockdown-{id}-{name}"
+  network       = var.network
+  direction     = "INGRESS"
+  priority      = {priority}
+  source_ranges = {from}
+  target_tags   = ["lockdown-{id}"]
+
+  {action} {{
+    protocol = "{protocol}"
+{ports}  }}
+}}
+
+"#,
+        name.replace('-', "_")
+    );
 }
 
 fn azure(order: &Order<'_>) -> String {

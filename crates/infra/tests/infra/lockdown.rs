@@ -15,7 +15,9 @@ use std::{
     time::Duration,
 };
 use wellhead_core::Budget;
-use wellhead_infra::{Front, Ground, Lockdown, LockdownRequest, PRODUCTS, Product, Upstream, lockdown};
+use wellhead_infra::{
+    Front, Ground, Lockdown, LockdownRequest, PRODUCTS, Product, Provider, Upstream, lockdown,
+};
 
 /// What can be had and started.
 const FRONTS: [Front; 4] = [Front::Caddy, Front::Nginx, Front::Envoy, Front::Oauth2Proxy];
@@ -825,6 +827,80 @@ fn whatever_is_yaml_is_read_as_yaml() {
             }
         }
     }
+}
+
+fn text_of(wanted: &LockdownRequest, ends: &str) -> String {
+    let files = lockdown(wanted).unwrap().files;
+    files.into_iter().find(|f| f.path.ends_with(ends)).unwrap().text
+}
+
+#[test]
+fn the_firewall_is_there_after_the_next_start() {
+    let page = text_of(&request("ray", Front::Caddy), "LOCKDOWN.md");
+    let section = page.split("## 4. The firewall").nth(1).unwrap();
+    let section = section.split("```").nth(1).unwrap();
+    insta::assert_snapshot!(section, @r#"
+    sh
+    sudo install -D -m 644 firewall.nft /etc/nftables.d/lockdown-ray.nft
+    sudo nft -f /etc/nftables.d/lockdown-ray.nft
+    # So that it is there after the next start, too (Fedora and Red Hat: /etc/sysconfig/nftables.conf).
+    grep -qsF /etc/nftables.d/lockdown-ray.nft /etc/nftables.conf || echo 'include "/etc/nftables.d/lockdown-ray.nft"' | sudo tee -a /etc/nftables.conf
+    sudo systemctl enable nftables
+    "#);
+}
+
+/// Rules of Google's firewalls that a tag has, by what goes before what: `priority action protocol ports from`.
+#[test]
+fn a_machine_of_google_is_reached_by_nobody_who_is_not_named() {
+    let mut wanted = request("ray", Front::Caddy);
+    wanted.ground = Ground::Cloud(Provider::Google);
+    wanted.name = Some("ml.example".to_owned());
+    let text = text_of(&wanted, ".tf");
+    let rules: Vec<String> = text
+        .split("resource \"google_compute_firewall\"")
+        .skip(1)
+        .map(|rule| {
+            let said = |key: &str| {
+                let line = rule.lines().find(|l| l.trim_start().starts_with(key));
+                line.map_or("", |l| l.split_once('=').unwrap().1.trim())
+            };
+            let action = if rule.contains("  deny {") {
+                "deny"
+            } else {
+                "allow"
+            };
+            let keys = ["priority", "protocol", "ports", "source_ranges"].map(said);
+            format!("{} {action} {} {} {}", keys[0], keys[1], keys[2], keys[3])
+        })
+        .collect();
+    insta::assert_snapshot!(rules.join("\n"), @r#"
+    10 deny "tcp" ["6379", "8265", "10001", "52365"] ["0.0.0.0/0"]
+    20 allow "tcp" ["22"] ["35.235.240.0/20"]
+    20 allow "tcp" ["443"] var.visitors
+    30 deny "all"  ["0.0.0.0/0"]
+    30 deny "all"  ["::/0"]
+    "#);
+    // The networks of visitors are of IPv4: the whole of IPv6 would have a short mask, too.
+    assert!(
+        text.contains(r#"regex("^[0-9.]+/(8|9|[12][0-9]|3[0-2])$", network)"#),
+        "{text}"
+    );
+}
+
+#[test]
+fn who_reaches_a_container_past_the_proxy_is_told() {
+    let mut wanted = request("ollama", Front::Caddy);
+    wanted.ground = Ground::Compose;
+    let gaps = lockdown(&wanted).unwrap().gaps.join("\n");
+    assert!(
+        gaps.contains("every program and every user of that host"),
+        "{gaps}"
+    );
+    let text = text_of(&wanted, "compose.yaml");
+    assert!(!text.contains("Nothing outside reaches"), "{text}");
+    // Docker 27 does not start with it.
+    let isolated = text.lines().find(|l| l.contains("gateway_mode_ipv4: isolated"));
+    assert!(isolated.unwrap().trim_start().starts_with('#'), "{text}");
 }
 
 #[test]
