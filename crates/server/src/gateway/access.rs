@@ -130,19 +130,21 @@ impl Access {
         self.people().map_or(0, |p| p.users.len())
     }
 
-    /// Whether somebody who was let in would still be.
+    /// Whether somebody who was let in would still be, and may do no less.
     pub(crate) fn still(&self, principal: &Principal) -> bool {
         let Ok(people) = self.people() else {
             return false;
         };
-        match &principal.proof {
+        let read_only = match &principal.proof {
             Proof::Password(was) => people
                 .users
                 .get(&principal.user)
-                .is_some_and(|u| u.password == *was),
-            Proof::Token(digest, _) => self.token(&people, digest).is_some(),
-            Proof::Session(digest) => self.session(&people, digest).is_some(),
-        }
+                .filter(|u| u.password == *was)
+                .map(|u| u.read_only),
+            Proof::Token(digest, _) => self.token(&people, digest).map(|p| p.read_only),
+            Proof::Session(digest) => self.session(&people, digest).map(|p| p.read_only),
+        };
+        read_only.is_some_and(|now| principal.read_only || !now)
     }
 
     /// Who asks.
@@ -312,7 +314,7 @@ mod tests {
         store: Store,
         token: String,
         runtime: tokio::runtime::Runtime,
-        _folder: tempfile::TempDir,
+        folder: tempfile::TempDir,
     }
 
     fn door() -> Door {
@@ -328,7 +330,7 @@ mod tests {
             store,
             token: first.token,
             runtime: tokio::runtime::Builder::new_current_thread().build().unwrap(),
-            _folder: folder,
+            folder,
         }
     }
 
@@ -428,6 +430,35 @@ mod tests {
     }
 
     #[test]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "changes the store as another program would"
+    )]
+    fn who_may_only_read_from_now_on_keeps_nothing_that_writes() {
+        let door = door();
+        let by = |text: String| {
+            let mut map = HeaderMap::new();
+            map.insert("authorization", HeaderValue::from_str(&text).unwrap());
+            door.runtime.block_on(door.access.who(&map, HERE)).unwrap()
+        };
+        let pair = STANDARD.encode("ann:correct horse");
+        let before = by(format!("Basic {pair}"));
+        assert!(door.access.still(&before));
+        // As an administrator's own tool would write it.
+        let path = door.folder.path().join("state/users.json");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let mut document: serde_json::Value = serde_json::from_str(&text).unwrap();
+        for user in document["users"].as_array_mut().unwrap() {
+            user["read_only"] = true.into();
+        }
+        std::fs::write(&path, document.to_string()).unwrap();
+        door.access.refresh().unwrap();
+        assert!(!door.access.still(&before));
+        let after = by(format!("Basic {pair}"));
+        assert!(after.read_only && door.access.still(&after));
+    }
+
+    #[test]
     fn who_fails_too_often_waits_and_others_do_not() {
         let door = door();
         assert!(door.basic("ann", "correct horse").is_ok());
@@ -448,7 +479,7 @@ mod tests {
     fn a_store_that_others_may_read_lets_nobody_in() {
         use std::os::unix::fs::PermissionsExt as _;
         let door = door();
-        let path = door._folder.path().join("state/users.json");
+        let path = door.folder.path().join("state/users.json");
         door.store.set_user("bob", false, None, false).unwrap();
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
         assert!(

@@ -3,6 +3,7 @@
 use super::{
     inside::Watched,
     log::{Log, Record},
+    standing::{GONE, Standing},
 };
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use std::{
@@ -58,6 +59,7 @@ pub(crate) struct Upload {
     count: Arc<AtomicU64>,
     patience: Patience,
     watched: Option<Watched>,
+    standing: Standing,
 }
 
 impl Upload {
@@ -66,11 +68,13 @@ impl Upload {
         count: Arc<AtomicU64>,
         most: Option<Duration>,
         watched: Option<Watched>,
+        standing: Standing,
     ) -> Self {
         Self {
             inner,
             count,
             watched,
+            standing,
             patience: Patience::new(most),
         }
     }
@@ -91,6 +95,9 @@ impl Body for Upload {
         let polled = Pin::new(inner).poll_frame(cx);
         if this.patience.is_over(cx, polled.is_pending()) {
             return Poll::Ready(Some(Err("the client stopped sending".into())));
+        }
+        if this.standing.ends(cx, &polled) {
+            return Poll::Ready(Some(Err(GONE.into())));
         }
         if let Poll::Ready(Some(Ok(frame))) = &polled
             && let Some(data) = frame.data_ref()
@@ -132,13 +139,15 @@ impl Reply {
 pub(crate) struct Passed {
     inner: Incoming,
     patience: Patience,
+    standing: Standing,
     ending: Ending,
 }
 
 impl Passed {
-    pub(crate) fn new(inner: Incoming, most: Option<Duration>, ending: Ending) -> Self {
+    pub(crate) fn new(inner: Incoming, most: Option<Duration>, standing: Standing, ending: Ending) -> Self {
         Self {
             inner,
+            standing,
             patience: Patience::new(most),
             ending,
         }
@@ -192,6 +201,10 @@ impl Body for Reply {
         let polled = Pin::new(&mut passed.inner).poll_frame(cx);
         if passed.patience.is_over(cx, polled.is_pending()) {
             return Poll::Ready(Some(Err("the upstream stopped sending".into())));
+        }
+        if passed.standing.ends(cx, &polled) {
+            passed.ending.record.why = Some(GONE.to_owned());
+            return Poll::Ready(Some(Err(GONE.into())));
         }
         match &polled {
             Poll::Ready(Some(Ok(frame))) => {

@@ -36,7 +36,7 @@ use tokio::sync::watch;
 
 /// All that judging and sending on needs.
 pub(crate) struct Gate {
-    pub(crate) access: Access,
+    pub(crate) access: Arc<Access>,
     /// With whom people sign in who have no password here.
     pub(crate) oidc: Option<Oidc>,
     pub(crate) policy: Policy,

@@ -27,6 +27,7 @@ mod send;
 mod serve;
 mod sessions;
 mod sign_in;
+mod standing;
 mod store;
 mod target;
 mod time;
@@ -240,7 +241,7 @@ impl Gateway {
             .checked_div(settings.rate.max(1))
             .unwrap_or_default();
         let gate = Gate {
-            access,
+            access: Arc::new(access),
             oidc,
             policy,
             inside: inside::Inside::of(product.id),

@@ -7,6 +7,7 @@ use super::{
     headers::{self, Onward},
     policy::Decision,
     refusal::{Refusal, own},
+    standing::{GONE, Standing},
     tunnel,
     upstream::Upstream,
 };
@@ -89,13 +90,26 @@ pub(crate) async fn send_on(
         Arc::clone(&received),
         patience,
         ending.watched.clone(),
+        Standing::new(&gate.access, &principal),
     );
+    let mut standing = Standing::new(&gate.access, &principal);
     let mut sending = Request::new(body);
     *sending.method_mut() = head.method;
     *sending.uri_mut() = uri;
     *sending.version_mut() = if grpc { Version::HTTP_2 } else { Version::HTTP_11 };
     *sending.headers_mut() = headers::to_upstream(&head.headers, &onward);
-    let mut response = match thought(upstream, sending, &received, gate.thinking).await {
+    let answered = thought(upstream, sending, &received, gate.thinking).await;
+    // A body ends early when whoever sends it was removed, and an answer can take long.
+    let gone = match &answered {
+        Ok(_) => standing.is_gone(),
+        Err(_) => !gate.access.still(&principal),
+    };
+    let answered = if gone {
+        Err(Refusal::new(StatusCode::FORBIDDEN, GONE))
+    } else {
+        answered
+    };
+    let mut response = match answered {
         Ok(response) => response,
         Err(refusal) => {
             ending.record.status = Some(refusal.status.as_u16());
@@ -136,7 +150,7 @@ pub(crate) async fn send_on(
         ..onward
     };
     let (head, body) = response.into_parts();
-    let passed = Passed::new(body, (!streams).then_some(PAUSE), ending);
+    let passed = Passed::new(body, (!streams).then_some(PAUSE), standing, ending);
     let mut answer = Response::new(Reply::Passed(Box::new(passed)));
     *answer.status_mut() = head.status;
     *answer.headers_mut() = headers::to_client(&head.headers, &plain);

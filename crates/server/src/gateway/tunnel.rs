@@ -4,6 +4,7 @@ use super::{
     access::Principal,
     body::Ending,
     forward::{Caller, Gate},
+    standing::{EACH, GONE},
 };
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
@@ -22,8 +23,6 @@ use tokio::{
 
 /// How long the change of protocol may take.
 const CHANGE: Duration = Duration::from_secs(10);
-/// How often it is asked whether whoever opened it is still let in.
-const ASKED: Duration = Duration::from_secs(5);
 /// Held for each direction of each WebSocket while nothing comes.
 const BUFFER: usize = 4096;
 
@@ -52,7 +51,7 @@ pub(crate) fn start(
         };
         let mut both = std::pin::pin!(both);
         let mut ends = gate.ends.clone();
-        let mut asked = interval(ASKED);
+        let mut asked = interval(EACH);
         loop {
             tokio::select! {
                 done = both.as_mut() => {
@@ -61,7 +60,7 @@ pub(crate) fn start(
                 }
                 _ = asked.tick() => {
                     if !gate.access.still(&principal) {
-                        ending.record.why = Some("the credentials are no longer good".to_owned());
+                        ending.record.why = Some(GONE.to_owned());
                         break;
                     }
                 }

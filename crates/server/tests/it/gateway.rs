@@ -3,6 +3,7 @@
 mod oidc;
 mod provider;
 mod refusals;
+mod revoked;
 mod secure;
 mod streams;
 mod upstream;
@@ -17,7 +18,7 @@ use std::{
 use upstream::Upstream;
 use wellhead_server::{
     Stop,
-    gateway::{First, Gateway, GatewayError, Settings, verify},
+    gateway::{First, Gateway, GatewayError, Settings, Store, verify},
 };
 
 /// A gateway that runs, what lies behind it, and the credentials of its first start.
@@ -76,6 +77,11 @@ impl Running {
             thread: Some(thread),
             folder,
         }
+    }
+
+    /// The users and tokens, as the commands change them.
+    pub(crate) fn store(&self) -> Store {
+        Store::at(&self.folder.path().join("state")).unwrap()
     }
 
     pub(crate) fn connect(&self) -> TcpStream {
