@@ -10,12 +10,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// Longest name, in bytes of JSON; longer ones are told of without being repeated.
 const MAX_TEXT: usize = 1 << 10;
-/// Names of one body.
+/// Names of one body; beyond them the last of each key is kept, which is the one that most readers of JSON take.
 const MAX_NAMES: usize = 8;
 /// What is looked at of a message.
 const MAX_MESSAGE: usize = 1 << 10;
 /// Instead of a name that is too long.
 const TOO_LONG: &str = "(a name of more than 1,024 bytes)";
+/// Beside the names when there were too many.
+const MORE: &str = "(more names)";
+/// Where a body names a model in a way that cannot be followed, so that silence does not mean that it named none.
+const NOT_READ: &str = "(body not read)";
+/// Python skips it before JSON.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Platforms, their paths, and the keys of the outermost object that name models; joined where they are parts of one name.
 struct Place {
@@ -104,9 +110,11 @@ impl Inside {
 
     /// What watches a body on this path; nothing where it names no models.
     pub(crate) fn watch(&self, path: &str, headers: &HeaderMap, grpc: bool) -> Option<Watched> {
-        if headers.contains_key(header::CONTENT_ENCODING) {
-            return None;
-        }
+        // Not everybody minds what is said of the coding, so that it is followed all the same.
+        let coded = headers.get_all(header::CONTENT_ENCODING).iter().any(|v| {
+            let mut codings = v.as_bytes().split(|b| *b == b',').map(<[u8]>::trim_ascii);
+            codings.any(|c| !c.is_empty() && !c.eq_ignore_ascii_case(b"identity"))
+        });
         let watch = if grpc {
             let (_, nested) = SERVICES.iter().find(|(service, _)| path.starts_with(service))?;
             Watch::Message {
@@ -118,13 +126,27 @@ impl Inside {
             let (_, place) = self.places.iter().find(|(patterns, _)| fits(patterns))?;
             Watch::Json(Json::new(place.keys), place.joined)
         };
-        Some(Watched(Arc::new(Mutex::new(watch))))
+        let body = Followed {
+            watch,
+            coded,
+            began: false,
+        };
+        Some(Watched(Arc::new(Mutex::new(body))))
     }
 }
 
 /// A body on its way, and who wants to know of it.
 #[derive(Clone, Debug)]
-pub(crate) struct Watched(Arc<Mutex<Watch>>);
+pub(crate) struct Watched(Arc<Mutex<Followed>>);
+
+#[derive(Debug)]
+struct Followed {
+    watch: Watch,
+    /// Compressed, as the client says.
+    coded: bool,
+    /// There was something of it.
+    began: bool,
+}
 
 #[derive(Debug)]
 enum Watch {
@@ -134,7 +156,9 @@ enum Watch {
 
 impl Watched {
     pub(crate) fn saw(&self, bytes: &[u8]) {
-        match &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+        let body = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        body.began |= !bytes.is_empty();
+        match &mut body.watch {
             Watch::Json(json, _) => json.feed(bytes),
             Watch::Message { start, .. } => {
                 let room = MAX_MESSAGE.saturating_sub(start.len()).min(bytes.len());
@@ -143,12 +167,22 @@ impl Watched {
         }
     }
 
-    /// The names that were seen.
+    /// The names that were seen, and whether there can be others.
     pub(crate) fn names(&self) -> Vec<String> {
-        match &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
-            Watch::Json(json, joined) => json.names(*joined),
-            Watch::Message { start, nested } => message(start, *nested).into_iter().collect(),
+        let body = &*self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mut names, read) = match &body.watch {
+            Watch::Json(json, joined) => (json.names(*joined), json.is_read()),
+            Watch::Message { start, nested } => {
+                let name = message(start, *nested);
+                // The first byte says whether the message is compressed.
+                let read = name.is_some() || start.first() == Some(&0);
+                (name.into_iter().collect(), read)
+            }
+        };
+        if body.began && (body.coded || !read) {
+            names.push(NOT_READ.to_owned());
         }
+        names
     }
 }
 
@@ -174,6 +208,12 @@ struct Json {
     key: Option<usize>,
     text: Option<Text>,
     found: Vec<(usize, String)>,
+    /// There were more names than are kept.
+    more: bool,
+    /// Bytes of a mark that came before the object.
+    mark: usize,
+    /// It is no JSON, or what it says is not in it.
+    odd: bool,
     over: bool,
 }
 
@@ -194,6 +234,9 @@ impl Json {
             key: None,
             text: None,
             found: Vec::new(),
+            more: false,
+            mark: 0,
+            odd: false,
             over: false,
         }
     }
@@ -231,6 +274,7 @@ impl Json {
             }
             b'{' | b'[' => {
                 self.over = self.depth == 0 && byte == b'[';
+                self.odd |= self.over;
                 self.depth = self.depth.saturating_add(1);
                 self.at_key = self.depth == 1;
             }
@@ -240,9 +284,15 @@ impl Json {
             }
             b',' if self.depth == 1 => (self.at_key, self.key) = (true, None),
             b':' if self.depth == 1 => self.at_key = false,
+            b',' | b':' if self.depth > 0 => {}
             b' ' | b'\t' | b'\r' | b'\n' => {}
+            _ if self.depth == 0 && BYTE_ORDER_MARK.get(self.mark) == Some(&byte) => {
+                self.mark = self.mark.saturating_add(1);
+            }
             // Only an object can name anything.
-            _ => self.over = self.depth == 0,
+            _ if self.depth == 0 => (self.over, self.odd) = (true, true),
+            // Comments, other quotes, keys without them: others may read on where this does not.
+            _ => self.odd |= self.at_key || !(byte.is_ascii_alphanumeric() || b"+-.".contains(&byte)),
         }
     }
 
@@ -264,30 +314,57 @@ impl Json {
         };
         let read = serde_json::from_slice::<String>(&raw).ok();
         if self.at_key {
-            // Go's reader of JSON, which Ollama has, does not mind case.
-            self.key = read.and_then(|k| self.wanted.iter().position(|w| w.eq_ignore_ascii_case(&k)));
-        } else if let Some(key) = self.key
-            && self.found.len() < MAX_NAMES
-        {
+            self.key = read.and_then(|k| self.wanted.iter().position(|w| is_key(&k, w)));
+        } else if let Some(key) = self.key {
             let long = || (raw.len() > MAX_TEXT).then(|| TOO_LONG.to_owned());
-            self.found.extend(read.or_else(long).map(|name| (key, name)));
+            match read.or_else(long) {
+                Some(name) => self.keep(key, name),
+                // Not UTF-8, which some mend and go on.
+                None => self.odd = true,
+            }
         }
+    }
+
+    fn keep(&mut self, key: usize, name: String) {
+        if self.found.iter().any(|(k, n)| *k == key && *n == name) {
+            return;
+        }
+        if self.found.len() >= MAX_NAMES {
+            self.more = true;
+            if let Some(last) = self.found.iter_mut().rfind(|(k, _)| *k == key) {
+                last.1 = name;
+                return;
+            }
+        }
+        self.found.push((key, name));
+    }
+
+    /// Whether it was one object from its start to its end.
+    fn is_read(&self) -> bool {
+        self.over && !self.odd
     }
 
     fn names(&self, joined: bool) -> Vec<String> {
         let mut found = self.found.clone();
         found.retain(|(_, name)| !name.is_empty());
         found.sort_by_key(|(key, _)| *key);
-        let names = found.into_iter().map(|(_, name)| name);
-        if joined {
-            let all: Vec<String> = names.collect();
-            return Some(all.join("/"))
-                .filter(|n| !n.is_empty())
-                .into_iter()
-                .collect();
+        let mut names: Vec<String> = found.into_iter().map(|(_, name)| name).collect();
+        if joined && !names.is_empty() {
+            names = vec![names.join("/")];
         }
-        names.collect()
+        names.extend(self.more.then(|| MORE.to_owned()));
+        names
     }
+}
+
+/// Go's reader of JSON, which Ollama has, does not mind case, of two letters not even in Unicode.
+fn is_key(given: &str, wanted: &str) -> bool {
+    let folded = given.chars().map(|c| match c {
+        '\u{17f}' => 's',
+        '\u{212a}' => 'k',
+        c => c.to_ascii_lowercase(),
+    });
+    folded.eq(wanted.chars())
 }
 
 /// The name in the first message of a call. gRPC puts five bytes before each: whether it is compressed, and its length.
@@ -348,7 +425,7 @@ mod tests {
         let Some(watched) = Inside::of(product).watch(path, &HeaderMap::new(), false) else {
             return Vec::new();
         };
-        for part in body.as_bytes().chunks(step) {
+        for part in body.as_bytes().chunks(step.max(1)) {
             watched.saw(part);
         }
         watched.names()
@@ -396,11 +473,30 @@ mod tests {
                 r#"{"model":["x"],"model":{"model":"x"}}"#,
                 &[],
             ),
-            ("vllm", "/v1/completions", r#"[{"model":"x"}]"#, &[]),
-            ("vllm", "/v1/completions", r#""{\"model\":\"x\"}""#, &[]),
-            ("vllm", "/v1/completions", r#"{"model":"x"#, &[]),
+            ("vllm", "/v1/completions", r#"[{"model":"x"}]"#, &[NOT_READ]),
+            ("vllm", "/v1/completions", r#""{\"model\":\"x\"}""#, &[NOT_READ]),
+            ("vllm", "/v1/completions", r#"{"model":"x"#, &[NOT_READ]),
             ("vllm", "/v1/completions", r#"{"model":"a"}{"model":"b"}"#, &["a"]),
             ("vllm", "/v1/completions", &endless, &[TOO_LONG]),
+            ("vllm", "/v1/completions", "", &[]),
+            ("vllm", "/v1/completions", "{}", &[]),
+            ("vllm", "/v1/completions", "\u{feff}{\"model\":\"m\"}", &["m"]),
+            ("vllm", "/v1/completions", "{\0\"\0m\0", &[NOT_READ]),
+            ("vllm", "/v1/completions", "--x\r\nmodel", &[NOT_READ]),
+            ("vllm", "/v1/completions", r#"{model:"x"}"#, &[NOT_READ]),
+            (
+                "vllm",
+                "/v1/completions",
+                r#"{"a":1 /*"*/,"model":"x"}"#,
+                &[NOT_READ],
+            ),
+            (
+                "vllm",
+                "/v1/completions",
+                r#"{"a":[-1.5e+3,true,null],"model":"m"}"#,
+                &["m"],
+            ),
+            ("ollama", "/api/copy", "{\"\u{17f}ource\":\"a\"}", &["a"]),
             (
                 "mlflow",
                 "/api/2.0/mlflow/model-versions/create",
@@ -423,6 +519,43 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn a_name_is_not_hidden_behind_others() {
+        let many: String = (0..20).map(|n| format!(r#""model":"a{n}","#)).collect();
+        let body = format!(r#"{{{many}"model":"secret","name":"b"}}"#);
+        for step in [1, body.len()] {
+            let names = watched("ollama", "/api/generate", &body, step);
+            assert!(names.len() <= MAX_NAMES + 2, "{names:?}");
+            for name in ["a0", "secret", "b", MORE] {
+                assert!(names.iter().any(|n| n == name), "{name}: {names:?}");
+            }
+        }
+        let same = r#""model":"a","#.repeat(8);
+        let body = format!(r#"{{{same}"model":"secret"}}"#);
+        assert_eq!(watched("vllm", "/v1/x", &body, 1), ["a", "secret"]);
+    }
+
+    #[test]
+    fn what_is_said_of_a_coding_hides_nothing() {
+        for (coding, names) in [
+            ("identity", &["m"][..]),
+            ("Identity, identity", &["m"]),
+            ("gzip", &["m", NOT_READ]),
+            ("identity, br", &["m", NOT_READ]),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::CONTENT_ENCODING, coding.parse().unwrap());
+            let watched = Inside::of("vllm").watch("/v1/x", &headers, false).unwrap();
+            assert!(watched.names().is_empty(), "no body");
+            watched.saw(br#"{"model":"m"}"#);
+            assert_eq!(watched.names(), names, "{coding}");
+        }
+        let call = "/inference.GRPCInferenceService/ModelInfer";
+        let watched = Inside::of("triton").watch(call, &HeaderMap::new(), true).unwrap();
+        watched.saw(b"\x01\0\0\0\x08compress");
+        assert_eq!(watched.names(), [NOT_READ]);
     }
 
     #[test]
