@@ -61,6 +61,10 @@ const SPOOFS: &[&str] = &[
     "x-authenticated-",
     "x-authentik-",
     "x-authelia-",
+    "x-rstudio-",
+    "x-consumer-",
+    "x-credential-",
+    "x-vouch-",
     "x-webauth-",
     "x-user",
     "x-user-",
@@ -360,6 +364,12 @@ mod tests {
                 "True-Client-IP",
                 "CF-Connecting-IP",
                 "X-Client-IP",
+                "X-RStudio-Username",
+                "X-Authentik-Username",
+                "X-Goog-Authenticated-User-Email",
+                "Cf-Access-Authenticated-User-Email",
+                "X-Consumer-Username",
+                "X-Vouch-User",
             ] {
                 let given = map(&[("host", "ml.example"), ("accept", "*/*"), (name, "a")]);
                 assert_eq!(shown(&to_upstream(&given, onward)), plain, "{name}");
