@@ -119,7 +119,7 @@ fn google(order: &Order<'_>) -> String {
 "#
     .to_owned();
     let mut rule = |name: &str, priority: u8, from: &str, what: &str| {
-        google_rule(order, name, priority, from, what, &mut out)
+        google_rule(order, name, priority, from, what, &mut out);
     };
     rule("closed", 10, r#"["0.0.0.0/0"]"#, &closed);
     // Identity-Aware Proxy comes from there, and asks who is there: it is how people get to the machine itself.
